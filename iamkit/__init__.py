@@ -1,0 +1,13 @@
+"""
+Audit and report on AWS IAM: evidence to pandas tables, notebooks, self-contained HTML.
+
+    from iamkit import charts, load
+
+    account = load("latest")
+    account.credentials
+"""
+
+from iamkit.errors import IamkitError
+from iamkit.tables import Account, load
+
+__all__ = ["Account", "IamkitError", "load"]

@@ -1,0 +1,43 @@
+"""
+The tree of errors. Each message names the thing, what is wrong with it and what to do next.
+
+    IamkitError
+    ├── CollectError      evidence cannot be taken from AWS or from the files given
+    ├── SnapshotError     an evidence folder is missing, damaged, too new or already there
+    ├── SchemaError       a table does not have the columns that `schema.py` promises
+    ├── SettingsError     a settings file or a parameter has a wrong name, type or value
+    └── ReportError       a page cannot be made or written
+        └── NotebookError a notebook failed; all pages are there and its own shows the failure
+
+The command line turns any of them into one line on standard error and exit code 2,
+or 1 for a `NotebookError`.
+A refused AWS call is not an error but a row in `gaps`.
+"""
+
+
+class IamkitError(Exception):
+    """Any error whose message is meant for the reader of the command line."""
+
+
+class CollectError(IamkitError):
+    """Raised when evidence cannot be taken: no credentials, no network, unreadable files."""
+
+
+class SnapshotError(IamkitError):
+    """Raised when an evidence folder is missing, damaged, of a newer format, or in the way."""
+
+
+class SchemaError(IamkitError):
+    """Raised when a table lacks a column of its definition, or repeats a key."""
+
+
+class SettingsError(IamkitError):
+    """Raised when a setting or parameter is unknown, of the wrong type or out of range."""
+
+
+class ReportError(IamkitError):
+    """Raised when a page cannot be made or written: disk full, folder not writable."""
+
+
+class NotebookError(ReportError):
+    """Raised after all pages are written when a notebook failed; names notebook and cell."""

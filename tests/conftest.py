@@ -1,0 +1,37 @@
+"""Fixtures that several test files share."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.aws import company
+from tests.aws.account import facts
+from tests.aws.server import moto_server
+
+
+@pytest.fixture(scope="module")
+def aws_company() -> Iterator[str]:
+    """Serve AWS on loopback with a company of 60 users in an organization; yield its URL."""
+    with moto_server() as url:
+        company.build(url, organization=True)
+        facts().page_size = 25  # so that every list has several pages
+        yield url
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give boto3 credentials that mean nothing, no configuration files, and no time to lose."""
+    home = tmp_path_factory.mktemp("home")
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "3",
+        "AWS_CONFIG_FILE": str(home / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)

@@ -1,0 +1,219 @@
+"""
+Policy documents, whatever their authors wrote, as rows of tables.
+
+A document may be text instead of JSON, an element an object instead of a list, a value something
+that no policy may hold. Nothing here raises and nothing is left out: what cannot be read stays a
+row, and its `problem` says why.
+
+Source: IAM User Guide, "IAM JSON policy elements reference" and "Grammar of the IAM JSON policy
+language".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from iamkit import schema
+
+
+def managed_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
+    arn = str(policy.get("Arn"))
+    versions = [as_dict(version) for version in as_list(policy.get("PolicyVersionList"))]
+    default = policy.get("DefaultVersionId")
+    chosen = next(
+        (v for v in versions if v.get("IsDefaultVersion") is True or v.get("VersionId") == default),
+        None,
+    )
+    problem: str | None
+    if chosen is None:
+        document, problem = None, "its default version is not in the evidence"
+    else:
+        document, problem = read_document(chosen.get("Document"))
+    return {
+        "policy_arn": arn,
+        "policy_name": policy.get("PolicyName"),
+        "kind": _policy_kind(arn),
+        "path": policy.get("Path"),
+        "owner_arn": None,
+        "version_id": default,
+        "versions": len(versions),
+        "attached": as_count(policy.get("AttachmentCount")),
+        "bounding": as_count(policy.get("PermissionsBoundaryUsageCount")),
+        "created": policy.get("CreateDate"),
+        "updated": policy.get("UpdateDate"),
+        "problem": problem,
+        "version_created": (chosen or {}).get("CreateDate"),
+        "document": document,
+    }
+
+
+def inline_policy(owner: str, policy: Mapping[str, Any]) -> dict[str, Any]:
+    document, problem = read_document(policy.get("PolicyDocument"))
+    name = policy.get("PolicyName")
+    return {
+        **dict.fromkeys(schema.POLICIES.names),
+        "policy_arn": f"{owner}#{name}",
+        "policy_name": name,
+        "kind": "inline",
+        "owner_arn": owner,
+        "attached": 1,
+        "problem": problem,
+        "version_created": None,
+        "document": document,
+    }
+
+
+def unseen_policy(arn: str) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(schema.POLICIES.names),
+        "policy_arn": arn,
+        "policy_name": arn.rsplit("/", 1)[-1],
+        "kind": _policy_kind(arn),
+        "problem": "attached, but not in the evidence",
+        "version_created": None,
+        "document": None,
+    }
+
+
+def _policy_kind(arn: str) -> str:
+    return "aws" if ":iam::aws:policy/" in arn else "customer"
+
+
+def read_document(raw: Any) -> tuple[Any, str | None]:
+    """Return a policy document and, if it cannot be read as one, why. Text is decoded first."""
+    if isinstance(raw, str):
+        try:
+            raw = json.loads(unquote(raw) if raw.lstrip().startswith("%7B") else raw)
+        except ValueError:
+            return raw, "its document is not JSON"
+    if isinstance(raw, dict):
+        return raw, None if "Statement" in raw else "its document has no Statement"
+    return raw, "its document is no JSON object"
+
+
+def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
+    """Rows for `schema.STATEMENTS`, one per statement, whatever stands there."""
+    for index, statement in enumerate(
+        listed(document.get("Statement")) if isinstance(document, dict) else []
+    ):
+        problems: list[str] = []
+        if not isinstance(statement, dict):
+            problems.append("is no JSON object")
+        entry = as_dict(statement)
+        lists = {
+            column: _patterns(entry, name, problems)
+            for column, name in (
+                ("actions", "Action"),
+                ("not_actions", "NotAction"),
+                ("resources", "Resource"),
+                ("not_resources", "NotResource"),
+            )
+        }
+        if entry and entry.get("Effect") not in ("Allow", "Deny"):
+            problems.append("Effect is neither Allow nor Deny")
+        if entry and ("Action" in entry) == ("NotAction" in entry):
+            problems.append("needs one of Action and NotAction")
+        if entry and ("Resource" in entry) == ("NotResource" in entry):
+            problems.append("needs one of Resource and NotResource")
+        yield {
+            "index": index,
+            "sid": as_text(entry.get("Sid")),
+            "effect": as_text(entry.get("Effect")),
+            **lists,
+            "conditions": _conditions(entry, problems),
+            "conditional": bool(entry.get("Condition")),
+            "any_action": any(action in ("*", "*:*") for action in lists["actions"]),
+            "any_resource": "*" in lists["resources"],
+            "problem": "; ".join(problems) or None,
+        }
+
+
+def trust_rows(role_arn: str, index: int, statement: Any) -> list[dict[str, Any]]:
+    """Rows for `schema.TRUST`: one per principal that a statement names, at least one."""
+    problems: list[str] = []
+    entry = as_dict(statement)
+    if not isinstance(statement, dict):
+        problems.append("is no JSON object")
+    negated = "NotPrincipal" in entry
+    named = entry.get("NotPrincipal" if negated else "Principal")
+    pairs: list[tuple[str | None, str | None]] = []
+    if named == "*":
+        pairs = [("*", "*")]
+    elif isinstance(named, dict):
+        pairs = [
+            (kind, str(value))
+            for kind, values in named.items()
+            for value in (values if isinstance(values, list) else [values])
+        ]
+    if not pairs:
+        problems.append("names no principal")
+        pairs = [(None, None)]
+    shared = {
+        "role_arn": role_arn,
+        "index": index,
+        "sid": as_text(entry.get("Sid")),
+        "effect": as_text(entry.get("Effect")),
+        "negated": negated,
+        "actions": _patterns(entry, "Action", problems),
+        "conditions": _conditions(entry, problems),
+        "conditional": bool(entry.get("Condition")),
+        "problem": "; ".join(problems) or None,
+    }
+    return [
+        {
+            **shared,
+            "principal_type": "*" if (kind, value) == ("AWS", "*") else kind,
+            "principal": value,
+            "account_id": _account_of(value) if kind == "AWS" and value else None,
+        }
+        for kind, value in pairs
+    ]
+
+
+def _account_of(principal: str) -> str | None:
+    if re.fullmatch(r"\d{12}", principal):
+        return principal
+    parts = principal.split(":")
+    return parts[4] if len(parts) > 5 and re.fullmatch(r"\d{12}", parts[4]) else None
+
+
+def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[str]:
+    """An element's strings; it may be one string or a list. Anything else is a problem."""
+    if name not in entry:
+        return []
+    values = entry[name] if isinstance(entry[name], list) else [entry[name]]
+    if not all(isinstance(value, str) for value in values):
+        problems.append(f"{name} holds something that is not text")
+    return [value for value in values if isinstance(value, str)]
+
+
+def _conditions(entry: Mapping[str, Any], problems: list[str]) -> Any:
+    conditions = entry.get("Condition", {})
+    if not isinstance(conditions, dict):
+        problems.append("Condition is no JSON object")
+    return conditions
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, nothing as empty, anything else as its only item."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def as_count(value: Any) -> int | None:
+    return value if type(value) is int else None

@@ -1,0 +1,431 @@
+"""
+Every table of an account: what one row is, its key, and what each column means.
+
+Loaders end with `TABLE.conform(frame)`, tests begin with `TABLE.rows(...)` and the method
+notebook prints `TABLE.describe()`, so documentation, validation and fixtures cannot disagree.
+
+Words used throughout: a column ending in `_arn` holds an ARN; a time is a UTC timestamp and `NaT`
+where there is none; where *why* there is none matters, the column beside it says so
+(`password_use`, `use`). Lists and policy documents stay Python objects, exactly as AWS wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.errors import SchemaError
+
+TIME: Final = "datetime64[us, UTC]"
+TEXT: Final = "str"
+TRUTH: Final = "boolean"  # nullable: evidence can be silent
+COUNT: Final = "Int64"
+OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its pandas dtype and what a value means."""
+
+    name: str
+    dtype: Any
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table is: one row's meaning, the columns that identify it, and all its columns."""
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [column.name for column in self.columns]
+
+    def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """
+        Return `frame` with exactly this table's columns, order and dtypes, and a fresh index.
+
+        Rows are never dropped. Raises `SchemaError` naming a missing column, or one whose values do
+        not fit its dtype.
+        """
+        missing = [name for name in self.names if name not in frame.columns]
+        if missing:
+            raise SchemaError(f"table {self.name!r} lacks {', '.join(missing)}")
+        data = {}
+        for column in self.columns:
+            try:
+                data[column.name] = frame[column.name].astype(column.dtype).array
+            except (TypeError, ValueError) as error:
+                raise SchemaError(
+                    f"table {self.name!r}: column {column.name!r} is not {column.dtype}: {error}"
+                ) from error
+        return pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
+
+    def rows(self, *rows: Mapping[str, Any]) -> pd.DataFrame:
+        """
+        Build the table from a few dicts; a column that a dict leaves out is missing there.
+
+        >>> MEMBERSHIPS.rows(dict(user_arn="u", group_arn="g")).to_dict("records")
+        [{'user_arn': 'u', 'group_arn': 'g'}]
+        """
+        unknown = {name for row in rows for name in row} - set(self.names)
+        if unknown:
+            raise SchemaError(f"table {self.name!r} has no column {', '.join(sorted(unknown))}")
+        data = {
+            column.name: pd.Series([row.get(column.name) for row in rows], dtype=column.dtype)
+            for column in self.columns
+        }
+        return self.conform(pd.DataFrame(data))
+
+    def describe(self) -> pd.DataFrame:
+        """One row per column: `column`, `type`, `key`, `meaning`."""
+        words = {TIME: "UTC time", TEXT: "text", TRUTH: "yes or no", COUNT: "number"}
+        return pd.DataFrame(
+            {
+                "column": self.names,
+                "type": [words.get(column.dtype, "as written") for column in self.columns],
+                "key": [column.name in self.key for column in self.columns],
+                "meaning": [column.meaning for column in self.columns],
+            }
+        )
+
+
+USERS: Final = Table(
+    name="users",
+    row="one IAM user; the root user is in `principals` and `credentials` only",
+    key=("user_arn",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user"),
+        Column("user_name", TEXT, "name"),
+        Column("user_id", TEXT, "AIDA… identifier; missing if only the credential report has it"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("groups", OBJECT, "list of the names of the user's groups"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("evidence", TEXT, "both, authorization details only, or credential report only"),
+    ),
+)
+
+GROUPS: Final = Table(
+    name="groups",
+    row="one IAM group",
+    key=("group_arn",),
+    columns=(
+        Column("group_arn", TEXT, "ARN of the group"),
+        Column("group_name", TEXT, "name"),
+        Column("group_id", TEXT, "AGPA… identifier"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("members", COUNT, "number of users in it"),
+    ),
+)
+
+ROLES: Final = Table(
+    name="roles",
+    row="one IAM role",
+    key=("role_arn",),
+    columns=(
+        Column("role_arn", TEXT, "ARN of the role"),
+        Column("role_name", TEXT, "name"),
+        Column("role_id", TEXT, "AROA… identifier"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("last_used", TIME, "RoleLastUsed; NaT if not within AWS's tracking period"),
+        Column("last_used_region", TEXT, "region of that use"),
+        Column("service_linked", TRUTH, "made and managed by an AWS service"),
+        Column("instance_profiles", OBJECT, "list of the names of its instance profiles"),
+    ),
+)
+
+PRINCIPALS: Final = Table(
+    name="principals",
+    row="one identity of the account: the root user, a user, a group or a role",
+    key=("principal_arn",),
+    columns=(
+        Column("principal_arn", TEXT, "ARN"),
+        Column("kind", TEXT, "root, user, group or role"),
+        Column("name", TEXT, "name; <root_account> for the root user"),
+        Column("id", TEXT, "unique identifier (AIDA…, AGPA…, AROA…)"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "when it was made"),
+        Column("last_used", TIME, "latest use of any credential, or of the role"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+    ),
+)
+
+CREDENTIALS: Final = Table(
+    name="credentials",
+    row="one user, or the root user, as the credential report describes it",
+    key=("user_arn",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name; <root_account> for the root user"),
+        Column("is_root", TRUTH, "the account's root user"),
+        Column("created", TIME, "user_creation_time"),
+        Column("password_enabled", TRUTH, "can sign in to the console; missing: not supported"),
+        Column(
+            "password_use",
+            TEXT,
+            "used, never used, not tracked (none since tracking began on 2014-10-20), "
+            "no password, or not known",
+        ),
+        Column("password_used", TIME, "password_last_used, to five minutes"),
+        Column("password_changed", TIME, "password_last_changed"),
+        Column("password_age_days", COUNT, "whole days since it was changed; missing: not known"),
+        Column(
+            "password_idle_days",
+            COUNT,
+            "whole days since an enabled password was used or, if never, changed",
+        ),
+        Column("password_rotates", TIME, "password_next_rotation; NaT without an expiry rule"),
+        Column("mfa_active", TRUTH, "an MFA device is registered"),
+        Column("certificates_active", COUNT, "active X.509 signing certificates, 0 to 2"),
+        Column("keys_active", COUNT, "active access keys, 0 to 2"),
+        Column(
+            "access",
+            TEXT,
+            "console, programmatic, both or none, by enabled password and active keys; "
+            "missing where the report does not say",
+        ),
+        Column("last_used", TIME, "latest of password and both keys; NaT: no use on record"),
+    ),
+)
+
+ACCESS_KEYS: Final = Table(
+    name="access_keys",
+    row="one access key slot of one user; the credential report has two per user",
+    key=("user_arn", "slot"),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name"),
+        Column("is_root", TRUTH, "a key of the root user"),
+        Column("slot", COUNT, "1 or 2"),
+        Column("exists", TRUTH, "there is a key in the slot, active or not"),
+        Column("active", TRUTH, "access_key_N_active"),
+        Column("rotated", TIME, "access_key_N_last_rotated: when the key was made"),
+        Column("age_days", COUNT, "whole days since then; missing: not known"),
+        Column(
+            "use",
+            TEXT,
+            "used, never used, not tracked (none since tracking began on 2015-04-22) or no key",
+        ),
+        Column("used", TIME, "access_key_N_last_used_date, to fifteen minutes"),
+        Column("idle_days", COUNT, "whole days since it was used or, if never, made"),
+        Column("used_region", TEXT, "region of that use"),
+        Column("used_service", TEXT, "service of that use"),
+    ),
+)
+
+MFA_DEVICES: Final = Table(
+    name="mfa_devices",
+    row="one MFA device; a virtual one nobody uses has no user",
+    key=("serial",),
+    columns=(
+        Column("serial", TEXT, "serial number, an ARN for virtual devices and passkeys"),
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name"),
+        Column("is_root", TRUTH, "a device of the root user"),
+        Column("kind", TEXT, "virtual, hardware (TOTP), passkey (FIDO) or unknown, by serial"),
+        Column("enabled", TIME, "EnableDate"),
+    ),
+)
+
+POLICIES: Final = Table(
+    name="policies",
+    row="one managed policy, or one inline policy of one principal",
+    key=("policy_arn",),
+    columns=(
+        Column("policy_arn", TEXT, "ARN; an inline policy's is OWNER_ARN#NAME (the kit's own)"),
+        Column("policy_name", TEXT, "name"),
+        Column("kind", TEXT, "aws (managed by AWS), customer or inline"),
+        Column("path", TEXT, "path, / by default; missing for inline policies"),
+        Column("owner_arn", TEXT, "principal that an inline policy belongs to"),
+        Column("version_id", TEXT, "default version"),
+        Column("versions", COUNT, "how many versions AWS keeps, at most five"),
+        Column("attached", COUNT, "principals it is attached to, as AWS counts them"),
+        Column("bounding", COUNT, "principals it is the boundary of, as AWS counts them"),
+        Column("created", TIME, "CreateDate"),
+        Column("updated", TIME, "UpdateDate"),
+        Column("problem", TEXT, "why its document cannot be read as a policy; missing: it can"),
+    ),
+)
+
+POLICY_VERSIONS: Final = Table(
+    name="policy_versions",
+    row="the default version of one policy: the one that counts",
+    key=("policy_arn",),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("version_id", TEXT, "default version; missing for inline policies"),
+        Column("created", TIME, "when this version was made; NaT for inline policies"),
+        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+    ),
+)
+
+ATTACHMENTS: Final = Table(
+    name="attachments",
+    row="one policy on one principal",
+    key=("principal_arn", "policy_arn", "how"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("policy_arn", TEXT, "policy"),
+        Column("how", TEXT, "attached, inline or boundary"),
+    ),
+)
+
+MEMBERSHIPS: Final = Table(
+    name="memberships",
+    row="one user in one group",
+    key=("user_arn", "group_arn"),
+    columns=(
+        Column("user_arn", TEXT, "user"),
+        Column("group_arn", TEXT, "group"),
+    ),
+)
+
+HOLDINGS: Final = Table(
+    name="holdings",
+    row="one policy that gives one user, group or role permissions, its groups' included",
+    key=("principal_arn", "policy_arn", "via_arn"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("policy_arn", TEXT, "policy"),
+        Column("via_arn", TEXT, "group through which a user has it; missing: directly"),
+    ),
+)
+
+STATEMENTS: Final = Table(
+    name="statements",
+    row="one statement of the default version of one policy",
+    key=("policy_arn", "index"),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("index", COUNT, "position in the document, from 0"),
+        Column("sid", TEXT, "Sid"),
+        Column("effect", TEXT, "Allow or Deny; as written otherwise"),
+        Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
+        Column("not_actions", OBJECT, "list of NotAction patterns"),
+        Column("resources", OBJECT, "list of Resource patterns"),
+        Column("not_resources", OBJECT, "list of NotResource patterns"),
+        Column("conditions", OBJECT, "Condition as written; {} if there is none"),
+        Column("conditional", TRUTH, "there is a Condition"),
+        Column("any_action", TRUTH, "an Action pattern is * or *:*"),
+        Column("any_resource", TRUTH, "a Resource pattern is *"),
+        Column("problem", TEXT, "what makes it unreadable as a statement; missing: nothing"),
+    ),
+)
+
+TRUST: Final = Table(
+    name="trust",
+    row="one principal named by one statement of one role's trust policy",
+    key=("role_arn", "index", "principal_type", "principal"),
+    columns=(
+        Column("role_arn", TEXT, "role"),
+        Column("index", COUNT, "position of the statement, from 0"),
+        Column("sid", TEXT, "Sid"),
+        Column("effect", TEXT, "Allow or Deny; as written otherwise"),
+        Column("principal_type", TEXT, "AWS, Service, Federated, CanonicalUser, or * for anyone"),
+        Column("principal", TEXT, "as written: ARN, account id, service, provider or *"),
+        Column("account_id", TEXT, "account of an AWS principal, if it names one"),
+        Column("negated", TRUTH, "the statement says NotPrincipal"),
+        Column("actions", OBJECT, "list of Action patterns"),
+        Column("conditions", OBJECT, "Condition as written; {} if there is none"),
+        Column("conditional", TRUTH, "there is a Condition"),
+        Column("problem", TEXT, "what makes the statement unreadable; missing: nothing"),
+    ),
+)
+
+PASSWORD_POLICY: Final = Table(
+    name="password_policy",
+    row="one rule of the account's password policy",
+    key=("rule",),
+    columns=(
+        Column("rule", TEXT, "AWS's name for it"),
+        Column("value", OBJECT, "number, True or False; None: not set"),
+        Column("origin", TEXT, "account, or AWS default where the account has no policy"),
+        Column("meaning", TEXT, "the rule in words"),
+    ),
+)
+
+SUMMARY: Final = Table(
+    name="summary",
+    row="one counter or quota of GetAccountSummary",
+    key=("name",),
+    columns=(
+        Column("name", TEXT, "AWS's name for it"),
+        Column("value", COUNT, "its value"),
+    ),
+)
+
+GAPS: Final = Table(
+    name="gaps",
+    row="one piece of evidence that is missing or incomplete",
+    key=("call", "code"),
+    columns=(
+        Column("call", TEXT, "the AWS call that would have answered"),
+        Column("code", TEXT, "AWS's error code, or the kit's word for what happened"),
+        Column("message", TEXT, "what AWS or the kit said"),
+        Column("meaning", TEXT, "what cannot be known without it"),
+    ),
+)
+
+TABLES: Final = (
+    PRINCIPALS,
+    USERS,
+    GROUPS,
+    ROLES,
+    MEMBERSHIPS,
+    CREDENTIALS,
+    ACCESS_KEYS,
+    MFA_DEVICES,
+    POLICIES,
+    POLICY_VERSIONS,
+    ATTACHMENTS,
+    HOLDINGS,
+    STATEMENTS,
+    TRUST,
+    PASSWORD_POLICY,
+    SUMMARY,
+    GAPS,
+)
+
+
+def objects(values: Iterable[Any], index: Any = None) -> pd.Series[Any]:
+    """A column of Python objects; pandas would otherwise spread lists over columns."""
+    listed = list(values)
+    column = pd.Series([None] * len(listed), dtype="object", index=index)
+    column[:] = listed
+    return column
+
+
+def times(values: Any) -> pd.Series[Any]:
+    """UTC times; sentinels such as N/A and anything that is no ISO 8601 time become NaT."""
+    if not isinstance(values, pd.Series):
+        values = pd.Series(values, dtype="object")
+    values = values.where(values.map(lambda value: isinstance(value, str)))
+    read: pd.Series[Any] = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+    return read.astype(TIME)
+
+
+def truths(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Nullable booleans from true and false in any case; `not_supported` and others are missing."""
+    words = values.str.lower().map({"true": True, "false": False})
+    return words.astype("boolean")
+
+
+def stack(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all parts; empty ones would cost the others their dtypes."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]

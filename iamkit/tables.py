@@ -1,0 +1,496 @@
+"""
+From a snapshot to tables: `load` opens the evidence, and an `Account` gives a DataFrame per table.
+
+A table is built when it is first asked for, so a page about passwords does not wait for policies.
+Loading is forgiving where AWS is: whatever a policy contains, it keeps its row, and the column
+`problem` says what cannot be read. Evidence that is not there leaves a table empty *and* in
+`account.missing`; an empty table alone never means that there is nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import credentials, evidence, schema, settings, snapshot
+from iamkit.documents import (
+    as_dict,
+    as_list,
+    as_text,
+    inline_policy,
+    listed,
+    managed_policy,
+    read_document,
+    statement_rows,
+    trust_rows,
+    unseen_policy,
+)
+from iamkit.errors import SettingsError
+from iamkit.settings import Settings
+from iamkit.snapshot import Snapshot
+
+# Which evidence each table is made from. A gap in the first column makes the table incomplete.
+SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "principals": (evidence.DETAILS.call, evidence.REPORT.call),
+    "users": (evidence.DETAILS.call,),
+    "groups": (evidence.DETAILS.call,),
+    "roles": (evidence.DETAILS.call,),
+    "memberships": (evidence.DETAILS.call,),
+    "credentials": (evidence.REPORT.call,),
+    "access_keys": (evidence.REPORT.call,),
+    "mfa_devices": (evidence.MFA.call, "iam:ListVirtualMFADevices"),
+    "policies": (evidence.DETAILS.call,),
+    "policy_versions": (evidence.DETAILS.call,),
+    "attachments": (evidence.DETAILS.call,),
+    "holdings": (evidence.DETAILS.call,),
+    "statements": (evidence.DETAILS.call,),
+    "trust": (evidence.DETAILS.call,),
+    "password_policy": ("iam:GetAccountPasswordPolicy",),
+    "summary": (evidence.SUMMARY.call,),
+    "gaps": (),
+}
+
+# IAM User Guide, "Set an account password policy": what holds where an account has none of its own.
+PASSWORD_RULES: Final = (
+    ("MinimumPasswordLength", 8, "shortest password, in characters"),
+    ("RequireSymbols", False, "at least one symbol"),
+    ("RequireNumbers", False, "at least one digit"),
+    ("RequireUppercaseCharacters", False, "at least one upper-case letter"),
+    ("RequireLowercaseCharacters", False, "at least one lower-case letter"),
+    ("AllowUsersToChangePassword", False, "users may change their own password"),
+    ("ExpirePasswords", False, "passwords expire"),
+    ("MaxPasswordAge", None, "days until a password expires"),
+    ("PasswordReusePrevention", None, "how many previous passwords may not be used again"),
+    ("HardExpiry", None, "only an administrator can reset an expired password"),
+)
+
+
+def load(
+    path: str | Path = "latest",
+    settings_file: str | Path | Settings = "",
+    *,
+    account_id: str | None = None,
+    **thresholds: Any,
+) -> Account:
+    """
+    Open a snapshot and return its account.
+
+    `path` is a snapshot's folder, or `latest` for the newest one under `reports/` here or in a
+    folder above. `account_id`, if given, is the account it must be of: twelve digits, as text.
+    `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
+
+    Raises `SnapshotError` if there is no such snapshot or a file in it has changed, `SettingsError`
+    if a setting or the account id does not fit.
+    """
+    wanted = _checked_account_id(account_id)
+    if str(path) == "latest":
+        here = Path.cwd()
+        roots = [folder / "reports" for folder in (here, *here.parents)]
+        root = next((root for root in roots if root.is_dir()), roots[0])
+        path = snapshot.latest(root, wanted)
+    opened = snapshot.read(Path(path))
+    if wanted and opened.account_id != wanted:
+        raise SettingsError(
+            f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"
+        )
+    if not isinstance(settings_file, Settings):
+        settings_file = settings.read(Path(settings_file)) if settings_file else Settings()
+    return Account(opened, settings_file.with_overrides(**thresholds))
+
+
+def _checked_account_id(account_id: Any) -> str | None:
+    if not account_id:
+        return None
+    if not (isinstance(account_id, str) and re.fullmatch(r"\d{12}", account_id)):
+        raise SettingsError(
+            f"account_id is {account_id!r} ({type(account_id).__name__}); an account id is twelve "
+            "digits as text: quote it, and give it to papermill with -r instead of -p"
+        )
+    return account_id
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    An AWS account as its evidence shows it: one DataFrame per table of `schema`.
+
+    Tables are shared, not copied; take a copy before changing one.
+    """
+
+    snapshot: Snapshot
+    settings: Settings
+
+    @property
+    def account_id(self) -> str:
+        """Twelve digits, as text."""
+        return self.snapshot.account_id
+
+    @property
+    def alias(self) -> str | None:
+        """The account's alias, if it has one and the evidence shows it."""
+        return self.snapshot.manifest.get("alias")
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """The moment the evidence speaks of: the only "now" of every analysis."""
+        return pd.Timestamp(self.snapshot.as_of)
+
+    def missing(self, *tables: str) -> str:
+        """
+        Say in a sentence which evidence these tables lack; empty if they lack none.
+
+        Unknown is never pass: whoever counts rows of a table asks this first.
+        """
+        calls = {call for table in tables for call in SOURCES[table]}
+        gaps = self.gaps[self.gaps["call"].isin(calls)]
+        return "; ".join(
+            f"{gap.meaning} ({gap.call}: {gap.code})" for gap in gaps.itertuples(index=False)
+        )
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """What the evidence lacks. Rows: see `schema.GAPS`."""
+        return schema.GAPS.rows(*self.snapshot.manifest["gaps"])
+
+    @cached_property
+    def _report(self) -> pd.DataFrame:
+        return credentials.read(self.snapshot.bytes("credential_report.csv") or b"")
+
+    @cached_property
+    def credentials(self) -> pd.DataFrame:
+        """Users and the root user, from the credential report. Rows: see `schema.CREDENTIALS`."""
+        return credentials.credentials(self._report, self.as_of)
+
+    @cached_property
+    def access_keys(self) -> pd.DataFrame:
+        """Two key slots per user. Rows: see `schema.ACCESS_KEYS`."""
+        return credentials.access_keys(self._report, self.as_of)
+
+    @cached_property
+    def users(self) -> pd.DataFrame:
+        """IAM users, from either report. Rows: see `schema.USERS`."""
+        users = self._entries("UserDetailList")
+        detailed = pd.DataFrame(
+            {
+                "user_arn": _column(users, "Arn"),
+                "user_name": _column(users, "UserName"),
+                "user_id": _column(users, "UserId"),
+                "path": _column(users, "Path"),
+                "created": schema.times(_column(users, "CreateDate")),
+                "groups": schema.objects(as_list(user.get("GroupList")) for user in users),
+                "boundary_arn": _boundaries(users),
+                "tags": schema.objects(_tags(user) for user in users),
+            }
+        )
+        reported = self.credentials.query("not is_root")[["user_arn", "user_name", "created"]]
+        only = reported[~reported["user_arn"].isin(detailed["user_arn"])]
+        both = detailed["user_arn"].isin(reported["user_arn"])
+        detailed["evidence"] = both.map({True: "both", False: "authorization details only"})
+        extra = only.assign(
+            user_id=None,
+            path=only["user_arn"].str.extract(r":user(/(?:.*/)?)", expand=False),
+            groups=schema.objects([[] for _ in range(len(only))], only.index),
+            boundary_arn=None,
+            tags=schema.objects([{} for _ in range(len(only))], only.index),
+            evidence="credential report only",
+        )
+        return schema.USERS.conform(schema.stack(detailed, extra))
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """IAM groups. Rows: see `schema.GROUPS`."""
+        groups = self._entries("GroupDetailList")
+        arns = _column(groups, "Arn")
+        members = self.memberships["group_arn"].value_counts()
+        return schema.GROUPS.conform(
+            pd.DataFrame(
+                {
+                    "group_arn": arns,
+                    "group_name": _column(groups, "GroupName"),
+                    "group_id": _column(groups, "GroupId"),
+                    "path": _column(groups, "Path"),
+                    "created": schema.times(_column(groups, "CreateDate")),
+                    "members": members.reindex(arns).fillna(0).array,
+                }
+            )
+        )
+
+    @cached_property
+    def roles(self) -> pd.DataFrame:
+        """IAM roles. Rows: see `schema.ROLES`."""
+        roles = self._entries("RoleDetailList")
+        used = [as_dict(role.get("RoleLastUsed")) for role in roles]
+        path = _column(roles, "Path")
+        return schema.ROLES.conform(
+            pd.DataFrame(
+                {
+                    "role_arn": _column(roles, "Arn"),
+                    "role_name": _column(roles, "RoleName"),
+                    "role_id": _column(roles, "RoleId"),
+                    "path": path,
+                    "created": schema.times(_column(roles, "CreateDate")),
+                    "boundary_arn": _boundaries(roles),
+                    "tags": schema.objects(_tags(role) for role in roles),
+                    "last_used": schema.times(_column(used, "LastUsedDate")),
+                    "last_used_region": _column(used, "Region"),
+                    "service_linked": path.fillna("").str.startswith("/aws-service-role/"),
+                    "instance_profiles": schema.objects(
+                        [
+                            str(as_dict(profile).get("InstanceProfileName"))
+                            for profile in as_list(role.get("InstanceProfileList"))
+                        ]
+                        for role in roles
+                    ),
+                }
+            )
+        )
+
+    @cached_property
+    def memberships(self) -> pd.DataFrame:
+        """Which user is in which group. Rows: see `schema.MEMBERSHIPS`."""
+        groups = self._entries("GroupDetailList")
+        arns = {str(group.get("GroupName")): str(group.get("Arn")) for group in groups}
+        prefix = f"arn:{self.snapshot.manifest['partition']}:iam::{self.account_id}:group/"
+        pairs = [
+            (str(user.get("Arn")), arns.get(str(name), prefix + str(name)))
+            for user in self._entries("UserDetailList")
+            for name in as_list(user.get("GroupList"))
+        ]
+        return schema.MEMBERSHIPS.conform(pd.DataFrame(pairs, columns=["user_arn", "group_arn"]))
+
+    @cached_property
+    def principals(self) -> pd.DataFrame:
+        """Root user, users, groups and roles in one table. Rows: see `schema.PRINCIPALS`."""
+        root = self.credentials[self.credentials["is_root"]].rename(columns={"user_name": "name"})
+        used = self.credentials.set_index("user_arn")["last_used"]
+        used = used[~used.index.duplicated()]
+        users = self.users.assign(last_used=used.reindex(self.users["user_arn"]).array)
+        parts = {
+            "root": root.assign(id=None, path=None, boundary_arn=None, tags=None),
+            "user": users,
+            "group": self.groups.assign(last_used=None, boundary_arn=None, tags=None),
+            "role": self.roles,
+        }
+        stacked = []
+        for kind, part in parts.items():
+            owner = "user" if kind == "root" else kind
+            names = {f"{owner}_arn": "principal_arn", f"{owner}_name": "name", f"{owner}_id": "id"}
+            part = part.rename(columns=names).assign(kind=kind)
+            stacked.append(schema.PRINCIPALS.conform(part))
+        everyone = schema.stack(*stacked)
+        everyone["tags"] = schema.objects(as_dict(tags) for tags in everyone["tags"])
+        return schema.PRINCIPALS.conform(everyone)
+
+    @cached_property
+    def mfa_devices(self) -> pd.DataFrame:
+        """MFA devices of users and, if virtual, of root. Rows: see `schema.MFA_DEVICES`."""
+        arns = dict(zip(self.users["user_name"], self.users["user_arn"], strict=True))
+        rows = {}
+        for device in self._answer("mfa_devices.json", "MFADevices"):
+            name = str(device.get("UserName"))
+            rows[str(device.get("SerialNumber"))] = (arns.get(name), device.get("EnableDate"))
+        for device in self._answer("virtual_mfa_devices.json", "VirtualMFADevices"):
+            arn = as_dict(device.get("User")).get("Arn")
+            rows.setdefault(str(device.get("SerialNumber")), (arn, device.get("EnableDate")))
+        frame = pd.DataFrame(
+            {
+                "serial": list(rows),
+                "user_arn": pd.Series([arn for arn, _ in rows.values()], dtype="str"),
+                "enabled": schema.times(
+                    pd.Series([when for _, when in rows.values()], dtype="object")
+                ),
+            }
+        )
+        serial, arn = frame["serial"].astype("str"), frame["user_arn"]
+        kind = pd.Series("unknown", index=frame.index)
+        kind = kind.mask(serial.str.fullmatch(r"[A-Za-z0-9-]+"), "hardware")
+        kind = kind.mask(serial.str.contains(":mfa/"), "virtual")
+        kind = kind.mask(serial.str.contains(":u2f/"), "passkey")
+        return schema.MFA_DEVICES.conform(
+            frame.assign(
+                kind=kind,
+                user_name=arn.str.rsplit("/", n=1).str[-1],
+                is_root=arn.str.endswith(":root").astype("boolean"),
+            )
+        )
+
+    @cached_property
+    def policies(self) -> pd.DataFrame:
+        """Managed and inline policies. Rows: see `schema.POLICIES`."""
+        frame = _frame(schema.POLICIES, self._policies)
+        for column in ("created", "updated"):
+            frame[column] = schema.times(frame[column])
+        return schema.POLICIES.conform(frame)
+
+    @cached_property
+    def policy_versions(self) -> pd.DataFrame:
+        """The default version of each policy. Rows: see `schema.POLICY_VERSIONS`."""
+        return schema.POLICY_VERSIONS.conform(
+            pd.DataFrame(
+                {
+                    "policy_arn": [policy["policy_arn"] for policy in self._policies],
+                    "version_id": [policy["version_id"] for policy in self._policies],
+                    "created": schema.times(
+                        [policy["version_created"] for policy in self._policies]
+                    ),
+                    "document": schema.objects(policy["document"] for policy in self._policies),
+                }
+            )
+        )
+
+    @cached_property
+    def attachments(self) -> pd.DataFrame:
+        """Which policy is on which principal, and how. Rows: see `schema.ATTACHMENTS`."""
+        return schema.ATTACHMENTS.conform(
+            pd.DataFrame(self._attached, columns=schema.ATTACHMENTS.names)
+        )
+
+    @cached_property
+    def holdings(self) -> pd.DataFrame:
+        """Policies that give each principal permissions. Rows: see `schema.HOLDINGS`."""
+        own = self.attachments.query("how != 'boundary'")[["principal_arn", "policy_arn"]]
+        group = own.rename(columns={"principal_arn": "group_arn"})
+        shared = self.memberships.merge(group, on="group_arn")
+        shared = shared.rename(columns={"user_arn": "principal_arn", "group_arn": "via_arn"})
+        both = schema.stack(own.assign(via_arn=None), shared[[*own.columns, "via_arn"]])
+        return schema.HOLDINGS.conform(both)
+
+    @cached_property
+    def statements(self) -> pd.DataFrame:
+        """Statements of all default versions. Rows: see `schema.STATEMENTS`."""
+        rows = [
+            {"policy_arn": policy["policy_arn"], **statement}
+            for policy in self._policies
+            for statement in statement_rows(policy["document"])
+        ]
+        return schema.STATEMENTS.conform(_frame(schema.STATEMENTS, rows))
+
+    @cached_property
+    def trust(self) -> pd.DataFrame:
+        """Who each role trusts. Rows: see `schema.TRUST`."""
+        rows = []
+        for role in self._entries("RoleDetailList"):
+            document, problem = read_document(role.get("AssumeRolePolicyDocument"))
+            statements = [] if problem else listed(document.get("Statement"))
+            for index, statement in enumerate(statements):
+                rows += trust_rows(str(role.get("Arn")), index, statement)
+            if not statements:
+                said = problem or "no Statement"
+                empty = {"actions": [], "conditions": {}, "problem": said}
+                rows.append({"role_arn": str(role.get("Arn")), **empty})
+        return schema.TRUST.conform(_frame(schema.TRUST, rows))
+
+    @cached_property
+    def password_policy(self) -> pd.DataFrame:
+        """The password policy, rule by rule. Rows: see `schema.PASSWORD_POLICY`."""
+        answer = self.snapshot.json("password_policy.json")
+        if answer is None:
+            return schema.PASSWORD_POLICY.rows()
+        own = as_dict(answer.get("PasswordPolicy"))
+        return schema.PASSWORD_POLICY.rows(
+            *(
+                {
+                    "rule": rule,
+                    "value": own.get(rule) if own else default,
+                    "origin": "account" if own else "AWS default",
+                    "meaning": meaning,
+                }
+                for rule, default, meaning in PASSWORD_RULES
+            )
+        )
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Counters and quotas. Rows: see `schema.SUMMARY`."""
+        counts = as_dict(as_dict(self.snapshot.json("account_summary.json")).get("SummaryMap"))
+        return schema.SUMMARY.conform(
+            pd.DataFrame(sorted(counts.items()), columns=["name", "value"])
+        )
+
+    @cached_property
+    def _details(self) -> Mapping[str, Any]:
+        return as_dict(self.snapshot.json("authorization_details.json"))
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        """One of the lists of the authorization details; whatever is no object counts as empty."""
+        return [as_dict(entry) for entry in as_list(self._details.get(name))]
+
+    def _answer(self, file: str, member: str) -> list[dict[str, Any]]:
+        return [as_dict(entry) for entry in as_list(as_dict(self.snapshot.json(file)).get(member))]
+
+    @cached_property
+    def _attached(self) -> list[tuple[str, str, str]]:
+        """Rows (principal, policy, how)."""
+        rows = []
+        for kind in ("User", "Group", "Role"):
+            for entry in self._entries(f"{kind}DetailList"):
+                arn = str(entry.get("Arn"))
+                for policy in as_list(entry.get("AttachedManagedPolicies")):
+                    rows.append((arn, str(as_dict(policy).get("PolicyArn")), "attached"))
+                for policy in as_list(entry.get(f"{kind}PolicyList")):
+                    rows.append((arn, f"{arn}#{as_dict(policy).get('PolicyName')}", "inline"))
+                boundary = as_dict(entry.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
+                if boundary:
+                    rows.append((arn, str(boundary), "boundary"))
+        return rows
+
+    @cached_property
+    def _policies(self) -> list[dict[str, Any]]:
+        """Every policy with its document: managed, inline, and those attached but not shown."""
+        managed = [managed_policy(policy) for policy in self._entries("Policies")]
+        inline = [
+            inline_policy(str(entry.get("Arn")), as_dict(policy))
+            for kind in ("User", "Group", "Role")
+            for entry in self._entries(f"{kind}DetailList")
+            for policy in as_list(entry.get(f"{kind}PolicyList"))
+        ]
+        shown = {policy["policy_arn"] for policy in (*managed, *inline)}
+        unseen = sorted({arn for _, arn, _ in self._attached} - shown)
+        return [*managed, *inline, *(unseen_policy(arn) for arn in unseen)]
+
+    def _repr_html_(self) -> str:
+        title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"
+        title += f"evidence as of {self.as_of:%Y-%m-%d %H:%M} UTC"
+        return f"<p>{title}</p>{self._contents().to_html(index=False)}"
+
+    def __repr__(self) -> str:
+        """Name the account, its moment and its tables."""
+        contents = self._contents().to_string(index=False)
+        return f"Account {self.account_id} as of {self.as_of:%Y-%m-%d %H:%M} UTC\n{contents}"
+
+    def _contents(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "table": [table.name for table in schema.TABLES],
+                "rows": [len(getattr(self, table.name)) for table in schema.TABLES],
+                "one row is": [table.row for table in schema.TABLES],
+                "missing": [self.missing(table.name) for table in schema.TABLES],
+            }
+        )
+
+
+def _column(entries: Sequence[Mapping[str, Any]], name: str) -> pd.Series[Any]:
+    return pd.Series([as_text(entry.get(name)) for entry in entries], dtype="str")
+
+
+def _boundaries(entries: Sequence[Mapping[str, Any]]) -> pd.Series[Any]:
+    return _column(
+        [as_dict(entry.get("PermissionsBoundary")) for entry in entries], "PermissionsBoundaryArn"
+    )
+
+
+def _tags(entry: Mapping[str, Any]) -> dict[str, str]:
+    pairs = (as_dict(tag) for tag in as_list(entry.get("Tags")))
+    return {str(tag.get("Key")): str(tag.get("Value")) for tag in pairs}
+
+
+def _frame(table: schema.Table, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {name: schema.objects(row.get(name) for row in rows) for name in table.names}
+    )

@@ -129,14 +129,14 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         for name, content in files.items()
     }
-    sealed = _seal({**manifest, "format": FORMAT, "files": hashes})
+    content_of_manifest = sealed({**manifest, "format": FORMAT, "files": hashes})
     try:
         account_folder = target.parent.parent
         _make_private(account_folder)
         _sweep(account_folder)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=account_folder))
         try:
-            for name, content in {**files, MANIFEST: sealed}.items():
+            for name, content in {**files, MANIFEST: content_of_manifest}.items():
                 _write_private(partial / name, content)
             _sync(partial)
             _make_private(target.parent)
@@ -204,7 +204,8 @@ def latest(root: Path, account_id: str | None = None) -> Path:
     return max(found)[-1]
 
 
-def _seal(manifest: Mapping[str, Any]) -> bytes:
+def sealed(manifest: Mapping[str, Any]) -> bytes:
+    """Return a manifest's bytes with the hash that gives away any change to them."""
     seal = hashlib.sha256(canonical(manifest)).hexdigest()
     return canonical({**manifest, "seal": seal})
 
@@ -225,7 +226,7 @@ def _unseal(path: Path, content: bytes) -> dict[str, Any]:
             "update iamkit"
         )
     unsealed = {key: value for key, value in manifest.items() if key != "seal"}
-    if content != _seal(unsealed) or any(key not in manifest for key in REQUIRED):
+    if content != sealed(unsealed) or any(key not in manifest for key in REQUIRED):
         raise broken
     return unsealed
 

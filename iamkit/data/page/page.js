@@ -1,0 +1,100 @@
+// Sorting, filtering and paging. Rows are moved and hidden, never written.
+(() => {
+  "use strict";
+  const PAGE = 100;
+  const MISSING = "–";
+  const RANK = ["critical", "high", "medium", "low", "info", "fail", "not assessed", "accepted", "pass"];
+  const make = (tag, values) => Object.assign(document.createElement(tag), values);
+  const written = (number) => number.toLocaleString("en");
+
+  function keyOf(text, kind) {
+    if (text === MISSING) return null;
+    if (kind === "number") return Number(text);
+    if (kind === "severity" && RANK.includes(text)) return String.fromCharCode(RANK.indexOf(text));
+    return text.toLowerCase();
+  }
+
+  function compare(one, other) {
+    if (one === null || other === null) return (one === null) - (other === null);
+    return one < other ? -1 : one > other ? 1 : 0;
+  }
+
+  function enhance(figure) {
+    const body = figure.querySelector("tbody");
+    const headers = [...figure.querySelectorAll("thead th")];
+    const rows = [...body.rows];
+    const found = new Map();
+    let order = rows;
+    let shown = rows;
+    let page = 0;
+    if (rows.length < 2) return;
+
+    const filter = make("input", { type: "search", placeholder: "Filter rows" });
+    filter.setAttribute("aria-label", "Filter rows");
+    const previous = make("button", { type: "button", textContent: "Previous" });
+    const next = make("button", { type: "button", textContent: "Next" });
+    const status = make("output", {});
+    if (rows.length > 10) {
+      const controls = make("div", { className: "controls" });
+      controls.append(filter);
+      if (rows.length > PAGE) controls.append(previous, next);
+      controls.append(status);
+      figure.prepend(controls);
+    }
+
+    function paint() {
+      const visible = new Set(shown.slice(page * PAGE, (page + 1) * PAGE));
+      for (const row of rows) if (row.hidden === visible.has(row)) row.hidden = !row.hidden;
+      const from = shown.length ? page * PAGE + 1 : 0;
+      const to = Math.min(shown.length, (page + 1) * PAGE);
+      previous.disabled = page === 0;
+      next.disabled = to === shown.length;
+      status.value = `${written(from)}–${written(to)} of ${written(shown.length)}`;
+      if (shown.length < rows.length) status.value += ` found in ${written(rows.length)}`;
+    }
+
+    function search() {
+      const wanted = filter.value.trim().toLowerCase();
+      const holds = (row) => {
+        if (!found.has(row)) found.set(row, [...row.cells].map((c) => c.textContent).join("\n").toLowerCase());
+        return found.get(row).includes(wanted);
+      };
+      shown = wanted ? order.filter(holds) : order;
+      page = 0;
+      paint();
+    }
+
+    function sort(header, column) {
+      const down = header.getAttribute("aria-sort") === "ascending";
+      for (const other of headers) other.removeAttribute("aria-sort");
+      header.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const keys = new Map(rows.map((row) => [row, keyOf(row.cells[column].textContent.trim(), header.dataset.kind)]));
+      order = [...rows].sort((a, b) => {
+        const [one, other] = [keys.get(a), keys.get(b)];
+        const both = one !== null && other !== null;
+        return down && both ? compare(other, one) : compare(one, other);
+      });
+      body.append(...order);
+      search();
+    }
+
+    headers.forEach((header, column) => {
+      const button = make("span", { tabIndex: 0 });
+      button.setAttribute("role", "button");
+      button.append(...header.childNodes);
+      header.append(button);
+      button.addEventListener("click", () => sort(header, column));
+      button.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        sort(header, column);
+      });
+    });
+    filter.addEventListener("input", search);
+    previous.addEventListener("click", () => { page -= 1; paint(); });
+    next.addEventListener("click", () => { page += 1; paint(); });
+    paint();
+  }
+
+  document.querySelectorAll("figure.table").forEach(enhance);
+})();

@@ -5,6 +5,7 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── CollectError      evidence cannot be taken from AWS or from the files given
     ├── SnapshotError     an evidence folder is missing, damaged, too new or already there
     ├── SchemaError       a table does not have the columns that `schema.py` promises
+    ├── CatalogError      a list of IAM actions is damaged, or a name is not in it
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
     └── ReportError       a page cannot be made or written
         └── NotebookError a notebook failed; all pages are there and its own shows the failure
@@ -29,6 +30,10 @@ class SnapshotError(IamkitError):
 
 class SchemaError(IamkitError):
     """Raised when a table lacks a column of its definition, or repeats a key."""
+
+
+class CatalogError(IamkitError):
+    """Raised when a list of actions is damaged or has unknown words, or rows do not fit it."""
 
 
 class SettingsError(IamkitError):

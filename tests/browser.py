@@ -13,6 +13,7 @@ to a deadline. `browser` below is the fixture to share; it skips when there is n
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -54,7 +55,8 @@ def chromium() -> str | None:
 def browser() -> "Iterator[Browser]":
     """One browser for the session; each test opens its own tab."""
     if chromium() is None:
-        pytest.skip(NOT_FOUND)
+        missing = pytest.fail if os.environ.get("IAMKIT_REQUIRE_BROWSER") else pytest.skip
+        missing(NOT_FOUND)
     with Browser() as running:
         yield running
 

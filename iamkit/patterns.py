@@ -1,0 +1,384 @@
+"""
+Patterns of Resource elements and of condition values: policy variables, then globs.
+
+A `Context` says what is known of a request, `resolve` puts it in the place of variables, and the
+`Pattern` that comes out matches texts and is compared with other patterns.
+
+`*` stands for any run of characters, `:` and `/` included, `?` for one character; `[` and `]` are
+ordinary, and case counts. `${*}`, `${?}` and `${$}` stand for those characters themselves, which is
+how a policy, and a variable's value put into one, holds an asterisk that is no wildcard. Matching
+takes time proportional to the text, however many wildcards a policy's author wrote.
+
+Source: IAM User Guide, "IAM JSON policy elements: Resource", "Condition operators", and
+"Variables and tags".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+
+class Mark(Enum):
+    """What stands in a context instead of a value."""
+
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+ABSENT: Final = Mark.ABSENT
+UNKNOWN: Final = Mark.UNKNOWN
+
+Value: TypeAlias = str | tuple[str, ...] | Mark
+
+
+@dataclass(frozen=True)
+class Context:
+    """
+    What is known of a request: condition key (in any case) to text, texts, ABSENT or UNKNOWN.
+
+    A key that `values` leaves out is `default`: ABSENT suits one concrete request, UNKNOWN a whole
+    class of them. An empty list is an absent key. Numbers and booleans become text. Contexts are
+    equal if they answer alike, and can be keys of a dict. Raises `TypeError` for any other value.
+
+    >>> Context({"aws:SourceIp": "203.0.113.9"}).get("AWS:sourceip")
+    '203.0.113.9'
+    """
+
+    values: Mapping[str, Any]
+    default: Mark = ABSENT
+
+    def __post_init__(self) -> None:
+        values = {key.lower(): _context_value(key, value) for key, value in self.values.items()}
+        kept = {key: value for key, value in values.items() if value is not self.default}
+        object.__setattr__(self, "values", MappingProxyType(kept))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((frozenset(self.values.items()), self.default))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def get(self, key: str) -> Value:
+        """The value of a key: text, a tuple of texts for a list, ABSENT or UNKNOWN."""
+        value: Value = self.values.get(key.lower(), self.default)
+        return value
+
+    def but(self, values: Mapping[str, Any]) -> Context:
+        """Return this context with `values` in the place of its own."""
+        changed = {key.lower(): value for key, value in values.items()}
+        return Context({**self.values, **changed}, self.default)
+
+    def joined(self, other: Context) -> Context:
+        """Return this context with what `other` knows in the place of its own values."""
+        made = object.__new__(Context)
+        object.__setattr__(made, "values", {**self.values, **other.values})
+        object.__setattr__(made, "default", self.default)
+        return made
+
+
+def _context_value(key: str, value: Any) -> Value:
+    if isinstance(value, Mark):
+        return value
+    if isinstance(value, list | tuple):
+        texts = tuple(text for item in value if (text := as_text(item)) is not None)
+        if len(texts) == len(value):
+            return texts or ABSENT
+    elif (text := as_text(value)) is not None:
+        return text
+    raise TypeError(f"{key} is {value!r}, which no condition key can be")
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON string, number or boolean as text, as AWS reads it; None for anything else."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, bool | int | float) else None
+
+
+class Wild(Enum):
+    """The two wildcards."""
+
+    RUN = "*"
+    ONE = "?"
+
+
+_VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
+_SPECIAL: Final = ("*", "?", "$")
+_WRITTEN: Final = re.compile(r"\$\{([*?$])\}|(.)", re.DOTALL)
+
+# How many sets of positions `covers` follows before it gives up and says no.
+_PATIENCE: Final = 1000
+
+
+def literal(text: str) -> str:
+    """
+    Return the pattern that matches exactly `text`.
+
+    >>> literal("50%*")
+    '50%${*}'
+    """
+    return re.sub(r"[*?$]", r"${\g<0>}", text)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """
+    One glob. Build it from its text; what is costly is computed once per text and kept.
+
+    >>> Pattern("arn:aws:s3:::logs/*").matches("arn:aws:s3:::logs/2026/11")
+    True
+    >>> Pattern("50%${*}").matches("50% off")
+    False
+    """
+
+    text: str
+
+    @property
+    def plain(self) -> str | None:
+        """The one text that it matches; None if it has wildcards."""
+        return _compiled(self.text).plain
+
+    @property
+    def everything(self) -> bool:
+        """It matches every text, the empty one included."""
+        return self.text != "" and not self.text.strip("*")
+
+    def matches(self, text: str) -> bool:
+        """Whether it matches all of `text`."""
+        compiled = _compiled(self.text)
+        if compiled.plain is not None:
+            return text == compiled.plain
+        return compiled.regex.fullmatch(text) is not None
+
+    def covers(self, other: Pattern) -> bool:
+        """
+        Whether it matches everything that `other` matches.
+
+        Exact, but for pairs so tangled that the search is cut short: those err towards False.
+
+        >>> Pattern("arn:aws:s3:::*").covers(Pattern("arn:aws:s3:::logs/?*"))
+        True
+        """
+        if self.everything or self == other:
+            return True
+        plain = _compiled(other.text).plain
+        return self.matches(plain) if plain is not None else _covers(self.text, other.text)
+
+    def overlaps(self, other: Pattern) -> bool:
+        """
+        Whether some text is matched by both. Exact.
+
+        >>> Pattern("arn:aws:s3:::logs/*").overlaps(Pattern("arn:aws:s3:::*/2026"))
+        True
+        """
+        if self.everything or other.everything:
+            return True
+        for one, another in ((self, other), (other, self)):
+            plain = _compiled(another.text).plain
+            if plain is not None:
+                return one.matches(plain)
+        return _overlaps(self.text, other.text)
+
+    def filled(self, run: str, one: str) -> str:
+        """
+        Return a text that it matches: `run` for each `*`, `one` for each `?`.
+
+        >>> Pattern("logs/*").filled("2026", "-")
+        'logs/2026'
+        """
+        fillings: dict[str | Wild, str] = {Wild.RUN: run, Wild.ONE: one}
+        return "".join(fillings.get(token, str(token)) for token in _compiled(self.text).tokens)
+
+    @property
+    def arn_parts(self) -> tuple[Pattern, ...]:
+        """Its parts between the first five colons, which no wildcard stands for: six, or fewer."""
+        return tuple(Pattern(part) for part in self.text.split(":", 5))
+
+
+@lru_cache(maxsize=65536)
+def resolve(
+    text: str, context: Context, *, variables: bool = True, wildcards: bool = True
+) -> Pattern | Literal[Mark.UNKNOWN] | None:
+    """
+    Return `text` as a pattern with its policy variables replaced: None if one is absent.
+
+    None matches nothing; UNKNOWN says that a variable is unknown. Asterisks in a variable's value
+    are ordinary characters, and a key with several values cannot be a variable. Without `variables`
+    (policies of another Version than 2012-10-17) `${` is ordinary text; without `wildcards` so are
+    `*` and `?`.
+
+    >>> resolve("home/${aws:username}/*", Context({"aws:username": "a*"}))
+    Pattern(text='home/a${*}/*')
+    """
+    keep = _keep_wildcards if wildcards else literal
+    if not variables:
+        return Pattern(keep(text))
+    parts, end, unknown = [], 0, False
+    for found in _VARIABLE.finditer(text):
+        parts.append(keep(text[end : found.start()]))
+        end = found.end()
+        name, default = _variable(found[1])
+        value = name if name in _SPECIAL else context.get(name)
+        if value is UNKNOWN:
+            unknown = True
+        elif isinstance(value, str):
+            parts.append(literal(value))
+        elif default is not None:
+            parts.append(literal(default))
+        else:
+            return None
+    return UNKNOWN if unknown else Pattern("".join([*parts, keep(text[end:])]))
+
+
+def _keep_wildcards(text: str) -> str:
+    return text.replace("$", "${$}")
+
+
+def _variable(inside: str) -> tuple[str, str | None]:
+    """Name and default of what stands between `${` and `}`."""
+    name, _, default = inside.partition(",")
+    default = default.strip()
+    quoted = len(default) > 1 and default[0] == default[-1] == "'"
+    return (name.strip(), default[1:-1]) if quoted else (inside, None)
+
+
+def variables_in(text: str) -> list[tuple[str, str | None]]:
+    """Return name and default of each policy variable in `text`; `${*}` and its like are none."""
+    found = (_variable(match[1]) for match in _VARIABLE.finditer(text))
+    return [(name, default) for name, default in found if name not in _SPECIAL]
+
+
+def variable_keys(text: str) -> set[str]:
+    """Return the condition keys, in lower case, that `text` takes variables from."""
+    return {name.lower() for name, _ in variables_in(text)}
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """
+    A glob as an automaton. Position n is before token n; a set of positions is the bits of an int.
+
+    `chars` says for each literal character at which positions it is expected, `ones` where a `?`
+    stands and `runs` where a `*` does.
+    """
+
+    tokens: tuple[str | Wild, ...]
+    plain: str | None
+    chars: dict[str, int]
+    ones: int
+    runs: int
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        return _regex(self.tokens)
+
+    @property
+    def final(self) -> int:
+        return 1 << len(self.tokens)
+
+    @property
+    def start(self) -> int:
+        return self._past_runs(1)
+
+    def _past_runs(self, states: int) -> int:
+        return states | (states & self.runs) << 1  # no two runs are neighbours
+
+    def step(self, states: int, accepting: int) -> int:
+        """Go on from `states` by a character that tokens at `accepting` take; runs take any."""
+        return self._past_runs((states & accepting) << 1 | states & self.runs)
+
+
+@lru_cache(maxsize=65536)
+def _compiled(text: str) -> _Compiled:
+    tokens: list[str | Wild] = []
+    for found in _WRITTEN.finditer(text):
+        written = found[1] or found[2]
+        wild = found[1] is None and written in "*?"
+        token = Wild(written) if wild else written
+        if token is not Wild.RUN or not tokens or tokens[-1] is not Wild.RUN:
+            tokens.append(token)
+    chars: dict[str, int] = {}
+    ones = runs = 0
+    for position, token in enumerate(tokens):
+        if token is Wild.RUN:
+            runs |= 1 << position
+        elif token is Wild.ONE:
+            ones |= 1 << position
+        else:
+            chars[token] = chars.get(token, 0) | 1 << position
+    plain = None if ones or runs else "".join(str(token) for token in tokens)
+    return _Compiled(tuple(tokens), plain, chars, ones, runs)
+
+
+def _regex(tokens: tuple[str | Wild, ...]) -> re.Pattern[str]:
+    """
+    Compile to a regular expression that never backtracks far.
+
+    The pieces between two runs have a fixed length, so the leftmost place for each is as good as
+    any other, and an atomic group keeps it there; only the last piece is tied to the end.
+    """
+    pieces = [""]
+    for token in tokens:
+        if token is Wild.RUN:
+            pieces.append("")
+        else:
+            pieces[-1] += "." if token is Wild.ONE else re.escape(token)
+    if len(pieces) == 1:
+        return re.compile(pieces[0], re.DOTALL)
+    first, *middle, last = pieces
+    between = "".join(f"(?>.*?{piece})" for piece in middle)
+    return re.compile(f"{first}{between}.*{last}", re.DOTALL)
+
+
+@lru_cache(maxsize=65536)
+def _overlaps(text: str, other: str) -> bool:
+    """Follow every position that `text` may be at while `other` is read token by token."""
+    one = _compiled(text)
+    anywhere = (one.final << 1) - 1
+    states = one.start
+    for token in _compiled(other).tokens:
+        if token is Wild.RUN:
+            lowest = states & -states
+            states = anywhere & ~(lowest - 1)  # a run can spell whatever leads further on
+        elif token is Wild.ONE:
+            states = one.step(states, anywhere & ~one.runs)
+        else:
+            states = one.step(states, one.chars.get(token, 0) | one.ones)
+        if not states:
+            return False
+    return bool(states & one.final)
+
+
+@lru_cache(maxsize=65536)
+def _covers(text: str, other: str) -> bool:
+    """
+    Follow `text` through all that `other` may spell.
+
+    It is enough to let the wildcards of `other` spell a character that `text` does not mention:
+    where `text` takes that one, it takes any. A `*` spells it any number of times, which leads to
+    several sets of positions; `text` covers `other` if every one of them ends at its end.
+    """
+    one = _compiled(text)
+    reached = {one.start}
+    for token in _compiled(other).tokens:
+        if token is Wild.RUN:
+            pending = list(reached)
+            while pending and len(reached) <= _PATIENCE:
+                further = one.step(pending.pop(), one.ones)
+                if further not in reached:
+                    reached.add(further)
+                    pending.append(further)
+        else:
+            known = 0 if token is Wild.ONE else one.chars.get(token, 0)
+            reached = {one.step(states, known | one.ones) for states in reached}
+        if 0 in reached or len(reached) > _PATIENCE:
+            return False
+    return all(states & one.final for states in reached)

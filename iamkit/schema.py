@@ -347,6 +347,18 @@ TRUST: Final = Table(
     ),
 )
 
+LAST_ACCESSED: Final = Table(
+    name="last_accessed",
+    row="one service that one principal's policies allow, and when it was last used",
+    key=("principal_arn", "service"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("service", TEXT, "prefix, such as s3"),
+        Column("service_name", TEXT, "name, such as Amazon S3"),
+        Column("last_used", TIME, "LastAuthenticated; NaT: not within AWS's tracking period"),
+    ),
+)
+
 PASSWORD_POLICY: Final = Table(
     name="password_policy",
     row="one rule of the account's password policy",
@@ -396,6 +408,7 @@ TABLES: Final = (
     HOLDINGS,
     STATEMENTS,
     TRUST,
+    LAST_ACCESSED,
     PASSWORD_POLICY,
     SUMMARY,
     GAPS,

@@ -9,6 +9,7 @@ silently ignored is worse than none.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -37,6 +38,14 @@ class Settings:
     unused_days: int = _days(
         45, "a credential not used for this long is unused", "CIS AWS Foundations 7.0, 2.11"
     )
+    approved_networks: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "unit": "CIDRs",
+            "meaning": "networks that requests are meant to come from",
+            "source": "yours to say",
+        },
+    )
 
     def with_overrides(self, **values: Any) -> Settings:
         """
@@ -53,12 +62,19 @@ class Settings:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {_list(known)}"
                 raise SettingsError(f"there is no setting {name!r}; {hint}")
-            if value is not None and (type(value) is not int or not 1 <= value <= 36500):
+            if name == "approved_networks":
+                _check_networks(value)
+            elif value is not None and (type(value) is not int or not 1 <= value <= 36500):
                 raise SettingsError(
                     f"{name} is a number of days from 1 to 36500, not {value!r} "
                     f"({type(value).__name__})"
                 )
-        return replace(self, **{name: value for name, value in values.items() if value is not None})
+        given = {name: value for name, value in values.items() if value is not None}
+        changed: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+        return replace(self, **changed)
 
     def describe(self) -> pd.DataFrame:
         """One row per setting: `setting`, `value`, `default`, `meaning`, `source`."""
@@ -66,14 +82,18 @@ class Settings:
             [
                 {
                     "setting": entry.name,
-                    "value": getattr(self, entry.name),
-                    "default": entry.default,
+                    "value": _shown(getattr(self, entry.name)),
+                    "default": _shown(entry.default),
                     "meaning": f"{entry.metadata['meaning']} ({entry.metadata['unit']})",
                     "source": entry.metadata["source"],
                 }
                 for entry in fields(self)
             ]
         )
+
+
+def _shown(value: Any) -> Any:
+    return (", ".join(value) or "none") if isinstance(value, tuple) else value
 
 
 def read(path: Path) -> Settings:
@@ -97,6 +117,16 @@ def read(path: Path) -> Settings:
         return Settings().with_overrides(**{str(name): value for name, value in content.items()})
     except SettingsError as error:
         raise SettingsError(f"settings file {path}: {error}") from error
+
+
+def _check_networks(value: Any) -> None:
+    for network in value if isinstance(value, list | tuple) else [value]:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(
+                f"approved_networks is a list of CIDRs such as 203.0.113.0/24: {error}"
+            ) from error
 
 
 def _list(names: set[str]) -> str:

@@ -51,6 +51,7 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "holdings": (evidence.DETAILS.call,),
     "statements": (evidence.DETAILS.call,),
     "trust": (evidence.DETAILS.call,),
+    "last_accessed": (evidence.LAST_ACCESSED.call,),
     "password_policy": ("iam:GetAccountPasswordPolicy",),
     "summary": (evidence.SUMMARY.call,),
     "gaps": (),
@@ -385,6 +386,27 @@ class Account:
                 empty = {"actions": [], "conditions": {}, "problem": said}
                 rows.append({"role_arn": str(role.get("Arn")), **empty})
         return schema.TRUST.conform(_frame(schema.TRUST, rows))
+
+    @cached_property
+    def last_accessed(self) -> pd.DataFrame:
+        """Services that principals may use, and last did. Rows: see `schema.LAST_ACCESSED`."""
+        jobs = as_dict(self.snapshot.json("last_accessed.json"))
+        pairs = [
+            (arn, as_dict(service))
+            for arn, job in jobs.items()
+            for service in as_list(as_dict(job).get("ServicesLastAccessed"))
+        ]
+        services = [service for _, service in pairs]
+        return schema.LAST_ACCESSED.conform(
+            pd.DataFrame(
+                {
+                    "principal_arn": pd.Series([arn for arn, _ in pairs], dtype="str"),
+                    "service": _column(services, "ServiceNamespace"),
+                    "service_name": _column(services, "ServiceName"),
+                    "last_used": schema.times(_column(services, "LastAuthenticated")),
+                }
+            )
+        )
 
     @cached_property
     def password_policy(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.aws import company
 from tests.aws.account import facts
@@ -35,3 +36,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+# `make test ARGS=--hypothesis-profile=large` looks ten times as far.
+settings.register_profile("large", max_examples=1000)

@@ -16,8 +16,8 @@ ORDER = (
     "errors", "schema", "settings", "catalog",
     "snapshot", "evidence", "collect", "saved",
     "credentials", "documents", "tables",
-    "conditions", "permissions", "escalation",
-    "findings", "checks", "history",
+    "patterns", "conditions", "decisions", "evaluation", "callers", "linting", "lint",
+    "permissions", "escalation", "account", "findings", "checks", "history",
     "charts", "page", "preloaded", "engine", "report",
     "moment", "demo",
 )  # fmt: skip

@@ -25,7 +25,9 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("max_key_age: 60", "did you mean max_key_age_days"),
-        ("colour: blue", "there is no setting 'colour'; there are max_key_age_days"),
+        ("colour: blue", "there is no setting 'colour'; there are approved_networks"),
+        ("approved_networks: [10.0.0.0/33]", "approved_networks is a list of CIDRs"),
+        ("approved_networks: 10.0.0.1/8", "approved_networks is a list of CIDRs"),
         ("unused_days: forty", "unused_days is a number of days from 1 to 36500, not 'forty'"),
         ("unused_days: 0", "not 0"),
         ("unused_days: true", "not True"),
@@ -56,3 +58,9 @@ def test_every_setting_says_what_it_means_and_where_it_comes_from() -> None:
     described = Settings().describe()
     assert described["meaning"].str.len().min() > 10
     assert described["source"].str.len().min() > 5
+
+
+def test_approved_networks_are_cidrs(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text("approved_networks: [203.0.113.0/24, '2001:db8::/32']\n")
+    assert settings.read(path).approved_networks == ("203.0.113.0/24", "2001:db8::/32")

@@ -7,7 +7,7 @@ Audit and report on AWS IAM: evidence to pandas tables, notebooks, self-containe
     account.credentials
 """
 
+from iamkit.account import Account, load
 from iamkit.errors import IamkitError
-from iamkit.tables import Account, load
 
 __all__ = ["Account", "IamkitError", "load"]

@@ -450,7 +450,7 @@ def bars(
         f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
         for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
     )
-    ax = new(ax, height=0.75 + 0.36 * max(len(parts), 1), alt=f"{title}. {said or 'Nothing.'}")
+    ax = new(ax, height=0.75 + 0.36 * max(len(parts), 1), alt=f"{title}. {said or 'Nothing'}.")
     left = np.zeros(len(parts))
     for number, name in enumerate(parts.columns):
         color = (colors or {}).get(name, SERIES[number % len(SERIES)])
@@ -520,6 +520,52 @@ def ages(
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
     ax.spines["left"].set_visible(False)
+    ax.tick_params(length=0)
+    return ax
+
+
+def labelled(counts: Any, rows: Iterable[object], columns: Iterable[object]) -> pd.DataFrame:
+    """An array of counts, shape (rows, columns), as a table for `heat`."""
+    return pd.DataFrame(counts, index=list(rows), columns=list(columns))
+
+
+@_styled
+def heat(
+    counts: pd.DataFrame, *, title: str, unit: str, missing: str = "", ax: Axes | None = None
+) -> Axes | Sentence:
+    """
+    A table of counts as shades, darker for more; shades grow with the logarithm.
+
+    Parameters
+    ----------
+    counts : DataFrame of numbers
+        Each row and each column has a label.
+    title, unit : str
+        What is counted, for the heading and for the scale.
+    missing, ax
+        As in `bars`.
+    """
+    if missing:
+        return not_assessed(missing)
+    rows, columns = counts.shape
+    most = counts.max(axis=1)
+    said = "; ".join(
+        f"{row}: most in {counts.loc[row].idxmax()}, {most[row]:,.0f} {unit}"
+        for row in counts.index
+        if columns and most[row] > 0
+    )
+    height = 1.5 + 0.27 * max(rows, 1)
+    ax = new(ax, width=9.2, height=height, alt=f"{title}. {said or 'Nothing'}.")
+    shades = np.log10(counts.to_numpy(dtype=float) + 1)
+    ax.pcolormesh(shades, cmap="Blues", vmin=0, vmax=max(shades.max(initial=0), 1), linewidth=0.6,
+                  edgecolor="white")  # fmt: skip
+    ax.set_xticks(
+        np.arange(columns) + 0.5, [str(c) for c in counts.columns], rotation=60, ha="right"
+    )
+    ax.set_yticks(np.arange(rows) + 0.5, [str(r) for r in counts.index])
+    ax.invert_yaxis()
+    ax.set_title(f"{title} (darker: more {unit})")
+    ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
 

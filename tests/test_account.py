@@ -1,0 +1,48 @@
+"""The account as a notebook meets it."""
+
+from pathlib import Path
+
+import pytest
+
+import iamkit
+from iamkit import demo
+from iamkit.permissions import CONTEXTS
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> iamkit.Account:
+    return iamkit.load(demo.snapshots(tmp_path_factory.mktemp("demo")))
+
+
+def test_can_reads_well_and_is_true_only_where_it_is_certain(account: iamkit.Account) -> None:
+    yes = account.can("dmitri.volkov", "s3:GetObject", "arn:aws:s3:::x/y")
+    assert yes
+    assert repr(yes).startswith("Allowed: s3:GetObject on arn:aws:s3:::x/y is allowed by Allow")
+    assert "AdministratorAccess" in yes.why
+    no = account.can("elena.petrova", "s3:GetObject", "arn:aws:s3:::x/y")
+    assert not no
+    assert "RequireMFA" in no.why
+    assert account.can("elena.petrova", "s3:GetObject", "*", "mfa-inside")
+
+
+def test_why_answers_in_every_context(account: iamkit.Account) -> None:
+    made = account.why("elena.petrova", "iam:CreateUser")
+    assert made["context"].tolist() == list(CONTEXTS)
+    effects = made.set_index("context")["effect"]
+    assert effects["stolen-key"] == "ExplicitlyDenied"
+    assert effects["mfa-inside"] == "Allowed"
+    assert effects["any"] == "Unknown"
+
+
+def test_the_door_offers_what_a_notebook_uses() -> None:
+    assert set(iamkit.__all__) == {"Account", "IamkitError", "load"}
+    assert all(hasattr(iamkit, name) for name in iamkit.__all__)
+
+
+def test_lint_and_permissions_are_made_once(account: iamkit.Account) -> None:
+    assert account.lint is account.lint
+    assert account.permissions is account.permissions
+
+
+def test_an_account_still_shows_its_tables(account: iamkit.Account, tmp_path: Path) -> None:
+    assert "principals" in repr(account)

@@ -235,11 +235,12 @@ def store(
         )
     account_id, found_partition = account_of(answers)
     aliases = (given[by_call("iam:ListAccountAliases")].content or {}).get("AccountAliases")
+    alias = str(aliases[0]) if isinstance(aliases, list) and aliases else None
     caller = given[CALLER].content if CALLER in given else None
     now = as_of if source == "demo" else datetime.now(UTC)  # the demo is the same everywhere
     manifest = {
         "account_id": account_id,
-        "alias": aliases[0] if aliases else None,
+        "alias": alias,
         "partition": partition or found_partition,
         "as_of": snapshot.format_time(as_of),
         "as_of_source": as_of_source,
@@ -314,7 +315,7 @@ def counted(answers: Sequence[Answer]) -> list[Answer]:
         return list(answers)
     own = [
         policy
-        for policy in details.content["Policies"]
+        for policy in entries(answers, "Policies")
         if ":iam::aws:policy/" not in str(policy.get("Arn"))
     ]
     seen = {
@@ -327,7 +328,7 @@ def counted(answers: Sequence[Answer]) -> list[Answer]:
     short = [
         f"{number} of {counts[name]} {name.lower()}"
         for name, number in seen.items()
-        if number < counts.get(name, 0)
+        if isinstance(counts, dict) and isinstance(counts.get(name), int) and number < counts[name]
     ]
     if not short:
         return list(answers)
@@ -365,9 +366,10 @@ def report_rows(answers: Sequence[Answer]) -> list[dict[str, str]] | None:
 
 
 def entries(answers: Sequence[Answer], name: str) -> list[dict[str, Any]]:
-    """Return one of the lists in the authorization details, empty if there are none."""
+    """Return the objects of one of the lists in the authorization details, if there are any."""
     content = next((a.content for a in answers if a.evidence is DETAILS), None)
-    return [] if content is None else content.get(name, [])
+    listed = (content or {}).get(name, [])
+    return [entry for entry in listed if isinstance(entry, dict)]
 
 
 def by_call(call: str) -> Evidence:

@@ -95,7 +95,7 @@ def from_files(
         if evidence in found
         else Answer(evidence, "not asked", None, "NotProvided", "no file holds it")
         for evidence in EVIDENCE
-        if evidence in found or evidence is not CALLER  # nobody called
+        if evidence is not CALLER  # nobody called
     ]
     moment, said = _moment(found, as_of)
     return store(out, counted(answers), source, moment, said)
@@ -137,15 +137,19 @@ def _recognise(path: Path) -> Answer | None:
 def _recognise_json(path: Path, pages: Sequence[Any]) -> Answer | None:
     if not pages or not all(isinstance(page, dict) for page in pages):
         return None
-    kinds = [REPORT, DETAILS, MFA, *ONE_CALL, CALLER]
+    kinds = [REPORT, DETAILS, MFA, *ONE_CALL]
     evidence = next((kind for kind in kinds if set(kind.members) & set(pages[0])), None)
     if evidence is None:
         return None
     if evidence is REPORT:
         return Answer(REPORT, "ok", _report_of(path, pages[0]))
     if evidence.call == "account:GetAlternateContact":
-        kind = pages[0]["AlternateContact"].get("AlternateContactType")
-        evidence = next(e for e in ONE_CALL if e.parameters.get("AlternateContactType") == kind)
+        contact = pages[0]["AlternateContact"]
+        kind = contact.get("AlternateContactType") if isinstance(contact, dict) else None
+        of_kind = (e for e in ONE_CALL if e.parameters.get("AlternateContactType") == kind)
+        evidence = next(of_kind, None)
+        if kind is None or evidence is None:
+            return None
     whole: dict[str, Any] = {}
     for page in pages:
         join(whole, page, evidence.members)

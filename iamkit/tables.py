@@ -20,6 +20,7 @@ import pandas as pd
 
 from iamkit import credentials, evidence, schema, settings, snapshot
 from iamkit.documents import (
+    as_count,
     as_dict,
     as_list,
     as_text,
@@ -316,7 +317,7 @@ class Account:
         return schema.MFA_DEVICES.conform(
             frame.assign(
                 kind=kind,
-                user_name=arn.str.rsplit("/", n=1).str[-1],
+                user_name=arn.str.extract(r"/([^/]+)$", expand=False),
                 is_root=arn.str.endswith(":root").astype("boolean"),
             )
         )
@@ -432,7 +433,10 @@ class Account:
         """Counters and quotas. Rows: see `schema.SUMMARY`."""
         counts = as_dict(as_dict(self.snapshot.json("account_summary.json")).get("SummaryMap"))
         return schema.SUMMARY.conform(
-            pd.DataFrame(sorted(counts.items()), columns=["name", "value"])
+            pd.DataFrame(
+                [(name, as_count(value)) for name, value in sorted(counts.items())],
+                columns=["name", "value"],
+            )
         )
 
     @cached_property

@@ -3,15 +3,21 @@
 import base64
 import json
 import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from iamkit import load, saved, snapshot
-from iamkit.errors import CollectError
+from iamkit import load, saved, schema, snapshot
+from iamkit.errors import CollectError, IamkitError
+from iamkit.evidence import EVIDENCE
 from tests.accounts import ACCOUNT, ARN, details, policy, report, role, user
+from tests.test_tables import JSON
 
+MEMBERS = sorted({member for kind in EVIDENCE for member in kind.members} - {"Content"})
 CSV = report(
     f"ana,{ARN}user/ana,2024-05-01T12:00:00Z,true,N/A,2026-10-01T06:00:00Z,N/A,false,false,N/A,N/A,"
     "N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
@@ -155,6 +161,22 @@ def test_bad_files_get_a_clear_answer(tmp_path: Path, files: dict[str, object], 
     with pytest.raises(CollectError, match=says):
         opened(tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+@given(contents=st.dictionaries(st.sampled_from(MEMBERS), JSON, min_size=1, max_size=4))
+@settings(deadline=None, max_examples=80)
+def test_a_file_may_hold_anything(contents: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "report.csv").write_text(CSV)
+        for number, (member, value) in enumerate(contents.items()):
+            (folder / f"{number}.json").write_text(json.dumps({member: value}))
+        try:
+            account = load(opened(folder).path)
+        except IamkitError:
+            return  # refused in words
+        for table in schema.TABLES:
+            getattr(account, table.name)
 
 
 def test_a_named_file_must_be_what_its_option_says(tmp_path: Path) -> None:

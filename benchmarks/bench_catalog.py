@@ -6,7 +6,8 @@ resources and conditions. All three start with their lists read; iamkit's caches
 empty. The other two are installed into an environment of their own, `benchmarks/.venv-peers`.
 
 They do not compute quite the same. iamkit makes a bit row per policy. The others make a list of
-names per statement; the union per policy is taken here, outside the clock. policy-sentry's `expand`
+names per statement; the union per policy is taken here, outside the clock. policy-sentry does not
+match a service in another case (`Discovery:*`), as IAM does. Its `expand`
 hands back a pattern without `*` as it is, without looking it up, which takes no time, and a dead
 wildcard too; it has no NotAction, so those statements are left out of its input. Sets are compared
 over the actions that both lists know, so that the lists' ages play no part.

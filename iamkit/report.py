@@ -20,7 +20,7 @@ from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -120,6 +120,7 @@ def render(
     with closing(preloaded.Preloaded()) as parent, _without("rfc3987_syntax"):
         sources = _sources(notebooks)
         values = _values(sources, given, {"snapshot": snapshot, "settings": settings})
+        _check(snapshot, settings, values)
         _prepare(out, notebooks)
         from iamkit import engine, page
 
@@ -236,6 +237,19 @@ def _values(
         }
         values[source.name] = {**paths, **typed}
     return values
+
+
+def _check(
+    snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
+) -> None:
+    """Refuse at once what every notebook's loading cell would: settings, account, thresholds."""
+    from iamkit import tables
+    from iamkit.settings import Settings
+
+    given = {name: value for each in values.values() for name, value in each.items()}
+    thresholds = {field.name: given.get(field.name) for field in fields(Settings)}
+    account_id = given.get("account_id") or None
+    tables.load(snapshot, settings or "", account_id=account_id, **thresholds)  # type: ignore[arg-type]
 
 
 def _typed(name: str, text: str, declared: str, default: str) -> object:

@@ -62,9 +62,11 @@ class Settings:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {_list(known)}"
                 raise SettingsError(f"there is no setting {name!r}; {hint}")
+            if value is None:
+                continue
             if name == "approved_networks":
                 _check_networks(value)
-            elif value is not None and (type(value) is not int or not 1 <= value <= 36500):
+            elif type(value) is not int or not 1 <= value <= 36500:
                 raise SettingsError(
                     f"{name} is a number of days from 1 to 36500, not {value!r} "
                     f"({type(value).__name__})"

@@ -121,6 +121,24 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path, files: Path) -> None:
     assert "cannot write" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--settings", "nowhere.yml"], "settings file nowhere.yml cannot be read"),
+        (["-p", "max_key_age", "60"], "did you mean 'max_key_age_days'"),
+        (["-p", "max_key_age_days", "sixty"], "takes int or None, not 'sixty'"),
+        (["-p", "unused_days", "0"], "unused_days is a number of days from 1"),
+        (["-p", "account_id", "999999999999"], "is of account 012345678901, not of 999999999999"),
+    ],
+)
+def test_a_report_that_cannot_be_right_is_refused_before_it_starts(
+    tmp_path: Path, files: Path, options: list[str], says: str
+) -> None:
+    path = Path(iamkit("collect", "--from-files", files, "--out", tmp_path / "out").stdout.strip())
+    assert says in failed(iamkit("report", path, *options))
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_debug_shows_everything(tmp_path: Path) -> None:
     result = iamkit("--debug", "verify", tmp_path)
     assert result.exit_code == 2

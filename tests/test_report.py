@@ -299,11 +299,11 @@ def test_values_are_read_as_declared_or_as_the_default(
 
 def test_snapshot_and_settings_reach_the_notebooks_that_declare_them(audit: Audit):
     settings = audit.out.parent / "strict.yml"
-    settings.write_text("max: 1")
+    settings.write_text("unused_days: 1")
     audit.notebook("00-a", "print(open(settings).read())", "from pathlib import Path")
     audit.notebook("01-b", "print('settings' in globals())", declares=False)
     audit.render(settings=settings)
-    assert "max: 1" in audit.outputs("00-a")
+    assert "unused_days: 1" in audit.outputs("00-a")
     assert "False" in audit.outputs("01-b")
     assert "strict.yml" in (audit.out / "00-a.ipynb").read_text()
 

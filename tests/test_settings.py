@@ -51,7 +51,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_none_leaves_a_setting_as_it_is() -> None:
-    assert Settings(unused_days=30).with_overrides(unused_days=None).unused_days == 30
+    given = Settings(unused_days=30, approved_networks=("203.0.113.0/24",))
+    assert given.with_overrides(unused_days=None, approved_networks=None) == given
 
 
 def test_every_setting_says_what_it_means_and_where_it_comes_from() -> None:

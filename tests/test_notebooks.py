@@ -78,6 +78,15 @@ def test_the_numbers_on_the_pages_are_the_account_s(
         assert name in demo_pages["01-mfa"]
 
 
+def test_all_pages_count_administrators_by_what_they_can_do(
+    demo_snapshot: Path, demo_pages: dict[str, str]
+) -> None:
+    powers = load(demo_snapshot).permissions.summary().query("admin != ''")
+    assert "jack.doyle" not in set(powers["name"]), "everything is denied him"
+    for page in ("00-summary", "04-permissions"):
+        assert f"Administrators {powers['principal_arn'].nunique()} " in demo_pages[page]
+
+
 def test_the_same_snapshot_gives_the_same_bytes_anywhere(
     demo_snapshot: Path, demo_pages: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,50 +1,231 @@
 """
-What an organization may decide for itself: thresholds, each with a default and its source.
+What an organization may decide for itself: thresholds, networks, and the risks it accepts.
 
 One YAML file holds them, `iamkit report --settings FILE` reads it, and a notebook's parameter of
-the same name wins over it. A name or value that does not fit is an error: a threshold that is
-silently ignored is worse than none.
+the same name wins over it. A name or value that does not fit is an error with its line: a threshold
+that is silently ignored is worse than none, and so is a risk accepted by nobody.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import yaml
 
 from iamkit.errors import SettingsError
 
+# What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
+# "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
+# credentials page", statement DenyAllExceptListedIfNoMFA.
+SELF_SERVICE: Final = (
+    "iam:CreateVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetUser",
+    "iam:GetMFADevice",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetSessionToken",
+)
+WHOSE: Final = ("nobody", "administrators", "everyone")
 
-def _days(default: int, meaning: str, source: str) -> Any:
-    return field(default=default, metadata={"unit": "days", "meaning": meaning, "source": source})
+
+@dataclass(frozen=True)
+class Acceptance:
+    """
+    A risk that somebody accepts: findings of one check about some subjects, until a day.
+
+    `subject` is an ARN or a name; `*` and `?` stand for any characters. `line` is where the
+    settings file says so, from 1.
+    """
+
+    check: str
+    subject: str
+    owner: str
+    reason: str
+    expires: dt.date
+    ticket: str = ""
+    line: int | None = None
+
+
+def _acceptance(entry: Any, line: int | None) -> Acceptance:
+    """Read one entry of `accepted`; raises `SettingsError` with its line."""
+    at = f"accepted, line {line}" if line else "accepted"
+    if not isinstance(entry, Mapping):
+        raise SettingsError(f"{at}: an entry is lines such as check: root_used, not {entry!r}")
+    known = [each.name for each in fields(Acceptance) if each.name != "line"]
+    for name in entry:
+        if name not in known:
+            raise SettingsError(f"{at}: there is no {name!r}; {_hint(str(name), known)}")
+    for name in known:
+        value = entry.get(name)
+        if name == "ticket" and value is None:
+            continue
+        if value is None or not str(value).strip():
+            raise SettingsError(
+                f"{at}: an accepted risk needs {name!r}: who accepts what, why, and until when"
+            )
+    expires = entry["expires"]
+    if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
+        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {expires!r}")
+    texts = {name: str(entry.get(name) or "").strip() for name in known if name != "expires"}
+    return Acceptance(expires=expires, line=line, **texts)
+
+
+def _days(name: str, value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 36500:
+        raise SettingsError(
+            f"{name} is a number of days from 1 to 36500, not {value!r} ({type(value).__name__})"
+        )
+    return value
+
+
+def _networks(name: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    for network in given:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(
+                f"{name} is a list of CIDRs such as 203.0.113.0/24: {error}"
+            ) from error
+    return tuple(given)
+
+
+def _actions(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(each, str) and ":" in each for each in value
+    ):
+        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {value!r}")
+    return tuple(value)
+
+
+def _accounts(name: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    for each in given:
+        if not (isinstance(each, str) and len(each) == 12 and each.isdecimal()):
+            raise SettingsError(
+                f"{name} is a list of account ids, twelve digits in quotes, not {each!r}"
+            )
+    return tuple(given)
+
+
+def _whose(name: str, value: Any) -> str:
+    if value not in WHOSE:
+        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {value!r}")
+    return str(value)
+
+
+def _paths(name: str, value: Any) -> tuple[Path, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(each, str | Path) and str(each).strip() for each in given):
+        raise SettingsError(f"{name} is a list of Python files, not {value!r}")
+    return tuple(Path(each) for each in given)
+
+
+def _accepted(name: str, value: Any) -> tuple[Acceptance, ...]:
+    if not isinstance(value, list | tuple):
+        raise SettingsError(f"{name} is a list of entries that begin with - check: …")
+    return tuple(
+        each if isinstance(each, Acceptance) else _acceptance(each, None) for each in value
+    )
+
+
+def _setting(
+    default: Any, fit: Callable[[str, Any], Any], unit: str, meaning: str, source: str
+) -> Any:
+    facts = {"fit": fit, "unit": unit, "meaning": meaning, "source": source}
+    return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True)
 class Settings:
     """The thresholds in force. Build one with `read` or `with_overrides`, which check values."""
 
-    max_key_age_days: int = _days(
-        90, "an active access key older than this is old", "CIS AWS Foundations 7.0, 2.12"
+    max_key_age_days: int = _setting(
+        90,
+        _days,
+        "days",
+        meaning="an active access key older than this is old",
+        source="CIS AWS Foundations 7.0, 2.12",
     )
-    max_password_age_days: int = _days(
-        90, "a console password not changed for longer is old", "PCI DSS 4.0.1, 8.3.9"
+    max_password_age_days: int = _setting(
+        90,
+        _days,
+        "days",
+        meaning="a console password not changed for longer is old",
+        source="PCI DSS 4.0.1, 8.3.9",
     )
-    unused_days: int = _days(
-        45, "a credential not used for this long is unused", "CIS AWS Foundations 7.0, 2.11"
+    unused_days: int = _setting(
+        45,
+        _days,
+        "days",
+        meaning="a credential not used for this long is unused",
+        source="CIS AWS Foundations 7.0, 2.11",
     )
-    approved_networks: tuple[str, ...] = field(
-        default=(),
-        metadata={
-            "unit": "CIDRs",
-            "meaning": "networks that requests are meant to come from",
-            "source": "yours to say",
-        },
+    unused_role_days: int = _setting(
+        180,
+        _days,
+        "days",
+        meaning="a role not used for this long is unused; AWS looks back 400 days",
+        source="IAM User Guide, Security best practices: regularly review and remove unused roles",
+    )
+    root_quiet_days: int = _setting(
+        30,
+        _days,
+        "days",
+        meaning="the root user should not have been used for this long",
+        source="CIS AWS Foundations 7.0, 2.7, which says: not for daily tasks",
+    )
+    hardware_mfa: str = _setting(
+        "administrators",
+        _whose,
+        "nobody, administrators or everyone",
+        meaning="whose MFA must be a hardware token or a passkey, the root user aside",
+        source="IAM User Guide, Security best practices: phishing-resistant MFA wherever possible",
+    )
+    approved_networks: tuple[str, ...] = _setting(
+        (),
+        _networks,
+        "CIDRs",
+        meaning="networks that requests are meant to come from",
+        source="yours to say",
+    )
+    known_accounts: tuple[str, ...] = _setting(
+        (),
+        _accounts,
+        "account ids",
+        meaning="accounts of yours, which roles may trust",
+        source="yours to say",
+    )
+    self_service: tuple[str, ...] = _setting(
+        SELF_SERVICE,
+        _actions,
+        "actions",
+        meaning="what may stay open without MFA, to enrol a device",
+        source="IAM User Guide, AWS: Allows MFA-authenticated IAM users to manage their own "
+        "credentials on the Security credentials page",
+    )
+    accepted: tuple[Acceptance, ...] = _setting(
+        (),
+        _accepted,
+        "entries",
+        meaning="risks that somebody accepts, until a day",
+        source="yours to say",
+    )
+    own_checks: tuple[Path, ...] = _setting(
+        (),
+        _paths,
+        "Python files",
+        meaning="checks of your own, run beside iamkit's",
+        source="yours to say",
     )
 
     def with_overrides(self, **values: Any) -> Settings:
@@ -56,27 +237,15 @@ class Settings:
         >>> Settings().with_overrides(unused_days=30).unused_days
         30
         """
-        known = {entry.name for entry in fields(self)}
-        for name, value in values.items():
+        known = {entry.name: entry.metadata["fit"] for entry in fields(self)}
+        for name in values:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"there are {_list(known)}"
-                raise SettingsError(f"there is no setting {name!r}; {hint}")
-            if value is None:
-                continue
-            if name == "approved_networks":
-                _check_networks(value)
-            elif type(value) is not int or not 1 <= value <= 36500:
-                raise SettingsError(
-                    f"{name} is a number of days from 1 to 36500, not {value!r} "
-                    f"({type(value).__name__})"
-                )
-        given = {name: value for name, value in values.items() if value is not None}
-        changed: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in given.items()
+                raise SettingsError(f"there is no setting {name!r}; {_hint(name, known)}")
+        fitted = {
+            name: known[name](name, value) for name, value in values.items() if value is not None
         }
-        return replace(self, **changed)
+        changed: Settings = replace(self, **fitted)
+        return changed
 
     def describe(self) -> pd.DataFrame:
         """One row per setting: `setting`, `value`, `default`, `meaning`, `source`."""
@@ -95,41 +264,64 @@ class Settings:
 
 
 def _shown(value: Any) -> Any:
-    return (", ".join(value) or "none") if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    if any(isinstance(each, Acceptance) for each in value):
+        return f"{len(value)} accepted"
+    return ", ".join(each.name if isinstance(each, Path) else each for each in value) or "none"
 
 
 def read(path: Path) -> Settings:
     """
     Return the settings that a YAML file holds; those it leaves out keep their defaults.
 
-    Raises `SettingsError` if it cannot be read, is no mapping, or a setting does not fit.
+    Files named in `own_checks` are looked for beside it. Raises `SettingsError`, with the line, if
+    it cannot be read, is no mapping, or a setting does not fit.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content, lines = yaml.safe_load(text), _lines(text)
     except OSError as error:
         raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         said = " ".join(str(error).split())
         raise SettingsError(f"settings file {path} is not YAML: {said}") from error
     if content is None:
         return Settings()
     if not isinstance(content, Mapping):
         raise SettingsError(f"settings file {path} should hold lines such as max_key_age_days: 60")
-    try:
-        return Settings().with_overrides(**{str(name): value for name, value in content.items()})
-    except SettingsError as error:
-        raise SettingsError(f"settings file {path}: {error}") from error
-
-
-def _check_networks(value: Any) -> None:
-    for network in value if isinstance(value, list | tuple) else [value]:
+    found = Settings()
+    for name, value in content.items():
+        line, entries = lines.get(str(name), (None, []))
         try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(
-                f"approved_networks is a list of CIDRs such as 203.0.113.0/24: {error}"
-            ) from error
+            if name == "accepted" and isinstance(value, list):
+                value = [_acceptance(*entry) for entry in zip(value, entries, strict=True)]
+            found = found.with_overrides(**{str(name): value})
+        except SettingsError as error:
+            where = "" if "line " in str(error) or line is None else f"line {line}: "
+            raise SettingsError(f"settings file {path}: {where}{error}") from error
+    beside = tuple(path.absolute().parent / each for each in found.own_checks)
+    for each in beside:
+        if not each.is_file():
+            raise SettingsError(f"settings file {path}: own_checks names {each}: no such file")
+    return replace(found, own_checks=beside)
 
 
-def _list(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def _lines(text: str) -> dict[str, tuple[int, list[int]]]:
+    """Where each setting stands, and each entry of it, from 1."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {
+        str(key.value): (
+            key.start_mark.line + 1,
+            [each.start_mark.line + 1 for each in value.value]
+            if isinstance(value, yaml.SequenceNode)
+            else [],
+        )
+        for key, value in pairs
+    }
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"

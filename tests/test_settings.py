@@ -1,12 +1,13 @@
 """Thresholds: checked, documented, and overridden in one order."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from iamkit import settings
 from iamkit.errors import SettingsError
-from iamkit.settings import Settings
+from iamkit.settings import Acceptance, Settings
 
 
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("max_key_age: 60", "did you mean max_key_age_days"),
-        ("colour: blue", "there is no setting 'colour'; there are approved_networks"),
+        ("colour: blue", "there is no setting 'colour'; there are accepted"),
         ("approved_networks: [10.0.0.0/33]", "approved_networks is a list of CIDRs"),
         ("approved_networks: 10.0.0.1/8", "approved_networks is a list of CIDRs"),
         ("unused_days: forty", "unused_days is a number of days from 1 to 36500, not 'forty'"),
@@ -34,6 +35,11 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         ("unused_days: 4.5", "not 4.5"),
         ("[1, 2]", "should hold lines such as"),
         ("a: [", "is not YAML"),
+        ("self_service: all", "self_service is a list of actions such as iam:GetUser"),
+        ("known_accounts: [111122223333]", "twelve digits in quotes, not 111122223333"),
+        ("own_checks: [1]", "own_checks is a list of Python files"),
+        ("accepted: root_used", "accepted is a list of entries"),
+        ("accepted: [root_used]", "accepted, line 1: an entry is lines such as"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_file(tmp_path: Path, text: str, says: str) -> None:
@@ -65,3 +71,78 @@ def test_approved_networks_are_cidrs(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("approved_networks: [203.0.113.0/24, '2001:db8::/32']\n")
     assert settings.read(path).approved_networks == ("203.0.113.0/24", "2001:db8::/32")
+
+
+RISK = """
+accepted:
+- check: root_used
+  subject: "*"
+  owner: Ana
+  reason: Yearly recovery drill.
+  expires: 2027-06-30
+  ticket: SEC-12
+- check: old_access_key
+  subject: svc-*
+  owner: Ben
+  reason: Rotated by the vendor.
+  expires: 2027-01-31
+"""
+
+
+def test_accepted_risks_know_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text(RISK)
+    first, second = settings.read(path).accepted
+    assert first == Acceptance(
+        *("root_used", "*", "Ana", "Yearly recovery drill.", dt.date(2027, 6, 30)),
+        ticket="SEC-12",
+        line=3,
+    )
+    assert (second.ticket, second.line) == ("", 9)
+
+
+@pytest.mark.parametrize("name", ["check", "subject", "owner", "reason", "expires"])
+def test_a_risk_accepted_by_nobody_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "iamkit.yml"
+    kept = [line for line in RISK.splitlines() if not line.startswith(f"  {name}:")]
+    if name == "check":
+        kept = RISK.replace("- check: old_access_key\n  subject", "- subject").splitlines()
+    path.write_text("\n".join(kept))
+    with pytest.raises(SettingsError, match=rf"accepted, line (3|9): .* needs '{name}'"):
+        settings.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("expires: soon", "'expires' is a day such as 2027-06-30, not 'soon'"),
+        ("expires: 2027-06-30T10:00:00Z", "'expires' is a day"),
+        ("until: 2027-06-30", "there is no 'until'; there are check"),
+        ("owners: Ana", "did you mean owner?"),
+    ],
+)
+def test_an_entry_that_does_not_fit_is_named_with_its_line(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text(f"accepted:\n- check: a\n  subject: b\n  owner: c\n  reason: d\n  {text}\n")
+    with pytest.raises(SettingsError) as caught:
+        settings.read(path)
+    assert says in str(caught.value)
+    assert "line 2" in str(caught.value)
+
+
+def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text("# ours\nunused_days: 30\nhardware_mfa: some\n")
+    with pytest.raises(SettingsError, match="line 3: hardware_mfa is one of nobody"):
+        settings.read(path)
+
+
+def test_own_checks_are_looked_for_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text("own_checks: [ours.py]\n")
+    with pytest.raises(SettingsError, match=r"ours\.py: no such file"):
+        settings.read(path)
+    (tmp_path / "ours.py").touch()
+    assert settings.read(path).own_checks == (tmp_path / "ours.py",)

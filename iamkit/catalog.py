@@ -35,8 +35,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 
+from iamkit import facts
 from iamkit.errors import CatalogError
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
@@ -48,7 +48,7 @@ WORD: Final = np.dtype("<u8")
 LEVELS: Final = ("Permissions management", "Tagging", "Write", "Read", "List")
 
 SNAPSHOT: Final = Path(__file__).parent / "data" / "actions.json.gz"
-RISKS: Final = Path(__file__).parent / "data" / "risks.yaml"
+RISKS: Final = "risks.yaml"
 RULES: Final = ("actions", "unlisted", "levels", "except")
 
 FEWEST: Final = 0.9  # a newer list with a smaller share of the embedded one's actions is damaged
@@ -268,7 +268,7 @@ class Catalog:
         if risk:
             rules = risks()[lambda rule: rule["risk"] == risk]
             if rules.empty:
-                raise CatalogError(f"there is no risk class {risk!r} in {RISKS.name}")
+                raise CatalogError(f"there is no risk class {risk!r} in {RISKS}")
             patterns = {name: rules.loc[rules["rule"] == name, "pattern"] for name in RULES}
             by_level = self._having(patterns["levels"]) & ~self.bits(patterns["except"])
             row &= self.bits([*patterns["actions"], *patterns["unlisted"]]) | by_level
@@ -363,7 +363,7 @@ def risks() -> pd.DataFrame:
 
     A call that enables an attack only together with others is in: counts err towards more.
     """
-    content: Mapping[str, Any] = yaml.safe_load(RISKS.read_text(encoding="utf-8"))
+    content: Mapping[str, Any] = facts.read(RISKS)
     return pd.DataFrame(
         [
             (risk, entry["title"], entry["meaning"], rule, pattern, group["why"], group["source"])

@@ -21,9 +21,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-
-from iamkit import saved, snapshot
+from iamkit import facts, saved, snapshot
 from iamkit.moment import ACCOUNT, Moment, Row, World
 
 DATE = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -217,9 +215,8 @@ def write(folder: str | Path, date: datetime = DATE, users: int = 60, seed: int 
 @cache
 def _data() -> tuple[Row, dict[str, Row]]:
     """The cast, and the AWS managed policies as policy rows by name. To be read, not changed."""
-    folder = Path(__file__).parent / "data"
-    cast = yaml.safe_load((folder / "demo.yaml").read_text(encoding="utf-8"))
-    saved = json.loads((folder / "managed_policies.json").read_text(encoding="utf-8"))
+    cast = facts.read("demo.yaml")
+    saved = json.loads((facts.FOLDER / "managed_policies.json").read_text(encoding="utf-8"))
     managed = {
         policy["PolicyName"]: {
             "arn": policy["Arn"],

@@ -230,7 +230,7 @@ ACCESS_KEYS: Final = Table(
 
 MFA_DEVICES: Final = Table(
     name="mfa_devices",
-    row="one MFA device; a virtual one nobody uses has no user",
+    row="one MFA device; one that nobody uses has no user, and root's is listed only if virtual",
     key=("serial",),
     columns=(
         Column("serial", TEXT, "serial number, an ARN for virtual devices and passkeys"),
@@ -271,6 +271,19 @@ POLICY_VERSIONS: Final = Table(
         Column("version_id", TEXT, "default version; missing for inline policies"),
         Column("created", TIME, "when this version was made; NaT for inline policies"),
         Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+    ),
+)
+
+POLICY_OLD_VERSIONS: Final = Table(
+    name="policy_old_versions",
+    row="one version of a managed policy that is kept and could be put in force, but is not",
+    key=("policy_arn", "version_id"),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("version_id", TEXT, "version, such as v2"),
+        Column("created", TIME, "when this version was made"),
+        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+        Column("problem", TEXT, "why it cannot be read as a policy; missing: it can"),
     ),
 )
 
@@ -381,6 +394,103 @@ SUMMARY: Final = Table(
     ),
 )
 
+SERVICE_CREDENTIALS: Final = Table(
+    name="service_credentials",
+    row="one user's credential for one service only; the credential report leaves these out",
+    key=("credential_id",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user; missing if the user is not in the evidence"),
+        Column("user_name", TEXT, "name"),
+        Column("service", TEXT, "what it opens, such as codecommit.amazonaws.com"),
+        Column("credential_id", TEXT, "ACCA… identifier, which is no secret"),
+        Column("active", TRUTH, "works: neither inactive nor expired; missing: AWS does not say"),
+        Column("created", TIME, "CreateDate"),
+        Column("age_days", COUNT, "whole days since then; missing: not known"),
+        Column("expires", TIME, "ExpirationDate; NaT: never"),
+    ),
+)
+
+SERVER_CERTIFICATES: Final = Table(
+    name="server_certificates",
+    row="one TLS certificate that IAM stores",
+    key=("certificate_arn",),
+    columns=(
+        Column("certificate_arn", TEXT, "ARN of the certificate"),
+        Column("name", TEXT, "name"),
+        Column("uploaded", TIME, "UploadDate"),
+        Column("expires", TIME, "Expiration; NaT: not known"),
+        Column("expired", TRUTH, "expired when the evidence was made; missing: not known"),
+    ),
+)
+
+IDENTITY_PROVIDERS: Final = Table(
+    name="identity_providers",
+    row="one SAML or OpenID Connect provider whose identities may be given roles",
+    key=("provider_arn",),
+    columns=(
+        Column("provider_arn", TEXT, "ARN of the provider"),
+        Column("kind", TEXT, "SAML or OIDC"),
+        Column("name", TEXT, "name of a SAML provider; an OIDC provider's URL, without https://"),
+        Column("created", TIME, "CreateDate; NaT: not known"),
+        Column("expires", TIME, "until when a SAML provider's metadata is valid; NaT for OIDC"),
+        Column(
+            "client_ids", OBJECT, "list of an OIDC provider's audiences; None: SAML, or not known"
+        ),
+        Column("thumbprints", COUNT, "an OIDC provider's thumbprints; missing: SAML, or not known"),
+    ),
+)
+
+CONTACTS: Final = Table(
+    name="contacts",
+    row="one kind of contact that was asked for and answered",
+    key=("kind",),
+    columns=(
+        Column("kind", TEXT, "account (the primary contact), security, operations or billing"),
+        Column("present", TRUTH, "the contact is set; missing: the answer cannot be read"),
+        Column("email", TEXT, "of the security contact; the others' are not shown"),
+    ),
+)
+
+ANALYZERS: Final = Table(
+    name="analyzers",
+    row="one IAM Access Analyzer in the one region that was asked",
+    key=("analyzer_arn",),
+    columns=(
+        Column("analyzer_arn", TEXT, "ARN of the analyzer"),
+        Column("name", TEXT, "name"),
+        Column(
+            "type",
+            TEXT,
+            "ACCOUNT or ORGANIZATION (external access), or either with _UNUSED_ACCESS or "
+            "_INTERNAL_ACCESS",
+        ),
+        Column("status", TEXT, "ACTIVE, CREATING, DISABLED or FAILED"),
+        Column("region", TEXT, "region it watches"),
+    ),
+)
+
+ORGANIZATION: Final = Table(
+    name="organization",
+    row="the organization that the account belongs to; no row: it belongs to none",
+    key=("organization_id",),
+    columns=(
+        Column("organization_id", TEXT, "o-… identifier"),
+        Column("management_account_id", TEXT, "the organization's management account"),
+        Column("is_management", TRUTH, "this account is the management account"),
+        Column("features", TEXT, "ALL or CONSOLIDATED_BILLING, which has no control policies"),
+    ),
+)
+
+ROOT_MANAGEMENT: Final = Table(
+    name="root_management",
+    row="one feature of managing member accounts' root users centrally",
+    key=("feature",),
+    columns=(
+        Column("feature", TEXT, "RootCredentialsManagement or RootSessions"),
+        Column("enabled", TRUTH, "it is enabled; never outside an organization"),
+    ),
+)
+
 GAPS: Final = Table(
     name="gaps",
     row="one piece of evidence that is missing or incomplete",
@@ -404,6 +514,7 @@ TABLES: Final = (
     MFA_DEVICES,
     POLICIES,
     POLICY_VERSIONS,
+    POLICY_OLD_VERSIONS,
     ATTACHMENTS,
     HOLDINGS,
     STATEMENTS,
@@ -411,6 +522,13 @@ TABLES: Final = (
     LAST_ACCESSED,
     PASSWORD_POLICY,
     SUMMARY,
+    SERVICE_CREDENTIALS,
+    SERVER_CERTIFICATES,
+    IDENTITY_PROVIDERS,
+    CONTACTS,
+    ANALYZERS,
+    ORGANIZATION,
+    ROOT_MANAGEMENT,
     GAPS,
 )
 

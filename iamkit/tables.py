@@ -10,7 +10,7 @@ Loading is forgiving where AWS is: whatever a policy contains, it keeps its row,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,18 +18,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit import credentials, evidence, schema, settings, snapshot
+from iamkit import answers, credentials, evidence, schema, settings, snapshot
 from iamkit.documents import (
-    as_count,
     as_dict,
     as_list,
-    as_text,
     inline_policy,
-    listed,
     managed_policy,
-    read_document,
     statement_rows,
-    trust_rows,
     unseen_policy,
 )
 from iamkit.errors import SettingsError
@@ -48,6 +43,7 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "mfa_devices": (evidence.MFA.call, "iam:ListVirtualMFADevices"),
     "policies": (evidence.DETAILS.call,),
     "policy_versions": (evidence.DETAILS.call,),
+    "policy_old_versions": (evidence.DETAILS.call,),
     "attachments": (evidence.DETAILS.call,),
     "holdings": (evidence.DETAILS.call,),
     "statements": (evidence.DETAILS.call,),
@@ -55,22 +51,16 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "last_accessed": (evidence.LAST_ACCESSED.call,),
     "password_policy": ("iam:GetAccountPasswordPolicy",),
     "summary": (evidence.SUMMARY.call,),
+    "service_credentials": ("iam:ListServiceSpecificCredentials",),
+    "server_certificates": ("iam:ListServerCertificates",),
+    # Without the details of OpenID Connect providers every provider has its row nevertheless.
+    "identity_providers": ("iam:ListSAMLProviders", evidence.PROVIDERS.call),
+    "contacts": ("account:GetContactInformation", "account:GetAlternateContact"),
+    "analyzers": ("access-analyzer:ListAnalyzers",),
+    "organization": (evidence.ORGANIZATION.call,),
+    "root_management": ("iam:ListOrganizationsFeatures",),
     "gaps": (),
 }
-
-# IAM User Guide, "Set an account password policy": what holds where an account has none of its own.
-PASSWORD_RULES: Final = (
-    ("MinimumPasswordLength", 8, "shortest password, in characters"),
-    ("RequireSymbols", False, "at least one symbol"),
-    ("RequireNumbers", False, "at least one digit"),
-    ("RequireUppercaseCharacters", False, "at least one upper-case letter"),
-    ("RequireLowercaseCharacters", False, "at least one lower-case letter"),
-    ("AllowUsersToChangePassword", False, "users may change their own password"),
-    ("ExpirePasswords", False, "passwords expire"),
-    ("MaxPasswordAge", None, "days until a password expires"),
-    ("PasswordReusePrevention", None, "how many previous passwords may not be used again"),
-    ("HardExpiry", None, "only an administrator can reset an expired password"),
-)
 
 
 def load(
@@ -134,6 +124,11 @@ class Account:
         return self.snapshot.account_id
 
     @property
+    def partition(self) -> str:
+        """The part of AWS that the account is in, as ARNs write it: aws, aws-cn, aws-us-gov."""
+        return self.snapshot.manifest.get("partition") or "aws"
+
+    @property
     def alias(self) -> str | None:
         """The account's alias, if it has one and the evidence shows it."""
         return self.snapshot.manifest.get("alias")
@@ -180,14 +175,14 @@ class Account:
         users = self._entries("UserDetailList")
         detailed = pd.DataFrame(
             {
-                "user_arn": _column(users, "Arn"),
-                "user_name": _column(users, "UserName"),
-                "user_id": _column(users, "UserId"),
-                "path": _column(users, "Path"),
-                "created": schema.times(_column(users, "CreateDate")),
+                "user_arn": answers.column(users, "Arn"),
+                "user_name": answers.column(users, "UserName"),
+                "user_id": answers.column(users, "UserId"),
+                "path": answers.column(users, "Path"),
+                "created": schema.times(answers.column(users, "CreateDate")),
                 "groups": schema.objects(as_list(user.get("GroupList")) for user in users),
-                "boundary_arn": _boundaries(users),
-                "tags": schema.objects(_tags(user) for user in users),
+                "boundary_arn": answers.boundaries(users),
+                "tags": answers.tags(users),
             }
         )
         reported = self.credentials.query("not is_root")[["user_arn", "user_name", "created"]]
@@ -207,58 +202,19 @@ class Account:
     @cached_property
     def groups(self) -> pd.DataFrame:
         """IAM groups. Rows: see `schema.GROUPS`."""
-        groups = self._entries("GroupDetailList")
-        arns = _column(groups, "Arn")
-        members = self.memberships["group_arn"].value_counts()
-        return schema.GROUPS.conform(
-            pd.DataFrame(
-                {
-                    "group_arn": arns,
-                    "group_name": _column(groups, "GroupName"),
-                    "group_id": _column(groups, "GroupId"),
-                    "path": _column(groups, "Path"),
-                    "created": schema.times(_column(groups, "CreateDate")),
-                    "members": members.reindex(arns).fillna(0).array,
-                }
-            )
-        )
+        return answers.groups(self._entries("GroupDetailList"), self.memberships)
 
     @cached_property
     def roles(self) -> pd.DataFrame:
         """IAM roles. Rows: see `schema.ROLES`."""
-        roles = self._entries("RoleDetailList")
-        used = [as_dict(role.get("RoleLastUsed")) for role in roles]
-        path = _column(roles, "Path")
-        return schema.ROLES.conform(
-            pd.DataFrame(
-                {
-                    "role_arn": _column(roles, "Arn"),
-                    "role_name": _column(roles, "RoleName"),
-                    "role_id": _column(roles, "RoleId"),
-                    "path": path,
-                    "created": schema.times(_column(roles, "CreateDate")),
-                    "boundary_arn": _boundaries(roles),
-                    "tags": schema.objects(_tags(role) for role in roles),
-                    "last_used": schema.times(_column(used, "LastUsedDate")),
-                    "last_used_region": _column(used, "Region"),
-                    "service_linked": path.fillna("").str.startswith("/aws-service-role/"),
-                    "instance_profiles": schema.objects(
-                        [
-                            str(as_dict(profile).get("InstanceProfileName"))
-                            for profile in as_list(role.get("InstanceProfileList"))
-                        ]
-                        for role in roles
-                    ),
-                }
-            )
-        )
+        return answers.roles(self._entries("RoleDetailList"))
 
     @cached_property
     def memberships(self) -> pd.DataFrame:
         """Which user is in which group. Rows: see `schema.MEMBERSHIPS`."""
         groups = self._entries("GroupDetailList")
         arns = {str(group.get("GroupName")): str(group.get("Arn")) for group in groups}
-        prefix = f"arn:{self.snapshot.manifest['partition']}:iam::{self.account_id}:group/"
+        prefix = f"arn:{self.partition}:iam::{self.account_id}:group/"
         pairs = [
             (str(user.get("Arn")), arns.get(str(name), prefix + str(name)))
             for user in self._entries("UserDetailList")
@@ -292,40 +248,12 @@ class Account:
     @cached_property
     def mfa_devices(self) -> pd.DataFrame:
         """MFA devices of users and, if virtual, of root. Rows: see `schema.MFA_DEVICES`."""
-        arns = dict(zip(self.users["user_name"], self.users["user_arn"], strict=True))
-        rows = {}
-        for device in self._answer("mfa_devices.json", "MFADevices"):
-            name = str(device.get("UserName"))
-            rows[str(device.get("SerialNumber"))] = (arns.get(name), device.get("EnableDate"))
-        for device in self._answer("virtual_mfa_devices.json", "VirtualMFADevices"):
-            arn = as_dict(device.get("User")).get("Arn")
-            rows.setdefault(str(device.get("SerialNumber")), (arn, device.get("EnableDate")))
-        frame = pd.DataFrame(
-            {
-                "serial": list(rows),
-                "user_arn": pd.Series([arn for arn, _ in rows.values()], dtype="str"),
-                "enabled": schema.times(
-                    pd.Series([when for _, when in rows.values()], dtype="object")
-                ),
-            }
-        )
-        serial, arn = frame["serial"].astype("str"), frame["user_arn"]
-        kind = pd.Series("unknown", index=frame.index)
-        kind = kind.mask(serial.str.fullmatch(r"[A-Za-z0-9-]+"), "hardware")
-        kind = kind.mask(serial.str.contains(":mfa/"), "virtual")
-        kind = kind.mask(serial.str.contains(":u2f/"), "passkey")
-        return schema.MFA_DEVICES.conform(
-            frame.assign(
-                kind=kind,
-                user_name=arn.str.extract(r"/([^/]+)$", expand=False),
-                is_root=arn.str.endswith(":root").astype("boolean"),
-            )
-        )
+        return answers.mfa_devices(self.snapshot, self.users)
 
     @cached_property
     def policies(self) -> pd.DataFrame:
         """Managed and inline policies. Rows: see `schema.POLICIES`."""
-        frame = _frame(schema.POLICIES, self._policies)
+        frame = answers.frame(schema.POLICIES, self._policies)
         for column in ("created", "updated"):
             frame[column] = schema.times(frame[column])
         return schema.POLICIES.conform(frame)
@@ -345,6 +273,11 @@ class Account:
                 }
             )
         )
+
+    @cached_property
+    def policy_old_versions(self) -> pd.DataFrame:
+        """Versions kept but not in force. Rows: see `schema.POLICY_OLD_VERSIONS`."""
+        return answers.policy_old_versions(self._entries("Policies"))
 
     @cached_property
     def attachments(self) -> pd.DataFrame:
@@ -371,73 +304,62 @@ class Account:
             for policy in self._policies
             for statement in statement_rows(policy["document"])
         ]
-        return schema.STATEMENTS.conform(_frame(schema.STATEMENTS, rows))
+        return schema.STATEMENTS.conform(answers.frame(schema.STATEMENTS, rows))
 
     @cached_property
     def trust(self) -> pd.DataFrame:
         """Who each role trusts. Rows: see `schema.TRUST`."""
-        rows = []
-        for role in self._entries("RoleDetailList"):
-            document, problem = read_document(role.get("AssumeRolePolicyDocument"))
-            statements = [] if problem else listed(document.get("Statement"))
-            for index, statement in enumerate(statements):
-                rows += trust_rows(str(role.get("Arn")), index, statement)
-            if not statements:
-                said = problem or "no Statement"
-                empty = {"actions": [], "conditions": {}, "problem": said}
-                rows.append({"role_arn": str(role.get("Arn")), **empty})
-        return schema.TRUST.conform(_frame(schema.TRUST, rows))
+        return answers.trust(self._entries("RoleDetailList"))
 
     @cached_property
     def last_accessed(self) -> pd.DataFrame:
         """Services that principals may use, and last did. Rows: see `schema.LAST_ACCESSED`."""
-        jobs = as_dict(self.snapshot.json("last_accessed.json"))
-        pairs = [
-            (arn, as_dict(service))
-            for arn, job in jobs.items()
-            for service in as_list(as_dict(job).get("ServicesLastAccessed"))
-        ]
-        services = [service for _, service in pairs]
-        return schema.LAST_ACCESSED.conform(
-            pd.DataFrame(
-                {
-                    "principal_arn": pd.Series([arn for arn, _ in pairs], dtype="str"),
-                    "service": _column(services, "ServiceNamespace"),
-                    "service_name": _column(services, "ServiceName"),
-                    "last_used": schema.times(_column(services, "LastAuthenticated")),
-                }
-            )
-        )
+        return answers.last_accessed(self.snapshot)
 
     @cached_property
     def password_policy(self) -> pd.DataFrame:
         """The password policy, rule by rule. Rows: see `schema.PASSWORD_POLICY`."""
-        answer = self.snapshot.json("password_policy.json")
-        if answer is None:
-            return schema.PASSWORD_POLICY.rows()
-        own = as_dict(answer.get("PasswordPolicy"))
-        return schema.PASSWORD_POLICY.rows(
-            *(
-                {
-                    "rule": rule,
-                    "value": own.get(rule) if own else default,
-                    "origin": "account" if own else "AWS default",
-                    "meaning": meaning,
-                }
-                for rule, default, meaning in PASSWORD_RULES
-            )
-        )
+        return answers.password_policy(self.snapshot)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Counters and quotas. Rows: see `schema.SUMMARY`."""
-        counts = as_dict(as_dict(self.snapshot.json("account_summary.json")).get("SummaryMap"))
-        return schema.SUMMARY.conform(
-            pd.DataFrame(
-                [(name, as_count(value)) for name, value in sorted(counts.items())],
-                columns=["name", "value"],
-            )
-        )
+        return answers.summary(self.snapshot)
+
+    @cached_property
+    def service_credentials(self) -> pd.DataFrame:
+        """Credentials for single services. Rows: see `schema.SERVICE_CREDENTIALS`."""
+        return answers.service_credentials(self.snapshot, self.users)
+
+    @cached_property
+    def server_certificates(self) -> pd.DataFrame:
+        """TLS certificates stored in IAM. Rows: see `schema.SERVER_CERTIFICATES`."""
+        return answers.server_certificates(self.snapshot)
+
+    @cached_property
+    def identity_providers(self) -> pd.DataFrame:
+        """SAML and OpenID Connect providers. Rows: see `schema.IDENTITY_PROVIDERS`."""
+        return answers.identity_providers(self.snapshot)
+
+    @cached_property
+    def contacts(self) -> pd.DataFrame:
+        """Whom AWS can reach. Rows: see `schema.CONTACTS`."""
+        return answers.contacts(self.snapshot)
+
+    @cached_property
+    def analyzers(self) -> pd.DataFrame:
+        """IAM Access Analyzer in the region asked. Rows: see `schema.ANALYZERS`."""
+        return answers.analyzers(self.snapshot)
+
+    @cached_property
+    def organization(self) -> pd.DataFrame:
+        """The organization, if any. Rows: see `schema.ORGANIZATION`."""
+        return answers.organization(self.snapshot)
+
+    @cached_property
+    def root_management(self) -> pd.DataFrame:
+        """Central management of root access. Rows: see `schema.ROOT_MANAGEMENT`."""
+        return answers.root_management(self.snapshot)
 
     @cached_property
     def _details(self) -> Mapping[str, Any]:
@@ -446,9 +368,6 @@ class Account:
     def _entries(self, name: str) -> list[dict[str, Any]]:
         """One of the lists of the authorization details; whatever is no object counts as empty."""
         return [as_dict(entry) for entry in as_list(self._details.get(name))]
-
-    def _answer(self, file: str, member: str) -> list[dict[str, Any]]:
-        return [as_dict(entry) for entry in as_list(as_dict(self.snapshot.json(file)).get(member))]
 
     @cached_property
     def _attached(self) -> list[tuple[str, str, str]]:
@@ -499,24 +418,3 @@ class Account:
                 "missing": [self.missing(table.name) for table in schema.TABLES],
             }
         )
-
-
-def _column(entries: Sequence[Mapping[str, Any]], name: str) -> pd.Series[Any]:
-    return pd.Series([as_text(entry.get(name)) for entry in entries], dtype="str")
-
-
-def _boundaries(entries: Sequence[Mapping[str, Any]]) -> pd.Series[Any]:
-    return _column(
-        [as_dict(entry.get("PermissionsBoundary")) for entry in entries], "PermissionsBoundaryArn"
-    )
-
-
-def _tags(entry: Mapping[str, Any]) -> dict[str, str]:
-    pairs = (as_dict(tag) for tag in as_list(entry.get("Tags")))
-    return {str(tag.get("Key")): str(tag.get("Value")) for tag in pairs}
-
-
-def _frame(table: schema.Table, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {name: schema.objects(row.get(name) for row in rows) for name in table.names}
-    )

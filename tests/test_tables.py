@@ -99,31 +99,6 @@ def test_a_policy_that_is_attached_but_not_shown_keeps_a_row_with_its_problem(
     ]
 
 
-def test_trust_has_a_row_per_principal(tmp_path: Path) -> None:
-    trust = {
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": ["999999999999", "*"], "Service": "ec2.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"sts:ExternalId": "x"}},
-            },
-            {"Effect": "Deny", "NotPrincipal": {"AWS": f"{ARN}user/ana"}, "Action": "sts:*"},
-            {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
-        ]
-    }
-    made = account(tmp_path, details(roles=[role("app", trust)])).trust
-    assert made[["index", "principal_type", "principal"]].to_numpy().tolist() == [
-        [0, "AWS", "999999999999"],
-        [0, "*", "*"],
-        [0, "Service", "ec2.amazonaws.com"],
-        [1, "AWS", f"{ARN}user/ana"],
-        [2, "*", "*"],
-    ]
-    assert made["account_id"].fillna("").tolist() == ["999999999999", "", "", ACCOUNT, ""]
-    assert made["negated"].tolist() == [False, False, False, True, False]
-
-
 def test_documents_may_be_text_url_encoded_or_broken(tmp_path: Path) -> None:
     encoded = "%7B%22Statement%22%3A%20%5B%5D%7D"
     made = account(
@@ -221,45 +196,6 @@ def test_unreadable_statements_say_what_is_wrong(tmp_path: Path) -> None:
         "Action holds something that is not text",
         "Condition is no JSON object",
     ]
-
-
-def test_mfa_devices_are_told_apart_by_their_serial(tmp_path: Path) -> None:
-    serials = {
-        f"{ARN}mfa/ana": "virtual",
-        f"{ARN}u2f/user/ana-K7XMPL": "passkey",
-        "GAHT12345678": "hardware",
-        "?!": "unknown",
-    }
-    made = account(
-        tmp_path,
-        details([user("ana")]),
-        mfa_devices={"MFADevices": [{"UserName": "ana", "SerialNumber": s} for s in serials]},
-        virtual={
-            "VirtualMFADevices": [
-                {"SerialNumber": f"{ARN}mfa/ana", "User": {"Arn": f"{ARN}user/ana"}},
-                {
-                    "SerialNumber": f"{ARN}mfa/root-account-mfa-device",
-                    "User": {"Arn": f"{ARN}root"},
-                },
-                {"SerialNumber": f"{ARN}mfa/spare"},
-            ]
-        },
-    ).mfa_devices
-    assert made.set_index("serial")["kind"].head(4).to_dict() == serials
-    assert made["user_arn"].isna().sum() == 1
-    assert made.query("is_root == True")["serial"].tolist() == [f"{ARN}mfa/root-account-mfa-device"]
-    assert len(made) == 6
-
-
-def test_no_password_policy_is_an_answer_and_a_missing_one_a_gap(tmp_path: Path) -> None:
-    (tmp_path / "none").mkdir()
-    none = account(tmp_path / "none", password_policy={"PasswordPolicy": None})
-    assert set(none.password_policy["origin"]) == {"AWS default"}
-    assert none.missing("password_policy") == ""
-    (tmp_path / "gap").mkdir()
-    gap = account(tmp_path / "gap")
-    assert len(gap.password_policy) == 0
-    assert "iam:GetAccountPasswordPolicy: NotProvided" in gap.missing("password_policy")
 
 
 def test_every_table_knows_which_evidence_it_needs(tmp_path: Path) -> None:

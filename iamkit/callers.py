@@ -36,7 +36,14 @@ _NO_MFA: Final = {"aws:MultiFactorAuthPresent": ABSENT, "aws:MultiFactorAuthAge"
 _PASSWORD: Final = {"aws:MultiFactorAuthPresent": "false", "aws:MultiFactorAuthAge": ABSENT}
 _MFA: Final = {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "60"}
 
-# How a caller arrived. Every key that a context does not mention is unknown.
+# Keys that only a request through a VPC endpoint has; such a request has no aws:SourceIp.
+ENDPOINT: Final = (
+    *("aws:SourceVpc", "aws:SourceVpce", "aws:SourceVpcArn", "aws:VpcSourceIp"),
+    *("aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths"),
+)
+
+# How a caller arrived. A key that a context does not mention is what `Callers.arrival` says for
+# all: the request comes straight from the internet, now; every other key is unknown.
 CONTEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "stolen-key": {**_NO_MFA, "aws:SourceIp": OUTSIDE},
     "key-inside": {**_NO_MFA, "aws:SourceIp": INSIDE},
@@ -46,6 +53,8 @@ CONTEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "mfa-inside": {**_MFA, "aws:SourceIp": INSIDE},
     "role-session": {**_NO_MFA, "aws:SourceIp": UNKNOWN},
     "any": {},
+    "vpc-endpoint": {"aws:SourceIp": ABSENT, **dict.fromkeys(ENDPOINT, UNKNOWN)},
+    "via-service": {"aws:SourceIp": OUTSIDE, "aws:ViaAWSService": "true"},
 }
 DEFAULT: Final = tuple(CONTEXTS)[:6]
 ARRIVAL: Final = frozenset(key.lower() for keys in CONTEXTS.values() for key in keys)
@@ -134,7 +143,8 @@ class Callers:
         most conditions of the account name; without those either, it is unknown.
         """
         conditions = (statement.condition for statement in self._statements())
-        named = [net for net in _networks(conditions) if net.prefixlen]
+        # 0.0.0.0/0, or its two halves, leave no address outside: such a list is no fence.
+        named = [net for net in _networks(conditions) if net.prefixlen > 1]
         approved = [ipaddress.ip_network(text) for text in self.account.settings.approved_networks]
         free = (
             text
@@ -159,6 +169,11 @@ class Callers:
             arns = f": {_list(p['principal_arn'] for p in found)}" if found else ""
             raise SettingsError(f"{what} the name {name!r}{arns}; give an ARN")
         return found[0]
+
+    @cached_property
+    def policy_arns(self) -> Mapping[Policy, str]:
+        """The ARN of each policy that is in some principal's layers; SCPs have a name only."""
+        return {policy: arn for arn, policy in self._policies.items()}
 
     def layers(self, principal_arn: str) -> Layers:
         """Return the policies that allow and limit a principal."""
@@ -198,16 +213,14 @@ class Callers:
         if address in (INSIDE, OUTSIDE):
             keys["aws:SourceIp"] = self.addresses[address]
         now = self.account.as_of
-        return {key.lower(): value for key, value in keys.items()} | {
-            "aws:securetransport": "true",
-            "aws:viaawsservice": "false",
-            "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "aws:epochtime": str(int(now.timestamp())),
-            "aws:sourcevpc": ABSENT,
-            "aws:sourcevpce": ABSENT,
-            "aws:sourcevpcarn": ABSENT,
-            "aws:vpcsourceip": ABSENT,
+        straight = {
+            "aws:SecureTransport": "true",
+            "aws:ViaAWSService": "false",
+            "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "aws:EpochTime": str(int(now.timestamp())),
+            **dict.fromkeys(ENDPOINT, ABSENT),
         }
+        return {key.lower(): value for key, value in (straight | keys).items()}
 
     def context(self, principal_arn: str, name: str) -> Context:
         """Return what a request of a principal carries in a named context."""

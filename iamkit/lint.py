@@ -3,8 +3,9 @@ What is wrong with policies as written, as data: one row per problem, and what t
 
 A policy can be valid and still not say what its author meant: a Deny that a long-term access key
 slips through, a misspelt action, a network list with 0.0.0.0/0 in it. Each rule looks for one such
-mistake in one statement. It is a generator of `Finding`s under `@rule`; its name is its id, and its
-docstring says why it matters and which way it errs. Adding a rule is adding a function.
+mistake in one statement. It is a generator of `Finding`s under `@rule`, or `@condition_rule` if it
+is about Conditions only; its name is its id, and its docstring says why it matters and which way it
+errs. Adding a rule is adding a function.
 
 Where a rule is about who gets through, it asks `conditions.evaluate` instead of matching text, so
 `Bool`, `StringEquals` and `Null` are judged by what they do. A Resource that no action of the
@@ -42,6 +43,7 @@ from iamkit.linting import (
     KeyTest,
     Network,
     Statement,
+    condition_rule,
     like,
     lint,
     quoted,
@@ -86,7 +88,7 @@ def unknown_action(s: Statement) -> Iterator[Finding]:
     places = dict.fromkeys(s.not_actions, s.worth("medium", "low"))
     places |= dict.fromkeys(s.actions, s.worth("low", "medium"))
     for pattern, severity in places.items():
-        if s.book.listed.bits(pattern).any():
+        if s.book.is_listed(pattern):
             continue
         service, colon, _ = pattern.lower().partition(":")
         if not colon:
@@ -108,7 +110,7 @@ def unknown_key(s: Statement) -> Iterator[Finding]:
     statement list. AWS's list lacks some service keys: there this errs towards a finding, and is
     low. Source: "AWS global condition context keys", Service Authorization Reference.
     """
-    for key in sorted(s.keys - s.book.global_keys.keys()):
+    for key in sorted(s.keys.difference(s.book.global_keys)):
         if FREE.fullmatch(key):
             continue
         owners = sorted(s.book.owners(key))
@@ -121,7 +123,7 @@ def unknown_key(s: Statement) -> Iterator[Finding]:
             yield Finding("low", said, "Test a key that requests for these actions have")
 
 
-@rule
+@condition_rule
 def condition_problem(s: Statement) -> Iterator[Finding]:
     """
     An operator that does not exist, or cannot work with its key or values.
@@ -140,7 +142,7 @@ def condition_problem(s: Statement) -> Iterator[Finding]:
         yield Finding("low", f"Condition {quoted(name)} tests no key", "Leave it out")
 
 
-@rule
+@condition_rule
 def contradiction(s: Statement) -> Iterator[Finding]:
     """
     Tests of one key that exclude each other, so the statement never applies.
@@ -187,7 +189,7 @@ def never_applies(s: Statement) -> Iterator[Finding]:
     empty = [name for name in ("Action", "Resource") if s.written.get(name) == []]
     if empty:
         said = f"{empty[0]} is an empty list"
-    elif s.actions and not s.book.listed.bits(s.actions).any():
+    elif s.actions and not any(map(s.book.is_listed, s.actions)):
         said = "No action of the statement is known"
     elif s.not_actions and not s.bits.any():
         said = "NotAction excludes every action"
@@ -199,7 +201,7 @@ def never_applies(s: Statement) -> Iterator[Finding]:
     yield Finding(s.worth("medium", "high"), f"{said}, so the statement never applies", hint)
 
 
-@rule
+@condition_rule
 def bool_on_mfa(s: Statement) -> Iterator[Finding]:
     """
     A Deny for lack of MFA that a long-term access key slips through.
@@ -214,7 +216,7 @@ def bool_on_mfa(s: Statement) -> Iterator[Finding]:
         yield Finding("high", said, MFA_DENY)
 
 
-@rule
+@condition_rule
 def null_on_mfa(s: Statement) -> Iterator[Finding]:
     """
     A test of whether aws:MultiFactorAuthPresent is there, as if it said that there was MFA.
@@ -231,7 +233,7 @@ def null_on_mfa(s: Statement) -> Iterator[Finding]:
         yield Finding("high", said, 'Write "Bool": {"aws:MultiFactorAuthPresent": "true"}')
 
 
-@rule
+@condition_rule
 def mfa_carve_out(s: Statement) -> Iterator[Finding]:
     """
     A denial without MFA whose NotAction leaves open what makes MFA pointless.
@@ -263,7 +265,7 @@ def _caught(s: Statement, way: Context) -> bool:
     return any(other.applies(way) is not False and other.spans(s) for other in about)
 
 
-@rule
+@condition_rule
 def if_exists_on_allow(s: Statement) -> Iterator[Finding]:
     """
     An Allow that lets in every caller who lacks the key that it tests.
@@ -285,7 +287,7 @@ def if_exists_on_allow(s: Statement) -> Iterator[Finding]:
             yield Finding("high", said, "Write the operator without IfExists")
 
 
-@rule
+@condition_rule
 def for_all_values(s: Statement) -> Iterator[Finding]:
     """
     ForAllValues on an Allow holds for a request that lacks the key.
@@ -303,7 +305,7 @@ def for_all_values(s: Statement) -> Iterator[Finding]:
             yield Finding("medium", said, 'Test beside it that the key is there: "Null": "false"')
 
 
-@rule
+@condition_rule
 def network_list(s: Statement) -> Iterator[Finding]:
     """
     Networks in a test of aws:SourceIp that are all, too wide, private, or not written as meant.
@@ -348,7 +350,7 @@ def _joined(networks: Iterable[Network]) -> list[Network]:
     return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
 
 
-@rule
+@condition_rule
 def fence_and_endpoints(s: Statement) -> Iterator[Finding]:
     """
     A Deny outside some networks also denies what comes through a VPC endpoint. Only a note.
@@ -377,7 +379,7 @@ def redundant(s: Statement) -> Iterator[Finding]:
         earlier = other.index < s.index
         if other is s or other.effect != s.effect:
             continue
-        if other.content == s.content and earlier:
+        if earlier and other.about == s.about and other.content == s.content:
             yield Finding("low", f"Repeats {other}", "Leave one of them out")
             return
         if not s.trust and _within(s, other) and (earlier or not _within(other, s)):
@@ -431,9 +433,10 @@ def variables_in_old_version(s: Statement) -> Iterator[Finding]:
     "${aws:username}" is then a user of that very name, who does not exist. Source: "IAM JSON policy
     elements: Version", and "Variables and tags".
     """
+    if s.version == VERSION:
+        return
     texts = (*s.resources, *s.not_resources, *(v for test in s.tests for v in test.values))
-    found = [text for text in texts if "${" in text]
-    if found and s.version != VERSION:
+    if found := [text for text in texts if "${" in text]:
         said = f"Without Version {VERSION} the variable in {quoted(found[0])} is ordinary text"
         yield Finding("high", said, f'Write "Version": "{VERSION}"')
 

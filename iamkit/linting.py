@@ -12,16 +12,14 @@ import difflib
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pandas as pd
-import yaml
 
-from iamkit import conditions
+from iamkit import callers, conditions, facts
 from iamkit.catalog import Bits, Catalog
 from iamkit.documents import as_dict, listed, statement_rows
 from iamkit.patterns import ABSENT, UNKNOWN, Context, Pattern, as_text, variable_keys
@@ -58,10 +56,7 @@ FREE: Final = re.compile(
 
 MFA: Final = ("aws:multifactorauthpresent", "aws:multifactorauthage")
 INTERNET: Final = ("aws:sourceip",)
-ENDPOINT: Final = (
-    *("aws:sourcevpc", "aws:sourcevpce", "aws:sourcevpcarn", "aws:vpcsourceip"),
-    *("aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths"),
-)
+ENDPOINT: Final = tuple(key.lower() for key in callers.ENDPOINT)
 CALLER: Final = re.compile(
     r"aws:principal(orgid|orgpaths|tag/.+)|aws:sourceidentity|aws:federatedprovider|sts:externalid"
 )
@@ -85,16 +80,37 @@ class Finding(NamedTuple):
     suggestion: str
 
 
+class Actions(NamedTuple):
+    """The actions that one of the patterns covers; negated: all others."""
+
+    patterns: tuple[str, ...]
+    negated: bool
+
+
+@cache
+def _known() -> Any:
+    return facts.read("lint.yaml")
+
+
+def private_networks() -> list[Network]:
+    """Networks from which no request comes over the internet."""
+    return [ipaddress.ip_network(text) for text in _known()["private"].split()]
+
+
 class Book:
     """What rules look up: the listed actions, and those that policies name besides."""
 
     def __init__(self, catalog: Catalog, patterns: Iterable[str]) -> None:
         self.listed = Catalog(catalog.listed, catalog.source, catalog.note)
         self.named = self.listed.including(patterns)
-        facts = yaml.safe_load((Path(__file__).parent / "data" / "lint.yaml").read_text("utf-8"))
-        self.global_keys = {key.lower(): key for key in facts["global_keys"].split()}
-        self.dangerous = self.listed.bits(facts["dangerous"].split())
-        self.private = [ipaddress.ip_network(text) for text in facts["private"].split()]
+        known = _known()
+        self.global_keys = {key.lower(): key for key in known["global_keys"].split()}
+        self.dangerous = self.listed.bits(known["dangerous"].split())
+        self.private = private_networks()
+        # Statements of different policies are often about the same actions.
+        self.is_listed = cache(self._is_listed)
+        self.bits = cache(self._bits)
+        self.within = cache(self._within)
         self.close_action = cache(self._close_action)
         self.close_key = cache(self._close_key)
 
@@ -132,6 +148,20 @@ class Book:
         """Return the services that list a condition key, given in lower case; empty: unknown."""
         filled = (owners for form, owners in self._templates if form.fullmatch(key))
         return self._keys.get(key, set()).union(*filled)
+
+    def _is_listed(self, pattern: str) -> bool:
+        """Return whether a pattern covers an action in AWS's list."""
+        return bool(self.listed.bits(pattern).any())
+
+    def _bits(self, actions: Actions) -> Bits:
+        """Return the actions, listed and named, as bits."""
+        bits = self.named.bits(actions.patterns)
+        return self.named.bits("*") & ~bits if actions.negated else bits
+
+    def _within(self, narrow: Actions, wide: Actions) -> bool:
+        """Return whether `narrow` are actions at all, and all of them among `wide`."""
+        bits = self.bits(narrow)
+        return bool(bits.any()) and not (bits & ~self.bits(wide)).any()
 
     def _close_key(self, key: str) -> str | None:
         """Return the condition key most like `key`, in lower case; None if none is."""
@@ -200,15 +230,20 @@ class Statement:
         """Condition keys, in lower case, that it tests or takes variables from."""
         found = conditions.keys(self.conditions)
         if self.version == VERSION:
-            found = found.union(*map(variable_keys, (*self.resources, *self.not_resources)))
+            texts = (text for text in (*self.resources, *self.not_resources) if "${" in text)
+            found = found.union(*map(variable_keys, texts))
         return found
 
     @cached_property
+    def about(self) -> Actions:
+        """The actions it is about, as written."""
+        negated = "NotAction" in self.written
+        return Actions(tuple(self.not_actions if negated else self.actions), negated)
+
+    @property
     def bits(self) -> Bits:
         """The actions it is about, listed and named."""
-        if "NotAction" in self.written:
-            return self.book.named.bits("*") & ~self.book.named.bits(self.not_actions)
-        return self.book.named.bits(self.actions)
+        return self.book.bits(self.about)
 
     @cached_property
     def content(self) -> str:
@@ -230,9 +265,9 @@ class Statement:
 
     def spans(self, other: Statement) -> bool:
         """Whether it is about all actions and resources of `other`. Errs towards no."""
-        if self.problem or other.problem or not other.bits.any() or (other.bits & ~self.bits).any():
+        if self.problem or other.problem or not self.book.within(other.about, self.about):
             return False
-        if "NotAction" in other.written and not ("NotAction" in self.written or self.any_action):
+        if other.about.negated and not (self.about.negated or self.any_action):
             return False  # also about actions that are in no list yet
         wide = [Pattern(text) for text in self.resources]
         narrow = [Pattern(text) for text in other.resources]
@@ -247,12 +282,23 @@ class Statement:
 
 Rule: TypeAlias = Callable[[Statement], Iterable[Finding]]
 RULES: Final[dict[str, Rule]] = {}
+_UNCONDITIONAL: Final[dict[str, Rule]] = {}  # those that look at more than the Condition
 
 
 def rule(function: Rule) -> Rule:
     """Register a rule under its name, with dashes."""
-    RULES[getattr(function, "__name__", "").replace("_", "-")] = function
+    _UNCONDITIONAL[_id(function)] = function
+    return condition_rule(function)
+
+
+def condition_rule(function: Rule) -> Rule:
+    """Register a rule that finds nothing in a statement without a Condition."""
+    RULES[_id(function)] = function
     return function
+
+
+def _id(function: Rule) -> str:
+    return getattr(function, "__name__", "").replace("_", "-")
 
 
 def lint(account: Account, catalog: Catalog) -> pd.DataFrame:
@@ -269,42 +315,53 @@ def lint(account: Account, catalog: Catalog) -> pd.DataFrame:
     )
     seen: dict[str, list[dict[str, Any]]] = {}
     rows: list[dict[str, Any]] = []
-    for arn, name, kind, document, problem in (*_policies(account), *_trust_policies(account)):
-        content = f"{kind == 'trust'} {problem} {conditions.condition_key(document)}"
+    for arn, name, kind, written, problem in (*_policies(account), *_trust_policies(account)):
+        trust = kind == "trust"
+        content = f"{trust} {problem} {written!r}"
         if content not in seen:
-            seen[content] = list(_problems(document, problem, kind == "trust", book))
+            document, problem = _put_together(written) if trust else (written, problem)
+            seen[content] = list(_problems(document, problem, trust, book))
         rows += [{"policy_arn": arn, "policy_name": name, "kind": kind, **p} for p in seen[content]]
     return LINT.rows(*rows)
 
 
-_Document: TypeAlias = tuple[str, str, str, Any, str | None]  # ARN, name, kind, document, problem
+# ARN, name and kind of a policy, its document or the rows of a trust policy, what is wrong with it.
+_Written: TypeAlias = tuple[str, str, str, Any, str | None]
 
 
-def _policies(account: Account) -> Iterable[_Document]:
+def _policies(account: Account) -> Iterable[_Written]:
     table = account.policies
     said = [None if pd.isna(problem) else problem for problem in table["problem"]]
     names = (table[name] for name in ("policy_arn", "policy_name", "kind"))
     return zip(*names, account.policy_versions["document"], said, strict=True)
 
 
-def _trust_policies(account: Account) -> Iterator[_Document]:
-    """Trust policies, put together again from the rows of their principals."""
+def _trust_policies(account: Account) -> Iterable[_Written]:
+    """Trust policies as the rows of their principals, of the columns that make up a document."""
     names = dict(zip(account.roles["role_arn"], account.roles["role_name"], strict=True))
-    documents: dict[str, tuple[dict[int, dict[str, Any]], list[str]]] = {}
-    table = account.trust.astype(object)
-    for row in table.where(table.notna(), None).to_dict("records"):
-        statements, problems = documents.setdefault(row["role_arn"], ({}, []))
-        if row["index"] is None:
-            problems.append(row["problem"])
+    table = account.trust.drop(columns=["account_id", "conditional"]).astype(object)
+    rows: dict[str, list[Any]] = {}
+    columns = (column for _, column in table.where(table.notna(), None).items())
+    for arn, *row in zip(*columns, strict=True):
+        rows.setdefault(arn, []).append(row)
+    return ((arn, names.get(arn, arn), "trust", each, None) for arn, each in rows.items())
+
+
+def _put_together(rows: Iterable[Sequence[Any]]) -> tuple[dict[str, Any], str | None]:
+    """Make a trust policy's document of its rows, and say what is wrong with it as a whole."""
+    statements: dict[int, dict[str, Any]] = {}
+    problems = []
+    for index, sid, effect, kind, principal, negated, actions, condition, problem in rows:
+        if index is None:
+            problems.append(problem)
             continue
-        statement = {"Sid": row["sid"], "Effect": row["effect"], "Action": row["actions"]}
-        statement |= {"Condition": row["conditions"], "problem": row["problem"]}
-        kept = statements.setdefault(row["index"], statement)
-        named = kept.setdefault("NotPrincipal" if row["negated"] else "Principal", {})
-        named.setdefault(str(row["principal_type"]), []).append(row["principal"])
-    for arn, (statements, problems) in documents.items():
-        document = {"Version": VERSION, "Statement": list(statements.values())}
-        yield arn, names.get(arn, arn), "trust", document, "; ".join(problems) or None
+        statement = {"Sid": sid, "Effect": effect, "Action": actions}
+        statement |= {"Condition": condition, "problem": problem}
+        kept = statements.setdefault(index, statement)
+        named = kept.setdefault("NotPrincipal" if negated else "Principal", {})
+        named.setdefault(str(kind), []).append(principal)
+    document = {"Version": VERSION, "Statement": list(statements.values())}
+    return document, "; ".join(problems) or None
 
 
 def _problems(
@@ -325,7 +382,7 @@ def _problems(
         )
     for statement in statements:
         about = {"index": statement.index, "sid": statement.sid}
-        for name, look in RULES.items():
+        for name, look in (RULES if statement.conditional else _UNCONDITIONAL).items():
             for found in dict.fromkeys(look(statement)):
                 yield {**about, "rule": name, **found._asdict()}
 

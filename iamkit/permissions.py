@@ -40,14 +40,19 @@ __all__ = [
 
 CHUNK = 512  # rows of bits that are spread out at a time: some 11 MB
 COLUMNS = ("principal_arn", "kind", "name")
+CHANGING = ("Permissions management", "Tagging", "Write")  # access levels
 
 # The risk classes that a thief looks for; infrastructure is changed for a living.
 RISKY = ("escalation", "data exfiltration", "resource exposure", "credential exposure")
 
 
-def effective(account: Account, contexts: Iterable[str] = DEFAULT) -> Permissions:
+def effective(
+    account: Account, contexts: Iterable[str] = DEFAULT, callers: Callers | None = None
+) -> Permissions:
     """
     Evaluate every user and role of an account in the named contexts.
+
+    `callers`, if given, are the account's: reading its policies again is spared.
 
     A user whom only the credential report knows is left out: whose policies are not in the evidence
     cannot be evaluated.
@@ -55,7 +60,7 @@ def effective(account: Account, contexts: Iterable[str] = DEFAULT) -> Permission
     Raises `SettingsError` for a context that does not exist.
     """
     names = tuple(contexts)
-    callers = Callers(account)
+    callers = callers or Callers(account)
     judge = Judge(callers.catalog)
     people = account.principals.query("kind in ['user', 'role']")
     unseen = account.users.query("evidence == 'credential report only'")["user_arn"]
@@ -72,7 +77,7 @@ def effective(account: Account, contexts: Iterable[str] = DEFAULT) -> Permission
         return numbers[outcomes]
 
     index = []
-    with _undisturbed():
+    with undisturbed():
         for arn in people["principal_arn"]:
             layers = callers.layers(arn)
             if layers not in alike:
@@ -93,8 +98,20 @@ def effective(account: Account, contexts: Iterable[str] = DEFAULT) -> Permission
     return Permissions(callers, people, names, where, matrix)
 
 
+def changing(catalog: Catalog) -> Bits:
+    """Return the actions that change something, by AWS's access levels."""
+    row: Bits = np.bitwise_or.reduce([catalog.mask(level=level) for level in CHANGING])
+    return row
+
+
+def changes_most(rows: Bits, catalog: Catalog) -> Any:
+    """Whether each row holds half of AWS's changing actions, or more: an array of booleans."""
+    mask = changing(catalog)
+    return 2 * catalogs.popcount(rows & mask) >= catalogs.popcount(mask)
+
+
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Keep the garbage collector from walking a big account's evidence again and again."""
     enabled = gc.isenabled()
     gc.disable()

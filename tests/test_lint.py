@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iamkit import catalog, demo, load
+from iamkit import catalog, demo, linting, load
 from iamkit.lint import LINT, RULES, lint
 from tests.accounts import ARN, account, details, policy, role
 
@@ -263,6 +263,21 @@ def test_every_rule_has_an_example_both_ways():
     assert {example[0] for example in RIGHT} == RULES.keys() - apart
 
 
+def test_rules_about_a_condition_are_not_missed_where_there_is_none(tmp_path, monkeypatch):
+    """A statement without one is not put to them; they would find nothing in it."""
+    examples = [example[-1] for example in (*WRONG, *RIGHT) if isinstance(example[-1], dict)]
+    examples += [allow(Resource=f"arn:aws:s3:::${{{key}}}") for key in (MFA, "aws:SourceIp")]
+    plain = [
+        policy(f"p{number}", {"Version": "2012-10-17", "Statement": without("Condition", each)})
+        for number, each in enumerate(examples)
+    ]
+    subject = account(tmp_path, details(policies=plain))
+    rows = lint(subject, known())
+    monkeypatch.setattr(linting, "_UNCONDITIONAL", RULES)
+    pd.testing.assert_frame_equal(rows, lint(subject, known()))
+    assert rows["rule"].nunique() > 5
+
+
 @pytest.mark.parametrize(
     ("statements", "indexes"),
     [
@@ -320,6 +335,17 @@ def test_documents_that_cannot_be_read_are_named(found, tmp_path):
     (tmp_path / "trust").mkdir()
     rows = lint(account(tmp_path / "trust", details(roles=[role("r", "{")])), known())
     assert rows["rule"].tolist() == ["unreadable-document"]
+
+
+def test_policies_without_a_document_each_have_their_own_reason(tmp_path):
+    gone = {"PolicyName": "gone", "PolicyArn": f"{ARN}policy/gone"}
+    roles = [role("r", {"Statement": []}, AttachedManagedPolicies=[gone])]
+    policies = [policy("p", {}, PolicyVersionList=[])]
+    rows = lint(account(tmp_path, details(roles=roles, policies=policies)), known())
+    assert rows.query("severity == 'info'")["problem"].tolist() == [
+        "Its default version is not in the evidence",
+        "Attached, but not in the evidence",
+    ]
 
 
 def test_trust_policies_are_read_too(found_in_trust):

@@ -10,36 +10,105 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
+from iamkit import checks, permissions, tables
+from iamkit import enforcement as enforcing
+from iamkit import fences as fencing
+from iamkit import identities as people
 from iamkit import lint as linting
-from iamkit import permissions, tables
+from iamkit import networks as lists
+from iamkit import powers as policies
 from iamkit.callers import Callers
 from iamkit.decisions import Decision
+from iamkit.findings import Outcome
 from iamkit.permissions import Permissions
 from iamkit.settings import Settings
+
+# What is derived, and from which tables: where one lacks evidence, so does what follows from it.
+DERIVED: Final = {
+    "permissions": ("holdings",),
+    "administrators": ("holdings",),
+    "lint": ("policies", "trust"),
+    "powers": ("policies",),
+    "enforcement": ("holdings", "trust"),
+    "fences": ("holdings",),
+    "networks": ("holdings", "trust"),
+    "callers": ("holdings", "trust"),
+}
 
 
 class Account(tables.Account):
     """An AWS account as its evidence shows it, and what each of its identities can do."""
 
+    def missing(self, *tables: str) -> str:
+        """
+        Say in a sentence which evidence these tables lack; empty if they lack none.
+
+        Knows what is derived from tables, too.
+        """
+        return super().missing(*(base for name in tables for base in DERIVED.get(name, (name,))))
+
     @cached_property
     def permissions(self) -> Permissions:
         """Every user and role in the six contexts of a caller; see `permissions.effective`."""
-        return permissions.effective(self)
+        return permissions.effective(self, callers=self.callers)
 
     @cached_property
     def lint(self) -> pd.DataFrame:
         """What is wrong with policies as written, a problem a row; see `lint.LINT`."""
-        found: pd.DataFrame = linting.lint(self, self._callers.catalog)
+        found: pd.DataFrame = linting.lint(self, self.callers.catalog)
         return found
+
+    @cached_property
+    def administrators(self) -> pd.DataFrame:
+        """
+        Users and roles that can do everything in some context: principal_arn, kind, name, `admin`.
+
+        `admin` is "everything", or "through IAM" for those who can give themselves everything.
+        """
+        summary = (
+            self.permissions.summary().query("admin != ''").sort_values("admin", kind="stable")
+        )
+        first = summary.drop_duplicates("principal_arn")
+        return first[["principal_arn", "kind", "name", "admin"]].reset_index(drop=True)
+
+    @cached_property
+    def enforcement(self) -> pd.DataFrame:
+        """Who is made to use MFA. Rows: see `enforcement.ENFORCEMENT`."""
+        return enforcing.enforcement(self, self.permissions)
+
+    @cached_property
+    def fences(self) -> pd.DataFrame:
+        """From where each identity can be used. Rows: see `fences.FENCES`."""
+        return fencing.fences(self, self.permissions)
+
+    @cached_property
+    def networks(self) -> pd.DataFrame:
+        """Every list of networks in a policy. Rows: see `networks.NETWORKS`."""
+        return lists.networks(self, self.callers)
+
+    @cached_property
+    def powers(self) -> pd.DataFrame:
+        """What each policy alone gives. Rows: see `powers.POWERS`."""
+        return policies.powers(self, self.callers)
+
+    @cached_property
+    def checked(self) -> Outcome:
+        """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
+        return checks.run_checks(self)
+
+    @cached_property
+    def identities(self) -> pd.DataFrame:
+        """One row per identity, with its verdict and next steps; see `identities.IDENTITIES`."""
+        return people.identities(self)
 
     @property
     def has_control_policies(self) -> bool:
         """Whether the evidence says which service control policies apply, if any do."""
-        return self._callers.has_scps
+        return self.callers.has_scps
 
     def can(
         self, principal: str, action: str, resource: str = "*", context: str = "stolen-key"
@@ -51,7 +120,7 @@ class Account(tables.Account):
         `context` is one of `permissions.CONTEXTS`. Raises `SettingsError` for a principal or a
         context that does not exist.
         """
-        return self._callers.decide(principal, action, resource, context)
+        return self.callers.decide(principal, action, resource, context)
 
     def why(self, principal: str, action: str, resource: str = "*") -> pd.DataFrame:
         """Decide one request in every named context: `context`, `effect`, `why`."""
@@ -68,7 +137,8 @@ class Account(tables.Account):
         )
 
     @cached_property
-    def _callers(self) -> Callers:
+    def callers(self) -> Callers:
+        """Whose policies bind whom, and what a request of each carries; see `callers.Callers`."""
         return Callers(self)
 
 

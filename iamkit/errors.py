@@ -6,6 +6,7 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── SnapshotError     an evidence folder is missing, damaged, too new or already there
     ├── SchemaError       a table does not have the columns that `schema.py` promises
     ├── CatalogError      a list of IAM actions is damaged, or a name is not in it
+    ├── CheckError        a check has a name twice, or asks for or returns what does not fit
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
     └── ReportError       a page cannot be made or written
         └── NotebookError a notebook failed; all pages are there and its own shows the failure
@@ -34,6 +35,10 @@ class SchemaError(IamkitError):
 
 class CatalogError(IamkitError):
     """Raised when a list of actions is damaged or has unknown words, or rows do not fit it."""
+
+
+class CheckError(IamkitError):
+    """Raised when a check, perhaps an organization's own, is not made as checks are."""
 
 
 class SettingsError(IamkitError):

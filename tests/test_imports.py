@@ -13,12 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "iamkit"
 
 # A module imports only from its left.
 ORDER = (
-    "errors", "schema", "settings", "catalog",
+    "errors", "facts", "schema", "settings", "catalog",
     "snapshot", "evidence", "collect", "saved",
-    "credentials", "documents", "tables",
+    "credentials", "documents", "answers", "tables",
     "patterns", "conditions", "decisions", "evaluation", "callers", "linting", "lint",
-    "permissions", "escalation", "account", "findings", "checks", "history",
-    "charts", "page", "preloaded", "engine", "report",
+    "permissions", "powers", "escalation", "mfa", "enforcement", "networks", "fences",
+    "findings", "checks", "identities", "controls", "account", "history",
+    "views", "charts", "exports", "page", "preloaded", "engine", "report",
     "moment", "demo",
 )  # fmt: skip
 DOORS = ("__init__", "__main__")

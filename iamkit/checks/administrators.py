@@ -1,0 +1,183 @@
+"""
+Who holds a policy that gives full administration, or can give itself one.
+
+The first three look at what is attached; who is kept from administration all the same, by a
+boundary or a denial, is not among the rows of table `administrators`, and not accused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from iamkit.checks.administration import named, some
+from iamkit.findings import check
+from iamkit.schema import TEXT
+
+LEAST: Final = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
+)
+
+
+def _holders(
+    kind: str, principals: pd.DataFrame, attachments: pd.DataFrame, powers: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Rows of a check: principals of a kind on whom an administrative policy is.
+
+    Not assessed are those that have none, but one whose document is not in the evidence.
+    """
+    mine = principals.loc[principals["kind"] == kind, "principal_arn"]
+    direct = attachments[attachments["how"].ne("boundary")]
+    held = direct[direct["principal_arn"].isin(mine)].merge(powers, on="policy_arn")
+    held = held[held["administrative"].fillna(value=True)]
+    sure = held["administrative"].notna()
+    hit = sure | ~held["principal_arn"].isin(held.loc[sure, "principal_arn"])
+    grouped = held[hit].groupby("principal_arn", sort=False)
+    found = grouped.agg(
+        name=("policy_name", some), known=("administrative", "count"), unseen=("unseen", "any")
+    )
+    found = found.reset_index(names="subject")
+    known = found["known"] > 0
+    unseen = "what " + found["name"] + " allows is not in the evidence"
+    found["detail"] = ("has " + found["name"]).where(known, unseen)
+    return found.assign(status=known.map({True: "fail", False: "not assessed"}))
+
+
+def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
+    """Leave out those whom a boundary or a denial keeps from administration."""
+    kept = found["status"].eq("fail") & ~found["unseen"].fillna(value=False)
+    kept &= ~found["subject"].isin(administrators["principal_arn"])
+    return found[~kept]
+
+
+@check(
+    severity="high",
+    title="A policy that gives full administration is on a user",
+    among="users",
+    remedy="Let the user assume an administrator role, with MFA, and take the policy away.",
+    source=LEAST,
+    errs="towards more: what service control policies that are not in the evidence forbid counts",
+)
+def administrator_user(
+    principals: pd.DataFrame,
+    attachments: pd.DataFrame,
+    powers: pd.DataFrame,
+    administrators: pd.DataFrame,
+) -> pd.DataFrame:
+    """
+    Users with an administrative policy attached or inline; their groups' are the groups' matter.
+
+    Allow `*` beside Deny `*`, or under a boundary that allows little, is no administration.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS
+    >>> ann = "arn:aws:iam::111122223333:user/ann"
+    >>> people = PRINCIPALS.rows(dict(principal_arn=ann, kind="user"))
+    >>> on = ATTACHMENTS.rows(dict(principal_arn=ann, policy_arn="p", how="attached"))
+    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> administrator_user(people, on, powers, people).detail.tolist()
+    ['has Owner']
+    """
+    return _unlimited(_holders("user", principals, attachments, powers), administrators)
+
+
+@check(
+    severity="medium",
+    title="A policy that gives full administration is on a group",
+    among="groups",
+    remedy="Keep few members, all with MFA, or let them assume an administrator role instead.",
+    source=LEAST,
+)
+def administrator_group(
+    principals: pd.DataFrame, attachments: pd.DataFrame, powers: pd.DataFrame, groups: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Groups whose members are administrators, and how many those are.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS, GROUPS, PRINCIPALS
+    >>> people = PRINCIPALS.rows(dict(principal_arn="g", kind="group"))
+    >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn="p", how="inline"))
+    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> groups = GROUPS.rows(dict(group_arn="g", members=3))
+    >>> administrator_group(people, on, powers, groups).detail.tolist()
+    ['has Owner; 3 members']
+    """
+    found = _holders("group", principals, attachments, powers)
+    members = found["subject"].map(groups.set_index("group_arn")["members"])
+    number = members.map(lambda n: "1 member" if n == 1 else f"{n} members").astype(TEXT)
+    return found.assign(detail=found["detail"] + "; " + number)
+
+
+@check(
+    severity="medium",
+    title="A policy that gives full administration is on a role",
+    among="roles",
+    remedy="Give the role what its work needs; keep an administrator role for emergencies, which "
+    "few may assume, and with MFA.",
+    source=LEAST,
+    errs="towards more: what service control policies that are not in the evidence forbid counts",
+)
+def administrator_role(
+    principals: pd.DataFrame,
+    attachments: pd.DataFrame,
+    powers: pd.DataFrame,
+    administrators: pd.DataFrame,
+    roles: pd.DataFrame,
+    trust: pd.DataFrame,
+) -> pd.DataFrame:
+    """
+    Roles with an administrative policy, and who may assume them; service-linked ones aside.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
+    >>> people = PRINCIPALS.rows(dict(principal_arn="r", kind="role"))
+    >>> on = ATTACHMENTS.rows(dict(principal_arn="r", policy_arn="p", how="attached"))
+    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> trust = TRUST.rows(dict(role_arn="r", effect="Allow", principal="lambda.amazonaws.com"))
+    >>> administrator_role(people, on, powers, people, ROLES.rows(), trust).detail.tolist()
+    ['has Owner; may be assumed by lambda.amazonaws.com']
+    """
+    found = _unlimited(_holders("role", principals, attachments, powers), administrators)
+    linked = roles.loc[roles["service_linked"], "role_arn"]
+    allowed = trust[trust["effect"] == "Allow"]
+    trusted = named(found["subject"], allowed["role_arn"], allowed["principal"])
+    who = ("; may be assumed by " + trusted).fillna("; nobody may assume it")
+    return found.assign(detail=found["detail"] + who)[~found["subject"].isin(linked)]
+
+
+@check(
+    severity="high",
+    title="An identity can give itself any permission with IAM",
+    among="users and roles",
+    remedy="Limit its IAM actions to identities and policies other than its own, or set a "
+    "permissions boundary that it cannot lift.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+    errs="towards silence: one call to IAM is looked for, no roundabout way",
+)
+def administrator_through_iam(
+    administrators: pd.DataFrame,
+    roles: pd.DataFrame,
+    holdings: pd.DataFrame,
+    powers: pd.DataFrame,
+) -> pd.DataFrame:
+    """
+    Users and roles that are administrators in all but name: they can write or attach a policy.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import HOLDINGS, ROLES
+    >>> who = pd.DataFrame({"principal_arn": ["u"], "admin": ["through IAM"]})
+    >>> held = HOLDINGS.rows(dict(principal_arn="u", policy_arn="p"))
+    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Publish", escalations=["iam-001"]))
+    >>> administrator_through_iam(who, ROLES.rows(), held, powers).detail.tolist()
+    ['can give itself any permission with Publish']
+    """
+    linked = roles.loc[roles["service_linked"], "role_arn"]
+    through = administrators[administrators["admin"] == "through IAM"]["principal_arn"]
+    found = through[~through.isin(linked)].to_frame("subject")
+    ways = powers[powers["escalations"].map(bool, na_action="ignore").eq(other=True)]
+    held = holdings.merge(ways, on="policy_arn")
+    way = named(found["subject"], held["principal_arn"], held["policy_name"])
+    return found.assign(detail="can give itself any permission" + (" with " + way).fillna(""))

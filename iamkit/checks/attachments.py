@@ -1,0 +1,122 @@
+"""
+Where policies are, and are not: on users, on empty groups, on nobody.
+
+Counted is what is attached to a principal itself or inline; a boundary gives nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from iamkit.checks.administration import some
+from iamkit.findings import check
+from iamkit.schema import COUNT, TEXT
+
+GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
+def _held(attachments: pd.DataFrame, principals: pd.Series[str], text: str) -> pd.DataFrame:
+    """Those of the principals that have policies: `text` with their number, and their names."""
+    direct = attachments[attachments["how"].ne("boundary")]
+    direct = direct[direct["principal_arn"].isin(principals)]
+    name = direct["policy_arn"].str.extract(r"([^/#]+)$", expand=False)
+    grouped = direct.assign(name=name).groupby("principal_arn", sort=False)
+    found = grouped.agg(number=("policy_arn", "nunique"), names=("name", some)).reset_index()
+    number = found["number"].map(lambda n: "1 policy" if n == 1 else f"{n} policies").astype(TEXT)
+    return pd.DataFrame(
+        {"subject": found["principal_arn"], "detail": text + number + ": " + found["names"]}
+    )
+
+
+@check(
+    severity="low",
+    title="A policy is on a user instead of a group or role",
+    among="users",
+    remedy="Put the user into a group that has the policy, or use a role.",
+    source="https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2",
+)
+def policy_on_user(principals: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Users with policies attached to themselves, or inline.
+
+    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS
+    >>> people = PRINCIPALS.rows(dict(principal_arn="u", kind="user"))
+    >>> on = dict(principal_arn="u", policy_arn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    >>> policy_on_user(people, ATTACHMENTS.rows(dict(**on, how="attached"))).detail.tolist()
+    ['has itself 1 policy: ReadOnlyAccess']
+    """
+    users = principals.loc[principals["kind"] == "user", "principal_arn"]
+    return _held(attachments, users, "has itself ")
+
+
+@check(
+    severity="low",
+    title="AWSCloudShellFullAccess is attached",
+    among="users, groups and roles",
+    remedy="Attach a policy that allows CloudShell without upload and download of files.",
+    source="https://docs.aws.amazon.com/cloudshell/latest/userguide/sec-auth-with-identities.html",
+)
+def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Users, groups and roles that may carry data in and out through CloudShell.
+
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> arn = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"
+    >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn=arn, how="attached"))
+    >>> cloudshell_full_access(on).detail.tolist()
+    ['AWSCloudShellFullAccess is attached']
+    """
+    full = attachments["policy_arn"].str.endswith(":iam::aws:policy/AWSCloudShellFullAccess")
+    found = attachments.loc[full & attachments["how"].eq("attached"), "principal_arn"]
+    return pd.DataFrame({"subject": found, "detail": "AWSCloudShellFullAccess is attached"})
+
+
+@check(
+    severity="low",
+    title="A customer managed policy is on nobody",
+    among="customer policies",
+    remedy="Delete it; keep its text where infrastructure is described.",
+    source=f"{GUIDE}access_policies_managed-vs-inline.html",
+)
+def unattached_policy(
+    policies: pd.DataFrame, attachments: pd.DataFrame, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    Customer policies that neither give nor bound anything, by the evidence and by AWS's counts.
+
+    >>> from iamkit.schema import ATTACHMENTS, POLICIES
+    >>> policies = POLICIES.rows(dict(policy_arn="p", kind="customer",
+    ...                               updated=pd.Timestamp("2026-01-01", tz="UTC")))
+    >>> now = pd.Timestamp("2026-01-31", tz="UTC")
+    >>> unattached_policy(policies, ATTACHMENTS.rows(), now).detail.tolist()
+    ['on nobody; unchanged for 30 days']
+    """
+    counted = policies["attached"].fillna(0) + policies["bounding"].fillna(0)
+    idle = counted.eq(0) & ~policies["policy_arn"].isin(attachments["policy_arn"])
+    found = policies[policies["kind"].eq("customer") & idle]
+    days = (as_of - found["updated"]).dt.days.astype(COUNT).astype(TEXT)
+    since = ("; unchanged for " + days + " days").fillna("")
+    return pd.DataFrame({"subject": found["policy_arn"], "detail": "on nobody" + since})
+
+
+@check(
+    severity="low",
+    title="A group without members has policies",
+    among="groups",
+    remedy="Delete the group: whoever is put into it gets what it gives.",
+    source=f"{GUIDE}id_groups_manage_delete.html",
+)
+def empty_group_with_policies(groups: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Groups that give permissions to nobody yet.
+
+    >>> from iamkit.schema import ATTACHMENTS, GROUPS
+    >>> empty = GROUPS.rows(dict(group_arn="g", members=0))
+    >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn="g#reports", how="inline"))
+    >>> empty_group_with_policies(empty, on).detail.tolist()
+    ['no members, but 1 policy: reports']
+    """
+    empty = groups.loc[groups["members"].eq(0), "group_arn"]
+    return _held(attachments, empty, "no members, but ")

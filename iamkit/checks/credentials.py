@@ -1,0 +1,353 @@
+"""
+Credentials that are old, unused or more than needed; root's are in `root`.
+
+Inactive keys do not count: nobody can use them. A credential that was never used counts from when
+it was made, so an old one is unused. One without the date that a rule asks for is not assessed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.findings import check
+from iamkit.settings import Settings
+
+GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+KEYS: Final = f"{GUIDE}/id_credentials_access-keys.html"
+UNUSED: Final = f"{GUIDE}/id_credentials_finding-unused.html"
+SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
+
+
+def _days(count: pd.Series[Any]) -> pd.Series[Any]:
+    """`1 day`, `505 days`; `an unknown number of days` where the count is missing."""
+    words = count.astype("str") + " days"
+    words = words.mask(count.eq(1).fillna(value=False), "1 day")
+    return words.where(count.notna(), "an unknown number of days")
+
+
+def ago(count: pd.Series[Any]) -> pd.Series[Any]:
+    """`today`, `yesterday`, `505 days ago`."""
+    words = _days(count) + " ago"
+    words = words.mask(count.eq(1).fillna(value=False), "yesterday")
+    return words.mask(count.le(0).fillna(value=False), "today")
+
+
+def _active(access_keys: pd.DataFrame) -> pd.DataFrame:
+    """Active keys of users, and what each is called in a sentence: `key`."""
+    active = access_keys[access_keys["active"].fillna(value=False) & ~access_keys["is_root"]]
+    return active.assign(key="access key " + active["slot"].astype("str"))
+
+
+def _too_long(
+    rows: pd.DataFrame, days: pd.Series[Any], limit: int, said: Any, unsaid: Any
+) -> pd.DataFrame:
+    """Rows whose `days` reach the limit; not assessed where they are missing."""
+    known = days.notna()
+    status = known.map({True: "fail", False: "not assessed"})
+    detail = said.where(known, unsaid)
+    found = pd.DataFrame({"subject": rows["user_arn"], "detail": detail, "status": status})
+    return found[days.ge(limit).fillna(value=True)]
+
+
+@check(
+    severity="medium",
+    title="An active access key is older than allowed",
+    among="users with active keys",
+    remedy="Replace the key by a role; if that cannot be, rotate it.",
+    source=f"{GUIDE}/id-credentials-access-keys-update.html",
+)
+def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """
+    Active keys made more than `max_key_age_days` ago, each slot by itself.
+
+    >>> from iamkit.schema import ACCESS_KEYS
+    >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", slot=2, is_root=False,
+    ...            active=True, age_days=505)
+    >>> old_access_key(ACCESS_KEYS.rows(key), Settings()).detail.tolist()
+    ['access key 2 is 505 days old']
+    """
+    keys = _active(access_keys)
+    said = keys["key"] + " is " + _days(keys["age_days"]) + " old"
+    unsaid = "when " + keys["key"] + " was made is not known"
+    return _too_long(keys, keys["age_days"], settings.max_key_age_days + 1, said, unsaid)
+
+
+@check(
+    severity="medium",
+    title="An active access key is not used",
+    among="users with active keys",
+    remedy="Deactivate the key, wait for complaints, then delete it.",
+    source=UNUSED,
+    errs="towards fail for keys older than April 2015, when AWS began to record their use",
+)
+def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """
+    Active keys unused for `unused_days` or longer, each slot by itself.
+
+    A never used, 701 days old key is unused; so is key 2 of a user whose key 1 is inactive.
+
+    >>> from iamkit.schema import ACCESS_KEYS
+    >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", slot=1, is_root=False,
+    ...            active=True, use="never used", idle_days=701)
+    >>> unused_access_key(ACCESS_KEYS.rows(key), Settings()).detail.tolist()
+    ['access key 1 was never used in the 701 days since it was made']
+    """
+    keys = _active(access_keys)
+    days = _days(keys["idle_days"])
+    said = keys["key"] + " was last used " + days + " ago"
+    never = keys["key"] + " was never used in the " + days + " since it was made"
+    untracked = keys["key"] + " has no use on record in the " + days + " since it was made"
+    said = said.mask(keys["use"] == "never used", never).mask(
+        keys["use"] == "not tracked", untracked
+    )
+    unsaid = "when " + keys["key"] + " was made or used is not known"
+    return _too_long(keys, keys["idle_days"], settings.unused_days, said, unsaid)
+
+
+@check(
+    severity="medium",
+    title="A console password is older than allowed",
+    among="console users",
+    remedy="Have the password changed; better, let the user sign in through federation.",
+    source=f"{GUIDE}/id_credentials_passwords_account-policy.html",
+)
+def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """
+    Passwords of console users last changed more than `max_password_age_days` ago.
+
+    >>> from iamkit.schema import CREDENTIALS
+    >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
+    ...            password_enabled=True, password_age_days=430)
+    >>> old_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
+    ['the password was last changed 430 days ago']
+    """
+    users = credentials.query("not is_root and password_enabled")
+    days = users["password_age_days"]
+    said = "the password was last changed " + _days(days) + " ago"
+    unsaid = "when the password was changed is not known"
+    return _too_long(users, days, settings.max_password_age_days + 1, said, unsaid)
+
+
+@check(
+    severity="medium",
+    title="A console password is not used",
+    among="console users",
+    remedy="Remove the password (delete the login profile); the user and its keys stay.",
+    source=UNUSED,
+    errs="towards fail for passwords older than October 2014, when AWS began to record their use",
+)
+def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """
+    Passwords of console users unused for `unused_days` or longer.
+
+    One that was never used counts from when it was set: 301 days later it is unused.
+
+    >>> from iamkit.schema import CREDENTIALS
+    >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
+    ...            password_enabled=True, password_use="never used", password_idle_days=301)
+    >>> unused_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
+    ['the password was never used in the 301 days since it was set']
+    """
+    users = credentials.query("not is_root and password_enabled")
+    use = users["password_use"]
+    idle = users["password_idle_days"].mask(use == "not known")
+    said = "the password was last used " + _days(idle) + " ago"
+    never = "the password was never used in the " + _days(idle) + " since it was set"
+    untracked = "the password has no use on record in the " + _days(idle) + " since it was set"
+    said = said.mask(use == "never used", never).mask(use == "not tracked", untracked)
+    unsaid = "when the password was set or used is not known"
+    return _too_long(users, idle, settings.unused_days, said, unsaid)
+
+
+@check(
+    severity="low",
+    title="A user has two active access keys",
+    among="users with active keys",
+    remedy="Finish the rotation: deactivate the older key, then delete it.",
+    source=f"{GUIDE}/id-credentials-access-keys-update.html",
+    errs="towards fail: during a rotation both keys have to be active for a while",
+)
+def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
+    """
+    Users both of whose access keys are active.
+
+    >>> from iamkit.schema import ACCESS_KEYS
+    >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False, active=True)
+    >>> keys = ACCESS_KEYS.rows(key | dict(slot=1, age_days=701), key | dict(slot=2, age_days=1))
+    >>> two_active_access_keys(keys).detail.tolist()
+    ['both access keys are active; made 701 days ago, yesterday']
+    """
+    keys = _active(access_keys)
+    both = keys[keys.duplicated("user_arn", keep=False)]
+    made = ago(both["age_days"]).groupby(both["user_arn"], sort=False).agg(", ".join)
+    detail = "both access keys are active; made " + made.astype("str")
+    return detail.rename("detail").rename_axis("subject").reset_index()
+
+
+@check(
+    severity="low",
+    title="An access key was made along with its console user",
+    among="users with active keys",
+    remedy="Ask whether the key is needed: if not, delete it; if so, rotate it.",
+    source=KEYS,
+    errs="towards fail: a key that a user asked for on the first day is reported",
+)
+def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFrame) -> pd.DataFrame:
+    """
+    Active keys of console users made within 24 hours of the user, as by habit, used or not.
+
+    A key without a date counts as one of these if it was never used: nothing says that anybody
+    asked for it. With a use on record it is not assessed.
+
+    >>> from iamkit.schema import ACCESS_KEYS, CREDENTIALS
+    >>> ana = "arn:aws:iam::111122223333:user/ana"
+    >>> user = CREDENTIALS.rows(dict(user_arn=ana, created="2026-03-06T09:00:00Z",
+    ...                              password_enabled=True))
+    >>> key = ACCESS_KEYS.rows(dict(user_arn=ana, slot=1, is_root=False, active=True,
+    ...                             rotated="2026-03-06T09:00:09Z", use="used"))
+    >>> access_key_made_with_user(key, user).detail.tolist()
+    ['access key 1 was made within a day of its user, and is used']
+    """
+    console = credentials.query("password_enabled")[["user_arn", "created"]]
+    keys = _active(access_keys).merge(console, on="user_arn")
+    apart = (keys["rotated"] - keys["created"]).abs()
+    never = keys["use"] == "never used"
+    used = never.map({True: ", and was never used", False: ", and is used"})
+    detail = keys["key"] + " was made within a day of its user" + used
+    undated = "when " + keys["key"] + " was made is not known" + used
+    found = pd.DataFrame(
+        {"subject": keys["user_arn"], "detail": detail.mask(apart.isna(), undated)}
+    )
+    found["status"] = (apart.notna() | never).map({True: "fail", False: "not assessed"})
+    return found[apart.lt(SETUP) | apart.isna()]
+
+
+@check(
+    severity="low",
+    title="A user has a password and a key, and uses one of them",
+    among="users with credentials",
+    remedy="Take away the kind of access that is not used.",
+    source=UNUSED,
+)
+def unused_kind_of_access(
+    credentials: pd.DataFrame, access_keys: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
+    """
+    Users with both kinds of access of whom one kind has been idle for `unused_days`.
+
+    The key used last stands for a user's keys. A user who uses neither is left to the rules for
+    unused passwords and keys.
+
+    >>> from iamkit.schema import ACCESS_KEYS, CREDENTIALS
+    >>> ana = "arn:aws:iam::111122223333:user/ana"
+    >>> user = CREDENTIALS.rows(dict(user_arn=ana, is_root=False, password_enabled=True,
+    ...                              password_use="used", password_idle_days=210))
+    >>> key = ACCESS_KEYS.rows(dict(user_arn=ana, slot=1, is_root=False, active=True, use="used",
+    ...                             idle_days=1))
+    >>> unused_kind_of_access(user, key, Settings()).detail.tolist()
+    ['a password unused for 210 days, beside an access key used yesterday']
+    """
+    users = credentials.query("not is_root and password_enabled")
+    keys = _active(access_keys).sort_values("idle_days").drop_duplicates("user_arn")
+    both = users.merge(keys[["user_arn", "use", "idle_days"]], on="user_arn")
+    password, key, limit = both["password_idle_days"], both["idle_days"], settings.unused_days
+    idle_password = password.ge(limit) & key.lt(limit)
+    idle_key = key.ge(limit) & password.lt(limit)
+    unknown = password.isna() | key.isna()
+    said = "a password unused for " + _days(password) + ", beside an access key "
+    said += _in_use(both["use"], key)
+    other = "no access key used for " + _days(key) + ", beside a password "
+    other += _in_use(both["password_use"], password)
+    said = said.mask(idle_key.fillna(value=False), other)
+    said = said.mask(unknown, "when the password or the key was last used is not known")
+    return pd.DataFrame(
+        {
+            "subject": both["user_arn"],
+            "detail": said,
+            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "step": idle_key.fillna(value=False).map(
+                {
+                    True: "Delete the access keys: only the password is in use.",
+                    False: "Remove the password: only the access key is in use.",
+                }
+            ),
+        }
+    )[(idle_password | idle_key).fillna(value=False) | unknown]
+
+
+def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
+    return ("used " + ago(days)).where(use == "used", "made " + ago(days) + " and not used yet")
+
+
+@check(
+    severity="info",
+    title="Work is done with long-lived access keys",
+    among="the account",
+    remedy="Move programs to roles, and people to federation, one key at a time.",
+    source=f"{GUIDE}/best-practices.html#bp-workloads-use-roles",
+    errs="towards less: of each key only the service of its latest use is known",
+)
+def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    Active keys of users that were last used for more than signing in or getting a session.
+
+    Advice about the account, not an accusation of a user: a key that works from the office only, or
+    with MFA only, is no weakness by itself; see `key_usable_from_anywhere`.
+
+    >>> from iamkit.schema import ACCESS_KEYS
+    >>> key = dict(user_name="ann", slot=1, is_root=False, active=True, used_service="s3")
+    >>> keys = ACCESS_KEYS.rows(key)
+    >>> long_lived_access_keys(keys, "111122223333").detail.tolist()
+    ['1 user works with one: ann']
+    """
+    active = _active(access_keys)
+    service = active["used_service"].str.lower()
+    working = active[service.notna() & ~service.isin(["iam", "sts"])]
+    users = working["user_name"].drop_duplicates()
+    named = ", ".join(users.head(6)) + (", …" if len(users) > 6 else "")
+    number = "1 user works" if len(users) == 1 else f"{len(users)} users work"
+    detail = f"{number} with one: {named}"
+    return pd.DataFrame({"subject": [account_id], "detail": [detail]}).head(int(len(users) > 0))
+
+
+@check(
+    severity="low",
+    title="Nobody can use a user",
+    among="users",
+    remedy="Delete the user, with its groups and policies: a credential would bring them back.",
+    source=UNUSED,
+    errs="towards fail: SSH keys for CodeCommit are in no evidence",
+    absence=True,
+)
+def unusable_user(
+    users: pd.DataFrame, credentials: pd.DataFrame, service_credentials: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Users without a password, active keys, active certificates and credentials for a service.
+
+    A user whom the credential report does not list, such as one made since, is not assessed.
+
+    >>> from iamkit.schema import CREDENTIALS, SERVICE_CREDENTIALS, USERS
+    >>> ana = "arn:aws:iam::111122223333:user/ana"
+    >>> user = CREDENTIALS.rows(dict(user_arn=ana, access="none"))
+    >>> none = SERVICE_CREDENTIALS.rows()
+    >>> unusable_user(USERS.rows(dict(user_arn=ana)), user, none).detail.tolist()
+    ['no password, no active key, and no other credential']
+    """
+    everyone = users[["user_arn"]].merge(
+        credentials[["user_arn", "access", "certificates_active"]], on="user_arn", how="left"
+    )
+    working = service_credentials.loc[service_credentials["active"].fillna(value=True), "user_arn"]
+    other = everyone["certificates_active"].fillna(0).gt(0) | everyone["user_arn"].isin(working)
+    unknown = everyone["access"].isna()
+    said = pd.Series("no password, no active key, and no other credential", index=everyone.index)
+    found = pd.DataFrame(
+        {
+            "subject": everyone["user_arn"],
+            "detail": said.mask(unknown, "the credential report does not say what it has"),
+            "status": unknown.map({True: "not assessed", False: "fail"}),
+        }
+    )
+    return found[(unknown | everyone["access"].eq("none")) & ~other]

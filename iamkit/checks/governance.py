@@ -1,0 +1,211 @@
+"""
+What an account should have: somebody for incidents and audits, federation, contacts, an analyzer.
+
+Each fails because something was not found, so each needs all the evidence that could show it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.findings import check
+
+PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
+CONTACT: Final = "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact"
+# IAM Identity Center makes roles with this prefix, one for each permission set.
+IDENTITY_CENTER: Final = "AWSReservedSSO_"
+# OpenID Connect issuers that vouch for workloads, not for people.
+WORKLOADS: Final = (
+    "token.actions.githubusercontent.com",
+    "gitlab.com",
+    "api.bitbucket.org/",
+    "oidc.circleci.com",
+    "agent.buildkite.com",
+    "app.terraform.io",
+    "oidc.eks.",
+    "container.googleapis.com/",
+)
+EXTERNAL: Final = ("ACCOUNT", "ORGANIZATION")
+
+
+def _account(account_id: str, failing: Any, detail: str) -> pd.DataFrame:
+    """The account, if it fails."""
+    found = [(account_id, detail)] if failing else []
+    return pd.DataFrame(found, columns=["subject", "detail"])
+
+
+def _holding(holdings: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """ARNs of the users and roles that hold an AWS managed policy, through a group or directly."""
+    held = holdings["policy_arn"].str.endswith(f":iam::aws:policy/{name}")
+    who = holdings.loc[held, "principal_arn"]
+    return who[~who.str.contains(":group/")].drop_duplicates()
+
+
+@check(
+    severity="low",
+    title="Nobody is set up to deal with AWS Support",
+    among="the account",
+    remedy="Make a role with AWSSupportAccess that those who handle incidents may assume.",
+    source="https://docs.aws.amazon.com/awssupport/latest/user/accessing-support.html",
+    errs="towards fail: a policy of your own that gives support access is not counted",
+    absence=True,
+)
+def support_role_missing(holdings: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account in which no role, and no user, holds AWSSupportAccess.
+
+    A role is what is wanted; users who have it, through a group or not, are enough. A group without
+    members is not, and administrators are not: they are not who should be needed for that.
+
+    >>> from iamkit.schema import HOLDINGS
+    >>> support_role_missing(HOLDINGS.rows(), "111122223333").detail.tolist()
+    ['no role and no user holds AWSSupportAccess']
+    """
+    nobody = _holding(holdings, "AWSSupportAccess").empty
+    return _account(account_id, nobody, "no role and no user holds AWSSupportAccess")
+
+
+@check(
+    severity="low",
+    title="No role is set up for security audits",
+    among="the account",
+    remedy="Make a role with SecurityAudit that auditors and their tools may assume.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html",
+    errs="towards fail: a policy of your own that lets auditors read is not counted",
+    absence=True,
+)
+def security_audit_role_missing(holdings: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account in which no role holds SecurityAudit.
+
+    Users who hold it do not count: an audit should run on temporary credentials. The detail says
+    how many there are.
+
+    >>> from iamkit.schema import HOLDINGS
+    >>> held = dict(principal_arn="arn:aws:iam::111122223333:user/ana",
+    ...             policy_arn="arn:aws:iam::aws:policy/SecurityAudit")
+    >>> security_audit_role_missing(HOLDINGS.rows(held), "111122223333").detail.tolist()
+    ['no role holds SecurityAudit; users who do: 1']
+    """
+    who = _holding(holdings, "SecurityAudit")
+    roles = who.str.contains(":role/")
+    said = "no role holds SecurityAudit" + (f"; users who do: {len(who)}" if len(who) else "")
+    return _account(account_id, not roles.any(), said)
+
+
+@check(
+    severity="medium",
+    title="People sign in with passwords of this account instead of a central identity",
+    among="the account",
+    remedy="Let people sign in through IAM Identity Center or a SAML provider, and remove their "
+    "users.",
+    source=PRACTICES,
+    errs="towards pass: an OpenID Connect provider that is not known to serve workloads only "
+    "counts as one for people",
+    absence=True,
+)
+def federation_missing(
+    credentials: pd.DataFrame,
+    identity_providers: pd.DataFrame,
+    roles: pd.DataFrame,
+    account_id: str,
+) -> pd.DataFrame:
+    """
+    An account with console users, without an identity provider for people.
+
+    A SAML provider, the roles that IAM Identity Center makes, or an OpenID Connect provider count;
+    providers of build services and clusters (GitHub, GitLab, EKS, …) do not. Without console users
+    there is nobody to federate, and nothing is found.
+
+    >>> from iamkit.schema import CREDENTIALS, IDENTITY_PROVIDERS, ROLES
+    >>> ana = CREDENTIALS.rows(dict(user_name="ana", is_root=False, password_enabled=True))
+    >>> github = IDENTITY_PROVIDERS.rows(dict(kind="OIDC",
+    ...                                       name="token.actions.githubusercontent.com"))
+    >>> federation_missing(ana, github, ROLES.rows(), "111122223333").detail.tolist()
+    ['no identity provider for people; users with a password: 1']
+    """
+    people = credentials.query("not is_root and password_enabled")
+    named = identity_providers["name"].fillna("").str.lower()
+    for_people = identity_providers["kind"].eq("SAML") | ~named.str.startswith(WORKLOADS)
+    central = roles["role_name"].str.startswith(IDENTITY_CENTER)
+    failing = len(people) and not for_people.any() and not central.any()
+    said = f"no identity provider for people; users with a password: {len(people)}"
+    return _account(account_id, failing, said)
+
+
+def _contact(contacts: pd.DataFrame, kind: str, account_id: str, said: str) -> pd.DataFrame:
+    """The account, if a contact is not set; not assessed if the answer cannot be read."""
+    row = contacts[contacts["kind"] == kind]
+    missing = row[~row["present"].fillna(value=False)]
+    status = missing["present"].isna().map({True: "not assessed", False: "fail"})
+    return missing.assign(subject=account_id, detail=said, status=status)
+
+
+@check(
+    severity="low",
+    title="AWS does not know whom to tell about security",
+    among="the account",
+    remedy="Set the security alternate contact to a mailbox that several people read.",
+    source=f"{CONTACT}-alternate.html",
+)
+def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account without a security contact.
+
+    AWS says that there is none, so this fails on what was seen and needs no other contact's answer.
+
+    >>> from iamkit.schema import CONTACTS
+    >>> contacts = CONTACTS.rows(dict(kind="security", present=False))
+    >>> security_contact_missing(contacts, "111122223333").detail.tolist()
+    ['no security contact is set']
+    """
+    return _contact(contacts, "security", account_id, "no security contact is set")
+
+
+@check(
+    severity="low",
+    title="AWS does not know whom to reach about the account",
+    among="the account",
+    remedy="Set the account's contact information.",
+    source=f"{CONTACT}-primary.html",
+    errs="towards pass: whether the contact is still right, no evidence says",
+)
+def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account without contact information.
+
+    >>> from iamkit.schema import CONTACTS
+    >>> contacts = CONTACTS.rows(dict(kind="account", present=False))
+    >>> contact_details_missing(contacts, "111122223333").detail.tolist()
+    ['no contact information is set']
+    """
+    return _contact(contacts, "account", account_id, "no contact information is set")
+
+
+@check(
+    severity="low",
+    title="No analyzer watches for access from outside",
+    among="the account",
+    remedy="Create an external access analyzer of IAM Access Analyzer in every region in use.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/what-is-access-analyzer.html",
+    errs="towards pass, for one region is asked and others may have none; towards fail, for an "
+    "organization's analyzer in another account is not seen",
+    absence=True,
+)
+def external_access_analyzer_missing(analyzers: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account without an active analyzer of external access in the region that was asked.
+
+    Analyzers of unused access, or of access from within the organization, do not count.
+
+    >>> from iamkit.schema import ANALYZERS
+    >>> unused = ANALYZERS.rows(dict(name="idle", type="ACCOUNT_UNUSED_ACCESS", status="ACTIVE"))
+    >>> external_access_analyzer_missing(unused, "111122223333").detail.tolist()
+    ['no external access analyzer']
+    """
+    external = analyzers[analyzers["type"].isin(EXTERNAL)]
+    states = ", ".join(sorted(external["status"].fillna("of unknown status").unique()))
+    said = "no external access analyzer" + (f" is active: {states}" if states else "")
+    return _account(account_id, not external["status"].eq("ACTIVE").any(), said)

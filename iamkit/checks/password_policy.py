@@ -1,0 +1,220 @@
+"""
+The account's password policy, rule by rule.
+
+What counts is what holds: where an account has no policy of its own, AWS's default does, which asks
+for eight characters of any three kinds and for nothing else. Where the evidence lacks the answer
+there is no row to judge, and no check passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.findings import check
+from iamkit.settings import Settings
+
+PAGE: Final = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"
+)
+SHORTEST: Final = 14  # characters; CIS AWS Foundations 7.0, 2.8
+REMEMBERED: Final = 24  # passwords, the most that IAM remembers; CIS AWS Foundations 7.0, 2.9
+
+
+def _judged(rules: pd.DataFrame, account_id: str, holds: Any, said: Any) -> pd.DataFrame:
+    """The account where a rule does not hold; not assessed where that is missing: unreadable."""
+    known = holds.notna()
+    detail = said + rules["origin"].map({"AWS default": " (AWS's default)"}).fillna("")
+    detail = detail.where(known, "the value of " + rules["rule"] + " cannot be read")
+    status = known.map({True: "fail", False: "not assessed"})
+    found = pd.DataFrame({"subject": account_id, "detail": detail, "status": status})
+    failing: pd.DataFrame = found[~holds.fillna(value=False)]
+    return failing
+
+
+def _number(password_policy: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """The row of a rule, and its `number`: 0 where it is not set, missing where it is no number."""
+    row = password_policy[password_policy["rule"] == rule]
+    whole = [0 if each is None else each if type(each) is int else None for each in row["value"]]
+    return row.assign(number=pd.array(whole, dtype="Int64"))
+
+
+def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str) -> pd.DataFrame:
+    """The account, if its passwords need not hold a kind of character; not set is no."""
+    row = password_policy[password_policy["rule"] == rule]
+    plain = [False if each is None else each for each in row["value"]]
+    truth = [each if type(each) is bool else None for each in plain]
+    holds = pd.Series(truth, index=row.index, dtype="boolean")
+    return _judged(row, account_id, holds, f"passwords need no {what}")
+
+
+@check(
+    severity="medium",
+    title="The account has no password policy of its own",
+    among="the account",
+    remedy="Set a password policy; until then AWS's default holds: eight characters, no history.",
+    source=PAGE,
+)
+def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    An account in which AWS's default holds.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="MinimumPasswordLength", value=8, origin="AWS default")
+    >>> password_policy_missing(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ["AWS's default holds"]
+    """
+    default = password_policy.query("origin == 'AWS default'").head(1)
+    return default.assign(subject=account_id, detail="AWS's default holds")
+
+
+@check(
+    severity="medium",
+    title="Passwords may be short",
+    among="the account",
+    remedy=f"Ask for {SHORTEST} characters or more in the password policy.",
+    source=PAGE,
+)
+def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A shortest password of fewer than fourteen characters.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="MinimumPasswordLength", value=10, origin="account")
+    >>> password_policy_short(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ['10 characters are enough']
+    """
+    row = _number(password_policy, "MinimumPasswordLength")
+    said = row["number"].astype("str") + " characters are enough"
+    return _judged(row, account_id, row["number"] >= SHORTEST, said)
+
+
+@check(
+    severity="low",
+    title="Passwords need no symbol",
+    among="the account",
+    remedy="Ask for a symbol in the password policy.",
+    source=PAGE,
+)
+def password_policy_no_symbol(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A policy that does not ask for a symbol.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="RequireSymbols", value=False, origin="account")
+    >>> password_policy_no_symbol(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ['passwords need no symbol']
+    """
+    return _asked(password_policy, account_id, "RequireSymbols", "symbol")
+
+
+@check(
+    severity="low",
+    title="Passwords need no digit",
+    among="the account",
+    remedy="Ask for a number in the password policy.",
+    source=PAGE,
+)
+def password_policy_no_number(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A policy that does not ask for a digit.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="RequireNumbers", value=False, origin="AWS default")
+    >>> password_policy_no_number(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ["passwords need no digit (AWS's default)"]
+    """
+    return _asked(password_policy, account_id, "RequireNumbers", "digit")
+
+
+@check(
+    severity="low",
+    title="Passwords need no upper-case letter",
+    among="the account",
+    remedy="Ask for an upper-case letter in the password policy.",
+    source=PAGE,
+)
+def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A policy that does not ask for an upper-case letter.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="RequireUppercaseCharacters", value=False, origin="account")
+    >>> password_policy_no_uppercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ['passwords need no upper-case letter']
+    """
+    rule = "RequireUppercaseCharacters"
+    return _asked(password_policy, account_id, rule, "upper-case letter")
+
+
+@check(
+    severity="low",
+    title="Passwords need no lower-case letter",
+    among="the account",
+    remedy="Ask for a lower-case letter in the password policy.",
+    source=PAGE,
+)
+def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A policy that does not ask for a lower-case letter.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="RequireLowercaseCharacters", value=False, origin="account")
+    >>> password_policy_no_lowercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ['passwords need no lower-case letter']
+    """
+    rule = "RequireLowercaseCharacters"
+    return _asked(password_policy, account_id, rule, "lower-case letter")
+
+
+@check(
+    severity="medium",
+    title="Old passwords may soon be used again",
+    among="the account",
+    remedy=f"Let the password policy remember {REMEMBERED} passwords.",
+    source=PAGE,
+)
+def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+    """
+    A policy that remembers fewer than twenty-four passwords, or none.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="PasswordReusePrevention", value=5, origin="account")
+    >>> password_policy_reuse(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
+    ['previous passwords remembered: 5']
+    """
+    row = _number(password_policy, "PasswordReusePrevention")
+    said = "previous passwords remembered: " + row["number"].astype("str")
+    return _judged(row, account_id, row["number"] >= REMEMBERED, said)
+
+
+@check(
+    severity="low",
+    title="Passwords do not expire, or late",
+    among="the account",
+    remedy="Let passwords expire, or accept the risk: with MFA for everybody, expiry adds little.",
+    source=PAGE,
+)
+def password_policy_no_expiry(
+    password_policy: pd.DataFrame, account_id: str, settings: Settings
+) -> pd.DataFrame:
+    """
+    A policy under which passwords never expire, or later than `max_password_age_days`.
+
+    PCI DSS asks for expiry where a password is the only factor, NIST SP 800-63B advises against it:
+    hence advice of the lowest kind that still counts.
+
+    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> rule = dict(rule="MaxPasswordAge", value=180, origin="account")
+    >>> found = password_policy_no_expiry(PASSWORD_POLICY.rows(rule), "111122223333", Settings())
+    >>> found.detail.tolist()
+    ['passwords expire after 180 days']
+    """
+    row = _number(password_policy, "MaxPasswordAge")
+    off = bool(password_policy.query("rule == 'ExpirePasswords'")["value"].eq(False).any())
+    age = row["number"].mask(row["number"].notna() & off, 0)
+    said = ("passwords expire after " + age.astype("str") + " days").mask(
+        age.eq(0).fillna(value=False), "passwords never expire"
+    )
+    return _judged(row, account_id, age.between(1, settings.max_password_age_days), said)

@@ -1,0 +1,323 @@
+"""
+What policies give too widely, and what they do not say as it is meant.
+
+What a policy gives is judged by itself, with its denies and for a caller who meets its conditions
+on the way in (see `powers`). A policy that is only somebody's permissions boundary gives nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from iamkit import schema
+from iamkit.checks.administration import ERRS, named, some, wrong
+from iamkit.findings import check
+from iamkit.powers import escalations
+from iamkit.schema import TEXT, TRUTH
+
+GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+NARROW: Final = "Name the actions and resources that its holders need."
+
+
+def _granting(powers: pd.DataFrame, attachments: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """Policies of these kinds, without those that are nothing but a boundary."""
+    bounds = attachments["how"] == "boundary"
+    bounding = attachments.loc[bounds, "policy_arn"]
+    held = attachments.loc[~bounds, "policy_arn"]
+    mine = powers[powers["kind"].isin(kinds or ("customer", "inline"))]
+    return mine[~mine["policy_arn"].isin(bounding) | mine["policy_arn"].isin(held)]
+
+
+def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
+    """Fail where a policy gives one service in full; not assessed where it is not known."""
+    lists = policies["full_services"]
+    holds = lists.map(lambda names: service in names, na_action="ignore").astype(TRUTH)
+    return wrong(policies, holds, f"allows every {service} action on every resource")
+
+
+@check(
+    severity="medium",
+    title="A policy gives all of CloudTrail",
+    among="own policies",
+    remedy="Leave out what stops, deletes or changes trails; few need it.",
+    source=LEAST,
+    errs=ERRS,
+)
+def full_access_to_cloudtrail(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies whose holder can stop the recording of what it does; administrative ones as well.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="inline", full_services=["cloudtrail"]))
+    >>> full_access_to_cloudtrail(powers, ATTACHMENTS.rows()).detail.tolist()
+    ['allows every cloudtrail action on every resource']
+    """
+    return _full(_granting(powers, attachments), "cloudtrail")
+
+
+@check(
+    severity="medium",
+    title="A policy gives all of KMS",
+    among="own policies",
+    remedy="Name keys, and keep their use apart from their administration.",
+    source=LEAST,
+    errs=ERRS,
+)
+def full_access_to_kms(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies whose holder can use, share and delete every key; administrative ones as well.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", full_services=["kms", "s3"]))
+    >>> full_access_to_kms(powers, ATTACHMENTS.rows()).detail.tolist()
+    ['allows every kms action on every resource']
+    """
+    return _full(_granting(powers, attachments), "kms")
+
+
+@check(
+    severity="low",
+    title="A policy gives subscriptions to any AWS Marketplace product",
+    among="own policies",
+    remedy="Give aws-marketplace:Subscribe to those who buy, or use a private marketplace.",
+    source="https://docs.aws.amazon.com/marketplace/latest/buyerguide/"
+    "buyer-iam-users-groups-policies.html",
+    errs=ERRS,
+)
+def marketplace_subscription(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies whose holder can commit the company to pay; administrative ones as well.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", subscribes=True))
+    >>> marketplace_subscription(powers, ATTACHMENTS.rows()).detail.tolist()
+    ['allows aws-marketplace:Subscribe on every resource']
+    """
+    mine = _granting(powers, attachments)
+    return wrong(mine, mine["subscribes"], "allows aws-marketplace:Subscribe on every resource")
+
+
+@check(
+    severity="high",
+    title="A policy lets its holder assume roles that it does not name",
+    among="own policies",
+    remedy="List in Resource the ARNs of the roles that are meant, account included.",
+    source=f"{GUIDE}id_roles_use_permissions-to-switch.html",
+    errs="towards more: a role that is not named may not trust the holder",
+)
+def permissive_role_assumption(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies with sts:AssumeRole on a wildcard: any role, any account, or any that is so called.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", assumes_any_role=True))
+    >>> permissive_role_assumption(powers, ATTACHMENTS.rows()).detail.tolist()
+    ['allows sts:AssumeRole on roles that it does not name one by one']
+    """
+    mine = _granting(powers, attachments)
+    said = "allows sts:AssumeRole on roles that it does not name one by one"
+    return wrong(mine, mine["assumes_any_role"], said)
+
+
+def _escalating(policies: pd.DataFrame) -> pd.DataFrame:
+    """Fail where a policy alone holds a way to escalate; the detail says how many and which."""
+    holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
+    detail = policies["escalations"][holds.fillna(value=False)].map(_ways)
+    return wrong(policies, holds, detail)
+
+
+def _ways(found: list[str]) -> str:
+    """How many ways to escalate these are, and some of their names, those within IAM first."""
+    number = f"{len(found)} ways" if len(found) > 1 else "a way"
+    ordered = sorted(found, key=lambda path: not path.startswith("iam-"))
+    names = some(pd.Series([f"{escalations()[path].name} ({path})" for path in ordered]))
+    return f"holds {number} to gain permissions: {names}"
+
+
+@check(
+    severity="high",
+    title="A customer managed policy alone lets its holder gain permissions",
+    among="customer policies",
+    remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
+    source=LEAST,
+    errs="towards more: whether the roles, users and resources it takes exist is not asked; "
+    "towards silence where it names one resource, or two policies together make a way",
+)
+def escalating_customer_policy(
+    powers: pd.DataFrame, attachments: pd.DataFrame, holdings: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Policies that alone allow all that a known way to escalate takes; administrative ones as well.
+
+    A denial without MFA, from elsewhere, or of one unrelated resource does not undo a way. Those
+    attached to nobody count too: whoever may attach a policy may attach them.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS, HOLDINGS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", escalations=["iam-001"]))
+    >>> found = escalating_customer_policy(powers, ATTACHMENTS.rows(), HOLDINGS.rows())
+    >>> found.detail.str.endswith("(iam-001); attached to nobody").tolist()
+    [True]
+    """
+    found = _escalating(_granting(powers, attachments, "customer"))
+    nobody = ~found["subject"].isin(holdings["policy_arn"])
+    return found.assign(
+        detail=found["detail"] + nobody.map({True: "; attached to nobody", False: ""})
+    )
+
+
+@check(
+    severity="high",
+    title="An inline policy alone lets its holder gain permissions",
+    among="inline policies",
+    remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
+    source=LEAST,
+    errs="towards more: whether the roles, users and resources it takes exist is not asked; "
+    "towards silence where it names one resource, or two policies together make a way",
+)
+def escalating_inline_policy(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Inline policies that alone allow all that a known way to escalate takes.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
+    >>> escalating_inline_policy(powers, ATTACHMENTS.rows()).status.tolist()
+    ['fail']
+    """
+    return _escalating(_granting(powers, attachments, "inline"))
+
+
+@check(
+    severity="medium",
+    title="A policy reads every secret or parameter",
+    among="own policies",
+    remedy="Name the secrets and parameters, by path or tag.",
+    source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
+    errs=ERRS,
+)
+def reads_every_secret(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies that read whatever is in Secrets Manager or Parameter Store; administrative ones aside.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
+    ...                           administrative=False))
+    >>> reads_every_secret(powers, ATTACHMENTS.rows()).detail.tolist()
+    ['reads every secret of Secrets Manager, or every parameter of Parameter Store']
+    """
+    mine = _granting(powers, attachments)
+    said = "reads every secret of Secrets Manager, or every parameter of Parameter Store"
+    return wrong(mine, mine["reads_secrets"] & ~mine["administrative"], said)
+
+
+@check(
+    severity="medium",
+    title="A policy gives whole services on every resource",
+    among="own policies",
+    remedy=NARROW,
+    source=LEAST,
+    errs=ERRS,
+)
+def whole_services_everywhere(
+    powers: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Allows of `service:*`, or of all but what NotAction lists, on `*` without a condition.
+
+    Counted is what the policy's denies leave whole; administrative policies are found elsewhere.
+
+    >>> from iamkit.powers import POWERS
+    >>> from iamkit.schema import ATTACHMENTS, STATEMENTS
+    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", administrative=False,
+    ...                           full_services=["kms", "s3"]))
+    >>> s3 = dict(policy_arn="p", effect="Allow", actions=["s3:*"], not_actions=[],
+    ...           any_resource=True, conditional=False)
+    >>> whole_services_everywhere(powers, ATTACHMENTS.rows(), STATEMENTS.rows(s3)).detail.tolist()
+    ['allows s3:* on every resource']
+    """
+    mine = _granting(powers, attachments)
+    said = _whole(mine, statements)
+    holds = (said.notna() & ~mine["administrative"]).mask(mine["administrative"].isna())
+    return wrong(mine, holds, "allows " + said + " on every resource")
+
+
+def _whole(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
+    """What of each policy's wildcards `service:*` and of its NotAction is left, in words."""
+    wide = statements[statements["any_resource"] & ~statements["conditional"]]
+    wide = wide[wide["effect"].eq("Allow") & wide["problem"].isna()]
+    given = policies[["policy_arn", "full_services"]].explode("full_services").dropna()
+    given["said"] = given["full_services"].astype(TEXT) + ":*"
+    asked = wide[["policy_arn", "actions"]].explode("actions")
+    asked["said"] = asked["actions"].astype(TEXT).str.lower()
+    most = wide[wide["not_actions"].map(bool) & wide["policy_arn"].isin(given["policy_arn"])]
+    lists = most["not_actions"].map(lambda names: f"all but {some(pd.Series(names, dtype=TEXT))}")
+    found = schema.stack(
+        asked.merge(given, on=["policy_arn", "said"])[["policy_arn", "said"]],
+        most[["policy_arn"]].assign(said=lists),
+    )
+    return named(policies["policy_arn"], found["policy_arn"], found["said"])
+
+
+def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
+    return lint[lint["kind"].isin(["customer", "inline"])]
+
+
+def _problems(lint: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a check: the problems of each policy, and what to write instead of the first."""
+    grouped = lint.groupby("policy_arn", sort=False)
+    found = grouped.agg(detail=("problem", some), step=("suggestion", "first"))
+    return found.reset_index(names="subject")
+
+
+@check(
+    severity="medium",
+    title="A policy does not say what it seems to mean",
+    among="own policies",
+    remedy="Write what is meant.",
+    source=f"{GUIDE}access-analyzer-reference-policy-checks.html",
+    errs="either way, as each rule of the policy page says",
+)
+def policy_says_otherwise(lint: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies with a mistake of high severity: a Deny that denies nobody, an Allow that lets all in.
+
+    Such as `Bool` where `BoolIfExists` is needed, or 0.0.0.0/0 in a list of networks.
+
+    >>> from iamkit.linting import LINT
+    >>> lint = LINT.rows(dict(policy_arn="p", kind="customer", severity="high", problem="Effect"))
+    >>> policy_says_otherwise(lint).detail.tolist()
+    ['Effect']
+    """
+    own = _own_lint(lint)
+    return _problems(own[own["severity"] == "high"])
+
+
+@check(
+    severity="low",
+    title="A policy names actions that do not exist",
+    among="own policies",
+    remedy="Correct the name, or leave it out.",
+    source="https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html",
+    errs="towards more: an action newer than the action list counts as none",
+)
+def policy_names_nothing(lint: pd.DataFrame) -> pd.DataFrame:
+    """
+    Policies with a misspelt or retired action, or a wildcard that covers none.
+
+    >>> from iamkit.linting import LINT
+    >>> lint = LINT.rows(dict(policy_arn="p", kind="inline", rule="unknown-action",
+    ...                       problem='"s3:GetObjekt" is no known action'))
+    >>> policy_names_nothing(lint).detail.tolist()
+    ['"s3:GetObjekt" is no known action']
+    """
+    own = _own_lint(lint)
+    return _problems(own[own["rule"] == "unknown-action"])

@@ -1,0 +1,141 @@
+"""What checks count among: the denominators, each a function of tables that gives ARNs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from iamkit.findings import population
+
+
+@population("the account")
+def account(account_id: str) -> pd.Series[Any]:
+    """The account itself, by its id."""
+    return pd.Series([account_id], dtype="str")
+
+
+@population("the root user")
+def root(credentials: pd.DataFrame) -> pd.Series[Any]:
+    """The root user; every account has one, whether the credential report shows it or not."""
+    report = credentials["user_arn"]
+    return report.str.replace(r":user/.*$", ":root", regex=True).drop_duplicates()
+
+
+@population("users")
+def users(principals: pd.DataFrame) -> pd.Series[Any]:
+    """IAM users, from either report."""
+    return principals.loc[principals["kind"] == "user", "principal_arn"]
+
+
+@population("console users")
+def console_users(credentials: pd.DataFrame) -> pd.Series[Any]:
+    """Users with an enabled password, root aside."""
+    return credentials.query("not is_root and password_enabled")["user_arn"]
+
+
+@population("users with active keys")
+def users_with_active_keys(access_keys: pd.DataFrame) -> pd.Series[Any]:
+    """Users with an active access key at least, root aside."""
+    return access_keys.query("active and not is_root")["user_arn"].drop_duplicates()
+
+
+@population("users with credentials")
+def users_with_credentials(credentials: pd.DataFrame) -> pd.Series[Any]:
+    """Users with an enabled password or an active access key, root aside."""
+    return credentials.query("not is_root and (password_enabled or keys_active > 0)")["user_arn"]
+
+
+@population("groups")
+def groups(groups: pd.DataFrame) -> pd.Series[Any]:
+    """IAM groups."""
+    return groups["group_arn"]
+
+
+@population("roles")
+def roles(roles: pd.DataFrame) -> pd.Series[Any]:
+    """IAM roles that no AWS service made for itself."""
+    return roles.loc[~roles["service_linked"], "role_arn"]
+
+
+@population("users and roles")
+def users_and_roles(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[Any]:
+    """Users and roles, those that AWS services made for themselves aside."""
+    linked = roles.loc[roles["service_linked"], "role_arn"]
+    people = principals[principals["kind"].isin(["user", "role"])]["principal_arn"]
+    return people[~people.isin(linked)]
+
+
+@population("users, groups and roles")
+def holders(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[Any]:
+    """Whatever a policy can be attached to, service-linked roles aside."""
+    linked = roles.loc[roles["service_linked"], "role_arn"]
+    named = principals[principals["kind"] != "root"]["principal_arn"]
+    return named[~named.isin(linked)]
+
+
+@population("administrators")
+def administrators(administrators: pd.DataFrame) -> pd.Series[Any]:
+    """Users and roles that can do everything, or give themselves everything."""
+    return administrators["principal_arn"]
+
+
+@population("attached AWS managed policies")
+def attached_aws_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+    """Policies that AWS manages and somebody holds."""
+    return _policies(policies, "aws", holdings["policy_arn"], held=True)
+
+
+@population("attached customer policies")
+def attached_customer_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+    """Customer managed policies that somebody holds."""
+    return _policies(policies, "customer", holdings["policy_arn"], held=True)
+
+
+@population("unattached customer policies")
+def unattached_customer_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+    """Customer managed policies that nobody holds."""
+    return _policies(policies, "customer", holdings["policy_arn"], held=False)
+
+
+def _policies(
+    policies: pd.DataFrame, kind: str, attached: pd.Series[Any], *, held: bool
+) -> pd.Series[Any]:
+    mine = policies.loc[policies["kind"] == kind, "policy_arn"]
+    return mine[mine.isin(attached) == held]
+
+
+@population("customer policies")
+def customer_policies(policies: pd.DataFrame) -> pd.Series[Any]:
+    """Customer managed policies, attached or not."""
+    return policies.loc[policies["kind"] == "customer", "policy_arn"]
+
+
+@population("inline policies")
+def inline_policies(policies: pd.DataFrame) -> pd.Series[Any]:
+    """Inline policies of users, groups and roles."""
+    return policies.loc[policies["kind"] == "inline", "policy_arn"]
+
+
+@population("own policies")
+def own_policies(policies: pd.DataFrame) -> pd.Series[Any]:
+    """Customer managed and inline policies: those that somebody here wrote."""
+    return policies.loc[policies["kind"] != "aws", "policy_arn"]
+
+
+@population("boundaries")
+def boundaries(attachments: pd.DataFrame) -> pd.Series[Any]:
+    """Policies set as the permissions boundary of somebody."""
+    return attachments.loc[attachments["how"] == "boundary", "policy_arn"].drop_duplicates()
+
+
+@population("server certificates")
+def server_certificates(server_certificates: pd.DataFrame) -> pd.Series[Any]:
+    """TLS certificates stored in IAM."""
+    return server_certificates["certificate_arn"]
+
+
+@population("users with service credentials")
+def with_service_credentials(service_credentials: pd.DataFrame) -> pd.Series[Any]:
+    """Users with service-specific credentials, by ARN."""
+    return service_credentials["user_arn"].drop_duplicates()

@@ -1,0 +1,220 @@
+"""
+The root user: the one identity that no policy of the account limits.
+
+What is known of it stands in its row of the credential report; a report without that row leaves
+these checks not assessed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.findings import check
+from iamkit.schema import ACCESS_KEYS, CREDENTIALS, Table
+from iamkit.settings import Settings
+
+PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
+MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
+CENTRAL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html"
+# Words of `credentials.password_use` that say whether, and when, the password was used.
+KNOWN_USE: Final = ("used", "never used", "not tracked", "no password")
+
+
+def _root(report: pd.DataFrame, table: Table = CREDENTIALS) -> pd.DataFrame:
+    """
+    Root's rows of `credentials` or another table of the report; one of nothing but its ARN if none.
+
+    Without a report there is no row at all: that the report is missing is said elsewhere.
+    """
+    root = report[report["is_root"]]
+    if len(root) or report.empty:
+        return root
+    arn = report["user_arn"].str.replace(r":user/.*$", ":root", regex=True).iloc[0]
+    return table.rows({"user_arn": arn, "is_root": True})
+
+
+def _unless(fine: pd.Series[Any], subject: pd.Series[Any], said: Any, unsaid: str) -> pd.DataFrame:
+    """Fail where `fine` is false, with what is `said`; not assessed where it is missing."""
+    known = fine.notna()
+    found = pd.DataFrame({"subject": subject, "detail": said}, index=subject.index)
+    found["detail"] = found["detail"].where(known, unsaid)
+    found["status"] = known.map({True: "fail", False: "not assessed"})
+    return found[~fine.fillna(value=False)]
+
+
+def _signs_in(root: pd.DataFrame) -> pd.Series[Any]:
+    """
+    Whether root has a password or a key: without, MFA has nothing to protect.
+
+    That is how a member account's root is left when its credentials are removed centrally; its
+    password cannot be recovered then. A password that the report says nothing of
+    (`not_supported`) counts as there.
+    """
+    return root["password_enabled"].fillna(value=True) | root["keys_active"].fillna(1).gt(0)
+
+
+@check(
+    severity="critical",
+    title="The root user has an active access key",
+    among="the root user",
+    remedy="Delete the key; use roles for programmatic access.",
+    source=PRACTICES,
+)
+def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
+    """
+    Active access keys of the root user, used or not.
+
+    >>> keys = ACCESS_KEYS.rows(dict(user_arn="arn:aws:iam::111122223333:root",
+    ...                              slot=1, is_root=True, active=True))
+    >>> root_access_key(keys).detail.tolist()
+    ['access key 1 is active']
+    """
+    keys = _root(access_keys, ACCESS_KEYS)
+    said = "access key " + keys["slot"].astype("str") + " is active"
+    unsaid = "whether it has active access keys is not known"
+    return _unless(~keys["active"], keys["user_arn"], said, unsaid)
+
+
+@check(
+    severity="critical",
+    title="The root user has no MFA",
+    among="the root user",
+    remedy="Register a passkey or a hardware token for the root user, and a second one to keep.",
+    source=MFA,
+)
+def root_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
+    """
+    A root user without an MFA device that has something to sign in with.
+
+    Nothing is asked of a root user without a password and without keys, however it came to that:
+    there is nothing to protect.
+
+    >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
+    ...                              keys_active=0, mfa_active=False))
+    >>> root_without_mfa(root).detail.tolist()
+    ['no MFA device is registered']
+    """
+    root = _root(credentials)[_signs_in]
+    said, unsaid = "no MFA device is registered", "whether it has MFA is not known"
+    return _unless(root["mfa_active"], root["user_arn"], said, unsaid)
+
+
+@check(
+    severity="high",
+    title="The root user's MFA is no hardware",
+    among="the root user",
+    remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
+    source=MFA,
+    errs="towards fail: a virtual device beside a hardware token is reported, for it opens as well",
+)
+def root_without_hardware_mfa(
+    credentials: pd.DataFrame, mfa_devices: pd.DataFrame, summary: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    A root user with a virtual MFA device, or without any, that has something to sign in with.
+
+    No call lists root's hardware tokens and passkeys: where the report or the account summary says
+    that there is MFA, and no virtual device of root's is listed, it is one of those.
+
+    >>> from iamkit.schema import MFA_DEVICES, SUMMARY
+    >>> arn = "arn:aws:iam::111122223333:root"
+    >>> root = CREDENTIALS.rows(dict(user_arn=arn, is_root=True, mfa_active=True))
+    >>> phone = MFA_DEVICES.rows(dict(user_arn=arn, is_root=True, kind="virtual"))
+    >>> root_without_hardware_mfa(root, phone, SUMMARY.rows()).detail.tolist()
+    ['its MFA device is virtual']
+    """
+    root = _root(credentials)[_signs_in]
+    counted = summary.loc[summary["name"] == "AccountMFAEnabled", "value"].eq(1).any()
+    has, said = root["mfa_active"] | bool(counted), "no MFA device is registered"
+    kinds = mfa_devices.loc[mfa_devices["is_root"].fillna(value=False), "kind"]
+    if kinds.eq("virtual").any():
+        has, said = has & False, "its MFA device is virtual"
+    return _unless(has, root["user_arn"], said, "whether it has MFA is not known")
+
+
+@check(
+    severity="medium",
+    title="The root user was used lately",
+    among="the root user",
+    remedy="Find out what it was used for, and give a role for that.",
+    source=PRACTICES,
+    errs="towards pass: what AWS did not record yet (passwords before October 2014, keys before "
+    "April 2015) counts as no use",
+)
+def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
+    """
+    A root user of which any credential was used within `root_quiet_days`.
+
+    The latest use of all counts, an inactive key's too: a key used today beside a password used
+    long ago is a use today. A root user that was never used is as it should be.
+
+    >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
+    ...                              password_use="never used", last_used="2026-10-29T06:00:00Z"))
+    >>> root_used(root, Settings(), pd.Timestamp("2026-11-01T06:00:00Z")).detail.tolist()
+    ['an access key was used on 2026-10-29, less than 30 days before']
+    """
+    root = _root(credentials)
+    days, used = settings.root_quiet_days, root["last_used"]
+    recent = (as_of - used).dt.days < days
+    unknown = ~recent & ~root["password_use"].isin(KNOWN_USE)
+    which = recent.map({True: "an access key", False: ""})
+    which = which.mask(root["password_used"] == used, "its password")
+    said = which + " was used on " + used.dt.strftime("%Y-%m-%d")
+    said += f", less than {days} days before"
+    quiet = (~recent).astype("boolean").mask(unknown)
+    return _unless(quiet, root["user_arn"], said, "whether its password was used is not known")
+
+
+@check(
+    severity="high",
+    title="The root user has an active signing certificate",
+    among="the root user",
+    remedy="Delete the certificate: it serves only the SOAP interfaces that AWS has given up.",
+    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
+)
+def root_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
+    """
+    Active X.509 signing certificates of the root user, which sign requests as a key does.
+
+    >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
+    ...                              certificates_active=1))
+    >>> root_signing_certificate(root).detail.tolist()
+    ['active signing certificates: 1']
+    """
+    root = _root(credentials)
+    count = root["certificates_active"]
+    said = "active signing certificates: " + count.astype("str")
+    return _unless(count == 0, root["user_arn"], said, "whether it has any is not known")
+
+
+@check(
+    severity="medium",
+    title="Root users of member accounts are not managed centrally",
+    among="the account",
+    remedy="From the organization's management account, enable central management of root "
+    "credentials, then delete those of the member accounts.",
+    source=CENTRAL,
+)
+def root_not_centrally_managed(
+    organization: pd.DataFrame, root_management: pd.DataFrame, account_id: str
+) -> pd.DataFrame:
+    """
+    An account of an organization in which RootCredentialsManagement is not enabled.
+
+    Outside an organization there is nothing to enable, and nothing is found. AWS answers the
+    management account and the delegated administrator only: elsewhere this is not assessed.
+
+    >>> from iamkit.schema import ORGANIZATION, ROOT_MANAGEMENT
+    >>> mine = ORGANIZATION.rows(dict(organization_id="o-example"))
+    >>> features = ROOT_MANAGEMENT.rows(dict(feature="RootCredentialsManagement", enabled=False))
+    >>> root_not_centrally_managed(mine, features, "111122223333").detail.tolist()
+    ['RootCredentialsManagement is not enabled in its organization']
+    """
+    feature = root_management.query("feature == 'RootCredentialsManagement'")
+    subject = pd.Series(account_id, index=organization.index, dtype="str")
+    enabled = feature["enabled"].reset_index(drop=True).reindex(organization.index)
+    said = "RootCredentialsManagement is not enabled in its organization"
+    unsaid = "whether RootCredentialsManagement is enabled is not known"
+    return _unless(enabled, subject, said, unsaid)

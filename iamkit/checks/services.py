@@ -1,0 +1,169 @@
+"""
+Credentials for single services, certificates, and services that are allowed but not used.
+
+The credential report counts signing certificates and leaves the others out; each has a call of its
+own, without whose answer nothing here passes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from iamkit.checks.credentials import GUIDE, ago
+from iamkit.evaluation import POSSIBLE
+from iamkit.findings import check
+from iamkit.permissions import RISKY, Permissions
+from iamkit.settings import Settings
+
+# IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
+PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
+NAMED: Final = 5  # services that a detail names
+
+
+@check(
+    severity="medium",
+    title="A credential for one service never expires",
+    among="users with service credentials",
+    remedy="Replace it by temporary credentials of a role, or by a key that expires.",
+    source=f"{GUIDE}/id_credentials_service-specific-creds.html",
+)
+def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.DataFrame:
+    """
+    Active credentials for one service (Bedrock, CloudWatch, CodeCommit, …) without an expiry.
+
+    The credential report leaves these out. Those for CodeCommit and Keyspaces cannot be made to
+    expire; the step says what to do instead.
+
+    >>> from iamkit.schema import SERVICE_CREDENTIALS
+    >>> key = dict(user_arn="arn:aws:iam::111122223333:user/BedrockAPIKey-1", active=True,
+    ...            service="bedrock.amazonaws.com", credential_id="ACCAEXAMPLE1", age_days=154)
+    >>> service_credential_without_expiry(SERVICE_CREDENTIALS.rows(key)).detail.tolist()
+    ['ACCAEXAMPLE1 for bedrock.amazonaws.com, made 154 days ago, never expires']
+    """
+    active = service_credentials["active"]
+    rows = service_credentials[active.fillna(value=True) & service_credentials["expires"].isna()]
+    name = rows["credential_id"].fillna("a credential") + " for " + rows["service"].fillna("?")
+    password = rows["service"].isin(PASSWORDS_ONLY)
+    return pd.DataFrame(
+        {
+            "subject": rows["user_arn"].fillna(rows["user_name"]),
+            "detail": name + ", made " + ago(rows["age_days"]) + ", never expires",
+            "status": rows["active"].isna().map({True: "not assessed", False: "fail"}),
+            "step": password.map(
+                {
+                    True: "Use temporary credentials of a role instead, and delete it.",
+                    False: "Delete it; where a key is needed, make one with an expiry.",
+                }
+            ),
+        }
+    )
+
+
+@check(
+    severity="low",
+    title="A user has an active signing certificate",
+    among="users",
+    remedy="Deactivate the certificate, wait for complaints, then delete it.",
+    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
+)
+def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
+    """
+    Users with active X.509 signing certificates, a credential of old that few still know of.
+
+    >>> from iamkit.schema import CREDENTIALS
+    >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
+    ...            certificates_active=1)
+    >>> active_signing_certificate(CREDENTIALS.rows(ana)).detail.tolist()
+    ['active signing certificates: 1']
+    """
+    hit = credentials.query("not is_root and certificates_active > 0")
+    said = "active signing certificates: " + hit["certificates_active"].astype("str")
+    return pd.DataFrame({"subject": hit["user_arn"], "detail": said})
+
+
+@check(
+    severity="medium",
+    title="An expired server certificate is still stored",
+    among="server certificates",
+    remedy="Make sure that no load balancer uses it, then delete it; let ACM renew certificates.",
+    source=f"{GUIDE}/id_credentials_server-certs_manage.html",
+)
+def expired_server_certificate(
+    server_certificates: pd.DataFrame, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    TLS certificates stored in IAM that have expired; one without a date is not assessed.
+
+    >>> from iamkit.schema import SERVER_CERTIFICATES
+    >>> shop = dict(certificate_arn="arn:aws:iam::111122223333:server-certificate/shop",
+    ...             expires="2025-12-01T06:00:00Z", expired=True)
+    >>> now = pd.Timestamp("2026-11-01T06:00:00Z")
+    >>> expired_server_certificate(SERVER_CERTIFICATES.rows(shop), now).detail.tolist()
+    ['expired on 2025-12-01, 335 days ago']
+    """
+    hit = server_certificates[server_certificates["expired"].fillna(value=True)]
+    known = hit["expired"].notna()
+    days = (as_of - hit["expires"]).dt.days.astype("Int64")
+    said = "expired on " + hit["expires"].dt.strftime("%Y-%m-%d") + ", " + ago(days)
+    return pd.DataFrame(
+        {
+            "subject": hit["certificate_arn"],
+            "detail": said.where(known, "when it expires is not known"),
+            "status": known.map({True: "fail", False: "not assessed"}),
+        }
+    )
+
+
+@check(
+    severity="low",
+    title="Risky permissions are held for services that are not used",
+    among="users and roles",
+    remedy="Take the unused services out of its policies.",
+    source=f"{GUIDE}/access_policies_last-accessed.html",
+    errs="towards fail: a service allowed lately, or needed once a year, counts as unused",
+)
+def stale_service_access(
+    last_accessed: pd.DataFrame, permissions: Permissions, settings: Settings, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """
+    Users and roles in use that may do risky things in services unused for `unused_role_days`.
+
+    Most identities may use services that they never touch, so this is narrowed to what is worth
+    acting on: the identity is older than that and used something since (one that used nothing is
+    unused as a whole, and other rules say so), and in the unused service it may do something of a
+    class in `permissions.RISKY`, from the office and with MFA. AWS looks back 400 days at most.
+    """
+    people = permissions.people
+    limit = as_of - pd.Timedelta(days=settings.unused_role_days)
+    recent = last_accessed["last_used"] > limit
+    lively = people["principal_arn"].isin(last_accessed.loc[recent, "principal_arn"])
+    linked = people["path"].fillna("").str.startswith("/aws-service-role/")
+    risky = _risky_services(permissions, people[lively & ~linked & ~people["created"].gt(limit)])
+    stale = last_accessed[~recent].merge(risky, on=["principal_arn", "service"])
+    services = stale.groupby("principal_arn", sort=False)["service"].agg(sorted)
+    said = services.map(
+        lambda names: (
+            ", ".join(names[:NAMED])
+            + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        )
+    )
+    detail = f"not used for {settings.unused_role_days} days: " + said.astype("str")
+    return detail.rename("detail").rename_axis("subject").reset_index()
+
+
+def _risky_services(permissions: Permissions, people: pd.DataFrame) -> pd.DataFrame:
+    """Pairs `principal_arn`, `service`: who may do something risky where. Errs towards more."""
+    risky = np.bitwise_or.reduce([permissions.catalog.mask(risk=risk) for risk in RISKY])
+    column = permissions.contexts.index("mfa-inside")
+    alike, place = np.unique(permissions.index[people.index, column], return_inverse=True)
+    held = permissions.by_service(permissions.rows[alike, POSSIBLE] & risky) > 0
+    who, what = np.nonzero(held[place])
+    return pd.DataFrame(
+        {
+            "principal_arn": people["principal_arn"].array[who],
+            "service": pd.Series(permissions.services, dtype="str").array[what],
+        }
+    )

@@ -1,0 +1,275 @@
+"""Who has no second factor, whose is weak, and where policies do not insist on it."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import schema
+from iamkit.checks import mfa as checks
+from iamkit.enforcement import ENFORCEMENT
+from iamkit.schema import ACCESS_KEYS, CREDENTIALS, GAPS, MFA_DEVICES
+from iamkit.settings import Settings
+from tests.accounts import ARN, account, details, report, user
+from tests.checks import result
+
+ANA, BO, ROLE = f"{ARN}user/ana", f"{ARN}user/bo", f"{ARN}role/admin"
+EVERYTHING = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+}
+CONSOLE = f"ana,{ARN}user/ana,2026-01-01T00:00:00+00:00,true,2026-10-29T00:00:00+00:00"
+NO_KEYS = "false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
+
+
+def people(*rows: dict[str, Any]) -> pd.DataFrame:
+    usual = {"user_arn": ANA, "is_root": False, "password_enabled": True, "keys_active": 0}
+    return CREDENTIALS.rows(*({**usual, **row} for row in rows))
+
+
+def keys(**facts: Any) -> pd.DataFrame:
+    return ACCESS_KEYS.rows({"user_arn": ANA, "is_root": False, "active": True, **facts})
+
+
+def devices(*kinds: str) -> pd.DataFrame:
+    return MFA_DEVICES.rows(
+        *({"serial": str(at), "user_arn": ANA, "kind": kind} for at, kind in enumerate(kinds))
+    )
+
+
+def admins(arn: str = ANA, kind: str = "user", admin: str = "everything") -> pd.DataFrame:
+    row = {"principal_arn": arn, "kind": kind, "name": arn.rpartition("/")[2], "admin": admin}
+    return pd.DataFrame([row])
+
+
+def judged(arn: str = ANA, **facts: Any) -> pd.DataFrame:
+    return ENFORCEMENT.rows({"principal_arn": arn, "statement": "Open", "why": "So.", **facts})
+
+
+def outcome(found: pd.DataFrame) -> list[Any]:
+    return found[["subject", "status"]].values.tolist()
+
+
+# ── Adopted ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_password_without_a_device_fails_and_one_with_a_device_passes() -> None:
+    report = people({"mfa_active": False}, {"user_arn": BO, "mfa_active": True})
+    assert outcome(checks.console_user_without_mfa(report)) == [[ANA, "fail"]]
+
+
+def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
+    report = people(
+        {"is_root": True, "mfa_active": False},
+        {"user_arn": BO, "password_enabled": False, "mfa_active": False},
+    )
+    assert checks.console_user_without_mfa(report).empty
+
+
+def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> None:
+    found = checks.console_user_without_mfa(people({"mfa_active": None}))
+    assert outcome(found) == [[ANA, "not assessed"]]
+
+
+@pytest.mark.parametrize(
+    ("use", "days", "said"),
+    [
+        ("used", 1, "used yesterday"),
+        ("used", 185, "used 185 days ago"),
+        ("never used", 301, "with no use on record"),
+        ("not tracked", 4300, "with no use on record"),
+    ],
+)
+def test_the_detail_says_when_the_password_was_used(use: str, days: int, said: str) -> None:
+    row = {"mfa_active": False, "password_use": use, "password_idle_days": days}
+    found = checks.console_user_without_mfa(people(row))
+    assert found["detail"].tolist() == [f"a password {said}, and no MFA device"]
+
+
+# ── Kinds of devices ─────────────────────────────────────────────────────────────────────────────
+
+
+def weak(
+    *kinds: str, whose: str = "everyone", gaps: pd.DataFrame | None = None, **facts: Any
+) -> list[Any]:
+    found = checks.user_without_hardware_mfa(
+        people({"mfa_active": True, **facts}),
+        devices(*kinds),
+        admins(BO),
+        GAPS.rows() if gaps is None else gaps,
+        Settings().with_overrides(hardware_mfa=whose),
+    )
+    return found["status"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["hardware", "passkey"])
+def test_one_strong_device_is_enough_beside_a_virtual_one(kind: str) -> None:
+    assert weak("virtual", kind) == []
+
+
+def test_virtual_devices_only_fail() -> None:
+    assert weak("virtual", "virtual") == ["fail"]
+
+
+def test_no_device_at_all_fails() -> None:
+    assert weak(mfa_active=False) == ["fail"]
+
+
+def test_the_setting_says_who_is_asked() -> None:
+    assert weak("virtual", whose="nobody") == []
+    assert weak("virtual", whose="administrators") == []  # the administrator is somebody else
+    assert weak("virtual", whose="administrators", user_arn=BO) == ["not assessed"]
+
+
+def test_who_cannot_sign_in_is_not_asked() -> None:
+    assert weak(password_enabled=False, mfa_active=False) == []
+
+
+@pytest.mark.parametrize("kinds", [(), ("unknown",), ("virtual", "unknown")])
+def test_mfa_of_a_kind_that_nobody_knows_is_not_assessed(kinds: tuple[str, ...]) -> None:
+    assert weak(*kinds) == ["not assessed"]
+
+
+def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> None:
+    refused = GAPS.rows({"call": "iam:ListMFADevices", "code": "AccessDenied"})
+    assert weak("virtual", gaps=refused) == ["not assessed"]
+    assert weak("passkey", gaps=refused) == []
+    assert weak(gaps=refused, mfa_active=False) == ["fail"]
+
+
+# ── Administrators ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_administrator_without_a_device_fails_whatever_the_credential() -> None:
+    for access in ("console", "programmatic", "both", "none"):
+        report = people({"mfa_active": False, "access": access})
+        assert outcome(checks.administrator_without_mfa(admins(), report)) == [[ANA, "fail"]]
+
+
+def test_an_administrator_without_credentials_is_better_deleted() -> None:
+    found = checks.administrator_without_mfa(
+        admins(admin="through IAM"), people({"mfa_active": False, "access": "none"})
+    )
+    assert found["detail"].tolist() == [
+        "can give itself everything and has no password or active access key yet, but no MFA device"
+    ]
+    assert found["step"].str.startswith("Delete the user").all()
+
+
+def test_an_administrator_whom_the_credential_report_lacks_is_not_assessed() -> None:
+    found = checks.administrator_without_mfa(admins(BO), people({"mfa_active": True}))
+    assert outcome(found) == [[BO, "not assessed"]]
+
+
+def test_roles_have_no_devices() -> None:
+    assert checks.administrator_without_mfa(admins(ROLE, "role"), people()).empty
+
+
+# ── Enforced ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("verdict", "password", "fails"),
+    [
+        ("none", "open", True),
+        ("partial", "holed", True),
+        ("escapable", "holed", True),
+        ("key only", "open", True),
+        ("password only", "closed", False),
+        ("enforced", "closed", False),
+        ("nothing to protect", "closed", False),
+    ],
+)
+def test_a_password_fails_unless_policies_close_it(
+    verdict: str, password: str, fails: bool
+) -> None:
+    found = checks.password_without_enforced_mfa(
+        people({}), judged(verdict=verdict, password=password)
+    )
+    assert outcome(found) == [[ANA, "fail"]] * fails
+
+
+def test_who_has_no_password_needs_no_mfa_after_it() -> None:
+    report = people({"password_enabled": False})
+    verdict = judged(verdict="none", password="open")
+    assert checks.password_without_enforced_mfa(report, verdict).empty
+
+
+def test_a_user_whose_policies_are_not_in_the_evidence_is_not_assessed() -> None:
+    for found in (
+        checks.password_without_enforced_mfa(people({}), judged(BO, verdict="none")),
+        checks.key_escapes_mfa(keys(), judged(BO, verdict="none")),
+        checks.mfa_can_be_removed(people({}), judged(BO, verdict="none")),
+    ):
+        assert outcome(found) == [[ANA, "not assessed"]]
+
+
+def test_a_key_escapes_only_where_the_password_is_closed_and_only_if_it_is_active() -> None:
+    escaping = judged(verdict="password only")
+    assert outcome(checks.key_escapes_mfa(keys(slot=2), escaping)) == [[ANA, "fail"]]
+    assert checks.key_escapes_mfa(keys(active=False), escaping).empty
+    assert checks.key_escapes_mfa(keys(is_root=True), escaping).empty
+    assert checks.key_escapes_mfa(keys(), judged(verdict="none")).empty
+
+
+def test_two_active_keys_are_one_finding() -> None:
+    both = schema.stack(keys(slot=1), keys(slot=2))
+    assert len(checks.key_escapes_mfa(both, judged(verdict="password only"))) == 1
+
+
+def test_what_undoes_mfa_matters_to_whoever_has_a_credential() -> None:
+    escapable = judged(verdict="escapable")
+    only_key = people({"password_enabled": False, "keys_active": 1})
+    neither = people({"password_enabled": False})
+    assert outcome(checks.mfa_can_be_removed(people({}), escapable)) == [[ANA, "fail"]]
+    assert outcome(checks.mfa_can_be_removed(only_key, escapable)) == [[ANA, "fail"]]
+    assert checks.mfa_can_be_removed(neither, escapable).empty
+    assert checks.mfa_can_be_removed(people({}), judged(verdict="partial")).empty
+
+
+@pytest.mark.parametrize("verdict", ["none", "partial", "password only", "key only"])
+def test_an_administrators_role_fails_if_it_may_be_assumed_without_mfa(verdict: str) -> None:
+    found = checks.administrative_role_without_mfa(
+        admins(ROLE, "role"), judged(ROLE, verdict=verdict)
+    )
+    assert outcome(found) == [[ROLE, "fail"]]
+
+
+@pytest.mark.parametrize("verdict", ["enforced", "not by people", "nothing to protect"])
+def test_a_role_that_needs_mfa_or_is_not_for_people_passes(verdict: str) -> None:
+    role = admins(ROLE, "role")
+    assert checks.administrative_role_without_mfa(role, judged(ROLE, verdict=verdict)).empty
+
+
+def test_an_administrators_role_whose_trust_policy_cannot_be_read_is_not_assessed() -> None:
+    unread = judged(ROLE, verdict="none", statement=None)
+    found = checks.administrative_role_without_mfa(admins(ROLE, "role"), unread)
+    assert outcome(found) == [[ROLE, "not assessed"]]
+
+
+def test_only_roles_of_administrators_are_asked() -> None:
+    open_ = judged(ROLE, verdict="none")
+    assert checks.administrative_role_without_mfa(admins(ANA), open_).empty
+    assert checks.administrative_role_without_mfa(admins(ANA).iloc[:0], open_).empty
+
+
+# ── Whole accounts ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_administrator_with_a_password_alone_fails_what_it_should(tmp_path: Path) -> None:
+    ana = user("ana", UserPolicyList=[{"PolicyName": "all", "PolicyDocument": EVERYTHING}])
+    lines = f"{CONSOLE},2026-10-01T00:00:00+00:00,N/A,false,{NO_KEYS}"
+    opened = account(tmp_path, details([ana]), credential_report=report(lines))
+    for name in ("console_user_without_mfa", "administrator_without_mfa"):
+        assert result(opened, name)["status"] == "fail"
+    assert result(opened, "password_without_enforced_mfa")["failing"] == 1
+    assert result(opened, "key_escapes_mfa")["status"] == "pass"
+
+
+def test_without_a_credential_report_nothing_about_credentials_passes(tmp_path: Path) -> None:
+    ana = user("ana", UserPolicyList=[{"PolicyName": "all", "PolicyDocument": EVERYTHING}])
+    opened = account(tmp_path, details([ana]), credential_report=None)
+    for name in ("console_user_without_mfa", "mfa_can_be_removed", "user_without_hardware_mfa"):
+        assert result(opened, name)["status"] == "not assessed"
+    assert result(opened, "administrator_without_mfa")["unknown"] == 1

@@ -1,0 +1,112 @@
+"""Unknown is never pass: each piece of evidence is taken away in turn."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iamkit import Account, demo, load, saved
+from iamkit.account import DERIVED
+from iamkit.findings import CHECKS, NOT_TABLES, POPULATIONS, needs
+from iamkit.tables import SOURCES
+from tests.accounts import AS_OF
+
+# What the demo company does not have: with it, nothing at all is missing.
+BESIDES: dict[str, Any] = {
+    "contact-information": {"ContactInformation": {"FullName": "Example Corp"}},
+    "security-contact": {
+        "AlternateContact": {
+            "AlternateContactType": "SECURITY",
+            "EmailAddress": "security@example.com",
+        }
+    },
+    "analyzers": {"analyzers": []},
+    "organization": {"Organization": {"Id": "o-abc", "MasterAccountId": "999999999999"}},
+    "features": {"OrganizationId": "o-abc", "EnabledFeatures": ["RootSessions"]},
+}
+# Some of the checks that each piece of evidence alone leaves unanswered.
+UNANSWERED = {
+    "credential-report": ["root_access_key", "root_without_mfa"],
+    "account-authorization-details": ["administrative_inline_policy", "support_role_missing"],
+    "account-password-policy": ["password_policy_missing", "password_policy_no_symbol"],
+    "account-summary": [],  # that root's device is virtual is certain without it
+    "mfa-devices": [],  # that some administrators have no device at all is, too
+    "virtual-mfa-devices": ["root_without_hardware_mfa"],
+    "service-specific-credentials": ["service_credential_without_expiry"],
+    "server-certificates": ["expired_server_certificate"],
+    "saml-providers": ["federation_missing"],
+    "open-id-connect-providers": ["federation_missing"],
+    "contact-information": ["contact_details_missing"],
+    "security-contact": ["security_contact_missing"],
+    "analyzers": ["external_access_analyzer_missing"],
+    "features": ["root_not_centrally_managed"],
+}
+
+
+def without(folder: Path, *pieces: str) -> Account:
+    """The demo company's evidence but for some pieces of it."""
+    given = folder / "given"
+    given.mkdir(parents=True)
+    answers = {Path(name).stem: answer for name, answer in demo.company().items()} | BESIDES
+    assert set(pieces) <= set(answers)
+    for name in set(answers) - set(pieces):
+        (given / f"{name}.json").write_text(json.dumps(answers[name]))
+    return load(saved.from_files(folder / "reports", given, as_of=AS_OF))
+
+
+def statuses(account: Account) -> dict[str, str]:
+    results = account.checked.results
+    return dict(zip(results["check"], results["status"], strict=True))
+
+
+def needed(check: str) -> set[str]:
+    """The calls whose answers a check rests on."""
+    names = {*CHECKS[check].needs, *needs(POPULATIONS[CHECKS[check].among])} - set(NOT_TABLES)
+    return {call for name in names for base in DERIVED.get(name, (name,)) for call in SOURCES[base]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return statuses(without(tmp_path_factory.mktemp("whole")))
+
+
+@pytest.mark.parametrize("piece", UNANSWERED)
+def test_what_rests_on_missing_evidence_never_passes(
+    piece: str, whole: dict[str, str], tmp_path: Path
+) -> None:
+    account = without(tmp_path, piece)
+    found = statuses(account)
+    missing = set(account.gaps["call"])
+    for check, status in found.items():
+        if needed(check) & missing:
+            assert status in ("not assessed", "fail"), check
+        else:
+            assert status == whole[check], check
+        assert not (status == "pass" and whole[check] != "pass"), check
+    for check in UNANSWERED[piece]:
+        assert found[check] == "not assessed"
+
+
+def test_every_piece_of_evidence_is_tried() -> None:
+    idle = {"account-aliases", "organization"}  # no check alone rests on these
+    given = {Path(name).stem for name in demo.company()} | set(BESIDES)
+    assert given - idle == set(UNANSWERED)
+
+
+def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    for name, answer in demo.company().items():
+        if "UserDetailList" in answer:
+            answer = answer | {"IsTruncated": True}
+        (given / name).write_text(json.dumps(answer))
+    account = load(saved.from_files(tmp_path / "reports", given, as_of=AS_OF))
+    for check, status in statuses(account).items():
+        if "iam:GetAccountAuthorizationDetails" in needed(check):
+            assert status != "pass", check
+
+
+def test_identities_are_not_ok_without_the_report(tmp_path: Path) -> None:
+    identities = without(tmp_path, "credential-report").identities
+    assert "ok" not in set(identities["verdict"])

@@ -1,0 +1,186 @@
+"""Which keys work from anywhere, and which lists of networks keep nobody out."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import Account, findings
+from iamkit.checks import network as checks
+from iamkit.enforcement import ENFORCEMENT
+from iamkit.fences import FENCES, NETWORKS
+from iamkit.schema import ACCESS_KEYS, HOLDINGS, ROLES
+from tests.accounts import ARN, account, details, policy, report, user
+from tests.checks import result
+
+ANA, BO = f"{ARN}user/ana", f"{ARN}user/bo"
+OFFICE = f"{ARN}policy/office"
+KEY = (
+    f"ana,{ANA},2026-01-01T00:00:00+00:00,false,N/A,N/A,N/A,false,true,2025-06-14T06:00:00+00:00,"
+    "N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
+)
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+
+def outside(*networks: str, **also: Any) -> dict[str, Any]:
+    """A Deny of everything outside some networks."""
+    condition = {"NotIpAddress": {"aws:SourceIp": list(networks)}, **also}
+    return {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+
+
+def holder(tmp_path: Path, *statements: dict[str, Any]) -> Account:
+    """An account whose only user has an active key and a customer managed policy."""
+    held = [{"PolicyName": "office", "PolicyArn": OFFICE}]
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    contents = details(
+        [user("ana", AttachedManagedPolicies=held)], policies=[policy("office", document)]
+    )
+    return account(tmp_path, contents, credential_report=report(KEY))
+
+
+def keys(**facts: Any) -> pd.DataFrame:
+    usual = {"user_arn": ANA, "slot": 1, "is_root": False, "active": True, "age_days": 505}
+    return ACCESS_KEYS.rows({**usual, **facts})
+
+
+def said(opened: Account, name: str) -> list[str]:
+    found = findings.run(opened, {name: findings.CHECKS[name]}).findings
+    assert set(found["subject"]) == {ANA}
+    return found["detail"].tolist()
+
+
+def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
+    usual = {"verdict": "none", "key": "open", "place": "anywhere", "open_actions": 4, "worst": []}
+    found = checks.key_usable_from_anywhere(
+        keys(**key),
+        ENFORCEMENT.rows({"principal_arn": ANA, **usual, **mfa}),
+        FENCES.rows({"principal_arn": ANA, "verdict": fence}),
+    )
+    return found["status"].tolist()
+
+
+# ── Keys ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("mfa", "fence", "fails"),
+    [
+        ({}, "none", True),
+        ({}, "partial", True),
+        ({"key": "holed", "verdict": "partial"}, "none", True),
+        ({}, "fenced", False),
+        ({"key": "closed", "verdict": "enforced", "place": None}, "none", False),
+        ({"place": "inside only"}, "partial", False),  # MFA is asked for outside
+        ({"verdict": "nothing to protect", "key": "closed"}, "none", False),
+        ({}, "nothing to protect", False),
+    ],
+)
+def test_mfa_or_a_fence_is_enough(mfa: dict[str, Any], fence: str, fails: bool) -> None:
+    assert stolen(mfa, fence) == ["fail"] * fails
+
+
+def test_an_inactive_key_and_one_of_root_are_not_asked() -> None:
+    assert stolen({}, "none", active=False) == []
+    assert stolen({}, "none", is_root=True) == []
+
+
+def test_a_user_without_verdicts_is_not_assessed() -> None:
+    assert stolen({}, "fenced", user_arn=BO) == ["not assessed"]
+
+
+def test_a_key_without_a_date_fails_all_the_same() -> None:
+    assert stolen({}, "none", age_days=None) == ["fail"]
+
+
+def test_a_key_without_any_fence_says_what_a_thief_gets(tmp_path: Path) -> None:
+    opened = holder(tmp_path, READ)
+    assert said(opened, "key_usable_from_anywhere") == [
+        "the oldest active key was made 505 days ago; "
+        "actions open to a thief: 1, of them risky: 1 (s3:GetObject)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "also", [{}, {"Bool": {"aws:ViaAWSService": "false"}}], ids=["today's form", "the older form"]
+)
+def test_a_fenced_key_passes_in_both_forms_that_aws_has_shown(
+    also: dict[str, Any], tmp_path: Path
+) -> None:
+    opened = holder(tmp_path, READ, outside("203.0.113.0/24", **also))
+    assert result(opened, "key_usable_from_anywhere")["status"] == "pass"
+    assert result(opened, "network_list_open")["status"] == "pass"
+
+
+def test_mfa_asked_for_outside_only_is_enough(tmp_path: Path) -> None:
+    absent = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+    opened = holder(tmp_path, READ, outside("203.0.113.0/24", **absent))
+    assert result(opened, "key_usable_from_anywhere")["status"] == "pass"
+
+
+# ── Lists ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lists(**facts: Any) -> pd.DataFrame:
+    usual = {"policy_arn": OFFICE, "kind": "customer", "index": 0, "key": "aws:SourceIp"}
+    usual |= {"use": "allow list", "networks": [], "problems": [], "unapproved": [], "open": False}
+    return NETWORKS.rows({**usual, "behind": 1, **facts})
+
+
+def test_a_list_that_admits_everybody_fails_and_is_not_doubtful_besides(tmp_path: Path) -> None:
+    opened = holder(tmp_path, READ, outside("203.0.113.0/24", "0.0.0.0/0"))
+    assert result(opened, "network_list_open")["failing"] == 1
+    assert result(opened, "network_list_doubtful")["status"] == "pass"
+    assert result(opened, "key_usable_from_anywhere")["status"] == "fail"
+
+
+def test_who_is_behind_such_a_list_is_found_too(tmp_path: Path) -> None:
+    opened = holder(tmp_path, READ, outside("203.0.113.0/24", "0.0.0.0/0"))
+    assert "office lists 0.0.0.0/0" in said(opened, "network_fence_with_holes")[0]
+
+
+def test_a_private_range_is_doubtful(tmp_path: Path) -> None:
+    opened = holder(tmp_path, READ, outside("10.0.0.0/8", "203.0.113.0/24"))
+    assert result(opened, "network_list_doubtful")["failing"] == 1
+    assert result(opened, "network_list_open")["status"] == "pass"
+
+
+def test_only_lists_that_somebody_here_wrote_are_findings() -> None:
+    for kind, own in {"customer": 1, "inline": 1, "aws": 0, "scp": 0, "trust": 0}.items():
+        assert len(checks.network_list_open(lists(kind=kind, open=True))) == own
+        assert len(checks.network_list_doubtful(lists(kind=kind, problems=["Odd."]))) == own
+        assert len(checks.network_list_unapproved(lists(kind=kind, unapproved=["a"]))) == own
+
+
+def test_a_network_that_is_not_approved_fails_in_a_list_of_those_let_in_only() -> None:
+    odd = lists(sid="Office", unapproved=["192.0.2.0/24", "198.51.100.0/24"])
+    assert checks.network_list_unapproved(odd)["detail"].tolist() == [
+        "statement “Office”, aws:SourceIp: not approved: 192.0.2.0/24, 198.51.100.0/24"
+    ]
+    assert checks.network_list_unapproved(odd.assign(use="block list")).empty
+    assert checks.network_list_unapproved(lists()).empty
+
+
+# ── Fences ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("verdict", ["fenced", "none", "nothing to protect"])
+def test_a_whole_fence_has_no_holes_and_neither_has_none(verdict: str) -> None:
+    fences = FENCES.rows({"principal_arn": ANA, "verdict": verdict})
+    held = HOLDINGS.rows({"principal_arn": ANA, "policy_arn": OFFICE})
+    assert checks.network_fence_with_holes(fences, lists(), held, ROLES.rows()).empty
+
+
+def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
+    fence = {**outside("203.0.113.0/24"), "Action": "s3:*"}
+    opened = holder(tmp_path, READ, {**READ, "Action": "ec2:DescribeInstances"}, fence)
+    assert result(opened, "network_fence_with_holes")["failing"] == 1
+    assert result(opened, "key_usable_from_anywhere")["failing"] == 1
+
+
+def test_service_linked_roles_are_not_asked() -> None:
+    role = f"{ARN}role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"
+    fences = FENCES.rows({"principal_arn": role, "verdict": "partial"})
+    linked = ROLES.rows({"role_arn": role, "service_linked": True})
+    found = checks.network_fence_with_holes(fences, NETWORKS.rows(), HOLDINGS.rows(), linked)
+    assert found.empty

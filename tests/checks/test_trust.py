@@ -1,0 +1,335 @@
+"""Which strangers, other accounts and services may assume a role, and which roles nobody uses."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import Account, findings
+from iamkit.checks import trust as checks
+from iamkit.schema import ROLES
+from iamkit.settings import Settings
+from tests.accounts import ACCOUNT, ARN, account, details, role
+from tests.checks import result
+
+VENDOR = "999988887777"
+ROOT = f"arn:aws:iam::{VENDOR}:root"
+READ_ONLY = {"PolicyName": "ReadOnlyAccess", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+AS_OF = pd.Timestamp("2026-11-01T06:00Z")
+
+
+def allow(principal: Any, condition: Any = None, **members: Any) -> dict[str, Any]:
+    made = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **members}
+    return made | ({"Condition": condition} if condition else {})
+
+
+def deny(condition: Any, principal: Any = "*") -> dict[str, Any]:
+    return {**allow(principal, condition), "Effect": "Deny"}
+
+
+def trusting(tmp_path: Path, *statements: dict[str, Any], **members: Any) -> Account:
+    """An account with one role and this trust policy."""
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    return account(tmp_path, details(roles=[role("door", document, **members)]))
+
+
+def said(opened: Account, name: str) -> list[str]:
+    found = findings.run(opened, {name: findings.CHECKS[name]}).findings.query("status == 'fail'")
+    assert set(found["subject"]) <= {f"{ARN}role/door"}
+    return found["detail"].tolist()
+
+
+# ── Anyone ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "principal", ["*", {"AWS": "*"}, {"AWS": [ROOT, "*"]}], ids=["star", "AWS star", "among others"]
+)
+def test_anyone_may_come_in_by_a_star(principal: Any, tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow(principal))
+    assert said(opened, "anyone_may_assume") == ["statement 1 lets in anyone with an AWS account"]
+
+
+@pytest.mark.parametrize(
+    "action", ["sts:*", "*", "STS:assumerole", ["sts:TagSession", "sts:Assume*"]]
+)
+def test_actions_count_as_aws_reads_them(action: Any, tmp_path: Path) -> None:
+    assert said(trusting(tmp_path, allow("*", Action=action)), "anyone_may_assume")
+
+
+def test_tagging_a_session_is_not_assuming_a_role(tmp_path: Path) -> None:
+    assert not said(trusting(tmp_path, allow("*", Action="sts:TagSession")), "anyone_may_assume")
+
+
+def test_not_principal_and_not_action_let_in_all_others(tmp_path: Path) -> None:
+    others = {"Effect": "Allow", "NotPrincipal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}
+    assert said(trusting(tmp_path, others), "anyone_may_assume")
+
+
+def test_not_action_leaves_assuming_in(tmp_path: Path) -> None:
+    others = {"Effect": "Allow", "Principal": "*", "NotAction": "sts:TagSession"}
+    assert said(trusting(tmp_path, others), "anyone_may_assume")
+
+
+RESTRICTS = {
+    "the organization": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+    "its units": {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-1/ou-2/*"}},
+    "an account": {"StringEquals": {"aws:PrincipalAccount": VENDOR}},
+    "a role by name": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{VENDOR}:role/ci-*"}},
+    "networks": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+    "an endpoint": {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}},
+    "a source account": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+}
+DOES_NOT = {
+    "MFA": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+    "tags": {"StringEquals": {"aws:PrincipalTag/team": "ops"}},
+    "transport": {"Bool": {"aws:SecureTransport": "true"}},
+    "a role's name in any account": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/deploy"}},
+    "an organization, if there is one": {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-a"}},
+    "units, if there are any": {"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-a/*"}},
+    "networks, if there is one": {"IpAddressIfExists": {"aws:SourceIp": "203.0.113.0/24"}},
+    "all networks": {"IpAddress": {"aws:SourceIp": ["0.0.0.0/0", "::/0"]}},
+    "not one organization": {"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+}
+
+
+@pytest.mark.parametrize("condition", RESTRICTS.values(), ids=RESTRICTS)
+def test_a_condition_on_who_or_whence_keeps_strangers_out(condition: Any, tmp_path: Path) -> None:
+    assert not said(trusting(tmp_path, allow("*", condition)), "anyone_may_assume")
+
+
+@pytest.mark.parametrize("condition", DOES_NOT.values(), ids=DOES_NOT)
+def test_a_condition_that_a_stranger_can_meet_does_not(condition: Any, tmp_path: Path) -> None:
+    assert said(trusting(tmp_path, allow("*", condition)), "anyone_may_assume")
+
+
+def test_an_external_id_is_no_secret(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow("*", {"StringEquals": {"sts:ExternalId": "7f1c"}}))
+    assert said(opened, "anyone_may_assume") == [
+        "statement 1 lets in anyone who learns the external id, which AWS does not treat as secret"
+    ]
+
+
+def test_a_denial_of_all_outside_the_organization_shuts_the_door(tmp_path: Path) -> None:
+    outside = {"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+    assert not said(trusting(tmp_path, allow("*"), deny(outside)), "anyone_may_assume")
+
+
+def test_a_denial_that_may_not_apply_does_not(tmp_path: Path) -> None:
+    tagged = {"StringEquals": {"aws:PrincipalTag/team": "ops"}}
+    assert said(trusting(tmp_path, allow("*"), deny(tagged)), "anyone_may_assume")
+
+
+def test_a_denial_of_somebody_else_does_not(tmp_path: Path) -> None:
+    named = {**allow({"AWS": ROOT}), "Effect": "Deny"}
+    assert said(trusting(tmp_path, allow("*"), named), "anyone_may_assume")
+
+
+def test_named_principals_are_not_anyone(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": f"{ARN}root", "Service": "ec2.amazonaws.com"}))
+    assert result(opened, "anyone_may_assume")["status"] == "pass"
+
+
+def test_a_trust_policy_that_cannot_be_read_is_not_assessed(tmp_path: Path) -> None:
+    opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
+    for name in ("anyone_may_assume", "vendor_without_external_id", "service_without_source"):
+        assert result(opened, name)["status"] == "not assessed"
+
+
+# ── Other accounts ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("principal", [ROOT, VENDOR, f"arn:aws:iam::{VENDOR}:role/reader"])
+def test_another_account_needs_an_external_id(principal: str, tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": principal}))
+    assert said(opened, "vendor_without_external_id") == [
+        f"account {VENDOR} may assume it without an external id"
+    ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"sts:ExternalId": "7f1c"}},
+        {"StringLike": {"sts:ExternalId": ["7f1c-*", "8a2d"]}},
+        {"StringEquals": {"sts:externalid": "7f1c", "aws:PrincipalTag/team": "ops"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+    ],
+    ids=["equals", "like", "in any case", "an organization"],
+)
+def test_a_vendor_who_must_say_for_whom_passes(condition: Any, tmp_path: Path) -> None:
+    assert not said(
+        trusting(tmp_path, allow({"AWS": ROOT}, condition)), "vendor_without_external_id"
+    )
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringLike": {"sts:ExternalId": "*"}},
+        {"StringEqualsIfExists": {"sts:ExternalId": "7f1c"}},
+        {"Null": {"sts:ExternalId": "false"}},
+        {"StringNotEquals": {"sts:ExternalId": "7f1c"}},
+        {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{VENDOR}:role/reader"}},
+    ],
+    ids=["any", "if there is one", "whichever", "any other", "MFA", "the caller's name"],
+)
+def test_a_condition_that_any_customer_of_the_vendor_meets_is_none(
+    condition: Any, tmp_path: Path
+) -> None:
+    assert said(trusting(tmp_path, allow({"AWS": ROOT}, condition)), "vendor_without_external_id")
+
+
+def test_own_known_and_managing_accounts_are_no_vendors(tmp_path: Path) -> None:
+    manager = "111100001111"
+    organization = {"Organization": {"Id": "o-a1b2c3d4e5", "MasterAccountId": manager}}
+    document = {"Statement": [allow({"AWS": [ACCOUNT, f"{ARN}role/x", manager, VENDOR]})]}
+    opened = account(tmp_path, details(roles=[role("door", document)]), organization=organization)
+    found = [
+        checks.vendor_without_external_id(
+            opened.trust,
+            opened.roles,
+            opened.callers,
+            Settings().with_overrides(known_accounts=known),
+        )
+        for known in ([], [VENDOR])
+    ]
+    assert found[0]["detail"].tolist() == [f"account {VENDOR} may assume it without an external id"]
+    assert found[1].empty
+
+
+def test_an_unknown_organization_leaves_no_vendor_unassessed(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": f"{ARN}root"}))
+    assert opened.missing("organization")
+    assert result(opened, "vendor_without_external_id")["status"] == "pass"
+
+
+def test_read_only_access_for_another_account_fails_with_an_external_id_too(tmp_path: Path) -> None:
+    condition = {"StringEquals": {"sts:ExternalId": "7f1c"}}
+    opened = trusting(
+        tmp_path, allow({"AWS": ROOT}, condition), AttachedManagedPolicies=[READ_ONLY]
+    )
+    assert said(opened, "cross_account_read_only") == [
+        f"account {VENDOR} may assume it, and ReadOnlyAccess reads data too"
+    ]
+
+
+def test_read_only_access_for_anyone_fails(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow("*"), AttachedManagedPolicies=[READ_ONLY])
+    assert said(opened, "cross_account_read_only") == [
+        "anyone with an AWS account may assume it, and ReadOnlyAccess reads data too"
+    ]
+
+
+@pytest.mark.parametrize("policy", ["ViewOnlyAccess", "CloudWatchReadOnlyAccess"])
+def test_narrower_policies_pass(policy: str, tmp_path: Path) -> None:
+    held = {"PolicyName": policy, "PolicyArn": f"arn:aws:iam::aws:policy/{policy}"}
+    opened = trusting(tmp_path, allow({"AWS": ROOT}), AttachedManagedPolicies=[held])
+    assert not said(opened, "cross_account_read_only")
+
+
+def test_read_only_access_within_the_account_passes(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": f"{ARN}root"}), AttachedManagedPolicies=[READ_ONLY])
+    assert result(opened, "cross_account_read_only")["status"] == "pass"
+
+
+# ── Services ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_service_without_a_source_is_named(tmp_path: Path) -> None:
+    both = {"Service": ["scheduler.amazonaws.com", "events.amazonaws.com"]}
+    assert said(trusting(tmp_path, allow(both)), "service_without_source") == [
+        "scheduler.amazonaws.com may assume it for any account; "
+        "events.amazonaws.com may assume it for any account"
+    ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+        {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/*"}},
+        {"StringEquals": {"aws:SourceOrgID": "o-a1b2c3d4e5"}},
+        {"StringLike": {"aws:PrincipalAccount": [ACCOUNT]}},
+        {"StringEquals": {"sts:ExternalId": "7f1c"}},
+    ],
+    ids=["account", "ARN", "organization", "principal's account", "external id"],
+)
+def test_a_service_that_must_say_for_whom_passes(condition: Any, tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"Service": "events.amazonaws.com"}, condition))
+    assert not said(opened, "service_without_source")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"ArnLike": {"aws:SourceArn": "arn:aws:*:*:*:*"}},
+        {"StringLike": {"aws:SourceAccount": "*"}},
+        {"StringNotEquals": {"aws:SourceAccount": ACCOUNT}},
+    ],
+    ids=["any ARN", "any account", "any other account"],
+)
+def test_a_source_that_anybody_has_is_none(condition: Any, tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"Service": "events.amazonaws.com"}, condition))
+    assert said(opened, "service_without_source")
+
+
+@pytest.mark.parametrize(
+    "service", ["ec2.amazonaws.com", "ec2.amazonaws.com.cn", "lambda.amazonaws.com"]
+)
+def test_roles_of_instances_and_functions_pass(service: str, tmp_path: Path) -> None:
+    assert not said(trusting(tmp_path, allow({"Service": service})), "service_without_source")
+
+
+def test_service_linked_roles_are_not_asked(tmp_path: Path) -> None:
+    opened = trusting(
+        tmp_path,
+        allow({"Service": "guardduty.amazonaws.com"}),
+        allow("*"),
+        Path="/aws-service-role/guardduty.amazonaws.com/",
+    )
+    for name in ("service_without_source", "anyone_may_assume", "unused_role"):
+        made = result(opened, name)
+        assert (made["status"], made["total"]) == ("pass", 0)
+
+
+# ── Use ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def idle(limit: int = 180, **facts: Any) -> list[Any]:
+    roles = ROLES.rows({"role_arn": "r", "service_linked": False, **facts})
+    found = checks.unused_role(roles, AS_OF, Settings().with_overrides(unused_role_days=limit))
+    return found[["status", "detail"]].values.tolist()
+
+
+def ago(days: int) -> pd.Timestamp:
+    return AS_OF - pd.Timedelta(days=days)
+
+
+@pytest.mark.parametrize(("days", "unused"), [(0, False), (179, False), (180, True), (399, True)])
+def test_a_role_is_unused_from_the_day_of_the_setting_on(days: int, unused: bool) -> None:
+    said = [["fail", f"last used {days} days ago"]]
+    assert idle(last_used=ago(days), created=ago(900)) == said * unused
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        (179, []),
+        (290, [["fail", "never used; made 290 days ago"]]),
+        (400, [["fail", "never used; made 400 days ago"]]),
+        (1460, [["fail", "no use within 400 days; made 1460 days ago"]]),
+    ],
+)
+def test_a_role_without_a_use_counts_from_when_it_was_made(days: int, found: list[Any]) -> None:
+    assert idle(created=ago(days)) == found
+
+
+def test_a_role_without_any_date_is_not_assessed() -> None:
+    assert idle() == [["not assessed", "the evidence has neither a use nor a day of creation"]]
+
+
+def test_a_role_used_long_ago_of_unknown_age_is_unused() -> None:
+    assert idle(last_used=ago(200)) == [["fail", "last used 200 days ago"]]

@@ -1,23 +1,16 @@
 """
-What a notebook shows: tables, sentences, figures and charts, each as data with a safe preview.
+Charts: a table in, matplotlib Axes out, drawn as one SVG or PNG with an alternative text.
 
-Text in a report comes from the audited account, so whoever names a role there writes on the page.
-The objects here therefore display as *data*: JSON under our own media types, which the report
-escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an escaped
-HTML preview as well; the report never uses it. A chart is a matplotlib Axes that draws itself as
-one SVG or PNG with an alternative text, the same bytes each time.
+The same table gives the same bytes each time. What a notebook shows besides charts is in `views`
+and can be had from here, so that a notebook needs one name.
 """
 
 import base64
-import datetime as dt
-import html
 import io
-import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -26,13 +19,45 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-TABLE_TYPE = "application/vnd.iamkit.table+json"
-TEXT_TYPE = "application/vnd.iamkit.text+json"
-FIGURES_TYPE = "application/vnd.iamkit.figures+json"
+from iamkit.views import (
+    Bundle,
+    Figures,
+    Sentence,
+    TableView,
+    assessed,
+    clean,
+    figures,
+    not_assessed,
+    percent,
+    say,
+    share,
+    table,
+    when,
+)
 
-Kind = Literal["text", "number", "time", "truth", "severity"]
-Tone = Literal["plain", "good", "bad", "note"]
-Bundle = dict[str, Any]
+__all__ = [
+    "Chart",
+    "Figures",
+    "Sentence",
+    "TableView",
+    "ages",
+    "assessed",
+    "bars",
+    "figures",
+    "heat",
+    "labelled",
+    "new",
+    "not_assessed",
+    "over",
+    "percent",
+    "say",
+    "share",
+    "survival",
+    "table",
+    "when",
+]
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -54,7 +79,7 @@ SEVERITY_COLORS = {
     "info": "#7b8794",
 }
 
-PREVIEW_ROWS = 50
+THRESHOLDS = (30, 60, 90, 180)  # days; what organizations choose from
 MOST_VECTOR_MARKS = 3000
 _STYLE = {
     "axes.edgecolor": RULE,
@@ -74,229 +99,6 @@ _STYLE = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
 }
-
-
-class TableView:
-    """A table as a notebook shows it; made by `table`."""
-
-    def __init__(
-        self, caption: str, columns: Sequence[tuple[str, Kind]], data: list[list[Any]]
-    ) -> None:
-        self.caption = caption
-        self.columns = columns
-        self.data = data
-
-    def _preview(self) -> pd.DataFrame:
-        shown = [["" if v is None else str(v) for v in row] for row in self.data[:PREVIEW_ROWS]]
-        return pd.DataFrame(shown, columns=[name for name, _ in self.columns], dtype=object)
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        title = _clean(self.caption)
-        if len(self.data) > PREVIEW_ROWS:
-            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
-        with pd.option_context("display.max_colwidth", None):
-            preview = self._preview().to_html(index=False, border=0)
-        columns = [{"name": name, "kind": kind} for name, kind in self.columns]
-        return {
-            TABLE_TYPE: {"caption": self.caption, "columns": columns, "data": self.data},
-            "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
-            "text/plain": repr(self),
-        }
-
-
-def table(
-    frame: pd.DataFrame,
-    caption: str,
-    *,
-    rows: int | None = None,
-    severity: str | Sequence[str] | None = None,
-    missing: str = "",
-) -> "TableView | Sentence":
-    """
-    The frame as a table that can be sorted and filtered on the page.
-
-    Parameters
-    ----------
-    frame : DataFrame, any shape
-        Not changed. The index is left out unless it has a name.
-    caption : str
-        What one row is, or what the rows have in common.
-    rows : int, optional
-        Show only this many rows; the caption then says "first N of M".
-    severity : str or list of str, optional
-        Columns holding severities or verdicts, drawn as badges.
-    missing : str
-        Which evidence is missing. Without rows the sentence that says so stands for the table;
-        with rows the caption says that there may be more.
-
-    Missing values show as a dash, Booleans as yes and no, times in UTC to the hour or the day,
-    spans as whole days, lists with commas.
-    """
-    if missing and not len(frame):
-        return not_assessed(missing)
-    badges = {severity} if isinstance(severity, str) else set(severity or ())
-    if any(name is not None for name in frame.index.names):
-        named = [name for name in frame.index.names if name is not None]
-        frame = frame.reset_index(level=named, allow_duplicates=True)
-    caption = _clean(f"{caption} (incomplete: {missing})" if missing else caption)
-    if rows is not None and len(frame) > rows:
-        caption += f" (first {rows:,} of {len(frame):,})"
-        frame = frame.head(rows)
-    columns: list[tuple[str, Kind]] = []
-    values: list[list[Any]] = []
-    for position, label in enumerate(frame.columns):
-        kind, column = _column(frame.iloc[:, position])
-        columns.append((_label(label), "severity" if label in badges else kind))
-        values.append(column)
-    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)])
-
-
-def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
-    """The kind of a column and its values as JSON holds them."""
-    present = [_value(v) for v in series]
-    found = [type(v) for v in series if not _missing(v)]
-    if not found:
-        return "text", present
-    if all(issubclass(t, bool | np.bool_) for t in found):
-        return "truth", present
-    if all(issubclass(t, dt.date | np.datetime64) for t in found):
-        return "time", present
-    if all(issubclass(t, int | float | np.number | dt.timedelta) for t in found) and not any(
-        issubclass(t, bool) for t in found
-    ):
-        return "number", present
-    return "text", [None if v is None else str(v) for v in present]
-
-
-def _value(value: Any) -> str | int | float | None:
-    """One cell as JSON holds it; None if missing."""
-    if _missing(value):
-        return None
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, dt.timedelta | np.timedelta64):
-        return pd.Timedelta(value).days
-    if isinstance(value, dt.datetime | np.datetime64):
-        time = pd.Timestamp(value)
-        time = time.tz_convert("UTC") if time.tzinfo else time
-        return time.strftime("%Y-%m-%d" if time == time.normalize() else "%Y-%m-%d %H:%M")
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else str(value)
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)
-    if isinstance(value, list | tuple | np.ndarray):
-        return ", ".join(str("" if (v := _value(item)) is None else v) for item in value)
-    return _clean(value)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
-
-
-def _clean(text: object) -> str:
-    """Text that any file can hold: a lone surrogate, legal in JSON, has no UTF-8 form."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
-
-
-def _label(label: object) -> str:
-    return _clean(" / ".join(map(str, label)) if isinstance(label, tuple) else label)
-
-
-class Sentence:
-    """Prose computed from the data; made by `say`."""
-
-    def __init__(self, text: str, tone: Tone) -> None:
-        self.text = text
-        self.tone = tone
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
-        return {
-            TEXT_TYPE: {"text": self.text, "tone": self.tone},
-            "text/html": f"<p>{marked}</p>",
-            "text/plain": self.text,
-        }
-
-
-def say(*sentences: object, tone: Tone = "plain", missing: str = "") -> Sentence:
-    """
-    A paragraph of computed sentences; `backticks` set a name in code type, nothing else does.
-
-    The tone colours it: "good" for what holds, "bad" for what needs work, "note" for a caveat.
-    Where evidence is missing, the sentence that says so takes their place.
-    """
-    if missing:
-        return not_assessed(missing)
-    return Sentence(_clean(" ".join(map(str, sentences))), tone)
-
-
-class Figures:
-    """The row of large numbers at the top of a page; made by `figures`."""
-
-    def __init__(self, items: Sequence[tuple[str, str, str, str]]) -> None:
-        self.items = items
-
-    def __repr__(self) -> str:
-        lines = (f"{label}: {value} ({note})" for label, value, note, _ in self.items)
-        return "\n".join(line.removesuffix(" ()") for line in lines)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        keys = ("label", "value", "note", "tone")
-        cells = "".join(
-            f"<td><small>{html.escape(label)}</small><br><strong>{html.escape(value)}</strong>"
-            f"<br><small>{html.escape(note)}</small></td>"
-            for label, value, note, _ in self.items
-        )
-        return {
-            FIGURES_TYPE: [dict(zip(keys, item, strict=True)) for item in self.items],
-            "text/html": f"<table><tr>{cells}</tr></table>",
-            "text/plain": repr(self),
-        }
-
-
-def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
-    """
-    The numbers a reader should see first, one per argument.
-
-    Each value is the number alone, or `(number, note)`, or `(number, note, tone)`. The name is
-    the label, underscores read as spaces; any other label goes in as `**{"MFA enforced": 41}`.
-    Where evidence for all of them is missing, the sentence that says so takes their place; for one
-    of them, `assessed` says it.
-
-    >>> figures(users=1260, with_MFA=("78 %", "981 of 1,260", "bad"))
-    Users: 1,260
-    With MFA: 78 % (981 of 1,260)
-    """
-    if missing:
-        return not_assessed(missing)
-    items = []
-    for name, given in values.items():
-        value, note, tone = (*(given if isinstance(given, tuple) else (given,)), "", "plain")[:3]
-        label = _clean(name.replace("_", " "))
-        shown = _value(value)
-        if isinstance(shown, int):
-            shown = f"{shown:,}"
-        text = "–" if shown is None else f"{shown:g}" if isinstance(shown, float) else shown
-        items.append((label[:1].upper() + label[1:], text, _clean(note), str(tone or "plain")))
-    return Figures(items)
-
-
-def assessed(value: object, missing: str) -> object:
-    """
-    A figure's value, or, where evidence for it is missing, that it was not assessed.
-
-    >>> figures(roles=assessed(0, "roles are not known"))
-    Roles: – (not assessed)
-    """
-    return ("–", "not assessed", "note") if missing else value
 
 
 class Chart(Axes):
@@ -350,7 +152,7 @@ def new(ax: Axes | None = None, *, width: float = 7.2, height: float = 3.0, alt:
     with _style():
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
         chart = cast(Chart, figure.add_subplot(axes_class=Chart))
-    chart.alt = _clean(alt)
+    chart.alt = clean(alt)
     return chart
 
 
@@ -376,43 +178,6 @@ def _marks(ax: Axes) -> int:
     points: Iterable[int] = (len(np.atleast_1d(line.get_xdata())) for line in ax.lines)
     offsets: Iterable[int] = (len(np.atleast_2d(c.get_offsets())) for c in ax.collections)
     return sum(points) + sum(offsets) + len(ax.patches)
-
-
-def share(part: Any, whole: Any) -> str:
-    """
-    A part of a whole in words, with the percentage where there is one.
-
-    >>> share(12, 60), share(0, 0)
-    ('12 of 60 (20 %)', 'none of none')
-    """
-    if not whole:
-        return "none of none"
-    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)})"
-
-
-def percent(part: Any, whole: Any) -> str:
-    """
-    The percentage, rounded so that only all is 100 and only none is 0; a dash of nothing.
-
-    >>> percent(1, 3), percent(999, 1000), percent(1, 1000), percent(0, 0)
-    ('33 %', '99 %', '1 %', '–')
-    """
-    if not whole:
-        return "–"
-    rounded = round(100 * int(part) / int(whole))
-    within = min(max(rounded, 1), 99) if 0 < part < whole else rounded
-    return f"{within} %"
-
-
-def when(times: "pd.Series[Any]") -> str:
-    """
-    The latest of some times in words.
-
-    >>> when(pd.Series(pd.to_datetime(["2026-10-01", None], utc=True)))
-    'on 2026-10-01'
-    """
-    latest = times.max()
-    return "never, as far as AWS recorded it" if pd.isna(latest) else f"on {latest:%Y-%m-%d}"
 
 
 @_styled
@@ -467,7 +232,10 @@ def bars(
     ax.tick_params(length=0)
     ax.set_xticks([])
     if isinstance(counts, pd.DataFrame):
-        ax.legend(loc="upper left", ncols=len(parts.columns), bbox_to_anchor=(-0.01, 0.02))
+        ax.legend(
+            loc="upper left", ncols=min(len(parts.columns), 4), bbox_to_anchor=(-0.01, 0.02),
+            handlelength=1.2, columnspacing=1.4,
+        )  # fmt: skip
     return ax
 
 
@@ -524,6 +292,84 @@ def ages(
     return ax
 
 
+@_styled
+def survival(
+    days: "Mapping[str, pd.Series[Any]]",
+    *,
+    marks: Sequence[int] = THRESHOLDS,
+    title: str,
+    unit: str,
+    missing: str = "",
+    ax: Axes | None = None,
+) -> Axes | Sentence:
+    """
+    How many are older than each number of days: a falling curve per series, counted at the marks.
+
+    Parameters
+    ----------
+    days : mapping of label to Series of whole days
+        Missing values are older than every limit, so the curve errs towards too many; the label
+        says how many there are.
+    marks : numbers of days
+        Thresholds somebody may choose; each curve has its number written there.
+    title, unit, missing, ax
+        As in `bars`.
+    """
+    if missing:
+        return not_assessed(missing)
+    costs = over(days, marks)
+    said = "; ".join(
+        f"{label}: " + ", ".join(f"{row[mark]} at {mark} days" for mark in marks)
+        for label, row in costs.iterrows()
+    )
+    ax = new(ax, height=2.9, alt=f"{title}. {said or 'Nothing'}.")
+    last = 2 * max(marks)
+    for number, (label, values) in enumerate(days.items()):
+        known, unknown = values.dropna().to_numpy(dtype=float), int(values.isna().sum())
+        at = np.arange(last + 1)
+        older = unknown + (known[:, None] > at).sum(axis=0)
+        color = SERIES[number % len(SERIES)]
+        name = f"{label} ({unknown} of unknown age)" if unknown else label
+        ax.step(at, older, where="post", color=color, linewidth=1.8, label=name)
+        ax.plot(marks, older[list(marks)], "o", markersize=4, color=color)
+    for mark in marks:  # each number above its curve, the lowest below
+        least = costs[mark].idxmin() if len(costs) > 1 else None
+        for number, (named, cost) in enumerate(costs[mark].items()):
+            ax.annotate(
+                f"{cost}", (mark, cost), (3, -11 if named == least else 4),
+                textcoords="offset points", color=SERIES[number % len(SERIES)],
+            )  # fmt: skip
+    ax.set_title(title)
+    ax.set_xticks([0, *marks, last])
+    ax.set_xlabel("days")
+    ax.set_ylabel(f"{unit} older than that")
+    ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(axis="y")
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(length=0)
+    ax.legend(loc="upper right")
+    return ax
+
+
+def over(days: "Mapping[str, pd.Series[Any]]", marks: Sequence[int] = THRESHOLDS) -> pd.DataFrame:
+    """
+    The cost of each threshold: how many lie beyond it, one row per series, one column per mark.
+
+    A missing number of days lies beyond all of them.
+
+    >>> over({"keys": pd.Series([10, 100, None])}, marks=(30, 180)).loc["keys"].tolist()
+    [2, 1]
+    """
+    return pd.DataFrame(
+        {
+            mark: [int((~(values <= mark).fillna(value=False)).sum()) for values in days.values()]
+            for mark in marks
+        },
+        index=list(days),
+    )
+
+
 def labelled(counts: Any, rows: Iterable[object], columns: Iterable[object]) -> pd.DataFrame:
     """An array of counts, shape (rows, columns), as a table for `heat`."""
     return pd.DataFrame(counts, index=list(rows), columns=list(columns))
@@ -568,8 +414,3 @@ def heat(
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
-
-
-def not_assessed(missing: str) -> Sentence:
-    """Say that missing evidence leaves a question open."""
-    return say(f"Not assessed: {missing}.", tone="note")

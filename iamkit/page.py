@@ -158,13 +158,19 @@ def render_page(
     return str(exporter.from_notebook_node(notebook, resources)[0])
 
 
-def render_index(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:
-    """The HTML of the page that lists the others."""
+def render_index(
+    pages: Sequence[Page],
+    evidence: Provenance,
+    *,
+    files: Sequence[str] = (),
+    version: str = "",
+) -> str:
+    """The HTML of the page that lists the others, and the files beside them."""
     environment = _exporter().environment
     environment.globals["version"] = version
     failed = [page for page in pages if page.failure]
     template = environment.get_template("index.html.j2")
-    return str(template.render(evidence=evidence, pages=pages, failed=failed))
+    return str(template.render(evidence=evidence, pages=pages, failed=failed, files=files))
 
 
 @cache

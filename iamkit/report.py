@@ -33,6 +33,7 @@ from iamkit.errors import NotebookError, ReportError, SettingsError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from iamkit.account import Account
     from iamkit.engine import Kernels
     from iamkit.page import Page
 
@@ -86,6 +87,8 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
+    Beside them come the tables that are too long for a page, as CSV: see `exports`.
+
     Parameters
     ----------
     snapshot : Path
@@ -120,7 +123,7 @@ def render(
     with closing(preloaded.Preloaded()) as parent, _without("rfc3987_syntax"):
         sources = _sources(notebooks)
         values = _values(sources, given, {"snapshot": snapshot, "settings": settings})
-        _check(snapshot, settings, values)
+        account = _check(snapshot, settings, values)
         _prepare(out, notebooks)
         from iamkit import engine, page
 
@@ -155,8 +158,14 @@ def render(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+    from iamkit import exports
+
+    for name, table in exports.TABLES.items():
+        _write(out / name, exports.as_csv(table(account)))
     index = out / "index.html"
-    _write(index, page.render_index(pages, evidence, version=_version()))
+    _write(
+        index, page.render_index(pages, evidence, files=tuple(exports.TABLES), version=_version())
+    )
     _raise_for(pages, out)
     return Report(index, tuple(out / each.href for each in pages))
 
@@ -241,15 +250,21 @@ def _values(
 
 def _check(
     snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
-) -> None:
-    """Refuse at once what every notebook's loading cell would: settings, account, thresholds."""
-    from iamkit import tables
+) -> "Account":
+    """
+    Refuse at once what notebooks would: settings, account, thresholds, checks of one's own.
+
+    Returns the account as the notebooks will see it.
+    """
+    from iamkit import account, checks
     from iamkit.settings import Settings
 
     given = {name: value for each in values.values() for name, value in each.items()}
     thresholds = {field.name: given.get(field.name) for field in fields(Settings)}
     account_id = given.get("account_id") or None
-    tables.load(snapshot, settings or "", account_id=account_id, **thresholds)  # type: ignore[arg-type]
+    opened = account.load(snapshot, settings or "", account_id=account_id, **thresholds)  # type: ignore[arg-type]
+    checks.every(opened.settings)
+    return opened
 
 
 def _typed(name: str, text: str, declared: str, default: str) -> object:
@@ -408,11 +423,14 @@ def _prepare(out: Path, notebooks: Path) -> None:
     """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
     if out.resolve() == notebooks.resolve():
         raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
+    from iamkit import exports
+
     try:
         for folder in [*reversed(out.parents), out]:
             if not folder.exists():
                 folder.mkdir(mode=0o700)
         old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
+        old += [out / name for name in exports.TABLES]
         for path in [*old, *out.glob(".*.tmp")]:
             path.unlink(missing_ok=True)
     except OSError as error:

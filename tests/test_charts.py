@@ -12,6 +12,7 @@ DRAWN = {
     "bars": lambda **more: charts.bars(COUNTS, title="Users", unit="users", **more),
     "ages": lambda **more: charts.ages(DAYS, limit=90, title="Keys", unit="keys", **more),
     "heat": lambda **more: charts.heat(COUNTS, title="Actions", unit="actions", **more),
+    "survival": lambda **more: charts.survival({"keys": DAYS}, title="Age", unit="keys", **more),
 }
 
 
@@ -52,12 +53,24 @@ def test_the_alternative_text_has_the_numbers() -> None:
     )
 
 
+def test_a_survival_curve_tells_the_cost_of_each_threshold() -> None:
+    assert alt(DRAWN["survival"]()) == (
+        "Age. keys: 3 at 30 days, 3 at 60 days, 3 at 90 days, 2 at 180 days."
+    )
+
+
+def test_a_threshold_itself_is_not_beyond_it_and_a_missing_age_is() -> None:
+    days = {"keys": pd.Series([30, 31, None], dtype="Int64")}
+    assert charts.over(days, marks=(30, 31)).loc["keys"].tolist() == [2, 1]
+
+
 @pytest.mark.parametrize("name", DRAWN)
 def test_nothing_to_draw_is_no_error(name: str) -> None:
     empty = {
         "bars": lambda: charts.bars(COUNTS.head(0), title="T", unit="u"),
         "ages": lambda: charts.ages(DAYS.head(0), limit=90, title="T", unit="u"),
         "heat": lambda: charts.heat(COUNTS.iloc[:0, :0], title="T", unit="u"),
+        "survival": lambda: charts.survival({"keys": DAYS.head(0)}, title="T", unit="u"),
     }
     assert empty[name]()._repr_mimebundle_()
 

@@ -112,7 +112,7 @@ def test_a_threshold_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> 
 def test_a_settings_file_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> None:
     (tmp_path / "iamkit.yml").write_text("max_key_age_days: 30\n")
     made = pages(demo_snapshot, out=tmp_path / "out", settings=tmp_path / "iamkit.yml")
-    assert "older than 30 days" in made["00-summary"]
+    assert "older than 30 days" in made["02-credentials"]
 
 
 def plain(account: str) -> list[str]:
@@ -163,8 +163,8 @@ def test_missing_evidence_is_not_assessed_and_never_none(tmp_path: Path) -> None
     assert reason in report_missing["02-credentials"]
     assert "has no MFA device" not in report_missing["01-mfa"]
     assert "Not assessed: groups, roles, policies" in details_missing["04-permissions"]
-    assert "Roles – not assessed" in details_missing["00-summary"]
-    assert "MFA – not assessed" in report_missing["00-summary"]
+    assert "Administrators – not assessed" in details_missing["00-summary"]
+    assert "MFA adopted – not assessed" in report_missing["00-summary"]
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from iamkit import charts, page, preloaded, report
+from iamkit import charts, page, preloaded, report, views
 from iamkit.errors import NotebookError, ReportError, SettingsError, SnapshotError
+from iamkit.exports import TABLES
 from iamkit.snapshot import sealed
 
 PARAMETERS = """snapshot = "latest"  # type: str  evidence folder
@@ -214,22 +215,23 @@ def test_only_the_owner_can_read_a_report(audit: Audit):
     made = audit.render(out=audit.out / "new" / "pages")
     for folder in (audit.out / "new", audit.out / "new" / "pages"):
         assert folder.stat().st_mode & 0o777 == 0o700
-    for path in (made.index, *made.pages, made.pages[0].with_suffix(".ipynb")):
+    for path in made.index.parent.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in made.index.parent.iterdir()) == [
-        "00-a.html", "00-a.ipynb", "index.html",
+        "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "identities.csv", "index.html",
     ]  # fmt: skip
 
 
 def test_a_page_of_an_earlier_run_does_not_stay(audit: Audit):
-    for name in ("index.html", "07-old.html", "07-old.ipynb", ".x.tmp"):
+    for name in ("index.html", "07-old.html", "07-old.ipynb", "findings.csv", ".x.tmp"):
         (audit.out / name).write_text("out of date")
     (audit.out / "notes.html").write_text("the analyst's own")
     audit.notebook("00-a", "1")
     audit.render()
     left = {path.name for path in audit.out.iterdir()}
-    assert left == {"00-a.html", "00-a.ipynb", "index.html", "notes.html", "snapshot"}
+    assert left == {"00-a.html", "00-a.ipynb", "index.html", "notes.html", "snapshot", *TABLES}
     assert "out of date" not in audit.page("index")
+    assert "out of date" not in (audit.out / "findings.csv").read_text()
 
 
 def test_a_table_of_5000_rows_stays_small(audit: Audit):
@@ -482,7 +484,7 @@ def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
 
 def test_the_same_evidence_gives_the_same_bytes_anywhere(varied: Audit, tmp_path: Path):
     here = rendered(varied, "forked")
-    assert set(here) == {"said", "00-a.html", "00-a.ipynb", "index.html"}
+    assert set(here) == {"said", "00-a.html", "00-a.ipynb", "index.html", *TABLES}
     assert here == rendered(varied, "forked")
 
     home = tmp_path / "a quite different home {x}"
@@ -681,9 +683,9 @@ def test_interrupting_between_pages_stops_the_rest(audit: Audit):
 
 def test_a_page_knows_what_charts_emit():
     types = {
-        charts.TABLE_TYPE: "table",
-        charts.FIGURES_TYPE: "figures",
-        charts.TEXT_TYPE: "sentence",
+        views.TABLE_TYPE: "table",
+        views.FIGURES_TYPE: "figures",
+        views.TEXT_TYPE: "sentence",
     }
     assert types == page.DATA
 

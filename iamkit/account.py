@@ -7,10 +7,11 @@ question lives in the module that its docstring names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
@@ -40,6 +41,20 @@ DERIVED: Final = {
 }
 
 
+T = TypeVar("T")
+
+
+def _derived(build: Callable[[Account], T]) -> cached_property[T]:
+    """Make a property computed once, without the garbage collector walking the evidence again."""
+
+    @wraps(build)
+    def built(account: Account) -> T:
+        with permissions.undisturbed():
+            return build(account)
+
+    return cached_property(built)
+
+
 class Account(tables.Account):
     """An AWS account as its evidence shows it, and what each of its identities can do."""
 
@@ -56,7 +71,7 @@ class Account(tables.Account):
         """Every user and role in the six contexts of a caller; see `permissions.effective`."""
         return permissions.effective(self, callers=self.callers)
 
-    @cached_property
+    @_derived
     def lint(self) -> pd.DataFrame:
         """What is wrong with policies as written, a problem a row; see `lint.LINT`."""
         found: pd.DataFrame = linting.lint(self, self.callers.catalog)
@@ -75,32 +90,32 @@ class Account(tables.Account):
         first = summary.drop_duplicates("principal_arn")
         return first[["principal_arn", "kind", "name", "admin"]].reset_index(drop=True)
 
-    @cached_property
+    @_derived
     def enforcement(self) -> pd.DataFrame:
         """Who is made to use MFA. Rows: see `enforcement.ENFORCEMENT`."""
         return enforcing.enforcement(self, self.permissions)
 
-    @cached_property
+    @_derived
     def fences(self) -> pd.DataFrame:
         """From where each identity can be used. Rows: see `fences.FENCES`."""
         return fencing.fences(self, self.permissions)
 
-    @cached_property
+    @_derived
     def networks(self) -> pd.DataFrame:
         """Every list of networks in a policy. Rows: see `networks.NETWORKS`."""
         return lists.networks(self, self.callers)
 
-    @cached_property
+    @_derived
     def powers(self) -> pd.DataFrame:
         """What each policy alone gives. Rows: see `powers.POWERS`."""
         return policies.powers(self, self.callers)
 
-    @cached_property
+    @_derived
     def checked(self) -> Outcome:
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
         return checks.run_checks(self)
 
-    @cached_property
+    @_derived
     def identities(self) -> pd.DataFrame:
         """One row per identity, with its verdict and next steps; see `identities.IDENTITIES`."""
         return people.identities(self)

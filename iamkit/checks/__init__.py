@@ -17,7 +17,6 @@ from typing import Any
 from iamkit import findings
 from iamkit.errors import CheckError
 from iamkit.findings import CHECKS, Check, Outcome
-from iamkit.permissions import undisturbed
 from iamkit.settings import Settings
 
 for _module in pkgutil.iter_modules(__path__):
@@ -31,8 +30,7 @@ def run_checks(account: Any) -> Outcome:
     Returns `findings`, `results` and `acceptances`; see `findings.run`. Raises `CheckError` as
     `every` does.
     """
-    with undisturbed():
-        return findings.run(account, every(account.settings))
+    return findings.run(account, every(account.settings))
 
 
 def every(settings: Settings) -> dict[str, Check]:

@@ -53,6 +53,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
         allowed("will", WRITES),
         allowed("rita", READS),
         allowed("nora"),
+        allowed("idle", READS),
         allowed("safe", EVERYTHING, MFA),
     ]
     lines = [
@@ -62,6 +63,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
         line("will", key=True),
         line("rita", password=True),
         line("nora"),
+        line("idle"),
         line("safe", password=True, key=True, mfa=True),
     ]
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
@@ -83,7 +85,7 @@ def rows(company: Account) -> pd.DataFrame:
 
 
 def test_there_is_a_row_for_everyone_who_can_act(rows: pd.DataFrame) -> None:
-    users = {"adam", "iris", "mona", "will", "rita", "nora", "safe"}
+    users = {"adam", "iris", "mona", "will", "rita", "nora", "idle", "safe"}
     assert set(rows.index) == {"<root_account>", "web", *users}
 
 
@@ -109,7 +111,7 @@ def test_a_thief_can_do_what_the_stolen_credential_can(rows: pd.DataFrame) -> No
     thief = rows["thief_actions"]
     assert thief["adam"] == actions().size
     assert thief["will"] == 1
-    assert thief["nora"] == 0  # nothing to steal
+    assert thief["nora"] == thief["idle"] == 0  # nothing to steal
     assert pd.isna(thief["web"])
     assert rows.loc["adam", "thief_worst"] == "escalation"
     assert rows.loc["rita", "thief_worst"] == "data exfiltration"

@@ -110,3 +110,27 @@ def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Pat
 def test_identities_are_not_ok_without_the_report(tmp_path: Path) -> None:
     identities = without(tmp_path, "credential-report").identities
     assert "ok" not in set(identities["verdict"])
+
+
+def answered(account: Account) -> dict[str, str]:
+    """The file of each check that is answered."""
+    files = {name: check.find.__module__.rsplit(".", 1)[-1] for name, check in CHECKS.items()}
+    given = {name for name, status in statuses(account).items() if status != "not assessed"}
+    return {name: files[name] for name in given}
+
+
+def test_without_policies_only_credentials_are_judged(tmp_path: Path) -> None:
+    found = answered(without(tmp_path, "account-authorization-details"))
+    beside = {"console_user_without_mfa", "external_access_analyzer_missing"}
+    files = {file for name, file in found.items() if name not in beside}
+    assert files == {"credentials", "password_policy", "root", "services"}
+
+
+def test_without_the_report_no_credential_is_judged(tmp_path: Path) -> None:
+    found = answered(without(tmp_path, "credential-report"))
+    assert {name for name, file in found.items() if file in ("root", "credentials")} == {
+        "root_not_centrally_managed"
+    }
+    assert {name for name, file in found.items() if file == "mfa"} == {
+        "administrative_role_without_mfa"
+    }

@@ -1,5 +1,5 @@
 """
-From where each identity can be used, and every list of networks that a policy holds.
+From where each identity can be used.
 
 A policy can tie a user to the office: a Deny outside some networks, an Allow inside them, a VPC
 endpoint. Whether it does is not read off the text but tried out. The networks that a principal's
@@ -37,14 +37,12 @@ from iamkit.decisions import Layers, Policy, Statement
 from iamkit.evaluation import POSSIBLE, Judge, Outcomes
 from iamkit.linting import ENDPOINT, INTERNET, MFA, KeyTest, Network
 from iamkit.networks import (
-    NETWORKS,
     Places,
     admits,
     approved_networks,
     covering,
     divided,
     listings,
-    networks,
     parsed,
     unapproved,
 )
@@ -52,8 +50,6 @@ from iamkit.patterns import UNKNOWN, Context
 from iamkit.permissions import CHUNK, COLUMNS, RISKY, Permissions
 from iamkit.schema import COUNT, OBJECT, TEXT, Column, Table
 from iamkit.tables import Account
-
-__all__ = ["FENCES", "NETWORKS", "fences", "networks"]
 
 FENCES: Final = Table(
     name="fences",

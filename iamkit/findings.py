@@ -25,7 +25,6 @@ from iamkit.patterns import Pattern
 from iamkit.schema import COUNT, TEXT, TIME, Column, Table
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
-STATUSES: Final = ("fail", "not assessed", "accepted", "pass")
 
 FINDINGS: Final = Table(
     name="findings",

@@ -1,6 +1,7 @@
 """Checks run, count, and never pass what they have not seen."""
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, findings, load
+from iamkit import Account, findings, load, report
 from iamkit.errors import CheckError
 from iamkit.findings import CHECKS, Check, check, run
 from iamkit.settings import Acceptance, Settings
-from tests.accounts import ARN, account, details, report, user
+from tests.accounts import ARN, account, details, user
+from tests.accounts import report as csv_report
 
 PASSWORD = "true,2026-10-30T00:00:00Z,2026-10-01T00:00:00Z,N/A"
 NONE = "false,N/A,N/A,N/A"
@@ -31,7 +33,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Account:
     return account(
         tmp_path_factory.mktemp("people"),
         details([user("ann"), user("ben"), user("cid")]),
-        credential_report=report(*lines),
+        credential_report=csv_report(*lines),
     )
 
 
@@ -275,6 +277,20 @@ def test_an_organization_adds_a_check_with_one_function(people: Account, tmp_pat
     results = with_own(people, tmp_path, OWN).checked.results.set_index("check")
     assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
     assert "untagged_user" not in CHECKS  # the next account may have other settings
+
+
+def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: Path) -> None:
+    with_own(people, tmp_path, OWN)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(report.NOTEBOOKS / "07-controls.ipynb", notebooks)
+    settings = tmp_path / "iamkit.yml"
+    made = report.render(
+        people.snapshot.path, tmp_path / "out", settings=settings, notebooks=notebooks
+    )
+    page = made.pages[0].read_text(encoding="utf-8")
+    assert "untagged_user" in page
+    assert "A user has no tags" in (made.index.parent / "findings.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def network_list_open(networks: pd.DataFrame) -> pd.DataFrame:
 
     Such a list reads like a fence and keeps nobody out, whoever is behind it.
 
-    >>> from iamkit.fences import NETWORKS
+    >>> from iamkit.networks import NETWORKS
     >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office", behind=2,
     ...     key="aws:SourceIp", use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
     >>> network_list_open(lists).detail.tolist()
@@ -126,7 +126,7 @@ def network_list_doubtful(networks: pd.DataFrame) -> pd.DataFrame:
 
     Lists that admit everybody are `network_list_open`'s alone.
 
-    >>> from iamkit.fences import NETWORKS
+    >>> from iamkit.networks import NETWORKS
     >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="inline", index=1, key="aws:SourceIp",
     ...     networks=["10.0.0.0/8"], open=False, problems=["10.0.0.0/8 is private"]))
     >>> network_list_doubtful(lists).detail.tolist()
@@ -151,7 +151,7 @@ def network_list_unapproved(networks: pd.DataFrame) -> pd.DataFrame:
 
     Without any in the settings nothing is unapproved. A list to keep networks out may hold any.
 
-    >>> from iamkit.fences import NETWORKS
+    >>> from iamkit.networks import NETWORKS
     >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office",
     ...     key="aws:SourceIp", use="allow list", unapproved=["192.0.2.0/24"]))
     >>> network_list_unapproved(lists).detail.tolist()
@@ -183,7 +183,8 @@ def network_fence_with_holes(
     list of networks: one that admits everybody (see `network_list_open`, which is about the list).
 
     >>> from iamkit import schema
-    >>> from iamkit.fences import FENCES, NETWORKS
+    >>> from iamkit.fences import FENCES
+    >>> from iamkit.networks import NETWORKS
     >>> fenced = FENCES.rows(dict(principal_arn="u", verdict="partial", open_actions=2,
     ...     open_risky=1, why="2 of 9 possible actions are possible from anywhere."))
     >>> network_fence_with_holes(

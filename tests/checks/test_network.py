@@ -9,7 +9,8 @@ import pytest
 from iamkit import Account, findings
 from iamkit.checks import network as checks
 from iamkit.enforcement import ENFORCEMENT
-from iamkit.fences import FENCES, NETWORKS
+from iamkit.fences import FENCES
+from iamkit.networks import NETWORKS
 from iamkit.schema import ACCESS_KEYS, HOLDINGS, ROLES
 from tests.accounts import ARN, account, details, policy, report, user
 from tests.checks import result

@@ -7,6 +7,8 @@ import pytest
 import iamkit
 from iamkit import demo
 from iamkit.permissions import CONTEXTS
+from tests.accounts import account as small
+from tests.accounts import details, policy, user
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +48,28 @@ def test_lint_and_permissions_are_made_once(account: iamkit.Account) -> None:
 
 def test_an_account_still_shows_its_tables(account: iamkit.Account, tmp_path: Path) -> None:
     assert "principals" in repr(account)
+
+
+def test_a_list_of_everything_leaves_the_others_an_address_outside(tmp_path: Path) -> None:
+    """One policy admits both halves of the internet; Ann's own fence still has an outside."""
+    halves = {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}
+    office = {"aws:SourceIp": "203.0.113.0/24"}
+    fences = {
+        name: {
+            "Effect": "Deny",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"NotIpAddress": networks},
+        }
+        for name, networks in (("halves", halves), ("office", office))
+    }
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    own = {"PolicyName": "own", "PolicyDocument": {"Statement": [allow, fences["office"]]}}
+    made = small(
+        tmp_path,
+        details(
+            [user("ann", UserPolicyList=[own])],
+            policies=[policy("halves", {"Statement": fences["halves"]})],
+        ),
+    )
+    assert made.can("ann", "s3:ListBucket", "*", "stolen-key").effect == "ExplicitlyDenied"

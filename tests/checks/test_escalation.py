@@ -73,7 +73,7 @@ def test_one_named_role_to_pass_is_for_whoever_knows_that_role(tmp_path: Path) -
 
 
 def test_power_users_are_almost_administrators(tmp_path: Path) -> None:
-    """Bob is one, Cid reads everything, Dan's boundary leaves him little."""
+    """Bob is one, Cid only reads, Dan's boundary leaves him little, Eva has some services."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     reading = {"Effect": "Allow", "Action": ["*:Get*", "*:List*", "*:Describe*"], "Resource": "*"}
     bound = {
@@ -90,6 +90,7 @@ def test_power_users_are_almost_administrators(tmp_path: Path) -> None:
                 holder("bob", everything),
                 holder("cid", reading),
                 holder("dan", MOST, **bound),
+                holder("eva", {"Effect": "Allow", "Action": "s*:*", "Resource": "*"}),
             ],
             policies=[policy("read", {"Statement": reading})],
         ),

@@ -17,7 +17,7 @@ ORDER = (
     "snapshot", "evidence", "collect", "saved",
     "credentials", "documents", "answers", "tables",
     "patterns", "conditions", "decisions", "evaluation", "callers", "linting", "lint",
-    "permissions", "powers", "escalation", "mfa", "enforcement", "networks", "fences",
+    "permissions", "powers", "doors", "escalation", "reach", "mfa", "enforcement", "networks", "fences",
     "findings", "checks", "identities", "controls", "account", "history",
     "views", "charts", "exports", "page", "preloaded", "engine", "report",
     "moment", "demo",

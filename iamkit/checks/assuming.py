@@ -16,7 +16,7 @@ import pandas as pd
 
 from iamkit import conditions
 from iamkit.callers import Callers
-from iamkit.checks.doors import PERHAPS, rows, ways_in
+from iamkit.doors import PERHAPS, rows, ways_in
 from iamkit.decisions import Decision, Layers, Policy, decide
 from iamkit.documents import listed
 from iamkit.findings import check

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit import conditions
-from iamkit.checks.doors import WORD, may, reported, rows, ways_in, written
+from iamkit.doors import WORD, may, reported, rows, ways_in, written
 from iamkit.findings import check
 from iamkit.patterns import UNKNOWN, Context, Pattern
 

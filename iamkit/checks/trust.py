@@ -17,7 +17,7 @@ import pandas as pd
 
 from iamkit.callers import Callers
 from iamkit.checks.credentials import ago
-from iamkit.checks.doors import (
+from iamkit.doors import (
     DEPUTY,
     VENDOR,
     WORD,

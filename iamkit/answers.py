@@ -129,6 +129,26 @@ def organization(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
+def organization_accounts(snapshot: Snapshot) -> pd.DataFrame:
+    """
+    Accounts of the organization; none outside of one. Rows: see `schema.ORGANIZATION_ACCOUNTS`.
+
+    `State` is what AWS says today, `Status` what it said before; older answers have only that.
+    Source: Organizations API, ListAccounts.
+    """
+    found = _listed(snapshot, "organization_accounts.json", "Accounts")
+    return schema.ORGANIZATION_ACCOUNTS.conform(
+        pd.DataFrame(
+            {
+                "account_id": column(found, "Id"),
+                "name": column(found, "Name"),
+                "state": column(found, "State").fillna(column(found, "Status")),
+                "joined": schema.times(column(found, "JoinedTimestamp")),
+            }
+        )
+    )
+
+
 def root_management(snapshot: Snapshot) -> pd.DataFrame:
     """
     Which features of central root management are enabled, a row for each there is.
@@ -356,11 +376,13 @@ def trust(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     for role in entries:
         document, problem = read_document(role.get("AssumeRolePolicyDocument"))
         statements = [] if problem else listed(document.get("Statement"))
+        variables = as_dict(document).get("Version") == "2012-10-17"
         for index, statement in enumerate(statements):
-            rows += trust_rows(str(role.get("Arn")), index, statement)
+            made = trust_rows(str(role.get("Arn")), index, statement)
+            rows += [{**row, "variables": variables} for row in made]
         if not statements:
             said = problem or "no Statement"
-            empty = {"actions": [], "conditions": {}, "problem": said}
+            empty = {"actions": [], "not_actions": [], "conditions": {}, "problem": said}
             rows.append({"role_arn": str(role.get("Arn")), **empty})
     return schema.TRUST.conform(frame(schema.TRUST, rows))
 

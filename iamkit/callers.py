@@ -32,9 +32,21 @@ from iamkit.tables import Account
 INSIDE: Final = "inside"  # an approved network: see `Setting.addresses`
 OUTSIDE: Final = "outside"  # an address in no list of any policy and in no approved network
 
+NOW: Final = "now"  # the time of the evidence: only temporary credentials say when they were made
+
+_ISSUED: Final = "aws:TokenIssueTime"
 _NO_MFA: Final = {"aws:MultiFactorAuthPresent": ABSENT, "aws:MultiFactorAuthAge": ABSENT}
-_PASSWORD: Final = {"aws:MultiFactorAuthPresent": "false", "aws:MultiFactorAuthAge": ABSENT}
-_MFA: Final = {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "60"}
+_KEY: Final = {**_NO_MFA, _ISSUED: ABSENT}
+_PASSWORD: Final = {
+    "aws:MultiFactorAuthPresent": "false",
+    "aws:MultiFactorAuthAge": ABSENT,
+    _ISSUED: NOW,
+}
+_MFA: Final = {
+    "aws:MultiFactorAuthPresent": "true",
+    "aws:MultiFactorAuthAge": "60",
+    _ISSUED: NOW,
+}
 
 # Keys that only a request through a VPC endpoint has; such a request has no aws:SourceIp.
 ENDPOINT: Final = (
@@ -45,13 +57,13 @@ ENDPOINT: Final = (
 # How a caller arrived. A key that a context does not mention is what `Callers.arrival` says for
 # all: the request comes straight from the internet, now; every other key is unknown.
 CONTEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "stolen-key": {**_NO_MFA, "aws:SourceIp": OUTSIDE},
-    "key-inside": {**_NO_MFA, "aws:SourceIp": INSIDE},
+    "stolen-key": {**_KEY, "aws:SourceIp": OUTSIDE},
+    "key-inside": {**_KEY, "aws:SourceIp": INSIDE},
     "stolen-password": {**_PASSWORD, "aws:SourceIp": OUTSIDE},
     "password-inside": {**_PASSWORD, "aws:SourceIp": INSIDE},
     "mfa-outside": {**_MFA, "aws:SourceIp": OUTSIDE},
     "mfa-inside": {**_MFA, "aws:SourceIp": INSIDE},
-    "role-session": {**_NO_MFA, "aws:SourceIp": UNKNOWN},
+    "role-session": {**_NO_MFA, _ISSUED: NOW, "aws:SourceIp": UNKNOWN},
     "any": {},
     "vpc-endpoint": {"aws:SourceIp": ABSENT, **dict.fromkeys(ENDPOINT, UNKNOWN)},
     "via-service": {"aws:SourceIp": OUTSIDE, "aws:ViaAWSService": "true"},
@@ -66,6 +78,7 @@ WHO: Final = (
     "aws:principalaccount",
     "aws:principaltype",
     "aws:principalisawsservice",
+    "aws:tokenissuetime",
 )
 
 # Where OUTSIDE is looked for: public addresses that no list is likely to hold.
@@ -198,7 +211,13 @@ class Callers:
             "aws:principaltype": "User" if user else "AssumedRole",
             "aws:principalisawsservice": "false",
         }
+        if not user:  # however it was assumed, its credentials are temporary
+            values[_ISSUED.lower()] = self._now
         return keys | values
+
+    @property
+    def _now(self) -> str:
+        return self.account.as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def arrival(self, name: str) -> dict[str, Any]:
         """
@@ -212,12 +231,13 @@ class Callers:
         address = keys.get("aws:SourceIp")
         if address in (INSIDE, OUTSIDE):
             keys["aws:SourceIp"] = self.addresses[address]
-        now = self.account.as_of
+        if keys.get(_ISSUED) == NOW:
+            keys[_ISSUED] = self._now
         straight = {
             "aws:SecureTransport": "true",
             "aws:ViaAWSService": "false",
-            "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "aws:EpochTime": str(int(now.timestamp())),
+            "aws:CurrentTime": self._now,
+            "aws:EpochTime": str(int(self.account.as_of.timestamp())),
             **dict.fromkeys(ENDPOINT, ABSENT),
         }
         return {key.lower(): value for key, value in (straight | keys).items()}

@@ -159,6 +159,7 @@ def trust_rows(role_arn: str, index: int, statement: Any) -> list[dict[str, Any]
         "effect": as_text(entry.get("Effect")),
         "negated": negated,
         "actions": _patterns(entry, "Action", problems),
+        "not_actions": _patterns(entry, "NotAction", problems),
         "conditions": _conditions(entry, problems),
         "conditional": bool(entry.get("Condition")),
         "problem": "; ".join(problems) or None,

@@ -3,14 +3,15 @@ Who gets in by a trust policy: its doors, and the callers whom they are tried wi
 
 A trust policy is tried, not read: would it let in a caller of whom this much is known? A Deny that
 certainly catches the caller shuts the door. What a condition asks that nobody knows is taken to
-help the caller, so the answer errs towards open. The table of trust policies has no Version:
-policy variables are taken to be replaced.
+help the caller, so the answer errs towards open.
 
-Source: IAM User Guide, "Policy evaluation logic" and "AWS global condition context keys".
+Source: IAM User Guide, "Policy evaluation logic", "AWS JSON policy elements: NotPrincipal" and "AWS
+global condition context keys".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -25,6 +26,12 @@ from iamkit.settings import Settings
 
 PERHAPS: Final = "?"
 ASSUME: Final = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
+# With which of them a kind of principal comes; anyone may come with any.
+ASSUMES: Final = {
+    "AWS": frozenset(ASSUME[:1]),
+    "Service": frozenset(ASSUME[:1]),
+    "Federated": frozenset(ASSUME[1:]),
+}
 
 # An account that nobody trusts, an address that is in nobody's network, a word nobody asks for.
 NOBODY: Final = "000000000000"
@@ -74,40 +81,114 @@ def ways_in(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     Rows of trust policies that allow somebody to assume a role, service-linked roles aside.
 
     An Allow with NotPrincipal is one for anyone. Column `shut` holds the conditions of what the
-    same policy denies, by principal, or under `PERHAPS` where it does not say who or what for sure;
-    `denials` those for the row's own principal or everybody.
+    same policy denies of it, by principal, or under `PERHAPS` where it does not say who or what for
+    sure; `denials` those that certainly catch the row's own principal, or a stranger if it is for
+    anyone. `conditions` of a policy whose Version has no variables are rewritten to say the same
+    where variables are replaced.
     """
     readable = trust[trust["problem"].isna() & ~_linked(trust, roles)]
-    about = readable["actions"].map(lambda patterns: _assumes(tuple(patterns))).astype("bool")
-    readable = readable[about]
-    shut: dict[str, dict[str, list[Any]]] = {}
+    readable = readable.assign(
+        conditions=schema.objects(map(_as_if_replaced, rows(readable)), readable.index),
+        about=schema.objects(map(_about, rows(readable)), readable.index),
+    )
+    denying: dict[str, list[dict[Any, Any]]] = {}
     for row in rows(readable[readable["effect"].eq("Deny")]):
-        whom = row["principal"] if row["actions"] and not row["negated"] else PERHAPS
-        shut.setdefault(row["role_arn"], {}).setdefault(whom, []).append(row["conditions"])
-    doors = readable[readable["effect"].eq("Allow")]
+        denying.setdefault(row["role_arn"], []).append(row)
+    doors = readable[readable["effect"].eq("Allow") & readable["about"].map(bool)]
     anyone = doors["negated"].eq(True)
     doors = doors.assign(
         principal_type=doors["principal_type"].mask(anyone, "*"),
         principal=doors["principal"].mask(anyone, "*"),
-        shut=schema.objects((shut.get(arn, {}) for arn in doors["role_arn"]), doors.index),
     )
-    denials = (
-        [*found.get("*", ()), *(found.get(who, ()) if who != "*" else ())]
-        for found, who in zip(doors["shut"], doors["principal"], strict=True)
-    )
-    return doors.assign(denials=schema.objects(denials, doors.index))
+    denied = [_denied(door, denying.get(door["role_arn"], ())) for door in rows(doors)]
+    return doors.assign(
+        shut=schema.objects((shut for shut, _ in denied), doors.index),
+        denials=schema.objects((denials for _, denials in denied), doors.index),
+    ).drop(columns="about")
+
+
+def _about(row: Mapping[str, Any]) -> frozenset[str]:
+    """Which of `ASSUME` a statement is about; one with neither Action nor NotAction may be all."""
+    return _named(tuple(listed(row["actions"])), tuple(listed(row["not_actions"])))
 
 
 @lru_cache(maxsize=4096)
-def _assumes(patterns: tuple[str, ...]) -> bool:
-    """Whether a statement is about assuming a role; one with NotAction may be."""
-    return not patterns or any(
-        Pattern(text.lower()).matches(action) for text in patterns for action in ASSUME
+def _named(actions: tuple[str, ...], not_actions: tuple[str, ...]) -> frozenset[str]:
+    patterns = [Pattern(text.lower()) for text in actions or not_actions]
+    named = frozenset(each for each in ASSUME if any(text.matches(each) for text in patterns))
+    return named if actions else frozenset(ASSUME) - named
+
+
+def _as_if_replaced(row: Mapping[str, Any]) -> Any:
+    """A statement's Condition, as one would write it where policy variables are replaced."""
+    written = row["conditions"]
+    if row["variables"] is not False or "${" not in conditions.condition_key(written):
+        return written
+    return json.loads(conditions.condition_key(written).replace("$", "${$}"))
+
+
+def _denied(
+    door: Mapping[str, Any], denying: Iterable[Mapping[str, Any]]
+) -> tuple[dict[str, list[Any]], list[Any]]:
+    """What the Deny statements of a door's policy say of it: its `shut` and its `denials`."""
+    shut: dict[str, list[Any]] = {}
+    certain: dict[int, list[Any]] = {}
+    spared: set[int] = set()  # statements with NotPrincipal that name who comes in by the door
+    own = ASSUMES.get(door["principal_type"], frozenset(ASSUME))
+    wanted = door["about"] & own or door["about"]
+    for row in denying:
+        sure = wanted <= row["about"] and bool(row["actions"] or listed(row["not_actions"]))
+        if not wanted & row["about"]:
+            continue
+        clear = sure and not row["negated"] and (row["principal"] != "*" or _anyone(row))
+        shut.setdefault(row["principal"] if clear else PERHAPS, []).append(row["conditions"])
+        if sure and row["negated"] and _concerns(row, door):
+            spared.add(row["index"])
+        elif sure and (row["negated"] or _anyone(row) or _catches(row, door)):
+            certain.setdefault(row["index"], []).append(row["conditions"])
+    return shut, [each for at, found in certain.items() if at not in spared for each in found]
+
+
+def _anyone(row: Mapping[str, Any]) -> bool:
+    return bool(row["principal_type"] == "*")
+
+
+def _catches(denial: Mapping[str, Any], door: Mapping[str, Any]) -> bool:
+    """Whether a denial names the principal of a door, or its whole account."""
+    if denial["principal_type"] != door["principal_type"]:
+        return False
+    return denial["principal"] == door["principal"] or (
+        _whole(denial) and bool(denial["account_id"] == door["account_id"])
+    )
+
+
+def _concerns(exception: Mapping[str, Any], door: Mapping[str, Any]) -> bool:
+    """Whether whom a NotPrincipal leaves out may be who comes in by a door."""
+    if _anyone(exception) or _anyone(door):
+        return _anyone(exception)
+    accounts = exception["account_id"], door["account_id"]
+    return exception["principal_type"] == door["principal_type"] and (
+        exception["principal"] == door["principal"]
+        or (isinstance(accounts[0], str) and accounts[0] == accounts[1])
+    )
+
+
+def _whole(row: Mapping[str, Any]) -> bool:
+    """Whether a principal is a whole account: its id, or the ARN that ends in :root."""
+    account_id, principal = row["account_id"], row["principal"]
+    return isinstance(account_id, str) and principal in (
+        account_id,
+        f"{principal[: principal.find(':iam:')]}:iam::{account_id}:root",
     )
 
 
 def _linked(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[bool]:
     return trust["role_arn"].isin(roles.loc[roles["service_linked"], "role_arn"])
+
+
+def unreadable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+    """Rows of trust policies that say nothing for certain: nobody can read their statement."""
+    return trust[trust["problem"].notna() & ~_linked(trust, roles)]
 
 
 def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -156,6 +156,14 @@ ONE_CALL: Final = (
     ),
     ORGANIZATION,
     Evidence(
+        "organizations:ListAccounts",
+        "organization_accounts.json",
+        ("Accounts",),
+        "which accounts belong to the organization is not known: an account counts as yours only "
+        "if the settings name it",
+        none="AWSOrganizationsNotInUseException",
+    ),
+    Evidence(
         "account:GetContactInformation",
         "contact_information.json",
         ("ContactInformation",),

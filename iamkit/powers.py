@@ -15,21 +15,19 @@ Source: IAM User Guide, "Policy evaluation logic".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from iamkit import catalog as catalogs
-from iamkit import facts
 from iamkit.callers import ARRIVAL, SELF_PROMOTION, Callers
 from iamkit.catalog import Bits, Catalog, Flags
 from iamkit.decisions import Layers, Policy, Statement, decide
 from iamkit.documents import as_dict, listed
 from iamkit.evaluation import CERTAIN, Judge
 from iamkit.linting import ENDPOINT, INTERNET, WILD, KeyTest
+from iamkit.paths import paths
 from iamkit.patterns import UNKNOWN, Context
 from iamkit.permissions import RISKY
 from iamkit.schema import COUNT, OBJECT, TEXT, TRUTH, Column, Table
@@ -121,30 +119,6 @@ def leaves_open(statement: Statement) -> bool:
     return statement.not_resources or any(map(WILD.search, names))
 
 
-@dataclass(frozen=True)
-class Escalation:
-    """One way to escalate: what it is called, and its actions, each with what it is used on."""
-
-    name: str
-    permissions: Mapping[str, str]
-
-    @property
-    def used(self) -> list[str]:
-        """Its actions on something that is there already."""
-        return [to for to, on in self.permissions.items() if on not in ("new resource", "anything")]
-
-
-@cache
-def escalations() -> dict[str, Escalation]:
-    """Return each way to escalate of `data/escalation.yaml`, by id."""
-    return {
-        path["id"]: Escalation(
-            path["name"], {each["action"]: each["resource"] for each in path["permissions"]}
-        )
-        for path in facts.read("escalation.yaml")["paths"]
-    }
-
-
 def _written(account: Account, callers: Callers) -> Iterator[Policy | None]:
     """Each policy as its document has it; None if that is not known."""
     known = {arn: policy for policy, arn in callers.policy_arns.items()}
@@ -196,7 +170,7 @@ def _rows(asked: Sequence[tuple[Policy, Context]], stolen: Context, catalog: Cat
     on resources that it leaves open, as far as it matters whether it does.
     """
     judge = Judge(catalog)
-    used = {action for path in escalations().values() for action in path.used}
+    used = {action for path in paths().values() for action in path.used}
     matter = catalog.bits((_ASSUME, *used))
     made = np.empty((4, len(asked), catalog.words), dtype=catalogs.WORD)
     for at, (policy, context) in enumerate(asked):
@@ -300,7 +274,7 @@ def _escalations(certain: Bits, unnamed: Bits, catalog: Catalog) -> list[list[st
     """Ways to escalate that each row of what is allowed, and of that on open resources, holds."""
     rows, which = _distinct(np.hstack([certain, unnamed]))
     found: list[list[str]] = [[] for _ in rows]
-    for name, path in escalations().items():
+    for name, path in paths().items():
         if not all(catalog.bits(action).any() for action in path.permissions):
             continue  # newer than the list, and no policy names it
         needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.used)])

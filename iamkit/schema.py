@@ -353,9 +353,11 @@ TRUST: Final = Table(
         Column("principal", TEXT, "as written: ARN, account id, service, provider or *"),
         Column("account_id", TEXT, "account of an AWS principal, if it names one"),
         Column("negated", TRUTH, "the statement says NotPrincipal"),
-        Column("actions", OBJECT, "list of Action patterns"),
+        Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
+        Column("not_actions", OBJECT, "list of NotAction patterns"),
         Column("conditions", OBJECT, "Condition as written; {} if there is none"),
         Column("conditional", TRUTH, "there is a Condition"),
+        Column("variables", TRUTH, "policy variables are replaced: Version is 2012-10-17"),
         Column("problem", TEXT, "what makes the statement unreadable; missing: nothing"),
     ),
 )
@@ -481,6 +483,18 @@ ORGANIZATION: Final = Table(
     ),
 )
 
+ORGANIZATION_ACCOUNTS: Final = Table(
+    name="organization_accounts",
+    row="one account of the organization; only the management account or a delegate may list them",
+    key=("account_id",),
+    columns=(
+        Column("account_id", TEXT, "twelve digits"),
+        Column("name", TEXT, "name"),
+        Column("state", TEXT, "ACTIVE, SUSPENDED, PENDING_CLOSURE, …"),
+        Column("joined", TIME, "JoinedTimestamp"),
+    ),
+)
+
 ROOT_MANAGEMENT: Final = Table(
     name="root_management",
     row="one feature of managing member accounts' root users centrally",
@@ -528,6 +542,7 @@ TABLES: Final = (
     CONTACTS,
     ANALYZERS,
     ORGANIZATION,
+    ORGANIZATION_ACCOUNTS,
     ROOT_MANAGEMENT,
     GAPS,
 )

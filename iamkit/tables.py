@@ -58,6 +58,7 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "contacts": ("account:GetContactInformation", "account:GetAlternateContact"),
     "analyzers": ("access-analyzer:ListAnalyzers",),
     "organization": (evidence.ORGANIZATION.call,),
+    "organization_accounts": ("organizations:ListAccounts",),
     "root_management": ("iam:ListOrganizationsFeatures",),
     "gaps": (),
 }
@@ -355,6 +356,11 @@ class Account:
     def organization(self) -> pd.DataFrame:
         """The organization, if any. Rows: see `schema.ORGANIZATION`."""
         return answers.organization(self.snapshot)
+
+    @cached_property
+    def organization_accounts(self) -> pd.DataFrame:
+        """Accounts of the organization, if any. Rows: see `schema.ORGANIZATION_ACCOUNTS`."""
+        return answers.organization_accounts(self.snapshot)
 
     @cached_property
     def root_management(self) -> pd.DataFrame:

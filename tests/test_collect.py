@@ -47,6 +47,7 @@ ASKED = {
     "iam:GetOpenIDConnectProvider": "iam:GetOpenIDConnectProvider",
     "iam:ListOrganizationsFeatures": "iam:ListOrganizationsFeatures",
     "organizations:DescribeOrganization": "organizations:DescribeOrganization",
+    "organizations:ListAccounts": "organizations:ListAccounts",
     "organizations:ListPoliciesForTarget": "organizations:ListPoliciesForTarget",
     "organizations:DescribePolicy": "organizations:ListPoliciesForTarget",
     "organizations:ListParents": "organizations:ListPoliciesForTarget",

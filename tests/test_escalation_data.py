@@ -24,7 +24,7 @@ WORDS = {
     },
     "reach": {"self", "target"},
     "caller": {"any", "user", "role"},
-    "trust": {"none", "service", "caller", "rewritten"},
+    "trust": {"none", "service", "caller", "named", "rewritten"},
     "evidence": {"details", "report", "inventory", "organization"},
 }  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_no_path_takes_a_permission_twice(paths: dict[str, Any]) -> None:
 
 def test_whoever_reaches_only_oneself_uses_no_target(paths: dict[str, Any]) -> None:
     for name, path in paths.items():
-        own = {"own user", "own role", "own group", "own policy"}
+        own = {"own user", "own role", "own group", "own policy", "own boundary"}
         assert (path["reach"] == "self") is (path["target"] == "none"), name
         assert (path["reach"] == "self") is bool(resources(path) & own), name
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from iamkit import powers
 from iamkit.decisions import Policy
-from iamkit.powers import POWERS, administrative, escalations, leaves_open
+from iamkit.paths import paths
+from iamkit.powers import POWERS, administrative, leaves_open
 from tests.accounts import ACCOUNT, ARN, account, details, policy, role, user
 
 OFFICE = "203.0.113.0/24"
@@ -203,7 +204,7 @@ def test_what_is_no_way_to_escalate_is_none(tmp_path):
 
 def test_every_way_of_the_list_is_found_in_its_own_actions(tmp_path):
     """And in nothing less: without one of its actions a policy does not hold it."""
-    ways = escalations()
+    ways = paths()
     exact = [[allow(sorted(path.permissions))] for path in ways.values()]
     less = [[allow(sorted(path.permissions)[1:])] for path in ways.values()]
     found = judged(tmp_path, *exact, *less)["escalations"].tolist()

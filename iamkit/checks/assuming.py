@@ -16,9 +16,9 @@ import pandas as pd
 
 from iamkit import conditions
 from iamkit.callers import Callers
-from iamkit.doors import PERHAPS, rows, ways_in
 from iamkit.decisions import Decision, Layers, Policy, decide
 from iamkit.documents import listed
+from iamkit.doors import PERHAPS, rows, ways_in
 from iamkit.findings import check
 from iamkit.patterns import Pattern
 from iamkit.permissions import Permissions

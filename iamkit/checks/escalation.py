@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit.evaluation import ANYWHERE
 from iamkit.findings import check
 from iamkit.permissions import Permissions, changes_most
-from iamkit.powers import escalations
+from iamkit.paths import paths
 
 GAIN: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"
 LEAST: Final = (
@@ -70,11 +70,11 @@ def can_escalate(
     able = people.loc[~people["principal_arn"].isin(beside), "principal_arn"]
     held = held[held["principal_arn"].isin(able)]
     held = held.explode("escalations").dropna(subset="escalations")
-    wanted = {way: catalog.bits(path.permissions) for way, path in escalations().items()}
+    wanted = {way: catalog.bits(path.permissions) for way, path in paths().items()}
     needed = np.array([wanted[way] for way in held["escalations"]]).reshape(-1, catalog.words)
     allowed = permissions.bits("certain", "mfa-inside")[row.reindex(held["principal_arn"])]
     open_ways = held[~(needed & ~allowed).any(axis=1)]
-    ways = open_ways["escalations"].map(lambda way: f"{escalations()[way].name} ({way})")
+    ways = open_ways["escalations"].map(lambda way: f"{paths()[way].name} ({way})")
     grouped = open_ways.assign(way=ways).groupby("principal_arn", sort=False)
     found = grouped.agg(
         ways=("way", lambda ways: "; ".join(dict.fromkeys(ways.head(3)))),

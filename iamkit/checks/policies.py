@@ -14,7 +14,7 @@ import pandas as pd
 from iamkit import schema
 from iamkit.checks.administration import ERRS, named, some, wrong
 from iamkit.findings import check
-from iamkit.powers import escalations
+from iamkit.paths import paths
 from iamkit.schema import TEXT, TRUTH
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
@@ -137,7 +137,7 @@ def _ways(found: list[str]) -> str:
     """How many ways to escalate these are, and some of their names, those within IAM first."""
     number = f"{len(found)} ways" if len(found) > 1 else "a way"
     ordered = sorted(found, key=lambda path: not path.startswith("iam-"))
-    names = some(pd.Series([f"{escalations()[path].name} ({path})" for path in ordered]))
+    names = some(pd.Series([f"{paths()[path].name} ({path})" for path in ordered]))
     return f"holds {number} to gain permissions: {names}"
 
 

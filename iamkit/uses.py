@@ -1,0 +1,330 @@
+"""
+On which users, groups, roles and policies of an account a caller may use an action.
+
+`decisions` answers for one resource, `evaluation` for all actions at once. Escalation asks a third
+question: one action, all resources of a kind. A set of resources is an int, bit n for the n-th
+of its kind, so that sets are joined, cut and compared as fast as numbers, and equal sets are equal
+keys. One bit more, the last, stands for a resource of that kind that might be there one day: it
+tells "may, but nothing is there" from "may not".
+
+What is known of each resource counts: its tags, its permissions boundary, its account. Every answer
+comes twice: `sure`, where the caller certainly may, and `perhaps`, where an unknown condition key
+decides at most. `sure` errs towards denied, `perhaps` towards allowed.
+
+Source: IAM User Guide, "Policy evaluation logic"; Service Authorization Reference, "Actions,
+resources, and condition keys for AWS Identity and Access Management (IAM)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from iamkit import conditions
+from iamkit.callers import Callers
+from iamkit.conditions import Truth
+from iamkit.decisions import Layers, Policy, Statement, widest
+from iamkit.patterns import ABSENT, UNKNOWN, Context, Pattern, resolve
+
+KINDS: Final = ("user", "group", "role", "policy")
+BOUNDARY: Final = "iam:permissionsboundary"
+_TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
+
+
+class Both(NamedTuple):
+    """Two sets of resources: where it is certain, and where it is at least possible."""
+
+    sure: int
+    perhaps: int
+
+    def __and__(self, other: Both) -> Both:
+        return Both(self.sure & other.sure, self.perhaps & other.perhaps)
+
+    def __or__(self, other: Both) -> Both:
+        return Both(self.sure | other.sure, self.perhaps | other.perhaps)
+
+
+NOWHERE: Final = Both(0, 0)
+
+
+class Use(NamedTuple):
+    """Where an action is allowed, and where nothing but the caller's own policies is missing."""
+
+    allowed: Both
+    unhindered: Both
+
+
+def members(found: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """
+    Return the numbers in a set, in order.
+
+    >>> members(0b1010).tolist()
+    [1, 3]
+    """
+    size = (found.bit_length() + 7) // 8
+    raw = np.frombuffer(found.to_bytes(size, "little"), dtype=np.uint8)
+    return np.flatnonzero(np.unpackbits(raw, bitorder="little"))
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """The resources of one kind: their ARNs in order, and what conditions can know of each."""
+
+    pattern: Pattern  # which every ARN of the kind in the account matches
+    arns: tuple[str, ...]
+    known: tuple[Mapping[str, Any], ...]
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The place of each ARN."""
+        return {arn: at for at, arn in enumerate(self.arns)}
+
+    @property
+    def unborn(self) -> int:
+        """The set of the one that might be there one day."""
+        return 1 << len(self.arns)
+
+    @property
+    def there(self) -> int:
+        """The set of all that are there."""
+        return self.unborn - 1
+
+    @property
+    def every(self) -> int:
+        """The set of all, the unborn one included."""
+        return 2 * self.unborn - 1
+
+    def of(self, arns: Iterable[str]) -> int:
+        """The set of those with these ARNs; others are ignored."""
+        return sum(1 << self.number[arn] for arn in set(arns) if arn in self.number)
+
+    def where(self, flags: Iterable[Any]) -> int:
+        """The set of those whose flag is true, flags in the order of the ARNs."""
+        bits = np.packbits(np.fromiter(map(bool, flags), dtype=bool), bitorder="little")
+        return int.from_bytes(bits.tobytes(), "little")
+
+
+class Uses:
+    """Answers for one account; everything costly is done once per distinct content."""
+
+    def __init__(self, callers: Callers, actions: Iterable[str]) -> None:
+        self.callers = callers
+        self.actions = tuple(dict.fromkeys(actions))
+        self.kinds = {name: self._kind(name) for name in KINDS}
+        self._said: dict[str, Said] = {}
+        self._places: dict[Any, Both] = {}
+        self._truths: dict[Any, Truth] = {}
+        self._groups: dict[Any, list[tuple[Context, int]]] = {}
+        self._tested: dict[Any, frozenset[str]] = {}
+        self._uses: dict[Any, Use] = {}
+
+    def _kind(self, name: str) -> Kind:
+        account = self.callers.account
+        if name == "policy":
+            own = account.policies[account.policies["kind"].eq("customer")]
+            arns = own["policy_arn"].tolist()
+            known: list[dict[str, Any]] = [{} for _ in arns]
+        else:
+            people = account.principals[account.principals["kind"].eq(name)]
+            if name == "role":
+                linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
+                people = people[~people["principal_arn"].isin(linked)]
+            arns = people["principal_arn"].tolist()
+            known = [
+                _tags(tags) | {BOUNDARY: boundary if isinstance(boundary, str) else ABSENT}
+                for tags, boundary in zip(people["tags"], people["boundary_arn"], strict=True)
+            ]
+        pattern = f"arn:{account.partition}:iam::{account.account_id}:{name}/*"
+        return Kind(Pattern(pattern), tuple(arns), tuple(known))
+
+    def said(self, policies: Sequence[Policy]) -> tuple[Said, ...]:
+        """What policies say of the actions that matter; equal content is the same object."""
+        found = []
+        for policy in policies:
+            if policy.content not in self._said:
+                self._said[policy.content] = Said(policy, self.actions)
+            if (said := self._said[policy.content]).statements:
+                found.append(said)
+        return tuple(found)
+
+    def layers(self, layers: Layers) -> Layered:
+        """What limits a principal, as far as it is about the actions that matter."""
+        bound = None if layers.boundary is None else self.said(layers.boundary)
+        return (self.said(layers.identity), bound, *map(self.said, layers.scps))
+
+    def use(
+        self, layers: Layered, context: Context, action: str, kind: str, about: Mapping[str, Any]
+    ) -> Use:
+        """
+        Where a caller may use an action.
+
+        `layers` are what the method of that name returns; `about` are condition keys of the call
+        itself, such as iam:PassedToService.
+        """
+        tested = self._keys(layers, action)
+        called = context if tested.isdisjoint(about) else context.but(about)
+        same = (layers, action, kind, *map(called.get, tested))
+        if same not in self._uses:
+            self._uses[same] = self._use(layers, called, action, kind)
+        return self._uses[same]
+
+    def _keys(self, layers: Layered, action: str) -> frozenset[str]:
+        """Condition keys, in lower case, on which an answer depends."""
+        if (layers, action) not in self._tested:
+            asked = (
+                each for layer in layers for said in layer or () for each in said.about(action)
+            )
+            self._tested[layers, action] = frozenset().union(*(each.keys for each in asked))
+        return self._tested[layers, action]
+
+    def _use(self, layers: Layered, context: Context, action: str, kind: str) -> Use:
+        every = self.kinds[kind].every
+        identity, bounded, denied = NOWHERE, Both(every, every), NOWHERE
+        for number, layer in enumerate(layers):
+            if layer is None:
+                continue
+            allowed = NOWHERE
+            for each in (each for said in layer for each in said.about(action)):
+                where = self._where(each, context, kind)
+                if each.statement.allows:
+                    allowed |= where
+                else:
+                    denied |= where
+            if number:
+                bounded &= allowed
+            else:
+                identity = allowed
+        left = Both(every & ~denied.perhaps, every & ~denied.sure)
+        return Use(identity & bounded & left, bounded & left)
+
+    def _where(self, each: Asked, context: Context, kind: str) -> Both:
+        """Where a statement applies: its resources, cut by its condition."""
+        place = self._place(each.statement, context, kind)
+        if not each.statement.condition:
+            return place
+        if not each.of_resource:
+            return _cut(place, self._truth(each.statement, context))
+        found = NOWHERE
+        for known, which in self._alike(kind, each.of_resource):
+            truth = self._truth(each.statement, context.joined(known))
+            found |= _cut(Both(place.sure & which, place.perhaps & which), truth)
+        return found
+
+    def _truth(self, statement: Statement, context: Context) -> Truth:
+        asked = (statement, *map(context.get, statement.condition_keys))
+        if asked not in self._truths:
+            self._truths[asked] = conditions.evaluate(
+                statement.condition, context, variables=statement.variables
+            )
+        return self._truths[asked]
+
+    def _alike(self, kind: str, keys: tuple[str, ...]) -> list[tuple[Context, int]]:
+        """Resources by what they answer to condition keys about them."""
+        if (kind, keys) not in self._groups:
+            own = {"aws:resourceaccount": self.callers.account.account_id}
+            groups: dict[Context, int] = {}
+            resources = self.kinds[kind]
+            for at, known in enumerate(resources.known):
+                values = {key: known.get(key, own.get(key, ABSENT)) for key in keys}
+                answer = Context(values, UNKNOWN)
+                groups[answer] = groups.get(answer, 0) | 1 << at
+            unborn = Context({key: own[key] for key in keys if key in own}, UNKNOWN)
+            groups[unborn] = groups.get(unborn, 0) | resources.unborn
+            self._groups[kind, keys] = list(groups.items())
+        return self._groups[kind, keys]
+
+    def _place(self, statement: Statement, context: Context, kind: str) -> Both:
+        """The resources that a statement is about."""
+        asked = (statement, kind, *map(context.get, statement.resource_keys))
+        if asked not in self._places:
+            every = self.kinds[kind].every
+            sure = perhaps = 0
+            for text in statement.resources:
+                pattern = resolve(text, context, variables=statement.variables)
+                if pattern is UNKNOWN:
+                    perhaps |= self._matching(widest(text), kind, narrow=False)
+                elif isinstance(pattern, Pattern):
+                    # An allow is about the unborn one if it may be, a denial if it has to be.
+                    narrow = statement.allows == statement.not_resources
+                    sure |= self._matching(pattern, kind, narrow=narrow)
+            perhaps |= sure
+            if statement.not_resources:
+                sure, perhaps = every & ~perhaps, every & ~sure
+            self._places[asked] = Both(sure, perhaps)
+        return self._places[asked]
+
+    def _matching(self, pattern: Pattern, kind: str, *, narrow: bool) -> int:
+        resources = self.kinds[kind]
+        if pattern.everything:
+            return resources.every
+        if pattern.plain is not None:
+            at = resources.number.get(pattern.plain)
+            found = 0 if at is None else 1 << at
+        elif pattern.covers(resources.pattern):
+            return resources.every
+        elif not pattern.overlaps(resources.pattern):
+            return 0
+        else:
+            found = resources.where(map(pattern.matches, resources.arns))
+        meets = pattern.covers if narrow else pattern.overlaps
+        return found | (resources.unborn if meets(resources.pattern) else 0)
+
+
+class Asked:
+    """A statement, and the condition keys it depends on."""
+
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self.keys = frozenset((*statement.condition_keys, *statement.resource_keys))
+        self.of_resource = tuple(key for key in statement.condition_keys if _of_resource(key))
+
+
+class Said:
+    """What one policy says of the actions that matter."""
+
+    def __init__(self, policy: Policy, actions: Sequence[str]) -> None:
+        self.policy = policy
+        self._about: dict[str, tuple[Asked, ...]] = {}
+        made = {each: Asked(each) for each in policy.statements}
+        self.statements = tuple(
+            asked
+            for each, asked in made.items()
+            if any(_covers(each, action) for action in actions)
+        )
+        self.keys = frozenset().union(*(each.keys for each in self.statements))
+
+    def about(self, action: str) -> tuple[Asked, ...]:
+        """Its statements that are about one action."""
+        if action not in self._about:
+            found = (each for each in self.statements if _covers(each.statement, action))
+            self._about[action] = tuple(found)
+        return self._about[action]
+
+
+Layered = tuple[tuple[Said, ...] | None, ...]
+
+
+def _covers(statement: Statement, action: str) -> bool:
+    asked = action.lower()
+    named = any(Pattern(text.lower()).matches(asked) for text in statement.actions)
+    return named != statement.not_actions
+
+
+def _cut(place: Both, truth: Truth) -> Both:
+    if truth is False:
+        return NOWHERE
+    return place if truth else Both(0, place.perhaps)
+
+
+def _of_resource(key: str) -> bool:
+    return key.startswith(_TAGS) or key in (BOUNDARY, "aws:resourceaccount")
+
+
+def _tags(tags: Any) -> dict[str, Any]:
+    """A resource's tags as condition keys, under both names they have."""
+    given = tags if isinstance(tags, dict) else {}
+    return {f"{prefix}{key.lower()}": value for prefix in _TAGS for key, value in given.items()}

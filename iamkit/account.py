@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-from iamkit import checks, permissions, tables
+from iamkit import checks, crossings, permissions, tables
 from iamkit import enforcement as enforcing
+from iamkit import escalation as escalating
 from iamkit import fences as fencing
 from iamkit import identities as people
 from iamkit import lint as linting
@@ -26,7 +27,9 @@ from iamkit.callers import Callers
 from iamkit.decisions import Decision
 from iamkit.findings import Outcome
 from iamkit.permissions import Permissions
+from iamkit.reach import Reach
 from iamkit.settings import Settings
+from iamkit.ways import Ways
 
 # What is derived, and from which tables: where one lacks evidence, so does what follows from it.
 DERIVED: Final = {
@@ -38,6 +41,11 @@ DERIVED: Final = {
     "fences": ("holdings",),
     "networks": ("holdings", "trust"),
     "callers": ("holdings", "trust"),
+    "graph": ("holdings", "trust", "credentials"),
+    "escalations": ("holdings", "trust", "credentials"),
+    "to_administrator": ("holdings", "trust", "credentials"),
+    "doors": ("trust",),
+    "outward": ("holdings",),
 }
 
 
@@ -106,9 +114,43 @@ class Account(tables.Account):
         return lists.networks(self, self.callers)
 
     @_derived
+    def doors(self) -> pd.DataFrame:
+        """Whom each role's trust policy lets in. Rows: see `crossings.DOORS`."""
+        return crossings.entrances(self)
+
+    @_derived
+    def outward(self) -> pd.DataFrame:
+        """Roles of other accounts that identities may assume. Rows: see `crossings.OUTWARD`."""
+        return crossings.outward(self, self.callers)
+
+    @_derived
     def powers(self) -> pd.DataFrame:
         """What each policy alone gives. Rows: see `powers.POWERS`."""
         return policies.powers(self, self.callers)
+
+    @_derived
+    def graph(self) -> Reach:
+        """Who can become whom; see `reach.Reach`."""
+        return Reach(Ways(self.callers, self.permissions))
+
+    @_derived
+    def escalations(self) -> pd.DataFrame:
+        """Who can gain permissions, in which way. Rows: see `escalation.ESCALATIONS`."""
+        return escalating.escalations(self.graph)
+
+    @_derived
+    def to_administrator(self) -> pd.DataFrame:
+        """Who can come to do everything, in which contexts. Rows: see `reach.RISES`."""
+        return self.graph.rises
+
+    def reach(self, principal: str, context: str = "stolen-key") -> pd.DataFrame:
+        """
+        Whom a user or role, by name or ARN, can become. Rows: see `reach.REACHED`.
+
+        `context` says how it came, one of `permissions.DEFAULT`. Raises `SettingsError` for a
+        principal or a context that there is not.
+        """
+        return self.graph.of(self.callers.principal(principal)["principal_arn"], context)
 
     @_derived
     def checked(self) -> Outcome:

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -49,6 +50,17 @@ class Both(NamedTuple):
 
 
 NOWHERE: Final = Both(0, 0)
+_NOBODY: Final = Context({})
+
+
+def both(found: int) -> Both:
+    """What is certain is possible."""
+    return Both(found, found)
+
+
+def joined(sets: Iterable[int]) -> int:
+    """All that is in any of the sets."""
+    return reduce(or_, sets, 0)
 
 
 class Use(NamedTuple):
@@ -100,7 +112,7 @@ class Kind:
 
     def of(self, arns: Iterable[str]) -> int:
         """The set of those with these ARNs; others are ignored."""
-        return sum(1 << self.number[arn] for arn in set(arns) if arn in self.number)
+        return joined(1 << self.number[arn] for arn in arns if arn in self.number)
 
     def where(self, flags: Iterable[Any]) -> int:
         """The set of those whose flag is true, flags in the order of the ARNs."""
@@ -242,9 +254,10 @@ class Uses:
         asked = (statement, kind, *map(context.get, statement.resource_keys))
         if asked not in self._places:
             every = self.kinds[kind].every
+            who = context if statement.resource_keys else _NOBODY  # cheaper to look up
             sure = perhaps = 0
             for text in statement.resources:
-                pattern = resolve(text, context, variables=statement.variables)
+                pattern = resolve(text, who, variables=statement.variables)
                 if pattern is UNKNOWN:
                     perhaps |= self._matching(widest(text), kind, narrow=False)
                 elif isinstance(pattern, Pattern):
@@ -270,8 +283,9 @@ class Uses:
             return 0
         else:
             found = resources.where(map(pattern.matches, resources.arns))
-        meets = pattern.covers if narrow else pattern.overlaps
-        return found | (resources.unborn if meets(resources.pattern) else 0)
+        if narrow or (found and _names_one(pattern)):
+            return found
+        return found | (resources.unborn if pattern.overlaps(resources.pattern) else 0)
 
 
 class Asked:
@@ -306,6 +320,11 @@ class Said:
 
 
 Layered = tuple[tuple[Said, ...] | None, ...]
+
+
+def _names_one(pattern: Pattern) -> bool:
+    """Whether it matches one resource at most in any one account."""
+    return pattern.plain is not None or pattern.arn_parts[-1].plain is not None
 
 
 def _covers(statement: Statement, action: str) -> bool:

@@ -1,0 +1,419 @@
+"""
+Who can become whom: a graph of identities, and the ways from one to another.
+
+A node is an identity and how its credentials were come by: a user's key, its password, its MFA
+session, a role's session. An edge is one hop by one of `ways`: a role assumed, a key made for
+another user, a password set, a role handed to a function. The first hop is made as the caller
+came, with MFA for instance; after that everything is done with what was gained, which carries no
+MFA, from the same place. Whoever can give themselves everything, or is an administrator, can become anyone.
+
+Between a caller and those it can become stands a step, which callers and targets share: thousands
+who may assume the same thousands of roles are one step, not millions of pairs. So the graph is of
+two kinds of nodes in turn, and a hop is two edges.
+
+Only what is certain counts, unless said otherwise: an edge that hangs on a condition key nobody
+knows is left out, which errs towards too short a reach; `perhaps` has those too. What needs
+something beyond IAM's evidence, such as a function that exists, is never an edge. The graph is of
+one account: who comes in from elsewhere is `doors`' subject.
+
+Source: IAM User Guide, "Policy evaluation logic", "Roles terms and concepts" (role chaining) and
+"Secure API access with MFA".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from iamkit.callers import DEFAULT
+from iamkit.errors import SettingsError
+from iamkit.paths import paths
+from iamkit.reasons import Reasons
+from iamkit.schema import COUNT, OBJECT, TEXT, TRUTH, Column, Table, objects
+from iamkit.uses import members
+from iamkit.ways import Way, Ways
+from iamkit.worth import Worth
+
+# How credentials were come by, and the context that they are used in from either place.
+ARRIVALS: Final[Mapping[str, tuple[str, str]]] = {
+    "key": ("stolen-key", "key-inside"),
+    "password": ("stolen-password", "password-inside"),
+    "mfa": ("mfa-outside", "mfa-inside"),
+}
+MODES: Final = tuple(ARRIVALS)
+PLACES: Final = ("outside", "inside")
+# What a hop leaves its caller with, if not a session or a key.
+_PASSWORDS: Final = frozenset({"iam:CreateLoginProfile", "iam:UpdateLoginProfile"})
+
+REACHED: Final = Table(
+    name="reached",
+    row="one user or role that a caller can become",
+    key=("principal_arn",),
+    columns=(
+        Column("principal_arn", TEXT, "whom the caller can become"),
+        Column("kind", TEXT, "user or role"),
+        Column("name", TEXT, "name"),
+        Column("hops", COUNT, "steps that it takes, at least one"),
+        Column("admin", TRUTH, "can do everything, as it is reached"),
+        Column("route", OBJECT, "list of ARNs from the caller to it"),
+        Column("how", OBJECT, "list of texts, one per hop: the way and the deciding statements"),
+    ),
+)
+RISES: Final = Table(
+    name="rises",
+    row="one user or role in one context",
+    key=("principal_arn", "context"),
+    columns=(
+        Column("principal_arn", TEXT, "user or role"),
+        Column("kind", TEXT, "user or role"),
+        Column("name", TEXT, "name"),
+        Column("context", TEXT, "how it came, one of the six"),
+        Column("comes", TRUTH, "it has what it takes to come so; missing: not known"),
+        Column("hops", COUNT, "steps to administration; 0: it is there; missing: none is certain"),
+        Column("perhaps", COUNT, "the same if what nobody knows helps the caller"),
+        Column("route", OBJECT, "list of ARNs on the shortest way; the last may do everything"),
+        Column("how", OBJECT, "list of texts, one per hop: the way and the deciding statements"),
+    ),
+)
+
+
+def where(context: str) -> tuple[str, str]:
+    """
+    How credentials were come by, and the place, of one of the six contexts.
+
+    Raises `SettingsError` for any other.
+    """
+    for mode, contexts in ARRIVALS.items():
+        if context in contexts:
+            return mode, PLACES[contexts.index(context)]
+    raise SettingsError(f"reach is worked out in {', '.join(DEFAULT)}, not in {context!r}")
+
+
+class Step(NamedTuple):
+    """What many callers may do alike: a way, and those it leads to."""
+
+    path: str
+    kind: str
+    targets: int
+    mode: str
+    everything: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The hops from one place. Nodes are identities by mode, then `anyone`, then steps."""
+
+    place: str
+    arns: tuple[str, ...]
+    steps: tuple[Step, ...]
+    edges: sparse.csr_array
+    administrators: np.ndarray[Any, np.dtype[np.bool_]]  # by node of an identity
+
+    @property
+    def anyone(self) -> int:
+        """The node of whoever can do everything."""
+        return len(self.arns) * len(MODES)
+
+    def context(self, node: int) -> str:
+        """The context that credentials of a node are used in."""
+        return ARRIVALS[MODES[node % len(MODES)]][PLACES.index(self.place)]
+
+    @cached_property
+    def _backwards(self) -> sparse.csr_array:
+        """The edges turned round, and one node more, from which administration is one edge away."""
+        ends = np.flatnonzero(self.administrators)
+        ends = np.append(ends, self.anyone)
+        size = self.edges.shape[0]
+        turned = sparse.coo_array(self.edges.T)
+        rows = np.concatenate([turned.coords[0], np.full(len(ends), size)])
+        columns = np.concatenate([turned.coords[1], ends])
+        made = np.ones(len(rows), dtype=np.int8)
+        return sparse.csr_array((made, (rows, columns)), shape=(size + 1, size + 1))
+
+    @cached_property
+    def rises(self) -> tuple[Any, Any]:
+        """For each node: hops to administration, -1 for none, and the next node on the way."""
+        start = self.edges.shape[0]
+        depth, before = _breadth_first(self._backwards, start)
+        hops = np.where(depth < 0, -1, (depth - 1) // 2)
+        return hops[:start], before[:start]
+
+    def from_node(self, node: int) -> tuple[Any, Any]:
+        """For each node: hops from one, -1 for none, and the node before it."""
+        depth, before = _breadth_first(self.edges, node)
+        return np.where(depth < 0, -1, depth // 2), before
+
+
+def _breadth_first(edges: sparse.csr_array, start: int) -> tuple[Any, Any]:
+    """Depth of each node, -1 where there is no way, and the node before it."""
+    order, before = csgraph.breadth_first_order(edges, start, return_predecessors=True)
+    depth = np.full(edges.shape[0], -1, dtype=np.int64)
+    depth[start] = 0
+    deep = depth.tolist()
+    previous = before.tolist()
+    for node in order[1:].tolist():
+        deep[node] = deep[previous[node]] + 1
+    return np.array(deep), before
+
+
+class Reach:
+    """The graphs of an account, made when first asked for."""
+
+    def __init__(self, ways: Ways) -> None:
+        self.ways = ways
+        self.worth = Worth(ways)
+        self.reasons = Reasons(ways)
+        self.account = ways.account
+        people = ways.permissions.people
+        linked = self.account.roles.loc[self.account.roles["service_linked"], "role_arn"]
+        self.people = people[~people["principal_arn"].isin(linked)].reset_index(drop=True)
+        groups = ways.kinds["group"].arns
+        self.arns = (*self.people["principal_arn"], *groups)
+        self._at = {arn: at for at, arn in enumerate(self.arns)}
+        self._graphs: dict[tuple[str, bool], Graph] = {}
+        self._free: dict[tuple[str, str], int] = {}
+        self._risen: dict[Any, int] = {}
+        self._hops: dict[Any, str] = {}
+        self._numbers = {
+            kind: np.array([self._at.get(arn, -1) for arn in ways.kinds[kind].arns], dtype=np.int64)
+            for kind in ("user", "role", "group")
+        }
+
+    # --- the graphs
+
+    def graph(self, place: str, *, perhaps: bool = False) -> Graph:
+        """The graph of a place, `outside` or `inside`; `perhaps` with what nobody knows in it."""
+        asked = (place, perhaps)
+        if asked not in self._graphs:
+            self._graphs[asked] = self._graph(place, perhaps=perhaps)
+        return self._graphs[asked]
+
+    def _graph(self, place: str, *, perhaps: bool) -> Graph:
+        anyone = len(self.arns) * len(MODES)
+        administrators = self._administrators(place)
+        numbers: dict[Step, int] = {}
+        sources, taken = [], []
+        for node in self._nodes():
+            if administrators[node]:
+                continue  # edges from here would say no more than that it can become anyone
+            for step in self._steps(node, place, perhaps=perhaps):
+                sources.append(node)
+                taken.append(numbers.setdefault(step, len(numbers)))
+        whole = numbers.setdefault(Step("", "", 0, "", everything=True), len(numbers))
+        ends = np.flatnonzero(administrators)
+        rows = [np.array(sources, dtype=np.int64), ends, np.array([anyone])]
+        columns = [
+            np.array(taken, dtype=np.int64) + anyone + 1,
+            np.full(len(ends), anyone),
+            np.array([anyone + 1 + whole]),
+        ]
+        for step, number in numbers.items():
+            if number == whole:
+                reached = np.arange(len(self.people)) * len(MODES)
+            elif step.everything:
+                reached = np.array([anyone])
+            else:
+                at = self._numbers[step.kind][members(step.targets)]
+                reached = at * len(MODES) + MODES.index(step.mode)
+            rows.append(np.full(len(reached), anyone + 1 + number))
+            columns.append(reached)
+        size = anyone + 1 + len(numbers)
+        where = np.concatenate(rows), np.concatenate(columns)
+        made = np.ones(len(where[0]), dtype=np.int8)
+        edges = sparse.csr_array((made, where), shape=(size, size))
+        return Graph(place, self.arns, tuple(numbers), edges, administrators)
+
+    def _nodes(self) -> Iterator[int]:
+        """Nodes of identities: roles and what is gained with them have no modes but the first."""
+        for at, kind in enumerate([*self.people["kind"], *["group"] * len(self._numbers["group"])]):
+            for mode in range(1 if kind == "role" else len(MODES)):
+                yield at * len(MODES) + mode
+
+    def _administrators(self, place: str) -> Any:
+        """Whether each node can do everything as it is, or give itself everything by one call."""
+        found = np.zeros(len(self.arns) * len(MODES), dtype=bool)
+        summary = self.ways.permissions.summary().query("admin != ''")
+        for arn, context in zip(summary["principal_arn"], summary["context"], strict=True):
+            mode, found_in = where(context)
+            if found_in == place and arn in self._at:
+                found[self._at[arn] * len(MODES) + MODES.index(mode)] = True
+        return found
+
+    def _steps(self, node: int, place: str, *, perhaps: bool) -> Iterator[Step]:
+        """The steps that an identity can take from a node."""
+        at, mode = divmod(node, len(MODES))
+        arn, context = self.arns[at], ARRIVALS[MODES[mode]][PLACES.index(place)]
+        for way in self.ways.of(arn, context):
+            targets = way.found.perhaps if perhaps else way.found.sure
+            if not targets:
+                continue
+            if way.kind == "self":
+                if self.worth.own(way, arn, context).everything:
+                    yield Step(way.path.id, "self", 0, "", everything=True)
+                continue
+            gained = MODES[mode] if way.kind == "group" else arrives(way)
+            yield Step(way.path.id, way.kind, targets, gained, everything=False)
+            if way.path.gains == "everything":
+                first = ARRIVALS["key"][PLACES.index(place)]
+                if free := targets & self._unbounded(way.kind, first):
+                    yield Step(way.path.id, way.kind, free, "", everything=True)
+
+    def _unbounded(self, kind: str, context: str) -> int:
+        if (kind, context) not in self._free:
+            self._free[kind, context] = self.worth.unbounded(kind, context)
+        return self._free[kind, context]
+
+    def risen(self, kind: str, context: str, hops: int | None = None) -> int:
+        """
+        The users, roles or groups that can come to do everything, used in a context.
+
+        `hops`, if given, is how many steps they may need at most.
+        """
+        if (kind, context, hops) not in self._risen:
+            mode, place = where(context)
+            depth = self.graph(place).rises[0]
+            at = self._numbers[kind] * len(MODES) + MODES.index(mode)
+            depth = np.where(self._numbers[kind] < 0, -1, depth[at])
+            most = len(self.arns) if hops is None else hops
+            self._risen[kind, context, hops] = self.ways.kinds[kind].where(
+                (depth >= 0) & (depth <= most)
+            )
+        return self._risen[kind, context, hops]
+
+    # --- questions
+
+    def of(self, arn: str, context: str) -> pd.DataFrame:
+        """
+        Whom a user or role can become from a context, in any number of hops. Rows: see `REACHED`.
+
+        The nearest first. A role's session is the same whatever the context but for its place.
+        Raises `SettingsError` for a context that is not one of the six.
+        """
+        mode, place = where(context)
+        graph = self.graph(place)
+        kind = self.ways.caller(arn).kind
+        start = self._at[arn] * len(MODES) + (0 if kind == "role" else MODES.index(mode))
+        hops, before = graph.from_node(start)
+        nodes = hops[: len(self.people) * len(MODES)].reshape(-1, len(MODES))
+        nearest = np.where(nodes < 0, np.iinfo(np.int64).max, nodes).argmin(axis=1)
+        found = np.arange(len(self.people)) * len(MODES) + nearest
+        found = found[(hops[found] > 0) & (found // len(MODES) != self._at[arn])]
+        found = found[np.argsort(hops[found], kind="stable")]
+        people = self.people.iloc[found // len(MODES)].reset_index(drop=True)
+        walks = [self._walk(graph, _back(before, start, node)) for node in found.tolist()]
+        return REACHED.conform(
+            people[["principal_arn", "kind", "name"]].assign(
+                hops=hops[found],
+                admin=graph.administrators[found],
+                route=objects(route for route, _ in walks),
+                how=objects(how for _, how in walks),
+            )
+        )
+
+    @cached_property
+    def rises(self) -> pd.DataFrame:
+        """
+        Who can come to do everything, in which contexts and how. Rows: see `RISES`.
+
+        Roles are in the two contexts without MFA only: their sessions carry none.
+        """
+        parts = [self._rises(context) for context in DEFAULT]
+        return RISES.conform(pd.concat(parts, ignore_index=True))
+
+    def _rises(self, context: str) -> pd.DataFrame:
+        mode, place = where(context)
+        graph, wider = self.graph(place), self.graph(place, perhaps=True)
+        people = self.people if mode == "key" else self.people[self.people["kind"].eq("user")]
+        nodes = people.index.to_numpy() * len(MODES) + MODES.index(mode)
+        hops, after = graph.rises
+        walks = [
+            self._walk(graph, list(_forth(after, node, graph))) if hops[node] >= 0 else ([], [])
+            for node in nodes.tolist()
+        ]
+        made = people[["principal_arn", "kind", "name"]].assign(
+            context=context,
+            comes=self._comes(people, mode),
+            hops=_counted(hops[nodes]),
+            perhaps=_counted(wider.rises[0][nodes]),
+        )
+        return made.assign(
+            route=objects((route for route, _ in walks), made.index),
+            how=objects((how for _, how in walks), made.index),
+        )
+
+    def _comes(self, people: pd.DataFrame, mode: str) -> pd.Series[Any]:
+        """Whether each has the credentials to come in a mode."""
+        held = self.account.credentials.set_index("user_arn").reindex(people["principal_arn"])
+        keys, password = held["keys_active"].gt(0), held["password_enabled"]
+        able = {"key": keys, "password": password, "mfa": held["mfa_active"] & (keys | password)}
+        flags = able[mode].astype("boolean").set_axis(people.index)
+        return flags.mask(people["kind"].eq("role"), True)
+
+    # --- walks
+
+    def _walk(self, graph: Graph, nodes: list[int]) -> tuple[list[str], list[str]]:
+        """The identities along a walk, and how each hop is made."""
+        route, how = [self.arns[nodes[0] // len(MODES)]], []
+        steps = [at for at, node in enumerate(nodes) if node > graph.anyone]
+        for at in steps:
+            step = graph.steps[nodes[at] - graph.anyone - 1]
+            before, after = nodes[at - 1], nodes[at + 1]
+            if not step.path:
+                route.append(self.arns[after // len(MODES)])
+                how.append("as one who can do everything")
+                continue
+            own = after == graph.anyone
+            target = self._one(step, route[-1]) if own else self.arns[after // len(MODES)]
+            route.append(target)
+            how.append(self._hop(graph, step, before, target))
+        return route, how
+
+    def _one(self, step: Step, arn: str) -> str:
+        """Whom a step that ends with everything goes through: a target, or the caller itself."""
+        found = members(step.targets)
+        return self.ways.kinds[step.kind].arns[found[0]] if len(found) else arn
+
+    def _hop(self, graph: Graph, step: Step, before: int, target: str) -> str:
+        """One hop in words, with the statements that decide it."""
+        asked = (before, step.path, target, graph.place)
+        if asked not in self._hops:
+            arn = self.arns[before // len(MODES)]
+            path = paths()[step.path]
+            used = None if step.kind == "self" else target
+            texts = self.reasons.of(path, arn, graph.context(before), used)
+            self._hops[asked] = f"{path.name} ({path.id}): {'; '.join(texts)}"
+        return self._hops[asked]
+
+
+def arrives(way: Way) -> str:
+    """How the credentials that a way ends with were come by; a session counts as a key."""
+    return "key" if _PASSWORDS.isdisjoint(way.path.permissions) else "password"
+
+
+def _back(before: Any, start: int, node: int) -> list[int]:
+    """The nodes of a walk from its start to a node."""
+    walk = [node]
+    while walk[-1] != start:
+        walk.append(int(before[walk[-1]]))
+    return walk[::-1]
+
+
+def _forth(after: Any, node: int, graph: Graph) -> Iterator[int]:
+    """The nodes of a walk from a node to administration."""
+    yield node
+    while node != graph.anyone and not (node < graph.anyone and graph.administrators[node]):
+        node = int(after[node])
+        yield node
+
+
+def _counted(hops: Any) -> Any:
+    """Hops as an array; -1 is missing."""
+    counted = pd.Series(hops, dtype="Int64")
+    return counted.mask(counted < 0).array

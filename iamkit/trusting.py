@@ -1,0 +1,172 @@
+"""
+Which roles let in which identity of their own account, and which service.
+
+Two things open a role to a caller of its own account: its trust policy names the caller, or anyone,
+and then it needs nobody's permission; or it names the account, and then the caller's own policies
+have to allow it. Both are told apart here; the caller's own side is `uses`'.
+
+A condition that nobody can decide does not let a caller in for sure, but perhaps; a denial that may
+be about the caller stops it from coming in for sure. Services are let in unless something surely
+stops them, for whoever hands a role to a service also chooses for which of its resources.
+
+Source: IAM User Guide, "Policy evaluation for requests within a single account" and "AWS JSON
+policy elements: Principal".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import conditions
+from iamkit.callers import Callers
+from iamkit.conditions import Truth
+from iamkit.doors import PERHAPS, may, rows, ways_in
+from iamkit.patterns import UNKNOWN, Context
+from iamkit.uses import Both, Kind
+
+ANYONE: Final = "*"
+ACCOUNT: Final = "account"
+
+
+class Asked:
+    """What a door asks of who comes: a condition, and what the same policy denies."""
+
+    def __init__(self, condition: Any, shut: Mapping[str, list[Any]]) -> None:
+        self.condition = condition
+        self.shut = shut
+        tested = [self.condition, *(each for listed in self.shut.values() for each in listed)]
+        self.keys = sorted(frozenset().union(*map(conditions.keys, tested)))
+        self._answers: dict[Any, Truth] = {}
+
+    def lets_in(self, arn: str, names: Iterable[str], who: Context) -> Truth:
+        """Whether it lets in a caller that also goes by other names, None if nobody can tell."""
+        own = arn if arn in self.shut else None
+        asked = (own, *map(who.get, self.keys))
+        if asked not in self._answers:
+            self._answers[asked] = self._lets_in((arn, *names), who)
+        return self._answers[asked]
+
+    def _lets_in(self, names: Iterable[str], who: Context) -> Truth:
+        holds = conditions.evaluate(self.condition, who)
+        stops = [
+            conditions.evaluate(each, who) for name in names for each in self.shut.get(name, ())
+        ]
+        doubts = [conditions.evaluate(each, who) for each in self.shut.get(PERHAPS, ())]
+        if holds is False or True in stops:
+            return False
+        sure = holds and all(answer is False for answer in (*stops, *doubts))
+        return True if sure else None
+
+
+class Trusting:
+    """What the trust policies of an account's roles say, for one caller or service at a time."""
+
+    def __init__(self, callers: Callers, roles: Kind) -> None:
+        self.callers = callers
+        self.roles = roles
+        account = callers.account
+        root = f"arn:{account.partition}:iam::{account.account_id}:root"
+        self.own = frozenset((account.account_id, root))
+        self._services: dict[str, int] = {}
+
+    @cached_property
+    def _doors(self) -> pd.DataFrame:
+        """Who may come in, a row per name and role; `role` is its place among the roles."""
+        account = self.callers.account
+        found = ways_in(account.trust, account.roles)
+        role = found["role_arn"].map(self.roles.number)
+        return found.assign(role=role)[role.notna()].astype({"role": "int64"})
+
+    @cached_property
+    def _openings(self) -> dict[str, dict[Asked, int]]:
+        """Doors for AWS identities, by the name they are for: what is asked, at which roles."""
+        named = self._doors[self._doors["principal_type"].isin(["AWS", ANYONE])]
+        same: dict[tuple[int, int], Asked] = {}  # many rows share one object
+        alike: dict[str, Asked] = {}
+        found: dict[str, dict[Asked, int]] = {}
+        columns = (named[name] for name in ("principal", "conditions", "shut", "role"))
+        for principal, condition, shut, role in zip(*columns, strict=True):
+            if (id(condition), id(shut)) not in same:
+                text = json.dumps([condition, shut], sort_keys=True, default=str)
+                asked = alike.setdefault(text, Asked(condition, shut))
+                same[id(condition), id(shut)] = asked
+            asked = same[id(condition), id(shut)]
+            name = ACCOUNT if principal in self.own else _session(principal)
+            roles = found.setdefault(name, {})
+            roles[asked] = roles.get(asked, 0) | 1 << role
+        return found
+
+    def keys(self, arn: str) -> frozenset[str]:
+        """The condition keys that decide whether an identity is let in."""
+        openings = (self._openings.get(name, {}) for name in _names(arn))
+        return frozenset(key for each in openings for asked in each for key in asked.keys)
+
+    def lets_in(self, arn: str, who: Context) -> tuple[Both, Both]:
+        """Return the roles that let in an identity by name, and those that ask its policies."""
+        by_name, by_anyone, by_session, by_account = (
+            self._by(name, arn, who) for name in _names(arn)
+        )
+        return by_name | by_anyone | Both(0, by_session.perhaps), by_account
+
+    def _by(self, name: str, arn: str, who: Context) -> Both:
+        """The roles that let in a caller by their doors for one name."""
+        sure = perhaps = 0
+        for asked, roles in self._openings.get(name, {}).items():
+            answer = asked.lets_in(arn, (ANYONE, *self.own), who)
+            sure |= roles if answer else 0
+            perhaps |= 0 if answer is False else roles
+        return Both(sure, perhaps)
+
+    def door(self, role_arn: str, names: Iterable[str]) -> dict[str, Any] | None:
+        """The first row of a role's trust policy for one of these names."""
+        doors = self._by_role.get(role_arn, ())
+        found = (d for name in names for d in doors if name in (d["principal"], _service(d)))
+        return next(found, None)
+
+    @cached_property
+    def _by_role(self) -> dict[str, list[dict[Any, Any]]]:
+        alike = self._doors.groupby("role_arn", sort=False)
+        return {str(arn): rows(doors) for arn, doors in alike}
+
+    @cached_property
+    def _services_doors(self) -> list[dict[Any, Any]]:
+        return rows(self._doors[self._doors["principal_type"].eq("Service")])
+
+    def service(self, name: str) -> int:
+        """The roles that a service may assume on behalf of this account."""
+        if name not in self._services:
+            about = {"aws:sourceaccount": self.callers.account.account_id}
+            who = Context({**about, "aws:principalisawsservice": "true"}, UNKNOWN)
+            found = 0
+            for door in self._services_doors:
+                if _service(door) == name and may(door, who):
+                    found |= 1 << door["role"]
+            self._services[name] = found
+        return self._services[name]
+
+
+def _service(door: Mapping[str, Any]) -> str:
+    if door["principal_type"] != "Service":
+        return ""
+    return str(door["principal"]).lower().removesuffix(".cn")
+
+
+def _names(arn: str) -> tuple[str, str, str, str]:
+    """What trust policies may call an identity: itself, anyone, a session of it, its account."""
+    return arn, ANYONE, _sessions(arn.rsplit("/", 1)[-1]), ACCOUNT
+
+
+def _session(name: str) -> str:
+    """A name as it is written, but for that of a session: who may be the role may choose it."""
+    found = re.fullmatch(r"arn:[^:]+:sts::\d+:assumed-role/([^/]+)/.*", name)
+    return _sessions(found[1]) if found else name
+
+
+def _sessions(role: str) -> str:
+    return f"sessions of {role}"

@@ -1,0 +1,451 @@
+"""
+Which ways to gain permissions each caller has, and whom each way reaches.
+
+For one caller in one context: every path of `paths` whose permissions it holds, and the users,
+roles or groups of the account on which all of them, the trust policy and what else the path needs
+come together. What the way is worth, `escalation` says; where it leads further on, `reach`.
+
+As in `uses`, a set of resources is an int, and everything comes twice: for sure, and perhaps. What
+nobody can know from IAM's evidence, such as whether a function exists, is never there.
+
+Source: IAM User Guide, "Policy evaluation logic", "Grant a user permissions to pass a role to an
+AWS service" and "Grant a user permissions to switch roles".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from iamkit.callers import Callers
+from iamkit.decisions import Layers
+from iamkit.evaluation import CERTAIN, POSSIBLE, Judge
+from iamkit.paths import NOTHING_THERE, Path, given, paths
+from iamkit.patterns import ABSENT, UNKNOWN, Context
+from iamkit.permissions import Permissions
+from iamkit.trusting import Trusting
+from iamkit.uses import BOUNDARY, NOWHERE, Both, Layered, Uses, both, joined, members
+
+ASSUME: Final = "sts:AssumeRole"
+PASSING: Final = "iam:PassRole"
+DEACTIVATE: Final = "iam:DeactivateMFADevice"
+INVENTORY: Final = NOTHING_THERE | {"existing resource", "account root"}
+
+# What the caller chooses in a call, and would choose so.
+CHOSEN: Final[Mapping[str, Mapping[str, str]]] = {
+    action: {"iam:policyarn": "arn:{}:iam::aws:policy/AdministratorAccess"}
+    for action in ("iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy")
+}
+# The kind of resource that a permission is used on.
+KIND: Final = {
+    "own user": "user",
+    "own role": "role",
+    "own group": "group",
+    "own policy": "policy",
+    "own boundary": "policy",
+    "target user": "user",
+    "target role": "role",
+    "passed role": "role",
+    "target group": "group",
+    "target policy": "policy",
+}
+# What whoever assumes a role may call itself.
+_NAMED: Final = ("sts:rolesessionname", "sts:sourceidentity")
+OWN: Final = frozenset(name for name in KIND if name.startswith("own "))
+
+
+class Way(NamedTuple):
+    """
+    One path that a caller may go in a context.
+
+    `found` are the targets, or for paths that reach only oneself, the resources of the caller's own
+    that its action may be used on; empty if the evidence shows none. `held` says whether the
+    caller has the permissions, be there a target or not: surely, perhaps.
+    """
+
+    path: Path
+    kind: str
+    found: Both
+    held: tuple[bool, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Caller:
+    """A user, role or group: what limits it and what is its own. A group acts for a new member."""
+
+    arn: str
+    kind: str
+    layers: Layers
+    said: Layered
+    own: Mapping[str, int]  # for each of `OWN`, the resources that are the caller's own
+
+
+class Ways:
+    """The ways of every caller of an account, worked out when asked for, once per distinct case."""
+
+    def __init__(self, callers: Callers, permissions: Permissions) -> None:
+        self.callers = callers
+        self.permissions = permissions
+        self.catalog = callers.catalog
+        self.account = callers.account
+        self.listed = [path for path in paths().values() if self._listed(path)]
+        actions = [action for path in self.listed for action in path.permissions]
+        self.uses = Uses(callers, [*actions, ASSUME, DEACTIVATE])
+        self.kinds = self.uses.kinds
+        self.trusting = Trusting(callers, self.kinds["role"])
+        self._judge = Judge(self.catalog)
+        self._row = {arn: at for at, arn in enumerate(permissions.people["principal_arn"])}
+        self._callers: dict[str, Caller] = {}
+        self._arrivals: dict[str, Context] = {}
+        self._known: dict[str, Context] = {}
+        self._contexts: dict[Any, Context] = {}
+        self._keys_of: dict[str, list[str]] = {}
+        self._found: dict[Any, list[Way]] = {}
+        self._same: dict[Both, Both] = {}
+        self._candidates: dict[Any, list[Path]] = {}
+        self._group_rows: dict[Any, Any] = {}
+        self._meets: dict[str, int] = {}
+
+    def _listed(self, path: Path) -> bool:
+        """Whether every action has a bit: some are newer than the list, and nobody names them."""
+        return all(self.catalog.bits(action).any() for action in path.permissions)
+
+    # --- callers
+
+    def caller(self, arn: str) -> Caller:
+        """The caller with this ARN."""
+        if arn not in self._callers:
+            kind = self.callers.principal(arn)["kind"]
+            layers = self.callers.layers(arn)
+            groups = self._groups.get(arn, ()) if kind == "user" else (arn,)
+            bound = self._bounds.get(arn, ())
+            own = {
+                "own user": self.kinds["user"].of([arn]),
+                "own role": self.kinds["role"].of([arn]),
+                "own group": self.kinds["group"].of(groups),
+                "own policy": self.kinds["policy"].of(self._held.get(arn, ())),
+                "own boundary": self.kinds["policy"].of(bound),
+            }
+            self._callers[arn] = Caller(arn, kind, layers, self.uses.layers(layers), own)
+        return self._callers[arn]
+
+    @cached_property
+    def _groups(self) -> Mapping[str, list[str]]:
+        return _lists(self.account.memberships, "user_arn", "group_arn")
+
+    @cached_property
+    def _held(self) -> Mapping[str, list[str]]:
+        return _lists(self.account.holdings, "principal_arn", "policy_arn")
+
+    @cached_property
+    def _bounds(self) -> Mapping[str, list[str]]:
+        bounded = self.account.principals.dropna(subset="boundary_arn")
+        return _lists(bounded, "principal_arn", "boundary_arn")
+
+    def context(self, arn: str, name: str) -> Context:
+        """
+        What a caller's request carries in a named context; who joins a group is not known.
+
+        What a session is called, the caller chooses: its own name, if a trust policy asks for it.
+        """
+        if (arn, name) not in self._contexts:
+            if name not in self._arrivals:
+                self._arrivals[name] = Context(self.callers.arrival(name), UNKNOWN)
+            self._contexts[arn, name] = self._arrivals[name].joined(self._who(arn))
+        return self._contexts[arn, name]
+
+    def _who(self, arn: str) -> Context:
+        """What is known of a caller, however it comes."""
+        if arn not in self._known:
+            kind, keys = self.caller(arn).kind, {}
+            if kind != "group":
+                keys = self.callers.known(arn)
+            if kind == "user":
+                keys |= dict.fromkeys(_NAMED, keys["aws:username"])
+            self._known[arn] = Context(keys, UNKNOWN)
+        return self._known[arn]
+
+    def rows(self, arn: str, name: str) -> Any:
+        """Bit rows of a caller in a context, shape (3, words)."""
+        if arn in self._row:
+            column = self.permissions.contexts.index(name)
+            return self.permissions.rows[self.permissions.index[self._row[arn], column]]
+        if (arn, name) not in self._group_rows:
+            made = self._judge.rows(self.caller(arn).layers, self.context(arn, name))
+            self._group_rows[arn, name] = np.array(made)
+        return self._group_rows[arn, name]
+
+    # --- ways
+
+    def of(self, arn: str, name: str) -> list[Way]:
+        """
+        Return the ways of a caller, a user, role or group, in a named context.
+
+        Contexts that no policy tells apart share one list.
+        """
+        caller, context = self.caller(arn), self.context(arn, name)
+        rows = self.rows(arn, name)
+        asked = (arn, rows[: POSSIBLE + 2].tobytes(), *map(context.get, self._keys(caller)))
+        if asked not in self._found:
+            made = (self._way(path, caller, context, rows) for path in self._possible(caller, rows))
+            self._found[asked] = [
+                way._replace(found=self._same.setdefault(way.found, way.found))
+                for way in made
+                if way.held[1] or way.found.perhaps
+            ]
+        return self._found[asked]
+
+    def _keys(self, caller: Caller) -> list[str]:
+        """The condition keys on which a caller's ways depend."""
+        if caller.arn not in self._keys_of:
+            own = (said.keys for layer in caller.said for said in layer or ())
+            keys = frozenset().union(self.trusting.keys(caller.arn), *own)
+            self._keys_of[caller.arn] = sorted(keys)
+        return self._keys_of[caller.arn]
+
+    def _possible(self, caller: Caller, rows: Any) -> list[Path]:
+        """The paths whose actions are all possible, as far as rows of bits tell."""
+        asked = (rows[POSSIBLE].tobytes(), caller.kind)
+        if asked not in self._candidates:
+            acts = "role" if caller.kind == "role" else "user"
+            held = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
+            self._candidates[asked] = [
+                path
+                for path, holds in zip(self.listed, held, strict=True)
+                if (holds or path.id == "sts-001") and path.caller in ("any", acts)
+            ]
+        return self._candidates[asked]
+
+    @cached_property
+    def _needed(self) -> Any:
+        return np.array([self.catalog.bits(path.permissions) for path in self.listed])
+
+    def _way(self, path: Path, caller: Caller, context: Context, rows: Any) -> Way:
+        if path.id == "sts-001":
+            return self._assuming(path, caller, context)
+        elsewhere = [action for action, on in path.permissions.items() if on in INVENTORY]
+        needed = self.catalog.bits(elsewhere)
+        allowed = (
+            not (needed & ~rows[CERTAIN]).any(),
+            not (needed & ~rows[POSSIBLE]).any(),
+        )
+        kind = path.target if path.reach == "target" else "self"
+        on_target = {action: on for action, on in path.permissions.items() if on in KIND}
+        if not on_target:
+            return Way(path, kind, NOWHERE, allowed)
+        if kind == "self":
+            (action, on), *_ = on_target.items()
+            mine, every = caller.own[on], self.kinds[KIND[on]]
+            where = self._use(caller, context, action, KIND[on])
+            found = self._met(path, caller, context, where & both(mine))
+            might_be = both(every.unborn) if on not in ("own user", "own role") else NOWHERE
+            held = where & (both(mine) | might_be)
+        else:
+            held = self._held_on(path, caller, context, on_target)
+            found = self._met(path, caller, context, self._trusted(path, caller, context, held))
+        found = _if(found, allowed)
+        there = KIND[next(iter(on_target.values()))] if kind == "self" else kind
+        there_too = self.kinds[there].there if there in self.kinds else 0
+        held = _if(held, allowed)
+        return Way(path, kind, found & both(there_too), (bool(held.sure), bool(held.perhaps)))
+
+    def chosen(self, action: str) -> dict[str, str]:
+        """The condition keys of a call that its caller chooses."""
+        partition = self.account.partition
+        return {key: text.format(partition) for key, text in CHOSEN.get(action, {}).items()}
+
+    def _use(self, caller: Caller, context: Context, action: str, kind: str) -> Both:
+        return self.uses.use(caller.said, context, action, kind, self.chosen(action)).allowed
+
+    def _held_on(
+        self, path: Path, caller: Caller, context: Context, used: Mapping[str, str]
+    ) -> Both:
+        """The targets on which all of a path's permissions are allowed, whatever they trust."""
+        found: Both | None = None
+        for action, on in used.items():
+            if on == "passed role":
+                where = NOWHERE
+                for service in path.services:
+                    about = {"iam:passedtoservice": service}
+                    passed = self.uses.use(caller.said, context, action, "role", about)
+                    where |= passed.allowed
+            else:
+                where = self._use(caller, context, action, KIND[on])
+            if on == "target policy":
+                where = self._with_policies(where)
+            if on != "passed role" and path.target in ("user", "role", "group"):
+                mine = caller.own[f"own {path.target}"]
+                where = Both(where.sure & ~mine, where.perhaps & ~mine)
+            found = where if found is None else found & where
+        return NOWHERE if found is None else found
+
+    def _with_policies(self, policies: Both) -> Both:
+        """The roles to which one of these policies is attached."""
+        unborn, new = self.kinds["policy"].unborn, self.kinds["role"].unborn
+        found = []
+        for each in policies:
+            roles = joined(roles for policy, roles in self._attached if policy & each)
+            found.append(roles | (new if each & unborn else 0))
+        return Both(*found)
+
+    def policies_of(self, arn: str) -> list[str]:
+        """The customer policies that somebody has."""
+        own = self.kinds["policy"].number
+        return [each for each in self._held.get(arn, ()) if each in own]
+
+    def about(self, resource: str) -> Mapping[str, Any]:
+        """The condition keys that the account knows of a user, group or role."""
+        for kind in self.kinds.values():
+            if resource in kind.number:
+                return kind.known[kind.number[resource]]
+        return {}
+
+    @cached_property
+    def _attached(self) -> list[tuple[int, int]]:
+        """Each customer policy that roles have, with those roles."""
+        held = _lists(self.account.holdings, "policy_arn", "principal_arn")
+        own = self.kinds["policy"].number
+        made = [(1 << own[arn], self.kinds["role"].of(held[arn])) for arn in held if arn in own]
+        return [(policy, roles) for policy, roles in made if roles]
+
+    # --- what trust policies say
+
+    def _assuming(self, path: Path, caller: Caller, context: Context) -> Way:
+        """Roles that a caller may assume: with its own permission, or named by the trust policy."""
+        use = self.uses.use(caller.said, context, ASSUME, "role", {})
+        named, all_of_account = self.trusting.lets_in(caller.arn, context)
+        found = (use.allowed & (named | all_of_account)) | (use.unhindered & named)
+        others = ~caller.own["own role"] & self.kinds["role"].there
+        held = use.allowed.sure & ~caller.own["own role"], use.allowed.perhaps
+        return Way(path, "role", found & both(others), (bool(held[0]), bool(held[1])))
+
+    def _trusted(self, path: Path, caller: Caller, context: Context, held: Both) -> Both:
+        """Those targets whose trust policy is as the path wants it."""
+        if path.trust == "service":
+            return self._passed(path, caller, context) & held
+        if path.trust == "caller":
+            named, all_of_account = self.trusting.lets_in(caller.arn, context)
+            return held & (named | all_of_account)
+        if path.trust in ("named", "rewritten"):
+            free = self.uses.use(caller.said, context, ASSUME, "role", {}).unhindered
+            if path.trust == "rewritten":
+                return held & free
+            return held & free & self.trusting.lets_in(caller.arn, context)[0]
+        return held
+
+    def _passed(self, path: Path, caller: Caller, context: Context) -> Both:
+        """Roles that may be passed to a service of the path which they trust."""
+        found = []
+        for service in path.services:
+            about = {"iam:passedtoservice": service}
+            passed = self.uses.use(caller.said, context, PASSING, "role", about).allowed
+            found.append(passed & both(self.trusting.service(service)))
+        if "EMR roles" in path.needs:  # one for each service, the instances' in a profile
+            manager, instances = found
+            instances &= both(self._in_profile)
+            return _if(instances, (bool(manager.sure), bool(manager.perhaps)))
+        if "stack set administration" in path.needs:
+            return self._executing(_either(found))
+        return _either(found)
+
+    def _executing(self, passed: Both) -> Both:
+        """Roles that one of these roles may assume."""
+        found = NOWHERE
+        for at in members(passed.perhaps & self.kinds["role"].there).tolist():
+            arn = self.kinds["role"].arns[at]
+            beyond = self._assuming(
+                paths()["sts-001"], self.caller(arn), self.context(arn, "stolen-key")
+            )
+            found |= Both(beyond.found.sure if passed.sure >> at & 1 else 0, beyond.found.perhaps)
+        return found
+
+    # --- what else a path needs
+
+    def _met(self, path: Path, caller: Caller, context: Context, found: Both) -> Both:
+        """Those targets for which all that the path needs besides is in the evidence."""
+        for need in path.needs:
+            if need in given() or need in _BY_WORTH:
+                continue
+            if need == "no second factor":
+                may = self._use(caller, context, DEACTIVATE, "user")
+                found &= both(self._without_mfa) | may
+            else:
+                found &= both(self._meeting(need))
+        return found
+
+    def _meeting(self, need: str) -> int:
+        """The targets of which the evidence says that they meet a need."""
+        if need not in self._meets:
+            users = {
+                "room for a key": lambda: self._key_counts.lt(2),
+                "two keys": lambda: self._key_counts.eq(2),
+                "password": lambda: self._credential("password_enabled").eq(True),
+                "no password": lambda: self._credential("password_enabled").eq(False),
+            }
+            roles = {"instance profile": self._in_profile, "target's boundary": self._bounded}
+            self._meets[need] = self._users(users[need]()) if need in users else roles.get(need, 0)
+        return self._meets[need]
+
+    def _users(self, flags: pd.Series[Any]) -> int:
+        arns = list(self.kinds["user"].arns)
+        return self.kinds["user"].where(flags.reindex(arns).fillna(False))
+
+    def _credential(self, column: str) -> pd.Series[Any]:
+        return self.account.credentials.set_index("user_arn")[column]
+
+    @cached_property
+    def _key_counts(self) -> pd.Series[Any]:
+        """How many access keys each user has, active or not."""
+        return self.account.access_keys.groupby("user_arn")["exists"].sum(min_count=2)
+
+    @cached_property
+    def _without_mfa(self) -> int:
+        return self._users(self._credential("mfa_active").eq(False))
+
+    @cached_property
+    def _in_profile(self) -> int:
+        roles = self.account.roles
+        held = roles.loc[roles["instance_profiles"].map(bool), "role_arn"]
+        return self.kinds["role"].of(held)
+
+    @cached_property
+    def _bounded(self) -> int:
+        return self.kinds["role"].where(
+            known[BOUNDARY] is not ABSENT for known in self.kinds["role"].known
+        )
+
+
+# Needs that are met if lifting the limit, or going back to the version, is worth something.
+_BY_WORTH: Final = frozenset(
+    {
+        "own boundary",
+        "denying inline policy",
+        "denying managed policy",
+        "denying group",
+        "other version",
+        "EMR roles",
+        "stack set administration",
+    }
+)
+
+
+def _either(found: Iterable[Both]) -> Both:
+    sets = list(found)
+    return Both(joined(each.sure for each in sets), joined(each.perhaps for each in sets))
+
+
+def _if(found: Both, holds: tuple[bool, bool]) -> Both:
+    """What is found where the rest holds, surely and perhaps; nothing where it does not."""
+    return Both(found.sure if holds[0] else 0, found.perhaps if holds[1] else 0)
+
+
+def _lists(table: pd.DataFrame, key: str, value: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, each in zip(table[key], table[value], strict=True):
+        found.setdefault(name, []).append(each)
+    return found

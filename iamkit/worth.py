@@ -1,0 +1,213 @@
+"""
+What a way is worth to its caller: more than it has, everything, or nothing.
+
+A caller gains if it certainly gets an action that it did not even perhaps have. Where a permissions
+boundary limits what is gained, only what the boundary lets through counts; service control policies
+count wherever the evidence has them. Limits that are lifted and older versions of a policy that are
+brought back are tried out: what could the caller do then?
+
+Source: IAM User Guide, "Permissions boundaries for IAM entities" and "Versioning IAM policies".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from iamkit import catalog as catalogs
+from iamkit.callers import SELF_PROMOTION
+from iamkit.decisions import Layers, Policy
+from iamkit.documents import as_dict
+from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
+from iamkit.uses import members
+from iamkit.ways import Caller, Way, Ways
+
+
+class Gain(NamedTuple):
+    """What a way gives: whether anything, whether everything, and what of the caller's it is."""
+
+    more: bool
+    everything: bool
+    target_arn: str | None = None
+
+
+NOTHING: Final = Gain(more=False, everything=False)
+
+
+class Worth:
+    """Gains of an account's ways, each worked out once per distinct case."""
+
+    def __init__(self, ways: Ways) -> None:
+        self.ways = ways
+        self._catalog = ways.catalog
+        self._judge = Judge(self._catalog)
+        self._listed = self._catalog.bits(self._catalog.listed.actions)
+        self._ceilings: dict[Any, tuple[Any, bool]] = {}
+        self._more: dict[Any, bool] = {}
+        self._own: dict[Any, Gain] = {}
+
+    def everything(self, rows: Any) -> bool:
+        """Whether rows of bits allow every action on every resource."""
+        return not (self._listed & ~rows[ANYWHERE]).any()
+
+    def more(self, arn: str, context: str, other: str, arrived: str) -> bool:
+        """Whether one who has become another in a context certainly can what it could not."""
+        mine, gained = self.ways.rows(arn, context)[POSSIBLE], self.ways.rows(other, arrived)
+        asked = (mine.tobytes(), gained[CERTAIN].tobytes())
+        if asked not in self._more:
+            self._more[asked] = bool((gained[CERTAIN] & ~mine).any())
+        return self._more[asked]
+
+    # --- under a boundary
+
+    def unbounded(self, kind: str, context: str) -> int:
+        """The users or roles that no permissions boundary limits."""
+        return self.ways.kinds[kind].where(
+            self._ceiling(arn, context)[1] for arn in self.ways.kinds[kind].arns
+        )
+
+    def under_boundary(self, arn: str, context: str, other: str) -> Gain:
+        """What a caller gains by giving another, or itself, everything that its boundary allows."""
+        ceiling, free = self._ceiling(other, context)
+        if free:
+            return Gain(more=True, everything=True)
+        more = (ceiling[CERTAIN] & ~self.ways.rows(arn, context)[POSSIBLE]).any()
+        return Gain(more=bool(more), everything=False)
+
+    def unlimited(self, arn: str, context: str, targets: Iterable[str], arrived: str) -> Gain:
+        """What a caller gains by becoming one of those whose boundary it removes."""
+        best = NOTHING
+        mine = self.ways.rows(arn, context)[POSSIBLE]
+        for target in targets:
+            caller, who = self.ways.caller(target), self.ways.context(target, arrived)
+            rows = self._judge.rows(caller.layers._replace(boundary=None), who)
+            if self.everything(rows):
+                return Gain(more=True, everything=True, target_arn=target)
+            if not best.more and (rows[CERTAIN] & ~mine).any():
+                best = Gain(more=True, everything=False, target_arn=target)
+        return best
+
+    def _ceiling(self, arn: str, context: str) -> tuple[Any, bool]:
+        """Rows of a boundary alone, and whether it limits nothing."""
+        boundary = self.ways.caller(arn).layers.boundary
+        if boundary is None:
+            return None, True
+        who = self.ways.context(arn, context)
+        asked = (boundary, who)
+        if asked not in self._ceilings:
+            rows = self._judge.rows(Layers(boundary), who)
+            self._ceilings[asked] = rows, self.everything(rows)
+        return self._ceilings[asked]
+
+    # --- what reaches only oneself
+
+    def own(self, way: Way, arn: str, context: str) -> Gain:
+        """What a way that reaches only oneself gives."""
+        if not way.found.sure:
+            return NOTHING
+        if way.path.gains == "everything":
+            target = self._first(way, self.ways.caller(arn))
+            return self.under_boundary(arn, context, arn)._replace(target_arn=target)
+        asked = (way.path.id, way.found.sure, arn, context)
+        if asked not in self._own:
+            self._own[asked] = self._lifted(way, arn, context)
+        return self._own[asked]
+
+    def _first(self, way: Way, caller: Caller) -> str | None:
+        """The first of the caller's own resources that a way uses."""
+        on = next(on for on in way.path.permissions.values() if on in caller.own)
+        found = members(way.found.sure)
+        kind = self.ways.kinds["policy" if on in ("own policy", "own boundary") else on[4:]]
+        return kind.arns[found[0]] if len(found) else None
+
+    def _lifted(self, way: Way, arn: str, context: str) -> Gain:
+        """The best of what is gained by lifting one limit after the other."""
+        caller, who = self.ways.caller(arn), self.ways.context(arn, context)
+        mine = self.ways.rows(arn, context)[POSSIBLE]
+        best = NOTHING
+        for target, layers in self._trials(way, caller):
+            rows = self._judge.rows(layers, who)
+            whole = self.everything(rows) or self._promotes(rows, caller)
+            if whole or (not best.more and (rows[CERTAIN] & ~mine).any()):
+                best = Gain(more=True, everything=whole, target_arn=target)
+            if whole:
+                break
+        return best
+
+    def _promotes(self, rows: Any, caller: Caller) -> bool:
+        """Whether rows let their holder give itself everything, whatever it is called."""
+        kind = "role" if caller.kind == "role" else "user"
+        actions = [action for action, on in SELF_PROMOTION.items() if on == kind]
+        return bool((self._catalog.bits(actions) & rows[ANYWHERE]).any())
+
+    def _trials(self, way: Way, caller: Caller) -> Iterator[tuple[str, Layers]]:
+        """What would limit the caller without each thing that the way can take away."""
+        layers, needs = caller.layers, way.path.needs
+        if "own boundary" in needs:
+            if layers.boundary is not None:
+                yield caller.arn, layers._replace(boundary=None)
+        elif "other version" in needs:
+            yield from self._older(way, caller)
+        else:
+            on = next(on for on in way.path.permissions.values() if on in caller.own)
+            kind = self.ways.kinds[on[4:]]
+            for owner in (kind.arns[at] for at in members(way.found.sure)):
+                whole = "denying group" in needs
+                inline = "denying inline policy" in needs
+                for target, gone in self._denying(caller, owner, inline=inline, whole=whole):
+                    left = tuple(each for each in layers.identity if each not in gone)
+                    yield target, layers._replace(identity=left)
+
+    def _denying(
+        self, caller: Caller, owner: str, *, inline: bool, whole: bool
+    ) -> Iterator[tuple[str, set[Policy]]]:
+        """Policies on a user, group or role that deny something; of a whole group, together."""
+        arns = self.ways.callers.policy_arns
+        via = None if owner == caller.arn else owner
+        routes = self._routes.get(caller.arn, {})
+        only_here = [each for each in caller.layers.identity if routes[arns[each]] == {via}]
+        denying = [each for each in only_here if any(not said.allows for said in each.statements)]
+        if whole and denying:
+            yield owner, set(only_here)
+        for each in () if whole else denying:
+            if ("#" in arns[each]) == inline:
+                yield arns[each], {each}
+
+    @cached_property
+    def _routes(self) -> dict[str, dict[str, set[str | None]]]:
+        """For each holder, each policy and the groups it comes through; None: directly."""
+        held = self.ways.account.holdings
+        found: dict[str, dict[str, set[str | None]]] = {}
+        columns = (held[name] for name in ("principal_arn", "policy_arn", "via_arn"))
+        for arn, policy, via in zip(*columns, strict=True):
+            routes = found.setdefault(arn, {}).setdefault(policy, set())
+            routes.add(via if isinstance(via, str) else None)
+        return found
+
+    def _older(self, way: Way, caller: Caller) -> Iterator[tuple[str, Layers]]:
+        """The caller's layers with each older version of each policy it may bring back."""
+        arns = self.ways.callers.policy_arns
+        policies = self.ways.kinds["policy"].arns
+        able = {policies[at] for at in members(way.found.sure)}
+        for each in caller.layers.identity:
+            for document in self._versions.get(arns[each], ()) if arns[each] in able else ():
+                older = Policy(each.name, document)
+                changed = tuple(older if one is each else one for one in caller.layers.identity)
+                yield arns[each], caller.layers._replace(identity=changed)
+
+    @cached_property
+    def _versions(self) -> dict[str, list[Any]]:
+        """Readable versions that are not in force, by policy."""
+        old = self.ways.account.policy_old_versions
+        old = old[old["problem"].isna()]
+        found: dict[str, list[Any]] = {}
+        for arn, document in zip(old["policy_arn"], old["document"], strict=True):
+            found.setdefault(arn, []).append(as_dict(document))
+        return found
+
+    def strength(self, arn: str, context: str) -> int:
+        """How many actions somebody certainly can: a measure for the best of several targets."""
+        return int(catalogs.popcount(np.asarray(self.ways.rows(arn, context)[CERTAIN])))

@@ -143,9 +143,14 @@ class Reason:
 
     def __str__(self) -> str:
         """Name the statement and say why it decides."""
-        name = f"“{self.sid}”" if self.sid else f"number {self.index + 1}"
+        name = called(self.sid, self.index)
         where = "" if self.layer == "identity" else f", {self.layer}"
         return f"{self.effect} statement {name} of {self.policy}{where} ({self.why})"
+
+
+def called(sid: str | None, index: int) -> str:
+    """What to call a statement: its Sid, or its place."""
+    return f"“{sid}”" if isinstance(sid, str) and sid else f"number {index + 1}"
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator
 from typing import Any
 
 from iamkit import conditions
-from iamkit.decisions import decide
+from iamkit.decisions import called
 from iamkit.paths import Path
 from iamkit.patterns import Context
 from iamkit.trusting import ANYONE
-from iamkit.uses import members
 from iamkit.ways import INVENTORY, KIND, Caller, Ways
 
 
@@ -30,81 +28,54 @@ class Reasons:
         evidence shows nothing.
         """
         caller, who = self.ways.caller(arn), self.ways.context(arn, context)
-        keys = frozenset().union(*(said.keys for layer in caller.said for said in layer or ()))
-        by_name = arn if path.trust in ("caller", "named") else None
         own = tuple(caller.own.items()) if path.reach == "self" else ()
-        asked = (caller.layers, path.id, target_arn, by_name, own, *map(who.get, sorted(keys)))
+        asked = (caller.said, path.id, target_arn, own, *map(who.get, self.ways.own_keys(caller)))
         if asked not in self._found:
-            texts = [text for text in self._texts(path, caller, who, target_arn) if text]
-            self._found[asked] = list(dict.fromkeys(texts))
-        return self._found[asked]
+            made = (
+                self._allowing(action, on, path, caller, who, target_arn)
+                for action, on in path.permissions.items()
+            )
+            self._found[asked] = list(dict.fromkeys(text for text in made if text))
+        return [*self._found[asked], *self._trust(path, caller, target_arn)]
 
-    def _texts(
-        self, path: Path, caller: Caller, who: Context, target_arn: str | None
-    ) -> Iterator[str]:
-        for action, on in path.permissions.items():
-            if target_arn is None or on in INVENTORY:
-                yield self._first_allow(action, caller, who)
-            else:
-                resources = self._resources(on, caller, target_arn)
-                yield self._decided(action, on, resources, path, caller, who)
-        if target_arn is not None and path.trust in ("caller", "named", "service"):
-            yield self._trust(path, caller, who, target_arn)
-
-    def _resources(self, on: str, caller: Caller, target_arn: str) -> list[str]:
-        """What a permission may be used on."""
-        if on in ("own user", "own role"):
-            return [caller.arn]
-        if on == "target policy":
-            return self.ways.policies_of(target_arn)
-        kind = self.ways.kinds[KIND[on]]
-        if on in caller.own and target_arn not in kind.number:
-            return [kind.arns[at] for at in members(caller.own[on])]
-        return [target_arn]
-
-    def _decided(
-        self,
-        action: str,
-        on: str,
-        resources: list[str],
-        path: Path,
-        caller: Caller,
-        who: Context,
+    def _allowing(
+        self, action: str, on: str, path: Path, caller: Caller, who: Context, target: str | None
     ) -> str:
-        tries = [self.ways.chosen(action)]
-        if on == "passed role":
-            tries = [{"iam:passedtoservice": service} for service in path.services]
-        for resource, each in product(resources, tries):
-            asked = who.but({**self.ways.about(resource), **each})
-            if decision := decide(action, resource, asked, **caller.layers._asdict()):
-                return f"{action}: {decision.statements[0]}"
+        """The first statement that allows an action where the path uses it."""
+        somewhere = target is None or on in INVENTORY
+        kind = "policy" if somewhere else KIND[on]
+        where = -1 if somewhere else self._resources(on, caller, str(target))
+        services = path.services if on == "passed role" else []
+        tries = [{"iam:passedtoservice": each} for each in services] or [self.ways.chosen(action)]
+        for about in tries:
+            asked = who.but(about) if about else who
+            statement = self.ways.uses.allowing(caller.said, asked, action, kind, where)
+            if statement is not None:
+                why = conditions.explain(statement.condition, asked, variables=statement.variables)
+                name = called(statement.sid, statement.index)
+                because = f" ({why})" if statement.condition else ""
+                return f"{action}: Allow statement {name} of {statement.policy}{because}"
         return ""
 
-    def _first_allow(self, action: str, caller: Caller, who: Context) -> str:
-        """The first statement that allows an action on some resource."""
-        for said in caller.said[0] or ():
-            for each in said.about(action):
-                statement = each.statement
-                holds = conditions.evaluate(statement.condition, who, variables=statement.variables)
-                if statement.allows and holds:
-                    name = (
-                        f"“{statement.sid}”" if statement.sid else f"number {statement.index + 1}"
-                    )
-                    return f"{action}: Allow statement {name} of {statement.policy}"
-        return ""
+    def _resources(self, on: str, caller: Caller, target_arn: str) -> int:
+        """What a permission may be used on: a set of resources of its kind."""
+        kind = self.ways.kinds[KIND[on]]
+        if on == "target policy":
+            return kind.of(self.ways.policies_of(target_arn))
+        if on in caller.own and target_arn not in kind.number:
+            return caller.own[on]
+        return kind.of([target_arn])
 
-    def _trust(self, path: Path, caller: Caller, who: Context, role_arn: str) -> str:
+    def _trust(self, path: Path, caller: Caller, target_arn: str | None) -> Iterator[str]:
+        """The statement of a trust policy that lets the caller, or the service, in."""
         trusting = self.ways.trusting
-        if path.trust == "service":
-            door = next(filter(None, (trusting.door(role_arn, (s,)) for s in path.services)), None)
-        else:
-            door = trusting.door(role_arn, (caller.arn, ANYONE, *trusting.own))
-        return (
-            "" if door is None else f"trust policy of {role_arn.rsplit('/', 1)[-1]}: {said(door)}"
-        )
-
-
-def said(door: Mapping[str, Any]) -> str:
-    """A statement of a trust policy, and whom it lets in."""
-    name = f"“{door['sid']}”" if isinstance(door["sid"], str) else f"number {door['index'] + 1}"
-    return f"statement {name} lets in {door['principal']}"
+        names = {
+            "service": path.services,
+            "caller": [caller.arn, ANYONE, *trusting.own],
+            "named": [caller.arn, ANYONE],
+        }
+        if target_arn is not None and path.trust in names:
+            door = trusting.door(target_arn, names[path.trust])
+            if door is not None:
+                role, statement = target_arn.rsplit("/", 1)[-1], called(door.sid, door.at)
+                yield f"trust policy of {role}: statement {statement} lets in {door.principal}"

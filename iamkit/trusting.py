@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -62,6 +62,14 @@ class Asked:
             return False
         sure = holds and all(answer is False for answer in (*stops, *doubts))
         return True if sure else None
+
+
+class Door(NamedTuple):
+    """A row of a trust policy: whom it names, and in which statement."""
+
+    principal: str
+    sid: Any
+    at: int
 
 
 class Trusting:
@@ -123,16 +131,20 @@ class Trusting:
             perhaps |= 0 if answer is False else roles
         return Both(sure, perhaps)
 
-    def door(self, role_arn: str, names: Iterable[str]) -> dict[str, Any] | None:
+    def door(self, role_arn: str, names: Iterable[str]) -> Door | None:
         """The first row of a role's trust policy for one of these names."""
-        doors = self._by_role.get(role_arn, ())
-        found = (d for name in names for d in doors if name in (d["principal"], _service(d)))
-        return next(found, None)
+        doors = self._by_role.get(role_arn, {})
+        return next((doors[name] for name in names if name in doors), None)
 
     @cached_property
-    def _by_role(self) -> dict[str, list[dict[Any, Any]]]:
-        alike = self._doors.groupby("role_arn", sort=False)
-        return {str(arn): rows(doors) for arn, doors in alike}
+    def _by_role(self) -> dict[str, dict[str, Door]]:
+        """The rows of each role's trust policy, by the name each is for."""
+        found: dict[str, dict[str, Door]] = {}
+        columns = ("role_arn", "principal_type", "principal", "sid", "index")
+        for arn, kind, name, sid, index in zip(*(self._doors[c] for c in columns), strict=True):
+            called = _service(kind, name) or name
+            found.setdefault(arn, {}).setdefault(called, Door(name, sid, index))
+        return found
 
     @cached_property
     def _services_doors(self) -> list[dict[Any, Any]]:
@@ -145,16 +157,14 @@ class Trusting:
             who = Context({**about, "aws:principalisawsservice": "true"}, UNKNOWN)
             found = 0
             for door in self._services_doors:
-                if _service(door) == name and may(door, who):
+                if _service("Service", door["principal"]) == name and may(door, who):
                     found |= 1 << door["role"]
             self._services[name] = found
         return self._services[name]
 
 
-def _service(door: Mapping[str, Any]) -> str:
-    if door["principal_type"] != "Service":
-        return ""
-    return str(door["principal"]).lower().removesuffix(".cn")
+def _service(principal_type: str, principal: str) -> str:
+    return principal.lower().removesuffix(".cn") if principal_type == "Service" else ""
 
 
 def _names(arn: str) -> tuple[str, str, str, str]:

@@ -184,6 +184,26 @@ class Uses:
             self._uses[same] = self._use(layers, called, action, kind)
         return self._uses[same]
 
+    def allowing(
+        self, layers: Layered, context: Context, action: str, kind: str, where: int
+    ) -> Statement | None:
+        """
+        The first statement of the caller's own policies that surely allows an action.
+
+        `where` is a set of resources, one of which it has to be about; -1: no matter which.
+        """
+        for said in layers[0] or ():
+            for each in said.about(action):
+                if not each.statement.allows:
+                    continue
+                if (
+                    self._truth(each.statement, context)
+                    if where < 0
+                    else (self._where(each, context, kind).sure & where)
+                ):
+                    return each.statement
+        return None
+
     def _keys(self, layers: Layered, action: str) -> frozenset[str]:
         """Condition keys, in lower case, on which an answer depends."""
         if (layers, action) not in self._tested:

@@ -105,6 +105,7 @@ class Ways:
         self._known: dict[str, Context] = {}
         self._contexts: dict[Any, Context] = {}
         self._keys_of: dict[str, list[str]] = {}
+        self._own_keys: dict[Any, tuple[str, ...]] = {}
         self._found: dict[Any, list[Way]] = {}
         self._same: dict[Both, Both] = {}
         self._candidates: dict[Any, list[Path]] = {}
@@ -203,10 +204,16 @@ class Ways:
     def _keys(self, caller: Caller) -> list[str]:
         """The condition keys on which a caller's ways depend."""
         if caller.arn not in self._keys_of:
-            own = (said.keys for layer in caller.said for said in layer or ())
-            keys = frozenset().union(self.trusting.keys(caller.arn), *own)
+            keys = self.trusting.keys(caller.arn).union(self.own_keys(caller))
             self._keys_of[caller.arn] = sorted(keys)
         return self._keys_of[caller.arn]
+
+    def own_keys(self, caller: Caller) -> tuple[str, ...]:
+        """The condition keys on which a caller's own side depends."""
+        if caller.said not in self._own_keys:
+            found = (said.keys for layer in caller.said for said in layer or ())
+            self._own_keys[caller.said] = tuple(sorted(frozenset().union(*found)))
+        return self._own_keys[caller.said]
 
     def _possible(self, caller: Caller, rows: Any) -> list[Path]:
         """The paths whose actions are all possible, as far as rows of bits tell."""

@@ -152,6 +152,10 @@ class Account(tables.Account):
         """
         return self.graph.of(self.callers.principal(principal)["principal_arn"], context)
 
+    def chokes(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
+        """Where to cut the ways to administration. Rows: see `chokes.CHOKES`."""
+        return choking.chokes(self.graph, context, number)
+
     @_derived
     def checked(self) -> Outcome:
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""

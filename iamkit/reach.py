@@ -5,7 +5,7 @@ A node is an identity and how its credentials were come by: a user's key, its pa
 session, a role's session. An edge is one hop by one of `ways`: a role assumed, a key made for
 another user, a password set, a role handed to a function. The first hop is made as the caller
 came, with MFA for instance; after that everything is done with what was gained, which carries no
-MFA, from the same place. Whoever can give themselves everything, or is an administrator, can become anyone.
+MFA, from the same place. Whoever can do everything, or give itself everything, can become anyone.
 
 Between a caller and those it can become stands a step, which callers and targets share: thousands
 who may assume the same thousands of roles are one step, not millions of pairs. So the graph is of
@@ -125,15 +125,16 @@ class Graph:
         """The context that credentials of a node are used in."""
         return ARRIVALS[MODES[node % len(MODES)]][PLACES.index(self.place)]
 
-    @cached_property
-    def _backwards(self) -> sparse.csr_array:
-        """The edges turned round, and one node more, from which administration is one edge away."""
-        ends = np.flatnonzero(self.administrators)
-        ends = np.append(ends, self.anyone)
+    def backwards(self, sources: Any, ends: Any) -> sparse.csr_array:
+        """
+        Edges as a matrix with one node more, the last, that leads to all administrators.
+
+        Searched from there, edges given the wrong way round lead back to whoever can rise.
+        """
         size = self.edges.shape[0]
-        turned = sparse.coo_array(self.edges.T)
-        rows = np.concatenate([turned.coords[0], np.full(len(ends), size)])
-        columns = np.concatenate([turned.coords[1], ends])
+        first = np.append(np.flatnonzero(self.administrators), self.anyone)
+        rows = np.concatenate([sources, np.full(len(first), size)])
+        columns = np.concatenate([ends, first])
         made = np.ones(len(rows), dtype=np.int8)
         return sparse.csr_array((made, (rows, columns)), shape=(size + 1, size + 1))
 
@@ -141,7 +142,8 @@ class Graph:
     def rises(self) -> tuple[Any, Any]:
         """For each node: hops to administration, -1 for none, and the next node on the way."""
         start = self.edges.shape[0]
-        depth, before = _breadth_first(self._backwards, start)
+        sources, ends = self.edges.tocoo().coords
+        depth, before = _breadth_first(self.backwards(ends, sources), start)
         hops = np.where(depth < 0, -1, (depth - 1) // 2)
         return hops[:start], before[:start]
 
@@ -176,6 +178,7 @@ class Reach:
         self.people = people[~people["principal_arn"].isin(linked)].reset_index(drop=True)
         groups = ways.kinds["group"].arns
         self.arns = (*self.people["principal_arn"], *groups)
+        self.roles = frozenset(ways.kinds["role"].arns)
         self._at = {arn: at for at, arn in enumerate(self.arns)}
         self._graphs: dict[tuple[str, bool], Graph] = {}
         self._free: dict[tuple[str, str], int] = {}
@@ -370,13 +373,13 @@ class Reach:
                 how.append("as one who can do everything")
                 continue
             own = after == graph.anyone
-            target = self._one(step, route[-1]) if own else self.arns[after // len(MODES)]
+            target = self.first(step, route[-1]) if own else self.arns[after // len(MODES)]
             route.append(target)
             how.append(self._hop(graph, step, before, target))
         return route, how
 
-    def _one(self, step: Step, arn: str) -> str:
-        """Whom a step that ends with everything goes through: a target, or the caller itself."""
+    def first(self, step: Step, arn: str) -> str:
+        """Whom a step goes through: the first of its targets, or the caller itself."""
         found = members(step.targets)
         return self.ways.kinds[step.kind].arns[found[0]] if len(found) else arn
 

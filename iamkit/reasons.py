@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from iamkit import conditions
-from iamkit.decisions import called
+from iamkit.decisions import Policy, Statement, called
 from iamkit.paths import Path
 from iamkit.patterns import Context
 from iamkit.trusting import ANYONE
@@ -29,19 +29,43 @@ class Reasons:
         """
         caller, who = self.ways.caller(arn), self.ways.context(arn, context)
         own = tuple(caller.own.items()) if path.reach == "self" else ()
-        asked = (caller.said, path.id, target_arn, own, *map(who.get, self.ways.own_keys(caller)))
+        asked = (caller.layers, path.id, target_arn, own, *map(who.get, self.ways.own_keys(caller)))
         if asked not in self._found:
             made = (
-                self._allowing(action, on, path, caller, who, target_arn)
+                self._text(action, on, path, caller, who, target_arn)
                 for action, on in path.permissions.items()
             )
             self._found[asked] = list(dict.fromkeys(text for text in made if text))
         return [*self._found[asked], *self._trust(path, caller, target_arn)]
 
-    def _allowing(
+    def grant(self, path: Path, arn: str, context: str, target_arn: str) -> str:
+        """
+        The ARN of the policy that opens a way: the first that its first call takes.
+
+        The role's, if only its trust policy does.
+        """
+        caller, who = self.ways.caller(arn), self.ways.context(arn, context)
+        for action, on in path.permissions.items():
+            if found := self._allowing(action, on, path, caller, who, target_arn):
+                return self.ways.callers.policy_arns[found[0]]
+        return target_arn
+
+    def _text(
         self, action: str, on: str, path: Path, caller: Caller, who: Context, target: str | None
     ) -> str:
-        """The first statement that allows an action where the path uses it."""
+        found = self._allowing(action, on, path, caller, who, target)
+        if found is None:
+            return ""
+        policy, statement, asked = found
+        why = conditions.explain(statement.condition, asked, variables=statement.variables)
+        because = f" ({why})" if statement.condition else ""
+        name = called(statement.sid, statement.index)
+        return f"{action}: Allow statement {name} of {policy.name}{because}"
+
+    def _allowing(
+        self, action: str, on: str, path: Path, caller: Caller, who: Context, target: str | None
+    ) -> tuple[Policy, Statement, Context] | None:
+        """The first statement that allows an action where the path uses it, with its policy."""
         somewhere = target is None or on in INVENTORY
         kind = "policy" if somewhere else KIND[on]
         where = -1 if somewhere else self._resources(on, caller, str(target))
@@ -49,13 +73,13 @@ class Reasons:
         tries = [{"iam:passedtoservice": each} for each in services] or [self.ways.chosen(action)]
         for about in tries:
             asked = who.but(about) if about else who
-            statement = self.ways.uses.allowing(caller.said, asked, action, kind, where)
-            if statement is not None:
-                why = conditions.explain(statement.condition, asked, variables=statement.variables)
-                name = called(statement.sid, statement.index)
-                because = f" ({why})" if statement.condition else ""
-                return f"{action}: Allow statement {name} of {statement.policy}{because}"
-        return ""
+            found = self.ways.uses.allowing(caller.said, asked, action, kind, where)
+            if found is not None:
+                said, statement = found
+                own = caller.layers.identity  # others may have a policy that says the same
+                policy = next(each for each in own if each.content == said.policy.content)
+                return policy, statement, asked
+        return None
 
     def _resources(self, on: str, caller: Caller, target_arn: str) -> int:
         """What a permission may be used on: a set of resources of its kind."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 from typing import Any, Final, NamedTuple
 
@@ -94,6 +94,16 @@ class Kind:
     def number(self) -> dict[str, int]:
         """The place of each ARN."""
         return {arn: at for at, arn in enumerate(self.arns)}
+
+    @cached_property
+    def _called(self) -> dict[str, str]:
+        """The ARN by name in lower case, in which, whatever the path, no two may be alike."""
+        return {arn.rsplit("/", 1)[-1].lower(): arn for arn in self.arns}
+
+    def only(self, pattern: Pattern) -> str | None:
+        """The ARN with the name that a pattern gives; None if it gives none, or nobody's."""
+        name = Pattern(pattern.text.rsplit("/", 1)[-1]).plain
+        return None if name is None else self._called.get(name.lower())
 
     @property
     def unborn(self) -> int:
@@ -186,9 +196,9 @@ class Uses:
 
     def allowing(
         self, layers: Layered, context: Context, action: str, kind: str, where: int
-    ) -> Statement | None:
+    ) -> tuple[Said, Statement] | None:
         """
-        The first statement of the caller's own policies that surely allows an action.
+        The first statement of the caller's own policies that surely allows an action, and whose.
 
         `where` is a set of resources, one of which it has to be about; -1: no matter which.
         """
@@ -201,7 +211,7 @@ class Uses:
                     if where < 0
                     else (self._where(each, context, kind).sure & where)
                 ):
-                    return each.statement
+                    return said, each.statement
         return None
 
     def _keys(self, layers: Layered, action: str) -> frozenset[str]:
@@ -294,18 +304,17 @@ class Uses:
         resources = self.kinds[kind]
         if pattern.everything:
             return resources.every
-        if pattern.plain is not None:
-            at = resources.number.get(pattern.plain)
-            found = 0 if at is None else 1 << at
-        elif pattern.covers(resources.pattern):
+        only = resources.only(pattern)
+        if only is not None:
+            return resources.of([only]) if pattern.matches(only) else 0
+        if pattern.covers(resources.pattern):
             return resources.every
-        elif not pattern.overlaps(resources.pattern):
+        if not pattern.overlaps(resources.pattern):
             return 0
-        else:
+        found = 0
+        if pattern.plain is None:
             found = resources.where(map(pattern.matches, resources.arns))
-        if narrow or (found and _names_one(pattern)):
-            return found
-        return found | (resources.unborn if pattern.overlaps(resources.pattern) else 0)
+        return found if narrow else found | resources.unborn
 
 
 class Asked:
@@ -320,37 +329,38 @@ class Asked:
 class Said:
     """What one policy says of the actions that matter."""
 
-    def __init__(self, policy: Policy, actions: Sequence[str]) -> None:
+    def __init__(self, policy: Policy, actions: tuple[str, ...]) -> None:
         self.policy = policy
-        self._about: dict[str, tuple[Asked, ...]] = {}
-        made = {each: Asked(each) for each in policy.statements}
-        self.statements = tuple(
-            asked
-            for each, asked in made.items()
-            if any(_covers(each, action) for action in actions)
-        )
+        self._about: dict[str, list[Asked]] = {}
+        self.statements = []
+        for each in policy.statements:
+            asked = Asked(each)
+            if covered := _covered(each.actions, each.not_actions, actions):
+                self.statements.append(asked)
+            for action in covered:
+                self._about.setdefault(action, []).append(asked)
         self.keys = frozenset().union(*(each.keys for each in self.statements))
 
-    def about(self, action: str) -> tuple[Asked, ...]:
+    def about(self, action: str) -> Sequence[Asked]:
         """Its statements that are about one action."""
-        if action not in self._about:
-            found = (each for each in self.statements if _covers(each.statement, action))
-            self._about[action] = tuple(found)
-        return self._about[action]
+        return self._about.get(action, ())
 
 
 Layered = tuple[tuple[Said, ...] | None, ...]
 
 
-def _names_one(pattern: Pattern) -> bool:
-    """Whether it matches one resource at most in any one account."""
-    return pattern.plain is not None or pattern.arn_parts[-1].plain is not None
+@lru_cache(maxsize=65536)
+def _covered(
+    patterns: tuple[str, ...], excluded: bool, actions: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Which actions a statement is about."""
+    named = frozenset().union(*(_matched(text.lower(), actions) for text in patterns))
+    return tuple(action for action in actions if (action in named) != excluded)
 
 
-def _covers(statement: Statement, action: str) -> bool:
-    asked = action.lower()
-    named = any(Pattern(text.lower()).matches(asked) for text in statement.actions)
-    return named != statement.not_actions
+@lru_cache(maxsize=65536)
+def _matched(text: str, actions: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(action for action in actions if Pattern(text).matches(action.lower()))
 
 
 def _cut(place: Both, truth: Truth) -> Both:

@@ -293,11 +293,11 @@ class Ways:
 
     def _with_policies(self, policies: Both) -> Both:
         """The roles to which one of these policies is attached."""
-        unborn, new = self.kinds["policy"].unborn, self.kinds["role"].unborn
+        new = self.kinds["role"].unborn  # to which one of them may be attached one day
         found = []
         for each in policies:
             roles = joined(roles for policy, roles in self._attached if policy & each)
-            found.append(roles | (new if each & unborn else 0))
+            found.append(roles | (new if each else 0))
         return Both(*found)
 
     def policies_of(self, arn: str) -> list[str]:

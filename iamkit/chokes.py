@@ -1,0 +1,155 @@
+"""
+The few places at which most ways to administration can be cut.
+
+A choke point is an identity that many come through, or a policy that opens the way for many. Each
+is tried out: how many can still come to do everything if nobody can become that identity, or if the
+policy gives no such permission any more? The best is taken first, then the best of what is left.
+
+The search is short: whoever is cut off by a removal came through it on the shortest way too, so no
+candidate cuts off more than come through it there. The numbers are exact; that no other place cuts
+off more is not certain in an account of millions of edges, where only the likeliest are tried.
+
+Source: none of AWS's; what is counted here by removal is known as dominators of a flow graph.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csgraph
+
+from iamkit.paths import paths
+from iamkit.reach import MODES, Graph, Reach, where
+from iamkit.schema import COUNT, TEXT, Column, Table
+
+EFFORT: Final = 20_000_000  # edges to walk for each place that is found
+
+CHOKES: Final = Table(
+    name="chokes",
+    row="one place at which ways to administration can be cut, after those before it",
+    key=("kind", "arn"),
+    columns=(
+        Column("kind", TEXT, "identity, policy or trust policy"),
+        Column("arn", TEXT, "user, role or policy; the role of a trust policy"),
+        Column("name", TEXT, "its name"),
+        Column("cuts", COUNT, "users and roles that can do everything no more once it is cut"),
+        Column("left", COUNT, "users and roles that still can, administrators aside"),
+    ),
+)
+
+Candidate = tuple[str, str]  # kind and ARN
+
+
+def chokes(reach: Reach, context: str, number: int = 6) -> pd.DataFrame:
+    """
+    Return where to cut, the best first, for callers who come in a context. Rows: see `CHOKES`.
+
+    Counted are users and roles that can come so, as far as the evidence says, and are no
+    administrators. Ends early when nobody is left. Raises `SettingsError` for other contexts than
+    the six.
+    """
+    search = _Search(reach, context)
+    found: list[dict[str, Any]] = []
+    while len(found) < number and (best := search.best()) is not None:
+        (kind, arn), cuts = best
+        search.remove((kind, arn))
+        found.append({"kind": kind, "arn": arn, "name": _name(arn), "cuts": cuts})
+        found[-1]["left"] = len(search.rising())
+    return CHOKES.conform(pd.DataFrame(found, columns=CHOKES.names))
+
+
+def _name(arn: str) -> str:
+    owner, _, inline = arn.partition("#")
+    return inline or owner.rsplit("/", 1)[-1]
+
+
+class _Search:
+    """A graph from which edges are taken, and who still gets to its end."""
+
+    def __init__(self, reach: Reach, context: str) -> None:
+        mode, place = where(context)
+        self._graph: Graph = reach.graph(place)
+        edges = self._graph.edges.tocoo()
+        self._from, self._to = edges.coords
+        able = np.append(self._graph.rises[0] >= 0, True)
+        self._kept = able[self._to]  # dead ends cut nobody off
+        self._grants, self._names = self._opened_by(reach)
+        rises = reach.rises.query("context == @context and hops > 0")
+        rises = rises[rises["comes"].fillna(True)]
+        at = {arn: number for number, arn in enumerate(self._graph.arns)}
+        roles = rises["kind"].eq("role").to_numpy()
+        self._starts = rises["principal_arn"].map(at).to_numpy(dtype=np.int64) * len(MODES)
+        self._starts = self._starts + np.where(roles, 0, MODES.index(mode))
+
+    def _opened_by(self, reach: Reach) -> tuple[Any, list[Candidate]]:
+        """For each edge the number of the policy that opens it, -1 for none; and the policies."""
+        graph = self._graph
+        numbers: dict[Candidate, int] = {}
+        grants = np.full(len(self._from), -1, dtype=np.int64)
+        taken = np.flatnonzero((self._from < graph.anyone) & (self._to > graph.anyone))
+        for edge in taken.tolist():
+            node, step = int(self._from[edge]), graph.steps[self._to[edge] - graph.anyone - 1]
+            arn = graph.arns[node // len(MODES)]
+            target = reach.first(step, arn)
+            grant = reach.reasons.grant(paths()[step.path], arn, graph.context(node), target)
+            candidate = ("trust policy" if grant in reach.roles else "policy", grant)
+            grants[edge] = numbers.setdefault(candidate, len(numbers))
+        return grants, list(numbers)
+
+    def _search(self, kept: Any) -> tuple[Any, Any]:
+        """Nodes that still get to the end, the nearest first, and the next on the way of each."""
+        backwards = self._graph.backwards(self._to[kept], self._from[kept])
+        order, after = csgraph.breadth_first_order(backwards, backwards.shape[0] - 1)
+        return order, after
+
+    def rising(self, kept: Any = None) -> Any:
+        """The starts from which there still is a way."""
+        order, _ = self._search(self._kept if kept is None else kept)
+        return self._starts[np.isin(self._starts, order)]
+
+    def best(self) -> tuple[Candidate, int] | None:
+        """The candidate that cuts off most, and how many; None if nobody is left to cut off."""
+        left = len(self.rising())
+        tries = 5 + EFFORT // (1 + int(self._kept.sum()))
+        best: tuple[Candidate, int] | None = None
+        for tried, (candidate, most) in enumerate(self._bounds().most_common(5 * tries)):
+            if best is not None and (most <= best[1] or tried >= tries):
+                break
+            cuts = left - len(self.rising(self._kept & ~self._edges(candidate)))
+            if cuts and (best is None or cuts > best[1]):
+                best = candidate, cuts
+        return best
+
+    def _bounds(self) -> Counter[Candidate]:
+        """How many come through each candidate on the shortest way: no more can be cut off."""
+        order, after = self._search(self._kept)
+        through = np.zeros(len(after), dtype=np.int64)
+        through[self._starts] = 1
+        counts, following = through.tolist(), after.tolist()
+        for node in order[:0:-1].tolist():
+            counts[following[node]] += counts[node]
+        found: Counter[Candidate] = Counter()
+        graph = self._graph
+        for node in order[1:].tolist():
+            if node < graph.anyone:
+                others = counts[node] - int(through[node])
+                found["identity", graph.arns[node // len(MODES)]] += others
+        tree = self._kept & (after[self._from] == self._to) & (self._grants >= 0)
+        for edge in np.flatnonzero(tree).tolist():
+            found[self._names[self._grants[edge]]] += counts[self._from[edge]]
+        return +found
+
+    def _edges(self, candidate: Candidate) -> Any:
+        """The edges that go with a candidate: those into an identity, those a policy opens."""
+        kind, arn = candidate
+        if kind == "identity":
+            first = self._graph.arns.index(arn) * len(MODES)
+            return (self._to >= first) & (self._to < first + len(MODES))
+        return self._grants == self._names.index(candidate)
+
+    def remove(self, candidate: Candidate) -> None:
+        """Cut at a candidate."""
+        self._kept &= ~self._edges(candidate)

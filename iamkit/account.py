@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import pandas as pd
 
 from iamkit import checks, crossings, permissions, tables
+from iamkit import chokes as choking
 from iamkit import enforcement as enforcing
 from iamkit import escalation as escalating
 from iamkit import fences as fencing

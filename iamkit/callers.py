@@ -215,7 +215,7 @@ class Callers:
             values[_ISSUED.lower()] = self._now
         return keys | values
 
-    @property
+    @cached_property
     def _now(self) -> str:
         return self.account.as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -19,10 +19,8 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit import conditions, schema
-from iamkit.callers import Callers
 from iamkit.documents import as_dict, listed
 from iamkit.patterns import ABSENT, UNKNOWN, Context, Pattern
-from iamkit.settings import Settings
 
 PERHAPS: Final = "?"
 ASSUME: Final = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
@@ -88,8 +86,11 @@ def ways_in(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """
     readable = trust[trust["problem"].isna() & ~_linked(trust, roles)]
     readable = readable.assign(
-        conditions=schema.objects(map(_as_if_replaced, rows(readable)), readable.index),
-        about=schema.objects(map(_about, rows(readable)), readable.index),
+        conditions=_rewritten(readable),
+        about=schema.objects(
+            map(_named, map(tuple, readable["actions"]), map(tuple, readable["not_actions"])),
+            readable.index,
+        ),
     )
     denying: dict[str, list[dict[Any, Any]]] = {}
     for row in rows(readable[readable["effect"].eq("Deny")]):
@@ -100,15 +101,28 @@ def ways_in(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
         principal_type=doors["principal_type"].mask(anyone, "*"),
         principal=doors["principal"].mask(anyone, "*"),
     )
-    denied = [_denied(door, denying.get(door["role_arn"], ())) for door in rows(doors)]
+    # Few roles deny anything, and an account may have a million doors.
+    nothing: tuple[dict[str, list[Any]], list[Any]] = ({}, [])
+    limited = doors[doors["role_arn"].isin(denying)]
+    denied = dict.fromkeys(doors.index, nothing)
+    for at, door in zip(limited.index, rows(limited), strict=True):
+        denied[at] = _denied(door, denying[door["role_arn"]])
     return doors.assign(
-        shut=schema.objects((shut for shut, _ in denied), doors.index),
-        denials=schema.objects((denials for _, denials in denied), doors.index),
+        shut=schema.objects((shut for shut, _ in denied.values()), doors.index),
+        denials=schema.objects((denials for _, denials in denied.values()), doors.index),
     ).drop(columns="about")
 
 
-def _about(row: Mapping[str, Any]) -> frozenset[str]:
-    """Which of `ASSUME` a statement is about; one with neither Action nor NotAction may be all."""
+def _rewritten(trust: pd.DataFrame) -> pd.Series[Any]:
+    """Conditions, as one would write them where policy variables are replaced."""
+    old = trust[trust["variables"].eq(False)]
+    found = dict(zip(old.index, map(_as_if_replaced, rows(old)), strict=True))
+    written = zip(trust.index, trust["conditions"], strict=True)
+    return schema.objects((found.get(at, each) for at, each in written), trust.index)
+
+
+def about(row: Mapping[str, Any]) -> frozenset[str]:
+    """Return which of `ASSUME` a statement is about; all, if it has no Action and no NotAction."""
     return _named(tuple(listed(row["actions"])), tuple(listed(row["not_actions"])))
 
 
@@ -203,16 +217,20 @@ def may(door: Mapping[str, Any], who: Context) -> bool:
     )
 
 
+def shut_to_all(door: Mapping[str, Any]) -> bool:
+    """
+    Whether nobody comes in by a door: its condition never holds, or its policy denies them all.
+
+    A Deny with NotPrincipal keeps strangers out of a door for anyone, but not whom it names.
+    """
+    denials = door["shut"].get("*", []) if _anyone(door) else door["denials"]
+    return not may({**door, "denials": denials}, Context({}, UNKNOWN))
+
+
 def lets_in(doors: pd.DataFrame, whom: Callable[[Any], Iterable[Context]]) -> pd.Series[bool]:
     """Whether each door may let in one at least of whom it is tried with."""
     found = [any(may(door, who) for who in whom(door)) for door in rows(doors)]
     return pd.Series(found, index=doors.index, dtype="bool")
-
-
-def open_to_anyone(doors: pd.DataFrame) -> pd.DataFrame:
-    """Doors for anyone that may let in a stranger."""
-    anyone = doors[doors["principal_type"].eq("*")]
-    return anyone[lets_in(anyone, guises)]
 
 
 def guises(door: Mapping[str, Any]) -> list[Context]:
@@ -234,33 +252,3 @@ def written(condition: Any, wanted: str) -> list[str]:
         for text in listed(values)
         if isinstance(text, str)
     ]
-
-
-def foreign(doors: pd.DataFrame, callers: Callers, settings: Settings) -> pd.DataFrame:
-    """
-    Doors for another account that is not known to be yours.
-
-    The organization's management account is yours. Where the evidence does not say which it is, a
-    door for it counts as foreign: no reason to leave all others unassessed.
-    """
-    account = callers.account
-    manager = account.organization["management_account_id"].dropna()
-    own = {account.account_id, *settings.known_accounts, *manager}
-    named = doors[doors["principal_type"].eq("AWS") & doors["account_id"].notna()]
-    return named[~named["account_id"].isin(own)]
-
-
-def reported(
-    hit: pd.DataFrame, said: pd.Series[Any], trust: pd.DataFrame, roles: pd.DataFrame
-) -> pd.DataFrame:
-    """One row per role of what was found, and one for each whose trust policy cannot be read."""
-    odd = trust[trust["problem"].notna() & ~_linked(trust, roles)]
-    parts = [
-        pd.DataFrame({"subject": table["role_arn"], "detail": text, "status": status})
-        for table, text, status in ((hit, said, "fail"), (odd, odd["problem"], "not assessed"))
-    ]
-    whole = schema.stack(*parts).drop_duplicates()
-    joined = whole.groupby(["subject", "status"], sort=False)["detail"].agg("; ".join)
-    made = joined.reset_index()
-    unread = "its trust policy cannot be read: " + made["detail"]
-    return made.assign(detail=made["detail"].where(made["status"].eq("fail"), unread))

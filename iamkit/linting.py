@@ -306,8 +306,8 @@ def lint(account: Account, catalog: Catalog) -> pd.DataFrame:
     Return what is wrong with the account's policies as written. Rows: see `LINT`.
 
     All policies are read, attached or not, AWS's own included, and the trust policies of roles: of
-    these what the table `trust` shows, so without their Version and NotAction. Equal documents are
-    judged once. Rows come in the order of the policies and of their statements.
+    these what the table `trust` shows, less their Version and NotAction. Equal documents are judged
+    once. Rows come in the order of the policies and of their statements.
     """
     tables = (account.statements[["actions", "not_actions"]], account.trust[["actions"]])
     book = Book(
@@ -339,7 +339,8 @@ def _policies(account: Account) -> Iterable[_Written]:
 def _trust_policies(account: Account) -> Iterable[_Written]:
     """Trust policies as the rows of their principals, of the columns that make up a document."""
     names = dict(zip(account.roles["role_arn"], account.roles["role_name"], strict=True))
-    table = account.trust.drop(columns=["account_id", "conditional"]).astype(object)
+    beside = ["account_id", "conditional", "not_actions", "variables"]
+    table = account.trust.drop(columns=beside).astype(object)
     rows: dict[str, list[Any]] = {}
     columns = (column for _, column in table.where(table.notna(), None).items())
     for arn, *row in zip(*columns, strict=True):

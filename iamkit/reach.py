@@ -165,6 +165,22 @@ def _breadth_first(edges: sparse.csr_array, start: int) -> tuple[Any, Any]:
     return np.array(deep), before
 
 
+class _Edges:
+    """Who can take which step: two lists of the same length, and the steps by number."""
+
+    def __init__(self) -> None:
+        self.sources: list[int] = []
+        self.steps: list[int] = []
+        self.numbers: dict[Step, int] = {}
+
+    def number(self, step: Step) -> int:
+        return self.numbers.setdefault(step, len(self.numbers))
+
+    def add(self, node: int, step: Step) -> None:
+        self.sources.append(node)
+        self.steps.append(self.number(step))
+
+
 class Reach:
     """The graphs of an account, made when first asked for."""
 
@@ -180,7 +196,7 @@ class Reach:
         self.arns = (*self.people["principal_arn"], *groups)
         self.roles = frozenset(ways.kinds["role"].arns)
         self._at = {arn: at for at, arn in enumerate(self.arns)}
-        self._graphs: dict[tuple[str, bool], Graph] = {}
+        self._graphs: dict[str, tuple[Graph, Graph]] = {}
         self._free: dict[tuple[str, str], int] = {}
         self._risen: dict[Any, int] = {}
         self._hops: dict[Any, str] = {}
@@ -193,31 +209,33 @@ class Reach:
 
     def graph(self, place: str, *, perhaps: bool = False) -> Graph:
         """The graph of a place, `outside` or `inside`; `perhaps` with what nobody knows in it."""
-        asked = (place, perhaps)
-        if asked not in self._graphs:
-            self._graphs[asked] = self._graph(place, perhaps=perhaps)
-        return self._graphs[asked]
+        if place not in self._graphs:
+            self._graphs[place] = self._both(place)
+        return self._graphs[place][perhaps]
 
-    def _graph(self, place: str, *, perhaps: bool) -> Graph:
-        anyone = len(self.arns) * len(MODES)
+    def _both(self, place: str) -> tuple[Graph, Graph]:
+        """The graph of what is certain, and of what is possible."""
         administrators = self._administrators(place)
-        numbers: dict[Step, int] = {}
-        sources, taken = [], []
+        made = _Edges(), _Edges()
         for node in self._nodes():
             if administrators[node]:
                 continue  # edges from here would say no more than that it can become anyone
-            for step in self._steps(node, place, perhaps=perhaps):
-                sources.append(node)
-                taken.append(numbers.setdefault(step, len(numbers)))
-        whole = numbers.setdefault(Step("", "", 0, "", everything=True), len(numbers))
+            for step, perhaps in self._steps(node, place):
+                made[perhaps].add(node, step)
+        certain, possible = (self._graph(place, administrators, edges) for edges in made)
+        return certain, possible
+
+    def _graph(self, place: str, administrators: Any, taken: _Edges) -> Graph:
+        anyone = len(self.arns) * len(MODES)
+        whole = taken.number(Step("", "", 0, "", everything=True))
         ends = np.flatnonzero(administrators)
-        rows = [np.array(sources, dtype=np.int64), ends, np.array([anyone])]
+        rows = [np.array(taken.sources, dtype=np.int64), ends, np.array([anyone])]
         columns = [
-            np.array(taken, dtype=np.int64) + anyone + 1,
+            np.array(taken.steps, dtype=np.int64) + anyone + 1,
             np.full(len(ends), anyone),
             np.array([anyone + 1 + whole]),
         ]
-        for step, number in numbers.items():
+        for step, number in taken.numbers.items():
             if number == whole:
                 reached = np.arange(len(self.people)) * len(MODES)
             elif step.everything:
@@ -227,11 +245,11 @@ class Reach:
                 reached = at * len(MODES) + MODES.index(step.mode)
             rows.append(np.full(len(reached), anyone + 1 + number))
             columns.append(reached)
-        size = anyone + 1 + len(numbers)
+        size = anyone + 1 + len(taken.numbers)
         where = np.concatenate(rows), np.concatenate(columns)
         made = np.ones(len(where[0]), dtype=np.int8)
         edges = sparse.csr_array((made, where), shape=(size, size))
-        return Graph(place, self.arns, tuple(numbers), edges, administrators)
+        return Graph(place, self.arns, tuple(taken.numbers), edges, administrators)
 
     def _nodes(self) -> Iterator[int]:
         """Nodes of identities: roles and what is gained with them have no modes but the first."""
@@ -249,24 +267,25 @@ class Reach:
                 found[self._at[arn] * len(MODES) + MODES.index(mode)] = True
         return found
 
-    def _steps(self, node: int, place: str, *, perhaps: bool) -> Iterator[Step]:
-        """The steps that an identity can take from a node."""
+    def _steps(self, node: int, place: str) -> Iterator[tuple[Step, bool]]:
+        """The steps that an identity can take from a node, for sure (False) and perhaps (True)."""
         at, mode = divmod(node, len(MODES))
         arn, context = self.arns[at], ARRIVALS[MODES[mode]][PLACES.index(place)]
         for way in self.ways.of(arn, context):
-            targets = way.found.perhaps if perhaps else way.found.sure
-            if not targets:
+            path, kind = way.path, way.kind
+            if kind == "self":
+                for perhaps, gain in enumerate(self.worth.own_either(way, arn, context)):
+                    if gain.everything:
+                        yield Step(path.id, kind, 0, "", everything=True), bool(perhaps)
                 continue
-            if way.kind == "self":
-                if self.worth.own(way, arn, context).everything:
-                    yield Step(way.path.id, "self", 0, "", everything=True)
-                continue
-            gained = MODES[mode] if way.kind == "group" else arrives(way)
-            yield Step(way.path.id, way.kind, targets, gained, everything=False)
-            if way.path.gains == "everything":
-                first = ARRIVALS["key"][PLACES.index(place)]
-                if free := targets & self._unbounded(way.kind, first):
-                    yield Step(way.path.id, way.kind, free, "", everything=True)
+            gained = MODES[mode] if kind == "group" else arrives(way)
+            for perhaps, targets in enumerate(way.found):
+                if targets:
+                    yield Step(path.id, kind, targets, gained, everything=False), bool(perhaps)
+                    if path.gains == "everything":
+                        first = ARRIVALS["key"][PLACES.index(place)]
+                        if free := targets & self._unbounded(kind, first):
+                            yield Step(path.id, kind, free, "", everything=True), bool(perhaps)
 
     def _unbounded(self, kind: str, context: str) -> int:
         if (kind, context) not in self._free:

@@ -110,6 +110,10 @@ class Trusting:
             roles[asked] = roles.get(asked, 0) | 1 << role
         return found
 
+    def names(self, arn: str) -> bool:
+        """Whether a trust policy names an identity or a session of it, or anyone."""
+        return any(name in self._openings for name in _names(arn)[:-1])
+
     def keys(self, arn: str) -> frozenset[str]:
         """The condition keys that decide whether an identity is let in."""
         openings = (self._openings.get(name, {}) for name in _names(arn))

@@ -24,7 +24,7 @@ import pandas as pd
 
 from iamkit.callers import Callers
 from iamkit.decisions import Layers
-from iamkit.evaluation import CERTAIN, POSSIBLE, Judge
+from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
 from iamkit.paths import NOTHING_THERE, Path, given, paths
 from iamkit.patterns import ABSENT, UNKNOWN, Context
 from iamkit.permissions import Permissions
@@ -189,11 +189,14 @@ class Ways:
 
         Contexts that no policy tells apart share one list.
         """
-        caller, context = self.caller(arn), self.context(arn, name)
-        rows = self.rows(arn, name)
-        asked = (arn, rows[: POSSIBLE + 2].tobytes(), *map(context.get, self._keys(caller)))
+        caller, rows = self.caller(arn), self.rows(arn, name)
+        possible = self._possible(caller, rows)
+        if not possible:
+            return []
+        context = self.context(arn, name)
+        asked = (arn, rows[:ANYWHERE].tobytes(), *map(context.get, self._keys(caller)))
         if asked not in self._found:
-            made = (self._way(path, caller, context, rows) for path in self._possible(caller, rows))
+            made = (self._way(path, caller, context, rows) for path in possible)
             self._found[asked] = [
                 way._replace(found=self._same.setdefault(way.found, way.found))
                 for way in made
@@ -217,14 +220,15 @@ class Ways:
 
     def _possible(self, caller: Caller, rows: Any) -> list[Path]:
         """The paths whose actions are all possible, as far as rows of bits tell."""
-        asked = (rows[POSSIBLE].tobytes(), caller.kind)
+        named = self.trusting.names(caller.arn)
+        asked = (rows[POSSIBLE].tobytes(), caller.kind, named)
         if asked not in self._candidates:
             acts = "role" if caller.kind == "role" else "user"
             held = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
             self._candidates[asked] = [
                 path
                 for path, holds in zip(self.listed, held, strict=True)
-                if (holds or path.id == "sts-001") and path.caller in ("any", acts)
+                if (holds or (named and path.id == "sts-001")) and path.caller in ("any", acts)
             ]
         return self._candidates[asked]
 

@@ -22,7 +22,7 @@ from iamkit.callers import SELF_PROMOTION
 from iamkit.decisions import Layers, Policy
 from iamkit.documents import as_dict
 from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
-from iamkit.uses import members
+from iamkit.uses import both, members
 from iamkit.ways import Caller, Way, Ways
 
 
@@ -104,8 +104,15 @@ class Worth:
 
     # --- what reaches only oneself
 
+    def own_either(self, way: Way, arn: str, context: str) -> tuple[Gain, Gain]:
+        """What a way that reaches only oneself gives for sure, and perhaps."""
+        certain = self.own(way, arn, context)
+        if way.found.sure == way.found.perhaps:
+            return certain, certain
+        return certain, self.own(way._replace(found=both(way.found.perhaps)), arn, context)
+
     def own(self, way: Way, arn: str, context: str) -> Gain:
-        """What a way that reaches only oneself gives."""
+        """What a way that reaches only oneself gives for sure."""
         if not way.found.sure:
             return NOTHING
         if way.path.gains == "everything":

@@ -21,6 +21,7 @@ OURS = (
     "contacts",
     "analyzers",
     "organization",
+    "organization_accounts",
     "root_management",
 )
 
@@ -254,9 +255,14 @@ def test_an_analyzer_watches_the_region_in_its_arn(tmp_path: Path) -> None:
 
 
 def test_no_organization_is_an_answer_and_a_refusal_is_a_gap(tmp_path: Path) -> None:
-    alone = answered(tmp_path, organization="none", organizations_features="none")
-    assert len(alone.organization) == 0
-    assert alone.missing("organization", "root_management") == ""
+    alone = answered(
+        tmp_path,
+        organization="none",
+        organization_accounts="none",
+        organizations_features="none",
+    )
+    assert len(alone.organization) == len(alone.organization_accounts) == 0
+    assert alone.missing("organization", "organization_accounts", "root_management") == ""
     assert alone.root_management.to_numpy().tolist() == [
         ["RootCredentialsManagement", False],
         ["RootSessions", False],
@@ -279,6 +285,20 @@ def test_the_management_account_knows_itself(
     assert made.astype(object).where(made.notna(), None).to_numpy().tolist() == [
         ["o-abcdefghij", manager, is_management, "ALL"]
     ]
+
+
+def test_accounts_of_the_organization_keep_no_address(tmp_path: Path) -> None:
+    shop = {"Id": "444455556666", "Name": "shop", "Email": "shop@example.com"}
+    listed = [
+        shop | {"Status": "ACTIVE", "State": "PENDING_CLOSURE", "JoinedTimestamp": "2024-05-01"},
+        {"Id": "777788889999", "Status": "SUSPENDED"},
+        "no object",
+    ]
+    made = answered(tmp_path, organization_accounts={"Accounts": listed}).organization_accounts
+    assert made["account_id"].fillna("").tolist() == ["444455556666", "777788889999", ""]
+    assert made["state"].fillna("").tolist() == ["PENDING_CLOSURE", "SUSPENDED", ""]
+    assert made["joined"].dt.year.fillna(0).tolist() == [2024, 0, 0]
+    assert "shop@example.com" not in made.to_csv()
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,7 @@ OPERATIONS = {  # operation: the members that have something in them
     ("iam", "GetOpenIDConnectProvider", ("OpenIDConnectProviderArn", GITHUB_ARN)): ("Url",),
     ("iam", "ListOrganizationsFeatures"): ("OrganizationId", "EnabledFeatures"),
     ("organizations", "DescribeOrganization"): ("Organization",),
+    ("organizations", "ListAccounts"): ("Accounts",),
     ("organizations", "ListParents", ("ChildId", ACCOUNT)): ("Parents",),
     ("organizations", "DescribePolicy", ("PolicyId", "p-FullAWSAccess")): ("Policy",),
     ("account", "GetContactInformation"): ("ContactInformation",),

@@ -290,6 +290,16 @@ class TestFaults:
             _, gaps = collected(monkeypatch, proxy.url, tmp_path)
         assert gaps == {LAST_ACCESSED.call}
 
+    def test_outside_an_organization_there_are_no_accounts_to_list(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alone = error(400, "AWSOrganizationsNotInUseException", "Not a member")
+        script = dict.fromkeys(("DescribeOrganization", "ListAccounts"), alone)
+        with FaultProxy(aws_company, script) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert gaps == {LAST_ACCESSED.call}
+        assert load(opened.path).organization_accounts.empty
+
     def test_a_second_collection_of_the_same_report_names_the_first(
         self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

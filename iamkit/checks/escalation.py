@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from iamkit.evaluation import ANYWHERE
 from iamkit.findings import check
 from iamkit.permissions import Permissions, changes_most
-from iamkit.paths import paths
 
-GAIN: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"
-LEAST: Final = (
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
-)
+GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
+LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+COMES: Final = {
+    "stolen-key": "with a stolen key",
+    "key-inside": "with a key from inside",
+    "stolen-password": "with a stolen password",
+    "password-inside": "with a password from inside",
+    "mfa-outside": "with MFA",
+    "mfa-inside": "with MFA from inside",
+}
 
 
 @check(
@@ -48,38 +53,113 @@ def near_administrator(
     among="users and roles",
     remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
     source=GAIN,
-    errs="towards less: a way counts if one policy opens it and nothing else closes it",
+    errs="towards less: what hangs on a condition that nobody knows does not count",
 )
-def can_escalate(
-    permissions: Permissions,
-    powers: pd.DataFrame,
-    holdings: pd.DataFrame,
-    roles: pd.DataFrame,
-    administrators: pd.DataFrame,
+def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
+    """
+    Users and roles, administrators aside, with a proven way to more permissions than they have.
+
+    Denials, boundaries, conditions and what the target trusts count; see `escalation`. Assuming a
+    role that was made to be assumed is a way only to administration.
+    """
+    ways = _besides(escalations, administrators).query("status == 'proven'")
+    ways = ways[ways["everything"] | ways["path"].ne("sts-001")]
+    target = ways["target_arn"].str.split("/").str[-1]
+    to = (" to " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
+    way = ways["way"] + to + " (" + ways["path"] + ")"
+    return _first_three(ways.assign(detail=way))
+
+
+@check(
+    severity="high",
+    title="Somebody who is no administrator can become one",
+    among="users and roles",
+    remedy="Cut the way where most ways meet: page 05 says where. Name under Principal of a trust "
+    "policy only who needs the role, and let people come with MFA.",
+    source=LEAST,
+    errs="towards not assessed: what nobody knows is neither a way nor none; SCPs that are not in "
+    "the evidence are taken to allow",
+)
+def can_become_administrator(
+    to_administrator: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Users and roles, administrators aside, with a policy that lets its holder escalate.
+    Users and roles from which a chain of steps leads to administration, in a context they come in.
 
-    Boundaries, denials and conditions besides that policy count: what they take away with MFA, from
-    inside the approved networks, is no way. AWS's own policies count as well as the account's.
+    Steps are roles assumed, keys and passwords made for others, roles handed to services, and so
+    on; see `reach`. Said is the context that asks least, first those from anywhere without MFA.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from iamkit import demo, load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     account = load(demo.snapshots(Path(folder)))
+    ...     can_become_administrator(account.to_administrator, account.administrators).detail[0]
+    'with a stolen key in 1 step: jenkins-runner, ops-deployer'
     """
-    catalog, people = permissions.catalog, permissions.people
-    row = pd.Series(range(len(people)), index=people["principal_arn"])
-    held = holdings.merge(powers[["policy_arn", "policy_name", "escalations"]], on="policy_arn")
-    beside = {*administrators["principal_arn"], *roles.query("service_linked")["role_arn"]}
-    able = people.loc[~people["principal_arn"].isin(beside), "principal_arn"]
-    held = held[held["principal_arn"].isin(able)]
-    held = held.explode("escalations").dropna(subset="escalations")
-    wanted = {way: catalog.bits(path.permissions) for way, path in paths().items()}
-    needed = np.array([wanted[way] for way in held["escalations"]]).reshape(-1, catalog.words)
-    allowed = permissions.bits("certain", "mfa-inside")[row.reindex(held["principal_arn"])]
-    open_ways = held[~(needed & ~allowed).any(axis=1)]
-    ways = open_ways["escalations"].map(lambda way: f"{paths()[way].name} ({way})")
-    grouped = open_ways.assign(way=ways).groupby("principal_arn", sort=False)
-    found = grouped.agg(
-        ways=("way", lambda ways: "; ".join(dict.fromkeys(ways.head(3)))),
-        number=("way", "nunique"),
-        through=("policy_name", lambda names: ", ".join(dict.fromkeys(names))),
-    ).reset_index(names="subject")
-    more = (found["number"] - 3).clip(lower=0).map(lambda n: f"; {n} more" if n else "")
-    return found.assign(detail="through " + found["through"] + ": " + found["ways"] + more)
+    able = _besides(to_administrator[to_administrator["comes"].fillna(True)], administrators)
+    certain, hops = able["hops"].notna(), able["hops"].fillna(able["perhaps"])
+    able = able.assign(certain=certain, steps=hops)[hops.notna()]
+    best = able.sort_values("certain", ascending=False, kind="stable")
+    best = best.drop_duplicates("principal_arn").sort_index()
+    ends = [" ".join(["", *(arn.split("/")[-1] + "," for arn in each)])[:-1] for each in best.route]
+    steps = best["steps"].astype("str") + best["steps"].eq(1).map({True: " step", False: " steps"})
+    come = best["context"].map(COMES).mask(best["kind"].eq("role"), "from its session")
+    unsure = " at least, if conditions that nobody knows hold"
+    return pd.DataFrame(
+        {
+            "subject": best["principal_arn"],
+            "detail": come
+            + " in "
+            + steps
+            + (":" + pd.Series(ends, best.index)).where(best["certain"], unsure),
+            "status": best["certain"].map({True: "fail", False: "not assessed"}),
+        }
+    ).reset_index(drop=True)
+
+
+@check(
+    severity="low",
+    title="An identity can gain permissions if something to use for it exists",
+    among="users and roles",
+    remedy="Look in the services named whether there is such a thing; take the actions away, or "
+    "name the resources that they are for.",
+    source=GAIN,
+    errs="towards reporting: that no such thing exists is not in the evidence",
+)
+def escalates_with_a_target(
+    escalations: pd.DataFrame, administrators: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Users and roles, administrators aside, with ways that lack nothing but a target.
+
+    Those with a proven way are left to `can_escalate`. What lies in IAM, such as a user without a
+    password, is known not to be there and left out.
+
+    >>> from iamkit.escalation import ESCALATIONS
+    >>> found = ESCALATIONS.rows(dict(principal_arn="u", path="lambda-003", way="Replace the code",
+    ...     status="needs a target", everything=False, category="use what has a role",
+    ...     needs="a function that has a role"))
+    >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
+    ['Replace the code (lambda-003), which takes a function that has a role']
+    """
+    ways = _besides(escalations, administrators)
+    proven = ways.loc[ways["status"].eq("proven"), "principal_arn"]
+    ways = ways[ways["category"].eq("use what has a role") & ~ways["principal_arn"].isin(proven)]
+    said = ways["way"] + " (" + ways["path"] + "), which takes " + ways["needs"]
+    return _first_three(ways.assign(detail=said))
+
+
+def _besides(table: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
+    """Rows about others than administrators."""
+    return table[~table["principal_arn"].isin(administrators["principal_arn"])]
+
+
+def _first_three(ways: pd.DataFrame) -> pd.DataFrame:
+    """One row per principal: its first three ways, and how many more there are."""
+    grouped = ways.groupby("principal_arn", sort=False)["detail"]
+    found = grouped.agg(lambda said: "; ".join(said.head(3))).rename_axis("subject").reset_index()
+    more = (grouped.size() - 3).clip(lower=0).to_numpy()
+    return found.assign(
+        detail=[f"{said}; {n} more" if n else said for said, n in zip(found["detail"], more)]
+    )

@@ -1,9 +1,9 @@
 """
 Trust policies: which strangers, other accounts and services may assume a role, and who does.
 
-Each trust policy is tried with a caller whom it should keep out, see `doors`: somebody with an
-account of their own, a vendor at work for another customer, a service at work for another account.
-These checks err towards reporting. A trust policy that cannot be read is not assessed.
+Each trust policy is tried with a caller whom it should keep out, see `crossings.DOORS`: somebody
+with an account of their own, a vendor at work for another customer, a service at work for another
+account. These checks err towards reporting. A trust policy that cannot be read is not assessed.
 
 Source: IAM User Guide, "The confused deputy problem", "Access to AWS accounts owned by third
 parties" and "AWS JSON policy elements: Principal".
@@ -11,35 +11,36 @@ parties" and "AWS JSON policy elements: Principal".
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.callers import Callers
+from iamkit import schema
+from iamkit.checks.administration import named
 from iamkit.checks.credentials import ago
-from iamkit.doors import (
-    DEPUTY,
-    VENDOR,
-    WORD,
-    foreign,
-    guises,
-    lets_in,
-    open_to_anyone,
-    reported,
-    ways_in,
-)
+from iamkit.crossings import days_idle
 from iamkit.findings import check
-from iamkit.patterns import ABSENT
 from iamkit.settings import Settings
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
+ADMIN: Final = {"everything": "can do everything", "through IAM": "can give itself everything"}
 
-# Services that assume a role only for a resource of the role's own account, to which somebody had
-# to pass it there (iam:PassRole), and whose role has one purpose: an instance, a function.
-# Source: EC2 User Guide, "IAM roles for Amazon EC2"; Lambda Developer Guide, "Execution role"; IAM
-# User Guide, "Grant a user permissions to pass a role to an AWS service": not across accounts.
-PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazonaws.com")
+
+def reported(hit: pd.DataFrame, said: pd.Series[Any], doors: pd.DataFrame) -> pd.DataFrame:
+    """One row per role of what was found, and one for each that has a door nobody can read."""
+    odd = doors[doors["who"].eq("unreadable")]
+    unread = "its trust policy cannot be read: "
+    parts = [
+        pd.DataFrame({"subject": table["role_arn"], "detail": text, "status": status})
+        for table, text, status in ((hit, said, "fail"), (odd, odd["open_to"], "not assessed"))
+    ]
+    whole = schema.stack(*parts).drop_duplicates()
+    joined = whole.groupby(["subject", "status"], sort=False)["detail"].agg("; ".join)
+    made = joined.reset_index()
+    return made.assign(
+        detail=made["detail"].where(made["status"].eq("fail"), unread + made["detail"])
+    )
 
 
 @check(
@@ -50,7 +51,7 @@ PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazon
     source=f"{GUIDE}reference_policies_elements_principal.html",
     errs="towards reporting: what a condition asks that nobody knows helps the caller",
 )
-def anyone_may_assume(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+def anyone_may_assume(doors: pd.DataFrame) -> pd.DataFrame:
     """
     Roles whose trust policy lets in a stranger: Principal * or an Allow with NotPrincipal.
 
@@ -58,18 +59,14 @@ def anyone_may_assume(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     aws:PrincipalArn does unless its account is a wildcard, since names can be chosen. One on
     sts:ExternalId alone does not: AWS does not treat it as a secret. Nor does one on MFA or tags.
 
-    >>> from iamkit.schema import ROLES, TRUST
-    >>> trust = TRUST.rows(dict(role_arn="r", index=0, effect="Allow", principal_type="*",
-    ...     principal="*", negated=False, actions=["sts:AssumeRole"], conditions={}))
-    >>> anyone_may_assume(trust, ROLES.rows()).detail.tolist()
+    >>> from iamkit.crossings import DOORS
+    >>> doors = DOORS.rows(dict(role_arn="r", who="anyone", statement="statement 1",
+    ...                         open_to="anyone with an AWS account"))
+    >>> anyone_may_assume(doors).detail.tolist()
     ['statement 1 lets in anyone with an AWS account']
     """
-    hit = open_to_anyone(ways_in(trust, roles))
-    idle = lets_in(hit, lambda door: [each.but({"sts:externalid": WORD}) for each in guises(door)])
-    said = pd.Series("anyone with an AWS account", index=hit.index)
-    said = said.mask(~idle, "anyone who learns the external id, which AWS does not treat as secret")
-    where = "statement " + ("“" + hit["sid"] + "”").fillna((hit["index"] + 1).astype("str"))
-    return reported(hit, where + " lets in " + said, trust, roles)
+    hit = doors[doors["who"].eq("anyone")]
+    return reported(hit, hit["statement"] + " lets in " + hit["open_to"], doors)
 
 
 @check(
@@ -79,33 +76,25 @@ def anyone_may_assume(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     remedy="Ask for an external id that only you and they use (sts:ExternalId); if the account is "
     "yours, add it to known_accounts in the settings.",
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
-    errs="towards reporting: which accounts are yours, only the settings say",
+    errs="towards reporting: which accounts are yours, only the settings and AWS Organizations say",
 )
-def vendor_without_external_id(
-    trust: pd.DataFrame, roles: pd.DataFrame, callers: Callers, settings: Settings
-) -> pd.DataFrame:
+def vendor_without_external_id(doors: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that trust an account that is not known to be yours, whoever it acts for.
 
-    A vendor's other customers could have it act in this account (the confused deputy). The
-    organization's management account is yours; a condition that asks for an organization is taken
-    to name your own.
+    A vendor's other customers could have it act in this account (the confused deputy). The accounts
+    of the settings and of the organization are yours; a condition that asks for an organization is
+    taken to name your own.
 
-    >>> from types import SimpleNamespace
-    >>> from iamkit.schema import ORGANIZATION, ROLES, TRUST
-    >>> trust = TRUST.rows(dict(role_arn="r", index=0, effect="Allow", principal_type="AWS",
-    ...     principal="arn:aws:iam::999988887777:root", account_id="999988887777",
-    ...     negated=False, actions=["sts:AssumeRole"], conditions={}))
-    >>> own = SimpleNamespace(account_id="111122223333", organization=ORGANIZATION.rows())
-    >>> vendor_without_external_id(
-    ...     trust, ROLES.rows(), SimpleNamespace(account=own), Settings()).detail.tolist()
+    >>> from iamkit.crossings import DOORS
+    >>> doors = DOORS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777",
+    ...                         problem="no external id"))
+    >>> vendor_without_external_id(doors).detail.tolist()
     ['account 999988887777 may assume it without an external id']
     """
-    doors = foreign(ways_in(trust, roles), callers, settings)
-    asked = [VENDOR.but({"sts:externalid": each}) for each in (ABSENT, WORD)]
-    hit = doors[lets_in(doors, lambda _: asked)]
+    hit = doors[doors["problem"].eq("no external id")]
     said = "account " + hit["account_id"] + " may assume it without an external id"
-    return reported(hit, said, trust, roles)
+    return reported(hit, said, doors)
 
 
 @check(
@@ -117,7 +106,7 @@ def vendor_without_external_id(
     source=f"{GUIDE}confused-deputy.html",
     errs="towards reporting: which services send these keys, no page of AWS's lists",
 )
-def service_without_source(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+def service_without_source(doors: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that a service may assume whosever resource it works for (the confused deputy).
 
@@ -126,19 +115,14 @@ def service_without_source(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataF
     assumed for a resource of their own account, to which somebody may pass them. Service-linked
     roles have no trust policy to write.
 
-    >>> from iamkit.schema import ROLES, TRUST
-    >>> door = dict(role_arn="r", index=0, effect="Allow", principal_type="Service",
-    ...     negated=False, actions=["sts:AssumeRole"], conditions={})
-    >>> trust = TRUST.rows({**door, "principal": "events.amazonaws.com"},
-    ...                    {**door, "principal": "ec2.amazonaws.com"})
-    >>> service_without_source(trust, ROLES.rows()).detail.tolist()
+    >>> from iamkit.crossings import DOORS
+    >>> doors = DOORS.rows(dict(role_arn="r", who="service", principal="events.amazonaws.com",
+    ...                         problem="no source"))
+    >>> service_without_source(doors).detail.tolist()
     ['events.amazonaws.com may assume it for any account']
     """
-    doors = ways_in(trust, roles)
-    service = doors["principal"].fillna("").str.lower().str.removesuffix(".cn")
-    doors = doors[doors["principal_type"].eq("Service") & ~service.isin(PASSED)]
-    hit = doors[lets_in(doors, lambda _: [DEPUTY])]
-    return reported(hit, hit["principal"] + " may assume it for any account", trust, roles)
+    hit = doors[doors["problem"].eq("no source")]
+    return reported(hit, hit["principal"] + " may assume it for any account", doors)
 
 
 @check(
@@ -150,40 +134,109 @@ def service_without_source(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataF
     source=f"{GUIDE}best-practices.html (Apply least-privilege permissions)",
     errs="towards reporting: a boundary that takes reading away is not looked at",
 )
-def cross_account_read_only(
-    trust: pd.DataFrame,
-    roles: pd.DataFrame,
-    holdings: pd.DataFrame,
-    callers: Callers,
-    settings: Settings,
-) -> pd.DataFrame:
+def cross_account_read_only(doors: pd.DataFrame, holdings: pd.DataFrame) -> pd.DataFrame:
     """
     Roles with AWS's ReadOnlyAccess that another account, or anyone, may assume.
 
-    That policy reads data, not only settings: objects, tables, parameters. An external id changes
-    whom the account acts for, not what it may read.
+    The policy reads what is stored, not only what there is. An external id makes no difference. The
+    accounts of the settings and of the organization are yours.
 
-    >>> from types import SimpleNamespace
-    >>> from iamkit.schema import HOLDINGS, ORGANIZATION, ROLES, TRUST
+    >>> from iamkit.crossings import DOORS
+    >>> from iamkit.schema import HOLDINGS
     >>> held = HOLDINGS.rows(
     ...     dict(principal_arn="r", policy_arn="arn:aws:iam::aws:policy/ReadOnlyAccess"))
-    >>> trust = TRUST.rows(dict(role_arn="r", index=0, effect="Allow", principal_type="AWS",
-    ...     principal="999988887777", account_id="999988887777", negated=False,
-    ...     actions=["sts:AssumeRole"], conditions={}))
-    >>> own = SimpleNamespace(account_id="111122223333", organization=ORGANIZATION.rows())
-    >>> cross_account_read_only(
-    ...     trust, ROLES.rows(), held, SimpleNamespace(account=own), Settings()).detail.tolist()
+    >>> doors = DOORS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777"))
+    >>> cross_account_read_only(doors, held).detail.tolist()
     ['account 999988887777 may assume it, and ReadOnlyAccess reads data too']
     """
     reads = holdings.loc[holdings["policy_arn"].str.endswith(READ_ONLY), "principal_arn"]
-    doors = ways_in(trust, roles)
     doors = doors[doors["role_arn"].isin(reads)]
-    named = foreign(doors, callers, settings)
-    named = named[lets_in(named, lambda _: [VENDOR])]
-    hit = pd.concat([named, open_to_anyone(doors)])
+    hit = doors[doors["who"].isin(["unknown account", "anyone"])]
     who = ("account " + hit["account_id"]).fillna("anyone with an AWS account")
-    said = who + " may assume it, and ReadOnlyAccess reads data too"
-    return reported(hit, said, trust[trust["role_arn"].isin(reads)], roles)
+    return reported(hit, who + " may assume it, and ReadOnlyAccess reads data too", doors)
+
+
+@check(
+    severity="medium",
+    title="An administrator's role is open to the whole account",
+    among="roles",
+    remedy="Name under Principal of the trust policy the users and roles that need it; what the "
+    "account's root ARN lets in, every policy with sts:AssumeRole on * decides.",
+    source=f"{GUIDE}reference_policies_elements_principal.html",
+    errs="towards reporting: how many policies allow sts:AssumeRole on it is not counted",
+)
+def administrator_role_open_to_account(
+    doors: pd.DataFrame, administrators: pd.DataFrame
+) -> pd.DataFrame:
+    """
+    Administrators' roles whose trust policy names the account, not who in it.
+
+    A condition on names or tags narrows it enough; one on MFA does not say who. Who comes in for
+    certain, `can_become_administrator` says of each.
+
+    >>> from iamkit.crossings import DOORS
+    >>> doors = DOORS.rows(dict(role_arn="r", who="own account", statement="statement 1",
+    ...     open_to="whoever in this account may call sts:AssumeRole on it"))
+    >>> admins = pd.DataFrame({"principal_arn": ["r"], "admin": ["everything"]})
+    >>> administrator_role_open_to_account(doors, admins).detail.tolist()
+    ['can do everything, and lets in whoever in this account may call sts:AssumeRole on it']
+    """
+    powerful = administrators.set_index("principal_arn")["admin"].map(ADMIN)
+    doors = doors[doors["role_arn"].isin(powerful.index)]
+    hit = doors[doors["who"].eq("own account")]
+    said = hit["role_arn"].map(powerful) + ", and lets in " + hit["open_to"]
+    return reported(hit, said, doors)
+
+
+@check(
+    severity="medium",
+    title="Outsiders who come in by the role may go on to other accounts",
+    among="roles",
+    remedy="Take sts:AssumeRole away, or name under Resource the one role that the work needs.",
+    source=f"{GUIDE}id_roles.html (Role chaining)",
+    errs="towards reporting: whether the other accounts let the role in is not in the evidence",
+)
+def outsiders_go_on(doors: pd.DataFrame, outward: pd.DataFrame) -> pd.DataFrame:
+    """
+    Roles that anyone, an unknown account or too many of a provider's identities may assume, and
+    whose own policies let them assume roles of other accounts: to those, the caller is you.
+
+    >>> from iamkit.crossings import DOORS, OUTWARD
+    >>> doors = DOORS.rows(dict(role_arn="r", who="anyone", open_to="anyone with an AWS account"))
+    >>> on = OUTWARD.rows(dict(principal_arn="r", role="arn:aws:iam::444455556666:role/ops"))
+    >>> outsiders_go_on(doors, on).detail.tolist()
+    ['anyone with an AWS account may go on to arn:aws:iam::444455556666:role/ops']
+    """
+    doors = doors[doors["role_arn"].isin(outward["principal_arn"])]
+    outsider = doors["who"].isin(["anyone", "unknown account"])
+    hit = doors[outsider | doors["problem"].isin(["loose subject", "no audience"])]
+    further = named(hit["role_arn"], outward["principal_arn"], outward["role"])
+    return reported(hit, hit["open_to"] + " may go on to " + further, doors)
+
+
+@check(
+    severity="low",
+    title="A trust policy names an identity that no longer exists",
+    among="roles",
+    remedy="Take the id out of the trust policy; if its successor needs the role, name that.",
+    source=f"{GUIDE}reference_policies_elements_principal.html",
+)
+def trusts_deleted_identity(doors: pd.DataFrame) -> pd.DataFrame:
+    """
+    Roles that trust an id instead of an ARN: what IAM shows of a user or role that was deleted.
+
+    Nobody comes in by it, not even a new user or role of the same name, so whoever the door was
+    made for is shut out, and nobody has looked at it since.
+
+    >>> from iamkit.crossings import DOORS
+    >>> doors = DOORS.rows(dict(role_arn="r", who="deleted identity",
+    ...                         principal="AROAEXAMPLEEXAMPLEEXA"))
+    >>> trusts_deleted_identity(doors).detail.tolist()
+    ['names AROAEXAMPLEEXAMPLEEXA, a user or role that was deleted']
+    """
+    hit = doors[doors["who"].eq("deleted identity")]
+    said = "names " + hit["principal"] + ", a user or role that was deleted"
+    return reported(hit, said, doors)
 
 
 @check(
@@ -207,9 +260,9 @@ def unused_role(roles: pd.DataFrame, as_of: pd.Timestamp, settings: Settings) ->
     """
     own = roles[~roles["service_linked"]]
     made = (as_of - own["created"]).dt.days
-    idle = (as_of - own["last_used"]).dt.days
-    undated = own["created"].isna() & own["last_used"].isna()
-    hit = own[idle.fillna(made).ge(settings.unused_role_days) | undated]
+    idle = days_idle(own, as_of)
+    undated = idle.isna()
+    hit = own[idle.ge(settings.unused_role_days).fillna(value=True)]
     never = "no use within 400 days; made " + ago(made[hit.index])
     never = never.mask(made[hit.index] <= 400, "never used; made " + ago(made[hit.index]))
     said = ("last used " + ago(idle[hit.index])).where(hit["last_used"].notna(), never)

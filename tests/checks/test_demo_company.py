@@ -45,7 +45,7 @@ TOLD_BY = {
     "DataScience": "cloudshell_full_access",
     "Interns-2019": "empty_group_with_policies",
     "ops-automation": "administrator_role",
-    "jenkins-runner": "can_assume_administrator",
+    "jenkins-runner": "can_become_administrator",
     "data-platform": "near_administrator",
     "legacy-migration": "unused_role",
     "vendor-cost-review": "vendor_without_external_id",

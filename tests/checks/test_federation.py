@@ -147,3 +147,43 @@ def test_saml_needs_its_audience(tmp_path: Path) -> None:
 def test_an_unreadable_trust_policy_is_not_assessed(tmp_path: Path) -> None:
     opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
     assert result(opened, "federation_without_subject")["status"] == "not assessed"
+
+
+# ── Providers ────────────────────────────────────────────────────────────────────────────────────
+
+PROVIDERS = {
+    "saml-providers": {"SAMLProviderList": [{"Arn": OKTA}]},
+    "oidc-providers": {
+        "OpenIDConnectProviderList": [{"Arn": f"{ARN}oidc-provider/{GITHUB}"}],
+    },
+}
+
+
+def dangling(folder: Path, *statements: dict[str, Any]) -> list[Any]:
+    """Status of the check on a role with this trust policy, and what it says."""
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    opened = account(folder, details(roles=[role("door", document)]), **PROVIDERS)
+    name = "federation_without_provider"
+    found = findings.run(opened, {name: findings.CHECKS[name]})
+    return [found.results["status"][0], *found.findings["detail"]]
+
+
+@pytest.mark.parametrize("issuer", [GITHUB, OKTA, COGNITO, "accounts.google.com"])
+def test_a_provider_that_is_there_or_needs_not_be_passes(issuer: str, tmp_path: Path) -> None:
+    assert dangling(tmp_path, statement(issuer)) == ["pass"]
+
+
+@pytest.mark.parametrize("issuer", [GITLAB, f"{ARN}saml-provider/Old"])
+def test_a_provider_that_is_gone_fails(issuer: str, tmp_path: Path) -> None:
+    arn = issuer if issuer.startswith("arn:") else f"{ARN}oidc-provider/{issuer}"
+    assert dangling(tmp_path, statement(issuer)) == [
+        "fail",
+        f"trusts {arn}, which the account does not have",
+    ]
+
+
+def test_where_providers_were_not_listed_nothing_is_said_to_be_there(tmp_path: Path) -> None:
+    document = {"Statement": [statement(GITHUB)]}
+    opened = account(tmp_path, details(roles=[role("door", document)]))
+    assert opened.missing("identity_providers")
+    assert result(opened, "federation_without_provider")["status"] == "not assessed"

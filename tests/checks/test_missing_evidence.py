@@ -23,6 +23,7 @@ BESIDES: dict[str, Any] = {
     },
     "analyzers": {"analyzers": []},
     "organization": {"Organization": {"Id": "o-abc", "MasterAccountId": "999999999999"}},
+    "organization-accounts": {"Accounts": [{"Id": "999999999999", "Name": "management"}]},
     "features": {"OrganizationId": "o-abc", "EnabledFeatures": ["RootSessions"]},
 }
 # Some of the checks that each piece of evidence alone leaves unanswered.
@@ -35,8 +36,8 @@ UNANSWERED = {
     "virtual-mfa-devices": ["root_without_hardware_mfa"],
     "service-specific-credentials": ["service_credential_without_expiry"],
     "server-certificates": ["expired_server_certificate"],
-    "saml-providers": ["federation_missing"],
-    "open-id-connect-providers": ["federation_missing"],
+    "saml-providers": ["federation_missing", "federation_without_provider"],
+    "open-id-connect-providers": ["federation_missing", "federation_without_provider"],
     "contact-information": ["contact_details_missing"],
     "security-contact": ["security_contact_missing"],
     "analyzers": ["external_access_analyzer_missing"],
@@ -89,7 +90,8 @@ def test_what_rests_on_missing_evidence_never_passes(
 
 
 def test_every_piece_of_evidence_is_tried() -> None:
-    idle = {"account-aliases", "organization"}  # no check alone rests on these
+    # No check alone rests on these.
+    idle = {"account-aliases", "organization", "organization-accounts"}
     given = {Path(name).stem for name in demo.company()} | set(BESIDES)
     assert given - idle == set(UNANSWERED)
 

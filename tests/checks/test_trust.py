@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, findings
+from iamkit import Account, findings, load
 from iamkit.checks import trust as checks
 from iamkit.schema import ROLES
 from iamkit.settings import Settings
@@ -135,6 +135,7 @@ def test_a_trust_policy_that_cannot_be_read_is_not_assessed(tmp_path: Path) -> N
     opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
     for name in ("anyone_may_assume", "vendor_without_external_id", "service_without_source"):
         assert result(opened, name)["status"] == "not assessed"
+    assert result(opened, "trusts_deleted_identity")["status"] == "not assessed"
 
 
 # ── Other accounts ───────────────────────────────────────────────────────────────────────────────
@@ -182,22 +183,23 @@ def test_a_condition_that_any_customer_of_the_vendor_meets_is_none(
     assert said(trusting(tmp_path, allow({"AWS": ROOT}, condition)), "vendor_without_external_id")
 
 
-def test_own_known_and_managing_accounts_are_no_vendors(tmp_path: Path) -> None:
-    manager = "111100001111"
+def test_own_known_and_the_organization_s_accounts_are_no_vendors(tmp_path: Path) -> None:
+    manager, member = "111100001111", "222200002222"
     organization = {"Organization": {"Id": "o-a1b2c3d4e5", "MasterAccountId": manager}}
-    document = {"Statement": [allow({"AWS": [ACCOUNT, f"{ARN}role/x", manager, VENDOR]})]}
-    opened = account(tmp_path, details(roles=[role("door", document)]), organization=organization)
+    members = {"Accounts": [{"Id": member, "Name": "shop", "State": "ACTIVE"}]}
+    named = [ACCOUNT, f"{ARN}role/x", manager, member, VENDOR]
+    document = {"Statement": [allow({"AWS": named})]}
+    opened = account(
+        tmp_path,
+        details(roles=[role("door", document)]),
+        organization=organization,
+        organization_accounts=members,
+    )
     found = [
-        checks.vendor_without_external_id(
-            opened.trust,
-            opened.roles,
-            opened.callers,
-            Settings().with_overrides(known_accounts=known),
-        )
+        said(load(opened.snapshot.path, known_accounts=known), "vendor_without_external_id")
         for known in ([], [VENDOR])
     ]
-    assert found[0]["detail"].tolist() == [f"account {VENDOR} may assume it without an external id"]
-    assert found[1].empty
+    assert found == [[f"account {VENDOR} may assume it without an external id"], []]
 
 
 def test_an_unknown_organization_leaves_no_vendor_unassessed(tmp_path: Path) -> None:
@@ -233,6 +235,101 @@ def test_narrower_policies_pass(policy: str, tmp_path: Path) -> None:
 def test_read_only_access_within_the_account_passes(tmp_path: Path) -> None:
     opened = trusting(tmp_path, allow({"AWS": f"{ARN}root"}), AttachedManagedPolicies=[READ_ONLY])
     assert result(opened, "cross_account_read_only")["status"] == "pass"
+
+
+# ── The account's own ────────────────────────────────────────────────────────────────────────────
+
+ADMINISTRATOR = {
+    "PolicyName": "all",
+    "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}},
+}
+OWN_ROOT = {"AWS": f"{ARN}root"}
+WITH_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "aside"), [(None, ""), (WITH_MFA, ", with MFA")], ids=["nothing asked", "MFA"]
+)
+def test_an_administrator_s_role_for_the_whole_account_fails(
+    condition: Any, aside: str, tmp_path: Path
+) -> None:
+    opened = trusting(tmp_path, allow(OWN_ROOT, condition), RolePolicyList=[ADMINISTRATOR])
+    assert said(opened, "administrator_role_open_to_account") == [
+        "can do everything, and lets in whoever in this account may call sts:AssumeRole on it"
+        + aside
+    ]
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition"),
+    [
+        ({"AWS": f"{ARN}user/ana"}, None),
+        (OWN_ROOT, {"StringEquals": {"aws:PrincipalTag/team": "ops"}}),
+        (OWN_ROOT, {"ArnLike": {"aws:PrincipalArn": f"{ARN}role/ops-*"}}),
+        ({"Service": "lambda.amazonaws.com"}, None),
+    ],
+    ids=["a user", "a tag", "names", "a service"],
+)
+def test_an_administrator_s_role_for_some_of_the_account_passes(
+    principal: Any, condition: Any, tmp_path: Path
+) -> None:
+    opened = trusting(tmp_path, allow(principal, condition), RolePolicyList=[ADMINISTRATOR])
+    assert result(opened, "administrator_role_open_to_account")["status"] == "pass"
+
+
+def test_a_role_that_is_no_administrator_may_be_for_the_whole_account(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow(OWN_ROOT))
+    assert result(opened, "administrator_role_open_to_account")["status"] == "pass"
+
+
+@pytest.mark.parametrize("identity", ["AIDAEXAMPLEEXAMPLEEXA", "AROAEXAMPLEEXAMPLEEXA"])
+def test_the_id_of_a_deleted_identity_fails(identity: str, tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": [identity, f"{ARN}user/ana"]}))
+    assert said(opened, "trusts_deleted_identity") == [
+        f"names {identity}, a user or role that was deleted"
+    ]
+
+
+def test_the_name_of_an_identity_passes(tmp_path: Path) -> None:
+    opened = trusting(tmp_path, allow({"AWS": f"{ARN}user/AIDAEXAMPLEEXAMPLEEXA"}))
+    assert result(opened, "trusts_deleted_identity")["status"] == "pass"
+
+
+# ── Further on ───────────────────────────────────────────────────────────────────────────────────
+
+
+def going_on(resource: str) -> dict[str, Any]:
+    """A role that may assume roles."""
+    allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource}
+    inline = {"PolicyName": "on", "PolicyDocument": {"Statement": allowed}}
+    return {"RolePolicyList": [inline]}
+
+
+ELSEWHERE = "arn:aws:iam::444455556666:role/ops"
+
+
+def test_a_vendor_who_may_go_on_to_other_accounts_fails(tmp_path: Path) -> None:
+    condition = {"StringEquals": {"sts:ExternalId": "7f1c"}}
+    opened = trusting(tmp_path, allow({"AWS": ROOT}, condition), **going_on(ELSEWHERE))
+    assert said(opened, "outsiders_go_on") == [
+        f"account {VENDOR}, not known to be yours, with an external id may go on to {ELSEWHERE}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("principal", "resource"),
+    [
+        (OWN_ROOT, ELSEWHERE),
+        ({"Service": "events.amazonaws.com"}, ELSEWHERE),
+        ({"AWS": ROOT}, f"{ARN}role/ops"),
+    ],
+    ids=["from within", "a service", "to this account"],
+)
+def test_who_does_not_cross_the_account_passes(
+    principal: Any, resource: str, tmp_path: Path
+) -> None:
+    opened = trusting(tmp_path, allow(principal), **going_on(resource))
+    assert result(opened, "outsiders_go_on")["status"] == "pass"
 
 
 # ── Services ─────────────────────────────────────────────────────────────────────────────────────

@@ -47,7 +47,7 @@ def find(
     users = [each for each in people if "UserName" in each]
     roles = [each for each in people if "RoleName" in each]
     opened = account(folder, details(users, roles=[admin, *roles]), **more)
-    name = "can_assume_administrator"
+    name = "can_become_administrator"
     found = findings.run(opened, {name: findings.CHECKS[name]}).findings
     return dict(zip(found["name"], found["detail"], strict=True))
 
@@ -168,4 +168,4 @@ def test_several_roles_are_one_finding(tmp_path: Path) -> None:
 
 def test_an_account_without_such_roles_passes(tmp_path: Path) -> None:
     opened = account(tmp_path, details([ana(ASSUME)]))
-    assert result(opened, "can_assume_administrator")["status"] == "pass"
+    assert result(opened, "can_become_administrator")["status"] == "pass"

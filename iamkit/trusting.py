@@ -114,6 +114,12 @@ class Trusting:
         """Whether a trust policy names an identity or a session of it, or anyone."""
         return any(name in self._openings for name in _names(arn)[:-1])
 
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """Condition keys, in lower case, of tags that trust policies ask of who comes."""
+        asked = (key for each in self._openings.values() for door in each for key in door.keys)
+        return frozenset(key for key in asked if key.startswith("aws:principaltag/"))
+
     def keys(self, arn: str) -> frozenset[str]:
         """The condition keys that decide whether an identity is let in."""
         openings = (self._openings.get(name, {}) for name in _names(arn))

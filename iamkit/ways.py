@@ -163,9 +163,10 @@ class Ways:
     def _who(self, arn: str) -> Context:
         """What is known of a caller, however it comes."""
         if arn not in self._known:
-            kind, keys = self.caller(arn).kind, {}
+            kind = self.caller(arn).kind
+            keys: dict[str, Any] = {}
             if kind != "group":
-                keys = self.callers.known(arn)
+                keys = dict.fromkeys(self.trusting.tags, ABSENT) | self.callers.known(arn)
             if kind == "user":
                 keys |= dict.fromkeys(_NAMED, keys["aws:username"])
             self._known[arn] = Context(keys, UNKNOWN)

@@ -95,24 +95,21 @@ def can_become_administrator(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     account = load(demo.snapshots(Path(folder)))
     ...     can_become_administrator(account.to_administrator, account.administrators).detail[0]
-    'with a stolen key in 1 step: jenkins-runner, ops-deployer'
+    'from its session in 1 step: ops-deployer'
     """
     able = _besides(to_administrator[to_administrator["comes"].fillna(True)], administrators)
     certain, hops = able["hops"].notna(), able["hops"].fillna(able["perhaps"])
     able = able.assign(certain=certain, steps=hops)[hops.notna()]
     best = able.sort_values("certain", ascending=False, kind="stable")
     best = best.drop_duplicates("principal_arn").sort_index()
-    ends = [" ".join(["", *(arn.split("/")[-1] + "," for arn in each)])[:-1] for each in best.route]
+    through = pd.Series([_named(route) for route in best["route"]], best.index, dtype="str")
     steps = best["steps"].astype("str") + best["steps"].eq(1).map({True: " step", False: " steps"})
     come = best["context"].map(COMES).mask(best["kind"].eq("role"), "from its session")
     unsure = " at least, if conditions that nobody knows hold"
     return pd.DataFrame(
         {
             "subject": best["principal_arn"],
-            "detail": come
-            + " in "
-            + steps
-            + (":" + pd.Series(ends, best.index)).where(best["certain"], unsure),
+            "detail": come + " in " + steps + through.where(best["certain"], unsure),
             "status": best["certain"].map({True: "fail", False: "not assessed"}),
         }
     ).reset_index(drop=True)
@@ -150,6 +147,12 @@ def escalates_with_a_target(
     return _first_three(ways.assign(detail=said))
 
 
+def _named(route: list[str]) -> str:
+    """Whom a walk comes through, in words, the one who sets out aside."""
+    names = [arn.split("/")[-1] for arn in route[1:] if arn != route[0]]
+    return f": {', '.join(names)}" if names else ", all by itself"
+
+
 def _besides(table: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
     """Rows about others than administrators."""
     return table[~table["principal_arn"].isin(administrators["principal_arn"])]
@@ -161,5 +164,8 @@ def _first_three(ways: pd.DataFrame) -> pd.DataFrame:
     found = grouped.agg(lambda said: "; ".join(said.head(3))).rename_axis("subject").reset_index()
     more = (grouped.size() - 3).clip(lower=0).to_numpy()
     return found.assign(
-        detail=[f"{said}; {n} more" if n else said for said, n in zip(found["detail"], more)]
+        detail=[
+            f"{said}; {n} more" if n else said
+            for said, n in zip(found["detail"], more, strict=True)
+        ]
     )

@@ -13,6 +13,7 @@ LAMBDA = {
     "Action": ["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"],
     "Resource": "*",
 }
+CAN = "can_escalate"
 MOST = {"Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*"}
 
 
@@ -26,13 +27,34 @@ def found(account: Account, check: str) -> list[str]:
     return sorted(hits["name"])
 
 
-def test_a_policy_that_lets_its_holder_escalate_is_reported_with_its_holder(
-    tmp_path: Path,
-) -> None:
-    accused = account(tmp_path, details([holder("ann", LAMBDA)]))
+WORKER = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+
+
+def opened(folder: Path, *people: Any, does: str = "*", **more: Any) -> Account:
+    """An account with these users and a role for functions, which may do everything."""
+    document = {"Statement": {"Effect": "Allow", "Action": does, "Resource": "*"}}
+    worker = role(
+        "worker", WORKER, RolePolicyList=[{"PolicyName": "p", "PolicyDocument": document}]
+    )
+    return account(folder, details(list(people), roles=[worker], **more))
+
+
+def test_who_has_a_way_and_a_target_is_reported_with_both(tmp_path: Path) -> None:
+    accused = opened(tmp_path, holder("ann", LAMBDA))
     assert found(accused, "can_escalate") == ["ann"]
     detail = accused.checked.findings.query("check == 'can_escalate'")["detail"].item()
-    assert detail.startswith("through own: Invoke a new function with a passed role (lambda-001)")
+    assert detail == "Invoke a new function with a passed role to worker (lambda-001)"
+
+
+def test_a_role_that_gives_nothing_more_is_no_target(tmp_path: Path) -> None:
+    assert found(opened(tmp_path, holder("ann", LAMBDA), does="lambda:InvokeFunction"), CAN) == []
 
 
 @pytest.mark.parametrize(
@@ -44,7 +66,7 @@ def test_a_policy_that_lets_its_holder_escalate_is_reported_with_its_holder(
     ],
 )
 def test_a_denial_closes_the_way(tmp_path: Path, besides: dict[str, Any]) -> None:
-    assert found(account(tmp_path, details([holder("ann", LAMBDA, besides)])), "can_escalate") == []
+    assert found(opened(tmp_path, holder("ann", LAMBDA, besides)), CAN) == []
 
 
 def test_a_boundary_closes_the_way(tmp_path: Path) -> None:
@@ -55,21 +77,38 @@ def test_a_boundary_closes_the_way(tmp_path: Path) -> None:
             "PermissionsBoundaryArn": f"{ARN}policy/only-s3",
         }
     }
-    bounded = account(tmp_path, details([holder("ann", LAMBDA, **member)], policies=[bound]))
-    assert found(bounded, "can_escalate") == []
+    assert found(opened(tmp_path, holder("ann", LAMBDA, **member), policies=[bound]), CAN) == []
 
 
 def test_one_permission_less_is_no_way(tmp_path: Path) -> None:
     less = LAMBDA | {"Action": ["iam:PassRole", "lambda:CreateFunction"]}
-    assert found(account(tmp_path, details([holder("ann", less)])), "can_escalate") == []
+    assert found(opened(tmp_path, holder("ann", less)), CAN) == []
 
 
-def test_one_named_role_to_pass_is_for_whoever_knows_that_role(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "expected"), [("worker", ["ann"]), ("harmless", [])])
+def test_one_named_role_to_pass_counts_for_what_it_is(
+    tmp_path: Path, name: str, expected: list[str]
+) -> None:
     named = [
         LAMBDA | {"Action": ["lambda:CreateFunction", "lambda:InvokeFunction"]},
-        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": f"{ARN}role/harmless"},
+        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": f"{ARN}role/{name}"},
     ]
-    assert found(account(tmp_path, details([holder("ann", *named)])), "can_escalate") == []
+    assert found(opened(tmp_path, holder("ann", *named)), CAN) == expected
+
+
+def test_what_lacks_only_a_function_is_reported_as_such(tmp_path: Path) -> None:
+    """Bob's way, a key for a user without two, has no user to be made for: that is known."""
+    code = {"Effect": "Allow", "Action": "lambda:UpdateFunctionCode", "Resource": "*"}
+    keys = {"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": f"{ARN}user/zoe"}
+    lacking = opened(tmp_path, holder("ann", code), holder("bob", keys))
+    assert found(lacking, "escalates_with_a_target") == ["ann"]
+    assert found(lacking, CAN) == []
+
+
+def test_whoever_has_a_proven_way_is_not_told_of_others(tmp_path: Path) -> None:
+    both = LAMBDA | {"Action": "lambda:*"}
+    passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    assert found(opened(tmp_path, holder("ann", both, passing)), "escalates_with_a_target") == []
 
 
 def test_power_users_are_almost_administrators(tmp_path: Path) -> None:

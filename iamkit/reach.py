@@ -116,7 +116,7 @@ class Graph:
     edges: sparse.csr_array
     administrators: np.ndarray[Any, np.dtype[np.bool_]]  # by node of an identity
 
-    @property
+    @cached_property
     def anyone(self) -> int:
         """The node of whoever can do everything."""
         return len(self.arns) * len(MODES)

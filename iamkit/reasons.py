@@ -10,7 +10,7 @@ from iamkit.decisions import Policy, Statement, called
 from iamkit.paths import Path
 from iamkit.patterns import Context
 from iamkit.trusting import ANYONE
-from iamkit.ways import INVENTORY, KIND, Caller, Ways
+from iamkit.ways import INVENTORY, KIND, Caller, Ways, passed_to
 
 
 class Reasons:
@@ -70,9 +70,9 @@ class Reasons:
         kind = "policy" if somewhere else KIND[on]
         where = -1 if somewhere else self._resources(on, caller, str(target))
         services = path.services if on == "passed role" else []
-        tries = [{"iam:passedtoservice": each} for each in services] or [self.ways.chosen(action)]
-        for about in tries:
-            asked = who.but(about) if about else who
+        tries: list[Context | None] = [passed_to(each) for each in services]
+        for about in tries or [self.ways.chosen(action)]:
+            asked = who if about is None else who.joined(about)
             found = self.ways.uses.allowing(caller.said, asked, action, kind, where)
             if found is not None:
                 said, statement = found

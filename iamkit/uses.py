@@ -179,16 +179,22 @@ class Uses:
         return (self.said(layers.identity), bound, *map(self.said, layers.scps))
 
     def use(
-        self, layers: Layered, context: Context, action: str, kind: str, about: Mapping[str, Any]
+        self,
+        layers: Layered,
+        context: Context,
+        action: str,
+        kind: str,
+        about: Context | None = None,
     ) -> Use:
         """
         Where a caller may use an action.
 
-        `layers` are what the method of that name returns; `about` are condition keys of the call
+        `layers` are what the method of that name returns; `about` has condition keys of the call
         itself, such as iam:PassedToService.
         """
         tested = self._keys(layers, action)
-        called = context if tested.isdisjoint(about) else context.but(about)
+        plain = about is None or tested.isdisjoint(about.values)
+        called = context if plain or about is None else context.joined(about)
         same = (layers, action, kind, *map(called.get, tested))
         if same not in self._uses:
             self._uses[same] = self._use(layers, called, action, kind)

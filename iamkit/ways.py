@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,11 +36,9 @@ PASSING: Final = "iam:PassRole"
 DEACTIVATE: Final = "iam:DeactivateMFADevice"
 INVENTORY: Final = NOTHING_THERE | {"existing resource", "account root"}
 
-# What the caller chooses in a call, and would choose so.
-CHOSEN: Final[Mapping[str, Mapping[str, str]]] = {
-    action: {"iam:policyarn": "arn:{}:iam::aws:policy/AdministratorAccess"}
-    for action in ("iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy")
-}
+# Calls that attach a policy, and the one that their caller would choose.
+CHOSEN: Final = frozenset({"iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy"})
+ADMINISTRATOR: Final = "arn:{}:iam::aws:policy/AdministratorAccess"
 # The kind of resource that a permission is used on.
 KIND: Final = {
     "own user": "user",
@@ -83,6 +81,7 @@ class Caller:
     layers: Layers
     said: Layered
     own: Mapping[str, int]  # for each of `OWN`, the resources that are the caller's own
+    named: bool  # trust policies name it, or anyone
 
 
 class Ways:
@@ -132,7 +131,9 @@ class Ways:
                 "own policy": self.kinds["policy"].of(self._held.get(arn, ())),
                 "own boundary": self.kinds["policy"].of(bound),
             }
-            self._callers[arn] = Caller(arn, kind, layers, self.uses.layers(layers), own)
+            self._callers[arn] = Caller(
+                arn, kind, layers, self.uses.layers(layers), own, self.trusting.names(arn)
+            )
         return self._callers[arn]
 
     @cached_property
@@ -194,16 +195,36 @@ class Ways:
         possible = self._possible(caller, rows)
         if not possible:
             return []
-        context = self.context(arn, name)
-        asked = (arn, rows[:ANYWHERE].tobytes(), *map(context.get, self._keys(caller)))
-        if asked not in self._found:
-            made = (self._way(path, caller, context, rows) for path in possible)
-            self._found[asked] = [
+        context, bits = self.context(arn, name), rows[:ANYWHERE].tobytes()
+        return [
+            *self._ways(caller, context, rows, (arn, bits), possible, trusted=False),
+            *self._ways(caller, context, rows, (arn, bits), possible, trusted=True),
+        ]
+
+    def _ways(
+        self,
+        caller: Caller,
+        context: Context,
+        rows: Any,
+        same: Any,
+        asked: list[Path],
+        *,
+        trusted: bool,
+    ) -> list[Way]:
+        """The ways for which it matters, or does not, what trust policies say of the caller."""
+        chosen = [path for path in asked if (path.trust in ("caller", "named")) is trusted]
+        if not chosen:
+            return []
+        keys = self._keys(caller) if trusted else self.own_keys(caller)
+        case = (trusted, same, *map(context.get, keys))
+        if case not in self._found:
+            made = (self._way(path, caller, context, rows) for path in chosen)
+            self._found[case] = [
                 way._replace(found=self._same.setdefault(way.found, way.found))
                 for way in made
                 if way.held[1] or way.found.perhaps
             ]
-        return self._found[asked]
+        return self._found[case]
 
     def _keys(self, caller: Caller) -> list[str]:
         """The condition keys on which a caller's ways depend."""
@@ -221,7 +242,7 @@ class Ways:
 
     def _possible(self, caller: Caller, rows: Any) -> list[Path]:
         """The paths whose actions are all possible, as far as rows of bits tell."""
-        named = self.trusting.names(caller.arn)
+        named = caller.named
         asked = (rows[POSSIBLE].tobytes(), caller.kind, named)
         if asked not in self._candidates:
             acts = "role" if caller.kind == "role" else "user"
@@ -266,10 +287,11 @@ class Ways:
         held = _if(held, allowed)
         return Way(path, kind, found & both(there_too), (bool(held.sure), bool(held.perhaps)))
 
-    def chosen(self, action: str) -> dict[str, str]:
-        """The condition keys of a call that its caller chooses."""
-        partition = self.account.partition
-        return {key: text.format(partition) for key, text in CHOSEN.get(action, {}).items()}
+    def chosen(self, action: str) -> Context | None:
+        """What a caller chooses in a call, as condition keys; None: nothing that matters."""
+        if action not in CHOSEN:
+            return None
+        return _about(ADMINISTRATOR.format(self.account.partition))
 
     def _use(self, caller: Caller, context: Context, action: str, kind: str) -> Both:
         return self.uses.use(caller.said, context, action, kind, self.chosen(action)).allowed
@@ -283,8 +305,7 @@ class Ways:
             if on == "passed role":
                 where = NOWHERE
                 for service in path.services:
-                    about = {"iam:passedtoservice": service}
-                    passed = self.uses.use(caller.said, context, action, "role", about)
+                    passed = self.uses.use(caller.said, context, action, "role", passed_to(service))
                     where |= passed.allowed
             else:
                 where = self._use(caller, context, action, KIND[on])
@@ -329,7 +350,7 @@ class Ways:
 
     def _assuming(self, path: Path, caller: Caller, context: Context) -> Way:
         """Roles that a caller may assume: with its own permission, or named by the trust policy."""
-        use = self.uses.use(caller.said, context, ASSUME, "role", {})
+        use = self.uses.use(caller.said, context, ASSUME, "role")
         named, all_of_account = self.trusting.lets_in(caller.arn, context)
         found = (use.allowed & (named | all_of_account)) | (use.unhindered & named)
         others = ~caller.own["own role"] & self.kinds["role"].there
@@ -344,7 +365,7 @@ class Ways:
             named, all_of_account = self.trusting.lets_in(caller.arn, context)
             return held & (named | all_of_account)
         if path.trust in ("named", "rewritten"):
-            free = self.uses.use(caller.said, context, ASSUME, "role", {}).unhindered
+            free = self.uses.use(caller.said, context, ASSUME, "role").unhindered
             if path.trust == "rewritten":
                 return held & free
             return held & free & self.trusting.lets_in(caller.arn, context)[0]
@@ -354,7 +375,7 @@ class Ways:
         """Roles that may be passed to a service of the path which they trust."""
         found = []
         for service in path.services:
-            about = {"iam:passedtoservice": service}
+            about = passed_to(service)
             passed = self.uses.use(caller.said, context, PASSING, "role", about).allowed
             found.append(passed & both(self.trusting.service(service)))
         if "EMR roles" in path.needs:  # one for each service, the instances' in a profile
@@ -444,6 +465,17 @@ _BY_WORTH: Final = frozenset(
         "stack set administration",
     }
 )
+
+
+@cache
+def _about(policy_arn: str) -> Context:
+    return Context({"iam:policyarn": policy_arn}, UNKNOWN)
+
+
+@cache
+def passed_to(service: str) -> Context:
+    """What is known of a call that passes a role: to whom."""
+    return Context({"iam:passedtoservice": service}, UNKNOWN)
 
 
 def _either(found: Iterable[Both]) -> Both:

@@ -17,8 +17,11 @@ import pandas as pd
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
+from iamkit import ladder as laying
 from iamkit.views import (
     Bundle,
     Figures,
@@ -46,6 +49,7 @@ __all__ = [
     "figures",
     "heat",
     "labelled",
+    "ladder",
     "new",
     "not_assessed",
     "over",
@@ -80,6 +84,7 @@ SEVERITY_COLORS = {
 }
 
 THRESHOLDS = (30, 60, 90, 180)  # days; what organizations choose from
+KIND_COLORS = {"user": BLUE, "role": TEAL, "group": PURPLE, "everything": ORANGE}
 MOST_VECTOR_MARKS = 3000
 _STYLE = {
     "axes.edgecolor": RULE,
@@ -413,4 +418,52 @@ def heat(
     ax.set_title(f"{title} (darker: more {unit})")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
+    return ax
+
+
+@_styled
+def ladder(
+    boxes: pd.DataFrame,
+    links: pd.DataFrame,
+    *,
+    title: str,
+    missing: str = "",
+    ax: Axes | None = None,
+) -> Axes | Sentence:
+    """
+    Who can come to do everything, a column per hop, those who can already at the right.
+
+    Parameters
+    ----------
+    boxes, links : DataFrame
+        As `ladder.rungs` returns them. The thicker a link, the more go that way; thickness grows
+        with the logarithm.
+    title : str
+        For the heading.
+    missing, ax
+        As in `bars`; texts fit on a chart of its own.
+    """
+    if missing:
+        return not_assessed(missing)
+    plan = laying.layout(boxes, links)
+    said = f"{title}. {laying.told(boxes, links)}"
+    ax = new(ax, width=plan.width, height=plan.height + 0.35, alt=said)
+    ax.set_title(title)
+    ax.set_axis_off()
+    ax.set_xlim(-0.02, plan.width + 0.02)
+    ax.set_ylim(plan.height, 0)
+    for (left, top), (right, bottom), members in plan.curves:
+        middle = (left + right) / 2
+        bends = [(left, top), (middle, top), (middle, bottom), (right, bottom)]
+        way = Path(bends, [Path.MOVETO, *[Path.CURVE4] * 3])
+        thick = 0.8 + 1.2 * np.log10(members)
+        ax.add_patch(PathPatch(way, fill=False, edgecolor=GREY, alpha=0.55, linewidth=thick))
+    for box in plan.boxes:
+        corner, shape = (box.x, box.y - laying.HIGH / 2), "round,pad=0,rounding_size=0.06"
+        color = KIND_COLORS.get(box.kind, GREY)
+        ax.add_patch(FancyBboxPatch(corner, plan.wide, laying.HIGH, shape, facecolor="white",
+                                    edgecolor=color, linewidth=1.2))  # fmt: skip
+    for x, y, text, size, muted in plan.texts:
+        ax.text(x, y, text, color=MUTED if muted else INK, fontsize=size, va="center",
+                fontfamily="DejaVu Sans Mono", linespacing=1.15, parse_math=False)  # fmt: skip
     return ax

@@ -106,8 +106,10 @@ class _Judge:
             return self.worth.own(way, arn, context)
         if not way.found.sure:
             return NOTHING
+        if way.kind == "group":
+            return self._joining(way, arn, context)
         _, place = where(context)
-        arrived = context if way.kind == "group" else ARRIVALS[arrives(way)][PLACES.index(place)]
+        arrived = ARRIVALS[arrives(way)][PLACES.index(place)]
         kind = self.ways.kinds[way.kind]
         if risen := way.found.sure & self.reach.risen(way.kind, arrived):
             return Gain(more=True, everything=True, target_arn=self._nearest(way, risen, arrived))
@@ -124,6 +126,19 @@ class _Judge:
         for target in strongest:
             if self.worth.more(arn, context, target, arrived):
                 return Gain(more=True, everything=False, target_arn=target)
+        return NOTHING
+
+    def _joining(self, way: Way, arn: str, context: str) -> Gain:
+        """The best of what joining one of the groups gives, the further ways of each counted."""
+        groups = [self.ways.kinds["group"].arns[at] for at in members(way.found.sure)]
+        risen = self.reach.risen("group", context) & way.found.sure
+        for group in sorted(groups, key=lambda group: -self.worth.strength(group, context)):
+            gain = self.worth.joined(arn, context, group)
+            rises = risen & self.ways.kinds["group"].of([group])
+            if rises and self.worth.gets_all(arn, context, group):
+                return gain._replace(more=True, everything=True)
+            if gain.more:
+                return gain
         return NOTHING
 
     def _nearest(self, way: Way, risen: int, context: str) -> str:

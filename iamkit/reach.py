@@ -37,7 +37,7 @@ from iamkit.errors import SettingsError
 from iamkit.paths import paths
 from iamkit.reasons import Reasons
 from iamkit.schema import COUNT, OBJECT, TEXT, TRUTH, Column, Table, objects
-from iamkit.uses import members
+from iamkit.uses import Both, members
 from iamkit.ways import Way, Ways
 from iamkit.worth import Worth
 
@@ -279,13 +279,22 @@ class Reach:
                         yield Step(path.id, kind, 0, "", everything=True), bool(perhaps)
                 continue
             gained = MODES[mode] if kind == "group" else arrives(way)
-            for perhaps, targets in enumerate(way.found):
+            found = way.found
+            if kind == "group":
+                found = Both(self._joinable(arn, context, found.sure), found.perhaps)
+            for perhaps, targets in enumerate(found):
                 if targets:
                     yield Step(path.id, kind, targets, gained, everything=False), bool(perhaps)
                     if path.gains == "everything":
                         first = ARRIVALS["key"][PLACES.index(place)]
                         if free := targets & self._unbounded(kind, first):
                             yield Step(path.id, kind, free, "", everything=True), bool(perhaps)
+
+    def _joinable(self, arn: str, context: str, groups: int) -> int:
+        """Those groups that a user gets everything of by joining, denials of its own counted."""
+        kind = self.ways.kinds["group"]
+        found = (kind.arns[at] for at in members(groups))
+        return kind.of(each for each in found if self.worth.gets_all(arn, context, each))
 
     def _unbounded(self, kind: str, context: str) -> int:
         if (kind, context) not in self._free:
@@ -316,9 +325,12 @@ class Reach:
         Whom a user or role can become from a context, in any number of hops. Rows: see `REACHED`.
 
         The nearest first. A role's session is the same whatever the context but for its place.
-        Raises `SettingsError` for a context that is not one of the six.
+        Raises `SettingsError` for a context that is not one of the six, and for root and
+        service-linked roles.
         """
         mode, place = where(context)
+        if arn not in self._at:
+            raise SettingsError(f"{arn} is nobody who could become another: name a user or a role")
         graph = self.graph(place)
         kind = self.ways.caller(arn).kind
         start = self._at[arn] * len(MODES) + (0 if kind == "role" else MODES.index(mode))

@@ -102,6 +102,36 @@ class Worth:
             self._ceilings[asked] = rows, self.everything(rows)
         return self._ceilings[asked]
 
+    # --- by joining a group
+
+    def joined(self, arn: str, context: str, group_arn: str) -> Gain:
+        """
+        What a user gains by joining a group, its own denials and boundary counted.
+
+        Who can do everything already gains it again by a group that gives it, as with any target.
+        """
+        mine, rows = self.ways.rows(arn, context), self._with_group(arn, context, group_arn)
+        caller = self.ways.caller(arn)
+        if self.everything(mine) or self._promotes(mine, caller):
+            rows = self.ways.rows(group_arn, context)
+        if self.everything(rows) or self._promotes(rows, caller):
+            return Gain(more=True, everything=True, target_arn=group_arn)
+        more = (rows[CERTAIN] & ~mine[POSSIBLE]).any()
+        return Gain(more=bool(more), everything=False, target_arn=group_arn)
+
+    def gets_all(self, arn: str, context: str, group_arn: str) -> bool:
+        """Whether a user who joins a group certainly can all that the group's policies allow."""
+        if arn == group_arn:
+            return False
+        rows = self._with_group(arn, context, group_arn)
+        return not (self.ways.rows(group_arn, context)[CERTAIN] & ~rows[CERTAIN]).any()
+
+    def _with_group(self, arn: str, context: str, group_arn: str) -> Any:
+        layers, group = self.ways.caller(arn).layers, self.ways.caller(group_arn).layers
+        identity = tuple(dict.fromkeys((*layers.identity, *group.identity)))
+        who = self.ways.context(arn, context)
+        return self._judge.rows(layers._replace(identity=identity), who)
+
     # --- what reaches only oneself
 
     def own_either(self, way: Way, arn: str, context: str) -> tuple[Gain, Gain]:

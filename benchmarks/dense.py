@@ -68,7 +68,7 @@ def company(users: int = 5000, roles: int = 5000, seed: int = 11) -> Row:
     details = {
         "UserDetailList": [_user(draws, arn, n) for n, arn in enumerate(people)],
         "GroupDetailList": [_group(draws, number) for number in range(GROUPS)],
-        "RoleDetailList": [_role(draws, arn, n, cast) for n, arn in enumerate(works)],
+        "RoleDetailList": [_role(draws, arn, n, people, cast) for n, arn in enumerate(works)],
         "Policies": policies,
     }
     report = "\n".join([HEADER, ROOT, *_credentials(random.Random(seed), people)])
@@ -249,13 +249,13 @@ ROOT = (
 # ── Roles ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _role(draws: random.Random, arn: str, number: int, cast: list[str]) -> Row:
+def _role(draws: random.Random, arn: str, number: int, people: list[str], cast: list[str]) -> Row:
     name = arn.rpartition("/")[2]
     kind = draws.random()
     admin = number % 1000 == 13
     profiles = []
-    if admin:  # half of them ask for MFA
-        trust = _named(draws, cast, CONDITIONS[0] if number % 2000 == 13 else {})
+    if admin:  # for some people only, or everybody would get there; half of them ask for MFA
+        trust = _named(draws, people, CONDITIONS[0] if number % 2000 == 13 else {})
     elif kind < TRUSTING:
         trust = _trust({"AWS": f"{ARN}root"}, _condition(draws, number))
     elif kind < TRUSTING + NAMING:

@@ -25,11 +25,12 @@ import pandas as pd
 from iamkit.callers import Callers
 from iamkit.decisions import Layers
 from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
+from iamkit.needs import BY_WORTH, Needs
 from iamkit.paths import NOTHING_THERE, Path, given, paths
 from iamkit.patterns import ABSENT, UNKNOWN, Context
 from iamkit.permissions import Permissions
 from iamkit.trusting import Trusting
-from iamkit.uses import BOUNDARY, NOWHERE, Both, Layered, Uses, both, joined, members
+from iamkit.uses import NOWHERE, Both, Layered, Uses, both, joined, members
 
 ASSUME: Final = "sts:AssumeRole"
 PASSING: Final = "iam:PassRole"
@@ -109,7 +110,7 @@ class Ways:
         self._same: dict[Both, Both] = {}
         self._candidates: dict[Any, list[Path]] = {}
         self._group_rows: dict[Any, Any] = {}
-        self._meets: dict[str, int] = {}
+        self._needs = Needs(self.account, self.kinds)
 
     def _listed(self, path: Path) -> bool:
         """Whether every action has a bit: some are newer than the list, and nobody names them."""
@@ -360,7 +361,8 @@ class Ways:
     def _trusted(self, path: Path, caller: Caller, context: Context, held: Both) -> Both:
         """Those targets whose trust policy is as the path wants it."""
         if path.trust == "service":
-            return self._passed(path, caller, context) & held
+            passed = self._passed(path, caller, context)
+            return passed if "stack set administration" in path.needs else passed & held
         if path.trust == "caller":
             named, all_of_account = self.trusting.lets_in(caller.arn, context)
             return held & (named | all_of_account)
@@ -380,7 +382,7 @@ class Ways:
             found.append(passed & both(self.trusting.service(service)))
         if "EMR roles" in path.needs:  # one for each service, the instances' in a profile
             manager, instances = found
-            instances &= both(self._in_profile)
+            instances &= self._needs.met("instance profile")
             return _if(instances, (bool(manager.sure), bool(manager.perhaps)))
         if "stack set administration" in path.needs:
             return self._executing(_either(found))
@@ -402,69 +404,13 @@ class Ways:
     def _met(self, path: Path, caller: Caller, context: Context, found: Both) -> Both:
         """Those targets for which all that the path needs besides is in the evidence."""
         for need in path.needs:
-            if need in given() or need in _BY_WORTH:
+            if need in given() or need in BY_WORTH:
                 continue
+            meeting = self._needs.met(need)
             if need == "no second factor":
-                may = self._use(caller, context, DEACTIVATE, "user")
-                found &= both(self._without_mfa) | may
-            else:
-                found &= both(self._meeting(need))
+                meeting |= self._use(caller, context, DEACTIVATE, "user")
+            found &= meeting
         return found
-
-    def _meeting(self, need: str) -> int:
-        """The targets of which the evidence says that they meet a need."""
-        if need not in self._meets:
-            users = {
-                "room for a key": lambda: self._key_counts.lt(2),
-                "two keys": lambda: self._key_counts.eq(2),
-                "password": lambda: self._credential("password_enabled").eq(True),
-                "no password": lambda: self._credential("password_enabled").eq(False),
-            }
-            roles = {"instance profile": self._in_profile, "target's boundary": self._bounded}
-            self._meets[need] = self._users(users[need]()) if need in users else roles.get(need, 0)
-        return self._meets[need]
-
-    def _users(self, flags: pd.Series[Any]) -> int:
-        arns = list(self.kinds["user"].arns)
-        return self.kinds["user"].where(flags.reindex(arns).fillna(False))
-
-    def _credential(self, column: str) -> pd.Series[Any]:
-        return self.account.credentials.set_index("user_arn")[column]
-
-    @cached_property
-    def _key_counts(self) -> pd.Series[Any]:
-        """How many access keys each user has, active or not."""
-        return self.account.access_keys.groupby("user_arn")["exists"].sum(min_count=2)
-
-    @cached_property
-    def _without_mfa(self) -> int:
-        return self._users(self._credential("mfa_active").eq(False))
-
-    @cached_property
-    def _in_profile(self) -> int:
-        roles = self.account.roles
-        held = roles.loc[roles["instance_profiles"].map(bool), "role_arn"]
-        return self.kinds["role"].of(held)
-
-    @cached_property
-    def _bounded(self) -> int:
-        return self.kinds["role"].where(
-            known[BOUNDARY] is not ABSENT for known in self.kinds["role"].known
-        )
-
-
-# Needs that are met if lifting the limit, or going back to the version, is worth something.
-_BY_WORTH: Final = frozenset(
-    {
-        "own boundary",
-        "denying inline policy",
-        "denying managed policy",
-        "denying group",
-        "other version",
-        "EMR roles",
-        "stack set administration",
-    }
-)
 
 
 @cache

@@ -18,9 +18,9 @@ ORDER = (
     "credentials", "documents", "answers", "tables",
     "patterns", "conditions", "decisions", "evaluation", "callers", "linting", "lint",
     "permissions", "paths", "powers", "doors", "federation", "crossings", "uses", "trusting",
-    "ways", "worth", "reasons", "reach", "chokes", "escalation",
+    "needs", "ways", "worth", "reasons", "reach", "chokes", "escalation",
     "mfa", "enforcement", "networks", "fences",
-    "findings", "checks", "identities", "controls", "account", "history",
+    "findings", "checks", "identities", "controls", "account", "history", "ladder",
     "views", "charts", "exports", "page", "preloaded", "engine", "report",
     "moment", "demo",
 )  # fmt: skip

@@ -116,7 +116,7 @@ def verify(snapshot: Path) -> None:
 
 
 @main.command()
-@click.option("--users", type=click.IntRange(40, 20000), default=60, show_default=True)
+@click.option("--users", type=click.IntRange(41, 20000), default=60, show_default=True)
 @click.option("--months", type=click.IntRange(1, 60), default=1, show_default=True)
 @click.option("--date", default=None, help="Day of the last snapshot  [default: 2026-11-01]")
 @click.option("--seed", type=int, default=7, show_default=True)

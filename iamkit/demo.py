@@ -39,6 +39,7 @@ PLANTED: dict[str, str] = {
     "aisha.rahman": "Administrator in all but name: iam:* on everything.",
     "priya.raman": "Can pass the administrator role ops-automation to a function of her own.",
     "kofi.mensah": "Can write new versions of any policy, his own included.",
+    "nadia.haddad": "Helpdesk: can set an administrator's password and take the MFA device away.",
     "ingrid.larsen": "Administrator from the office network; MFA is never asked for.",
     "victor.lemaire": "IAMFullAccess under a permissions boundary that allows everything.",
     "tomas.novak": "Lost his MFA device 20 days ago; the password still works.",
@@ -67,6 +68,8 @@ PLANTED: dict[str, str] = {
     # roles
     "ops-automation": "An administrator that any function may become (trusts lambda).",
     "jenkins-runner": "May assume ops-deployer, an administrator.",
+    "release-train": "May assume ops-deployer as well.",
+    "nightly-build": "May assume release-train, and so become an administrator in two steps.",
     "data-platform": "An instance role that can do all but IAM, Organizations and Account.",
     "legacy-migration": "S3 full access, unused for two years.",
     "vendor-cost-review": "Trusts another account without an ExternalId; reads everything.",
@@ -78,6 +81,7 @@ PLANTED: dict[str, str] = {
     "IdentityManager": "iam:* on everything: can become anyone.",
     "LaunchWithAnyRole": "iam:PassRole for every role, and lambda to run them.",
     "PolicyPublisher": "iam:CreatePolicyVersion on every policy of the account.",
+    "HelpdeskAccounts": "Sets the password of any user, administrators included.",
     "AdminFromOffice": "Full administration, on condition of the network only.",
     "RequireMFA-Support": "Bool where BoolIfExists is needed: access keys pass without MFA.",
     "RequireMFA-DataScience": "iam:CreateAccessKey and iam:DeactivateMFADevice work without MFA.",
@@ -132,7 +136,7 @@ def company(date: datetime = DATE, users: int = 60, seed: int = 7) -> Row:
         When the credential report was made; ages count back from here. Naive means UTC.
     users : int
         IAM users, root not counted. The cast is always there, so an account is never smaller
-        than it (40). Roles and customer managed policies grow with the users beyond 60.
+        than it (41). Roles and customer managed policies grow with the users beyond 60.
     seed : int
         Draws another company around the same cast.
 

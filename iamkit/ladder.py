@@ -267,7 +267,7 @@ def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
 def _head(hops: int, members: int) -> str:
     """What stands above a column."""
     far = f"{hops} hop{'s' * (hops > 1)}{' or more' * (hops == MOST_HOPS)}"
-    return f"{far if hops else 'everything'}\n{members:,} {'identity' if members == 1 else 'identities'}"
+    return f"{far if hops else 'everything'}\n{members:,} identit{'y' if members == 1 else 'ies'}"
 
 
 def _texts(
@@ -314,10 +314,7 @@ def told(boxes: pd.DataFrame, links: pd.DataFrame) -> str:
     """
     label = boxes.set_index("box")["label"]
     ends = ", ".join(boxes.loc[boxes["hops"].eq(0), "label"])
-    ways = [
-        f"{label[start]} to {label[end]} ({members:,})"
-        for start, end, members in links.sort_values("from", ascending=False).itertuples(
-            index=False
-        )
-    ]
+    ordered = links.sort_values(["from", "to"], ascending=[False, True])
+    pairs = zip(ordered["from"], ordered["to"], ordered["members"], strict=True)
+    ways = [f"{label[start]} to {label[end]} ({members:,})" for start, end, members in pairs]
     return "; ".join([*ways, f"{ends or 'nobody'} can do everything"]) + "."

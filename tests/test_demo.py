@@ -120,7 +120,7 @@ def test_the_summary_agrees_with_the_other_files(users):
     company = demo.company(users=users)
     details, summary = company[DETAILS], company["account-summary.json"]["SummaryMap"]
     customer = [policy for policy in details["Policies"] if demo.ACCOUNT in policy["Arn"]]
-    assert summary["Users"] == len(details["UserDetailList"]) == max(users, 40)
+    assert summary["Users"] == len(details["UserDetailList"]) == max(users, 41)
     assert summary["Groups"] == len(details["GroupDetailList"])
     assert summary["Roles"] == len(details["RoleDetailList"])
     assert summary["Policies"] == len(customer)

@@ -65,7 +65,7 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     ways = _besides(escalations, administrators).query("status == 'proven'")
     ways = ways[ways["everything"] | ways["path"].ne("sts-001")]
     target = ways["target_arn"].str.split("/").str[-1]
-    to = (" to " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
+    to = (": " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
     way = ways["way"] + to + " (" + ways["path"] + ")"
     return _first_three(ways.assign(detail=way))
 

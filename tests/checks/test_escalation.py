@@ -50,7 +50,7 @@ def test_who_has_a_way_and_a_target_is_reported_with_both(tmp_path: Path) -> Non
     accused = opened(tmp_path, holder("ann", LAMBDA))
     assert found(accused, "can_escalate") == ["ann"]
     detail = accused.checked.findings.query("check == 'can_escalate'")["detail"].item()
-    assert detail == "Invoke a new function with a passed role to worker (lambda-001)"
+    assert detail == "Invoke a new function with a passed role: worker (lambda-001)"
 
 
 def test_a_role_that_gives_nothing_more_is_no_target(tmp_path: Path) -> None:

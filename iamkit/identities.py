@@ -44,6 +44,7 @@ IDENTITIES: Final = Table(
         Column("kind", TEXT, "root, user or role"),
         Column("name", TEXT, "name"),
         Column("privilege", TEXT, "admin, near-admin, write, read or none, in its best context"),
+        Column("to_admin", COUNT, "steps to administration; 0: it is there; missing: none certain"),
         Column("access", TEXT, "users: console, programmatic, both, none; roles: who assumes it"),
         Column("use", TEXT, "used, unused (longer than the setting) or never used"),
         Column("mfa_adopted", TRUTH, "an MFA device is registered; missing for roles"),
@@ -100,12 +101,14 @@ def identities(account: Any) -> pd.DataFrame:
             .where(credentials["password_enabled"].fillna(value=False))
             .array,
             "key_age_days": keys.groupby("user_arn")["age_days"].max().reindex(arns).array,
+            "to_admin": _steps_to_administration(account).reindex(arns).array,
             "last_used": who["last_used"],
             "owner": [_owner(tags) for tags in who["tags"]],
         }
     )
     is_root, is_role = made["kind"] == "root", made["kind"] == "role"
     made.loc[is_root, "fence"] = "none"
+    made["to_admin"] = made["to_admin"].mask(is_root, 0)
     made["access"] = made["access"].mask(is_role, _assumed_by(account).reindex(arns).array)
     since = who["last_used"].fillna(who["created"])
     made["idle_days"] = (account.as_of - since).dt.days.clip(lower=0)
@@ -149,6 +152,14 @@ def _assumed_by(account: Any) -> pd.Series[Any]:
     kinds = kinds.mask(trust["principal_type"] == "*", "anyone")
     pairs = pd.DataFrame({"role_arn": trust["role_arn"], "who": kinds}).drop_duplicates()
     return pairs.groupby("role_arn")["who"].agg(lambda who: ", ".join(sorted(who)))
+
+
+def _steps_to_administration(account: Any) -> pd.Series[Any]:
+    """The fewest steps that each user and role takes, in any context that it can come in."""
+    rises = account.to_administrator
+    able = rises[rises["comes"].fillna(value=True)]
+    fewest: pd.Series[Any] = able.groupby("principal_arn")["hops"].min()
+    return fewest
 
 
 def _powers(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dict[str, Any]:

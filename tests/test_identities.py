@@ -16,6 +16,7 @@ READS = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resour
 WRITES = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
 IDENTITY = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
 MOST = {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}
+KEYS = {"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": f"{ARN}user/adam"}
 MFA = {
     "Effect": "Deny",
     "Action": "*",
@@ -55,6 +56,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
         allowed("nora"),
         allowed("idle", READS),
         allowed("safe", EVERYTHING, MFA),
+        allowed("hank", KEYS),
     ]
     lines = [
         line("adam", password=True, key=True),
@@ -65,6 +67,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
         line("nora"),
         line("idle"),
         line("safe", password=True, key=True, mfa=True),
+        line("hank", password=True),
     ]
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
     ec2["Action"] = "sts:AssumeRole"
@@ -85,7 +88,7 @@ def rows(company: Account) -> pd.DataFrame:
 
 
 def test_there_is_a_row_for_everyone_who_can_act(rows: pd.DataFrame) -> None:
-    users = {"adam", "iris", "mona", "will", "rita", "nora", "idle", "safe"}
+    users = {"adam", "iris", "mona", "will", "rita", "nora", "idle", "safe", "hank"}
     assert set(rows.index) == {"<root_account>", "web", *users}
 
 
@@ -105,6 +108,13 @@ def test_there_is_a_row_for_everyone_who_can_act(rows: pd.DataFrame) -> None:
 )
 def test_privilege_is_by_what_can_be_done(rows: pd.DataFrame, name: str, privilege: str) -> None:
     assert rows.loc[name, "privilege"] == privilege
+
+
+def test_steps_to_administration_are_counted_with_what_one_has(rows: pd.DataFrame) -> None:
+    """Hank may make a key for Adam."""
+    steps = rows["to_admin"]
+    assert steps[["adam", "iris", "safe", "<root_account>", "hank"]].tolist() == [0, 0, 0, 0, 1]
+    assert steps[["will", "rita", "nora", "web"]].isna().all()
 
 
 def test_a_thief_can_do_what_the_stolen_credential_can(rows: pd.DataFrame) -> None:

@@ -96,7 +96,8 @@ class _Judge:
                 if old is not None and old.gain.more:
                     continue
                 gain = self._gain(way, arn, context)
-                if gain.more or (old is None and way.held[0] and way.path.trust != "named"):
+                lacking = way.held[0] and way.path.trust != "named" and way.path.gains != "session"
+                if gain.more or (old is None and lacking):
                     found[way.path.id] = _Found(way, context, gain)
         order = self.ways.listed
         return (found[path.id] for path in order if path.id in found)

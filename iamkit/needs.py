@@ -54,7 +54,7 @@ class Needs:
             return self._users(keys.lt(2) if need == "room for a key" else keys.eq(2))
         if need in ("password", "no password"):
             return self._users(self._reported("password_enabled").eq(need == "password"))
-        if need == "no second factor":
+        if need in ("no second factor", "no device of its own"):
             return self._users(self._reported("mfa_active").eq(False))
         if need == "instance profile":
             roles = self._account.roles

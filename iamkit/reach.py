@@ -273,10 +273,15 @@ class Reach:
         arn, context = self.arns[at], ARRIVALS[MODES[mode]][PLACES.index(place)]
         for way in self.ways.of(arn, context):
             path, kind = way.path, way.kind
-            if kind == "self":
+            if path.gains == "session":
+                if MODES[mode] != "mfa" and (sure := way.found.sure):
+                    yield Step(path.id, "user", sure, "mfa", everything=False), False
+                    yield Step(path.id, "user", sure, "mfa", everything=False), True
+            elif kind == "self":
                 for perhaps, gain in enumerate(self.worth.own_either(way, arn, context)):
                     if gain.everything:
                         yield Step(path.id, kind, 0, "", everything=True), bool(perhaps)
+            if kind == "self":
                 continue
             gained = MODES[mode] if kind == "group" else arrives(way)
             found = way.found

@@ -22,8 +22,17 @@ from iamkit.callers import SELF_PROMOTION
 from iamkit.decisions import Layers, Policy
 from iamkit.documents import as_dict
 from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
+from iamkit.patterns import Context
 from iamkit.uses import both, members
 from iamkit.ways import Caller, Way, Ways
+
+# The context of a caller that comes back with MFA to where it came from without.
+WITH_MFA: Final = {
+    "stolen-key": "mfa-outside",
+    "stolen-password": "mfa-outside",
+    "key-inside": "mfa-inside",
+    "password-inside": "mfa-inside",
+}
 
 
 class Gain(NamedTuple):
@@ -91,15 +100,18 @@ class Worth:
         return best
 
     def _ceiling(self, arn: str, context: str) -> tuple[Any, bool]:
-        """Rows of a boundary alone, and whether it limits nothing."""
-        boundary = self.ways.caller(arn).layers.boundary
-        if boundary is None:
+        """Rows of what a boundary lets through, and whether it limits nothing."""
+        layers = self.ways.caller(arn).layers
+        return self._bounded(layers, self.ways.context(arn, context))
+
+    def _bounded(self, layers: Layers, who: Context) -> tuple[Any, bool]:
+        if layers.boundary is None:
             return None, True
-        who = self.ways.context(arn, context)
-        asked = (boundary, who)
+        asked = (layers.boundary, layers.scps, who)
         if asked not in self._ceilings:
-            rows = self._judge.rows(Layers(boundary), who)
-            self._ceilings[asked] = rows, self.everything(rows)
+            rows = self._judge.rows(Layers(layers.boundary, None, layers.scps), who)
+            free = self.everything(self._judge.rows(Layers(layers.boundary), who))
+            self._ceilings[asked] = rows, free
         return self._ceilings[asked]
 
     # --- by joining a group
@@ -111,10 +123,10 @@ class Worth:
         Who can do everything already gains it again by a group that gives it, as with any target.
         """
         mine, rows = self.ways.rows(arn, context), self._with_group(arn, context, group_arn)
-        caller = self.ways.caller(arn)
-        if self.everything(mine) or self._promotes(mine, caller):
+        layers, who = self.ways.caller(arn).layers, self.ways.context(arn, context)
+        if self._whole(mine, "user", layers, who):
             rows = self.ways.rows(group_arn, context)
-        if self.everything(rows) or self._promotes(rows, caller):
+        if self._whole(rows, "user", layers, who):
             return Gain(more=True, everything=True, target_arn=group_arn)
         more = (rows[CERTAIN] & ~mine[POSSIBLE]).any()
         return Gain(more=bool(more), everything=False, target_arn=group_arn)
@@ -148,10 +160,22 @@ class Worth:
         if way.path.gains == "everything":
             target = self._first(way, self.ways.caller(arn))
             return self.under_boundary(arn, context, arn)._replace(target_arn=target)
+        if way.path.gains == "session":
+            return self._with_mfa(arn, context)
         asked = (way.path.id, way.found.sure, arn, context)
         if asked not in self._own:
             self._own[asked] = self._lifted(way, arn, context)
         return self._own[asked]
+
+    def _with_mfa(self, arn: str, context: str) -> Gain:
+        """What a user gains by coming back with MFA, from the same place."""
+        if context not in WITH_MFA:
+            return NOTHING
+        rows = self.ways.rows(arn, WITH_MFA[context])
+        more = (rows[CERTAIN] & ~self.ways.rows(arn, context)[POSSIBLE]).any()
+        layers, who = self.ways.caller(arn).layers, self.ways.context(arn, WITH_MFA[context])
+        whole = bool(more) and self._whole(rows, "user", layers, who)
+        return Gain(more=bool(more), everything=whole, target_arn=arn)
 
     def _first(self, way: Way, caller: Caller) -> str | None:
         """The first of the caller's own resources that a way uses."""
@@ -167,18 +191,19 @@ class Worth:
         best = NOTHING
         for target, layers in self._trials(way, caller):
             rows = self._judge.rows(layers, who)
-            whole = self.everything(rows) or self._promotes(rows, caller)
+            whole = self._whole(rows, caller.kind, layers, who)
             if whole or (not best.more and (rows[CERTAIN] & ~mine).any()):
                 best = Gain(more=True, everything=whole, target_arn=target)
             if whole:
                 break
         return best
 
-    def _promotes(self, rows: Any, caller: Caller) -> bool:
-        """Whether rows let their holder give itself everything, whatever it is called."""
-        kind = "role" if caller.kind == "role" else "user"
-        actions = [action for action, on in SELF_PROMOTION.items() if on == kind]
-        return bool((self._catalog.bits(actions) & rows[ANYWHERE]).any())
+    def _whole(self, rows: Any, kind: str, layers: Layers, who: Context) -> bool:
+        """Whether rows are everything, or let their holder give it itself, whatever its name."""
+        own = "role" if kind == "role" else "user"
+        actions = [action for action, on in SELF_PROMOTION.items() if on == own]
+        promotes = bool((self._catalog.bits(actions) & rows[ANYWHERE]).any())
+        return self.everything(rows) or (promotes and self._bounded(layers, who)[1])
 
     def _trials(self, way: Way, caller: Caller) -> Iterator[tuple[str, Layers]]:
         """What would limit the caller without each thing that the way can take away."""
@@ -201,17 +226,24 @@ class Worth:
     def _denying(
         self, caller: Caller, owner: str, *, inline: bool, whole: bool
     ) -> Iterator[tuple[str, set[Policy]]]:
-        """Policies on a user, group or role that deny something; of a whole group, together."""
+        """
+        Policies on a user, group or role that deny something: each, and all of them.
+
+        Of a group that is left, all it has, together.
+        """
         arns = self.ways.callers.policy_arns
         via = None if owner == caller.arn else owner
         routes = self._routes.get(caller.arn, {})
         only_here = [each for each in caller.layers.identity if routes[arns[each]] == {via}]
         denying = [each for each in only_here if any(not said.allows for said in each.statements)]
-        if whole and denying:
-            yield owner, set(only_here)
-        for each in () if whole else denying:
-            if ("#" in arns[each]) == inline:
-                yield arns[each], {each}
+        if whole:
+            if denying:
+                yield owner, set(only_here)
+            return
+        gone = [each for each in denying if ("#" in arns[each]) == inline]
+        yield from ((arns[each], {each}) for each in gone)
+        if len(gone) > 1:
+            yield arns[gone[0]], set(gone)
 
     @cached_property
     def _routes(self) -> dict[str, dict[str, set[str | None]]]:

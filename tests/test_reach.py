@@ -564,9 +564,9 @@ def steps(opened: Account, trust: Any, who: str, context: str) -> set[str]:
 
 
 def obvious(opened: Account, trust: Any, who: str, context: str) -> dict[str, int]:
-    """Whom one becomes, and in how many steps, breadth first."""
+    """Whom one becomes, and in how many steps, breadth first; a role's session carries no MFA."""
     found: dict[str, int] = {}
-    edge = [(who, context)]
+    edge = [(who, later(context) if who.startswith("role/") else context)]
     hops = 0
     while edge:
         hops += 1
@@ -604,3 +604,48 @@ def test_a_route_is_made_of_single_steps_and_goes_on(world: World, who: str, con
                 assert two in set(next_.query("hops == 1")["principal_arn"])
             further = set(opened.reach(row.principal_arn, later(context))["principal_arn"])
             assert further - {f"{ARN}{who}"} <= reached
+
+
+# ── Coming back with MFA ───────────────────────────────────────────────────────────────────────
+
+OWN = f"{ARN}user/${{aws:username}}"
+REGISTERS = (allow("iam:EnableMFADevice", OWN), allow("iam:CreateVirtualMFADevice"))
+GUARDED = {**deny("*"), "Condition": WITHOUT_MFA}
+SPARED = {**GUARDED, "NotAction": ["iam:EnableMFADevice", "iam:CreateVirtualMFADevice"]}
+SPARED.pop("Action")
+
+
+@pytest.mark.parametrize(
+    ("statements", "device", "steps"),
+    [
+        ([EVERYTHING, SPARED, *REGISTERS], False, 1),
+        ([EVERYTHING, SPARED, *REGISTERS], True, None),
+        ([EVERYTHING, GUARDED], False, None),
+        ([EVERYTHING, {**SPARED, "NotAction": "iam:EnableMFADevice"}], False, None),
+    ],
+    ids=["no device", "has one", "may register none", "may make none"],
+)
+def test_a_thief_may_register_a_device_where_there_is_none(
+    tmp_path: Path, statements: list[Any], device: bool, steps: int | None
+) -> None:
+    """Ann may do everything, with MFA."""
+    lines = (line("ann", keys=1, mfa=device),)
+    rises = made(tmp_path, person("ann", *statements), lines=lines).to_administrator
+    found = rises.set_index("context")["hops"]
+    assert found["mfa-outside"] == 0
+    assert (None if pd.isna(found["stolen-key"]) else found["stolen-key"]) == steps
+
+
+def test_with_a_device_of_ones_own_go_on_as_one_who_has_mfa(tmp_path: Path) -> None:
+    asks = trusts(ROOT, Condition=WITH_MFA)
+    ann = person("ann", allow(ASSUME), *REGISTERS)
+    opened = made(tmp_path, ann, worker("boss", asks, EVERYTHING), lines=(line("ann", keys=1),))
+    assert ends(opened)["boss"] == 2
+    found = opened.reach("ann").set_index("name").loc["boss"]
+    assert found["route"] == [f"{ARN}user/ann", f"{ARN}user/ann", f"{ARN}role/boss"]
+    assert "register-own-mfa" in found["how"][0]
+
+
+def test_a_device_of_ones_own_is_no_escalation_if_nothing_asks_for_mfa(tmp_path: Path) -> None:
+    opened = made(tmp_path, person("ann", *REGISTERS), lines=(line("ann", keys=1),))
+    assert opened.escalations.empty

@@ -13,6 +13,7 @@ from iamkit.permissions import Permissions, changes_most
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
 COMES: Final = {
     "stolen-key": "with a stolen key",
     "key-inside": "with a key from inside",
@@ -60,10 +61,11 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     Users and roles, administrators aside, with a proven way to more permissions than they have.
 
     Denials, boundaries, conditions and what the target trusts count; see `escalation`. Assuming a
-    role that was made to be assumed is a way only to administration.
+    role that was made to be assumed is a way only to administration, and so is coming back with an
+    MFA device of one's own: the checks on MFA are about users without one.
     """
     ways = _besides(escalations, administrators).query("status == 'proven'")
-    ways = ways[ways["everything"] | ways["path"].ne("sts-001")]
+    ways = ways[ways["everything"] | ~ways["path"].isin(MEANT)]
     target = ways["target_arn"].str.split("/").str[-1]
     to = (": " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
     way = ways["way"] + to + " (" + ways["path"] + ")"

@@ -111,10 +111,9 @@ class _Judge:
             return self._joining(way, arn, context)
         _, place = where(context)
         arrived = ARRIVALS[arrives(way)][PLACES.index(place)]
-        kind = self.ways.kinds[way.kind]
         if risen := way.found.sure & self.reach.risen(way.kind, arrived):
             return Gain(more=True, everything=True, target_arn=self._nearest(way, risen, arrived))
-        targets = [kind.arns[at] for at in members(way.found.sure)]
+        targets = (self.ways.kinds[way.kind].arns[at] for at in members(way.found.sure))
         if way.path.gains == "everything":
             gains = (
                 self.worth.under_boundary(arn, context, target)._replace(target_arn=target)
@@ -123,11 +122,8 @@ class _Judge:
             return next((gain for gain in gains if gain.more), NOTHING)
         if way.path.gains == "limit":
             return self.worth.unlimited(arn, context, targets, arrived)
-        strongest = sorted(targets, key=lambda arn: -self.worth.strength(arn, arrived))
-        for target in strongest:
-            if self.worth.more(arn, context, target, arrived):
-                return Gain(more=True, everything=False, target_arn=target)
-        return NOTHING
+        best = self.worth.best(arn, context, way.kind, way.found.sure, arrived)
+        return NOTHING if best is None else Gain(more=True, everything=False, target_arn=best)
 
     def _joining(self, way: Way, arn: str, context: str) -> Gain:
         """The best of what joining one of the groups gives, the further ways of each counted."""

@@ -6,7 +6,8 @@ Adding a way is adding an entry there; what each field means is said at its top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, Final
@@ -45,32 +46,47 @@ class Path:
 
     @cached_property
     def wanting(self) -> str:
-        """What has to be there that its caller cannot make, in words."""
+        """What has to be there that its caller cannot make, in words; never empty."""
+        needs = [each for each in self.needs if each not in given()]
+        if "own boundary" in self.resources:
+            needs.remove("own boundary")  # the resource says so already
+        means = [_read()["needs"][each]["means"] for each in needs]
         there = [_read()["resources"][each] for each in _OWN if each in self.resources]
-        means = [_read()["needs"][each]["means"] for each in self.needs if each not in given()]
+        if not there and any(each.startswith("denying") for each in needs):
+            there = [f"the caller's {self.caller}"]
+        if target := list(self._target()):
+            noun = f"the {self.target.split()[-1]} "
+            means = [re.sub(f"^{noun}", "it ", each) for each in means]
+        found = [*there, *target, *means]
+        return "; ".join(found or ["no permissions boundary, or one that allows more"])
+
+    def _target(self) -> Iterator[str]:
+        """What is used that is not the caller's own, where no need says it."""
         if self.target in ("user", "role", "group"):
-            trusting = {
-                "service": f" that trusts {' or '.join(self.services)}",
-                "caller": " that the caller may assume",
-                "named": " whose trust policy names the caller",
-            }.get(self.trust, "")
-            more = "" if self.gains == "everything" else " and may do more than the caller"
-            there.append(
-                f"a {self.target}{trusting}{more}".replace(
-                    f"{self.target} and", f"{self.target} that"
-                )
-            )
-        elif self.target != "none":
-            what = (
-                f"a {self.target} that has a role"
-                if self.category == "use what has a role"
-                else self.target
-            )
-            there.append(what)
-        return "; ".join([*there, *means])
+            more = "" if self.gains == "everything" else "that may do more than the caller"
+            what = " and ".join(filter(None, [_trusting(self), more]))
+            yield f"a {self.target} {what}".rstrip()
+        elif self.category == "use what has a role":
+            article = "an" if self.target[0] in "aeio" else "a"
+            yield f"{article} {self.target} that has a role"
+        elif self.target == "permission set":
+            yield "a permission set"
+
+
+def _trusting(path: Path) -> str:
+    """What the trust policy of the role says, in words; empty if that is no matter, or a need."""
+    if not _SAYS_TRUST.isdisjoint(path.needs):
+        return ""
+    return {
+        "service": f"that trusts {' or '.join(path.services)}",
+        "caller": "that the caller may assume",
+        "named": "whose trust policy names the caller",
+    }.get(path.trust, "")
 
 
 _OWN: Final = ("own group", "own policy", "own boundary")
+# Needs that say whom the role trusts.
+_SAYS_TRUST: Final = frozenset({"EMR roles", "stack set administration"})
 
 
 @cache

@@ -10,6 +10,7 @@ from iamkit.decisions import Policy, Statement, called
 from iamkit.paths import Path
 from iamkit.patterns import Context
 from iamkit.trusting import ANYONE
+from iamkit.uses import joined
 from iamkit.ways import INVENTORY, KIND, Caller, Ways, passed_to
 
 
@@ -68,7 +69,7 @@ class Reasons:
         """The first statement that allows an action where the path uses it, with its policy."""
         somewhere = target is None or on in INVENTORY
         kind = "policy" if somewhere else KIND[on]
-        where = -1 if somewhere else self._resources(on, caller, str(target))
+        where = -1 if somewhere else self._resources(on, path, caller, str(target))
         services = path.services if on == "passed role" else []
         tries: list[Context | None] = [passed_to(each) for each in services]
         for about in tries or [self.ways.chosen(action)]:
@@ -81,9 +82,12 @@ class Reasons:
                 return policy, statement, asked
         return None
 
-    def _resources(self, on: str, caller: Caller, target_arn: str) -> int:
+    def _resources(self, on: str, path: Path, caller: Caller, target_arn: str) -> int:
         """What a permission may be used on: a set of resources of its kind."""
         kind = self.ways.kinds[KIND[on]]
+        if on == "passed role" and "stack set administration" in path.needs:
+            # What is passed is not the role that is reached, but one that may assume it.
+            return joined(map(self.ways.trusting.service, path.services))
         if on == "target policy":
             return kind.of(self.ways.policies_of(target_arn))
         if on in caller.own and target_arn not in kind.number:

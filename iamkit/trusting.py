@@ -105,10 +105,16 @@ class Trusting:
                 asked = alike.setdefault(text, Asked(condition, shut))
                 same[id(condition), id(shut)] = asked
             asked = same[id(condition), id(shut)]
-            name = ACCOUNT if principal in self.own else _session(principal)
+            name = ACCOUNT if principal in self.own else self._called(principal)
             roles = found.setdefault(name, {})
             roles[asked] = roles.get(asked, 0) | 1 << role
         return found
+
+    def _called(self, name: str) -> str:
+        """A name as written, but for that of a session: who may be the role may choose it."""
+        found = re.fullmatch(r"arn:[^:]+:sts::(\d+):assumed-role/([^/]+)/.*", name)
+        own = found is not None and found[1] == self.callers.account.account_id
+        return _sessions(found[2]) if found and own else name
 
     def names(self, arn: str) -> bool:
         """Whether a trust policy names an identity or a session of it, or anyone."""
@@ -179,13 +185,8 @@ def _service(principal_type: str, principal: str) -> str:
 
 def _names(arn: str) -> tuple[str, str, str, str]:
     """What trust policies may call an identity: itself, anyone, a session of it, its account."""
-    return arn, ANYONE, _sessions(arn.rsplit("/", 1)[-1]), ACCOUNT
-
-
-def _session(name: str) -> str:
-    """A name as it is written, but for that of a session: who may be the role may choose it."""
-    found = re.fullmatch(r"arn:[^:]+:sts::\d+:assumed-role/([^/]+)/.*", name)
-    return _sessions(found[1]) if found else name
+    role = arn.rsplit("/", 1)[-1] if ":role/" in arn else ""  # users have no sessions of a role
+    return arn, ANYONE, _sessions(role), ACCOUNT
 
 
 def _sessions(role: str) -> str:

@@ -29,7 +29,7 @@ from iamkit import conditions
 from iamkit.callers import Callers
 from iamkit.conditions import Truth
 from iamkit.decisions import Layers, Policy, Statement, widest
-from iamkit.patterns import ABSENT, UNKNOWN, Context, Pattern, resolve
+from iamkit.patterns import ABSENT, UNKNOWN, Context, Mark, Pattern, resolve
 
 KINDS: Final = ("user", "group", "role", "policy")
 BOUNDARY: Final = "iam:permissionsboundary"
@@ -152,9 +152,12 @@ class Uses:
             known: list[dict[str, Any]] = [{} for _ in arns]
         else:
             people = account.principals[account.principals["kind"].eq(name)]
-            if name == "role":
-                linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
-                people = people[~people["principal_arn"].isin(linked)]
+            # What a role of AWS's own may do is AWS's affair; of a user whom only the credential
+            # report knows, nobody can tell what it may do.
+            linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
+            unseen = account.users["evidence"].eq("credential report only")
+            aside = {*linked, *account.users.loc[unseen, "user_arn"]}
+            people = people[~people["principal_arn"].isin(aside)]
             arns = people["principal_arn"].tolist()
             known = [
                 _tags(tags) | {BOUNDARY: boundary if isinstance(boundary, str) else ABSENT}
@@ -277,7 +280,7 @@ class Uses:
             groups: dict[Context, int] = {}
             resources = self.kinds[kind]
             for at, known in enumerate(resources.known):
-                values = {key: known.get(key, own.get(key, ABSENT)) for key in keys}
+                values = {key: known.get(key, own.get(key, _unsaid(kind, key))) for key in keys}
                 answer = Context(values, UNKNOWN)
                 groups[answer] = groups.get(answer, 0) | 1 << at
             unborn = Context({key: own[key] for key in keys if key in own}, UNKNOWN)
@@ -366,13 +369,22 @@ def _covered(
 
 @lru_cache(maxsize=65536)
 def _matched(text: str, actions: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(action for action in actions if Pattern(text).matches(action.lower()))
+    """The actions that a pattern in lower case is about: none if it is no pattern of actions."""
+    pattern = resolve(text, _NOBODY, variables=False)
+    if not isinstance(pattern, Pattern) or (":" not in text and text != "*"):
+        return frozenset()
+    return frozenset(action for action in actions if pattern.matches(action.lower()))
 
 
 def _cut(place: Both, truth: Truth) -> Both:
     if truth is False:
         return NOWHERE
     return place if truth else Both(0, place.perhaps)
+
+
+def _unsaid(kind: str, key: str) -> Mark:
+    """What a key is that the evidence does not mention: it has the tags of all but policies."""
+    return UNKNOWN if kind == "policy" and key.startswith(_TAGS) else ABSENT
 
 
 def _of_resource(key: str) -> bool:

@@ -99,7 +99,7 @@ class Ways:
         self.kinds = self.uses.kinds
         self.trusting = Trusting(callers, self.kinds["role"])
         self._judge = Judge(self.catalog)
-        self._row = {arn: at for at, arn in enumerate(permissions.people["principal_arn"])}
+        self.row = {arn: at for at, arn in enumerate(permissions.people["principal_arn"])}
         self._callers: dict[str, Caller] = {}
         self._arrivals: dict[str, Context] = {}
         self._known: dict[str, Context] = {}
@@ -176,9 +176,9 @@ class Ways:
 
     def rows(self, arn: str, name: str) -> Any:
         """Bit rows of a caller in a context, shape (3, words)."""
-        if arn in self._row:
+        if arn in self.row:
             column = self.permissions.contexts.index(name)
-            return self.permissions.rows[self.permissions.index[self._row[arn], column]]
+            return self.permissions.rows[self.permissions.index[self.row[arn], column]]
         if (arn, name) not in self._group_rows:
             made = self._judge.rows(self.caller(arn).layers, self.context(arn, name))
             self._group_rows[arn, name] = np.array(made)

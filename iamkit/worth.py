@@ -55,20 +55,62 @@ class Worth:
         self._judge = Judge(self._catalog)
         self._listed = self._catalog.bits(self._catalog.listed.actions)
         self._ceilings: dict[Any, tuple[Any, bool]] = {}
-        self._more: dict[Any, bool] = {}
+        self._best: dict[Any, str | None] = {}
+        self._rows: dict[tuple[str, str], Any] = {}
+        self._gained: dict[tuple[int, int], bool] = {}
         self._own: dict[Any, Gain] = {}
 
     def everything(self, rows: Any) -> bool:
         """Whether rows of bits allow every action on every resource."""
         return not (self._listed & ~rows[ANYWHERE]).any()
 
-    def more(self, arn: str, context: str, other: str, arrived: str) -> bool:
-        """Whether one who has become another in a context certainly can what it could not."""
-        mine, gained = self.ways.rows(arn, context)[POSSIBLE], self.ways.rows(other, arrived)
-        asked = (mine.tobytes(), gained[CERTAIN].tobytes())
-        if asked not in self._more:
-            self._more[asked] = bool((gained[CERTAIN] & ~mine).any())
-        return self._more[asked]
+    def best(self, arn: str, context: str, kind: str, targets: int, arrived: str) -> str | None:
+        """
+        The strongest of some users or roles that certainly can what a caller even perhaps cannot.
+
+        `context` is the caller's, `arrived` the one in which it is what it becomes. None: nobody.
+        """
+        permissions = self.ways.permissions
+        column = permissions.contexts.index(context)
+        mine = permissions.index[self.ways.row[arn], column]
+        asked = (int(mine), kind, targets, arrived)
+        if asked not in self._best:
+            at = members(targets)
+            rows = self._rows_of(kind, arrived)[at]
+            found = (
+                row for row in self._strongest(np.unique(rows[rows >= 0])) if self._more(mine, row)
+            )
+            row = next(found, None)
+            first = None if row is None else at[np.flatnonzero(rows == row)[0]]
+            self._best[asked] = None if first is None else self.ways.kinds[kind].arns[first]
+        return self._best[asked]
+
+    def _rows_of(self, kind: str, context: str) -> Any:
+        """The distinct rows of bits that the users or roles of a kind have; -1: not evaluated."""
+        if (kind, context) not in self._rows:
+            permissions = self.ways.permissions
+            column = permissions.contexts.index(context)
+            places = (self.ways.row.get(arn, -1) for arn in self.ways.kinds[kind].arns)
+            found = [permissions.index[at, column] if at >= 0 else -1 for at in places]
+            self._rows[kind, context] = np.array(found, dtype=np.int64)
+        return self._rows[kind, context]
+
+    def _strongest(self, rows: Any) -> list[int]:
+        """Distinct rows, those with the most actions first."""
+        ordered: list[int] = rows[np.argsort(-self._strength[rows], kind="stable")].tolist()
+        return ordered
+
+    @cached_property
+    def _strength(self) -> Any:
+        return catalogs.popcount(self.ways.permissions.rows[:, CERTAIN])
+
+    def _more(self, mine: int, gained: int) -> bool:
+        """Whether one distinct row certainly holds what another does not even perhaps."""
+        if (mine, gained) not in self._gained:
+            rows = self.ways.permissions.rows
+            more = (rows[gained, CERTAIN] & ~rows[mine, POSSIBLE]).any()
+            self._gained[mine, gained] = bool(more)
+        return self._gained[mine, gained]
 
     # --- under a boundary
 
@@ -278,5 +320,5 @@ class Worth:
         return found
 
     def strength(self, arn: str, context: str) -> int:
-        """How many actions somebody certainly can: a measure for the best of several targets."""
+        """How many actions somebody certainly can: a measure for the best of several groups."""
         return int(catalogs.popcount(np.asarray(self.ways.rows(arn, context)[CERTAIN])))

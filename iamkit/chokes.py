@@ -15,15 +15,19 @@ Source: none of AWS's; what is counted here by removal is known as dominators of
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.sparse import csgraph
 
 from iamkit.paths import paths
 from iamkit.reach import MODES, Graph, Reach, where
+from iamkit.reasons import Opener
 from iamkit.schema import COUNT, TEXT, Column, Table
+from iamkit.uses import joined, members
 
 EFFORT: Final = 20_000_000  # edges to walk for each place that is found
 
@@ -71,12 +75,12 @@ class _Search:
 
     def __init__(self, reach: Reach, context: str) -> None:
         mode, place = where(context)
-        self._graph: Graph = reach.graph(place)
-        edges = self._graph.edges.tocoo()
-        self._from, self._to = edges.coords
-        able = np.append(self._graph.rises[0] >= 0, True)
-        self._kept = able[self._to]  # dead ends cut nobody off
-        self._grants, self._names = self._opened_by(reach)
+        self._graph, edges, self._openers = _opened(reach, reach.graph(place))
+        self._from, self._to, self._opener = edges.T  # of an edge that needs nothing: -1
+        self._kept = np.ones(len(self._from), dtype=bool)
+        self._trusts = reach.roles
+        self._removed: set[str] = set()
+        self._sole = self._alone()
         rises = reach.rises.query("context == @context and hops > 0")
         rises = rises[rises["comes"].fillna(True)]
         at = {arn: number for number, arn in enumerate(self._graph.arns)}
@@ -84,20 +88,17 @@ class _Search:
         self._starts = rises["principal_arn"].map(at).to_numpy(dtype=np.int64) * len(MODES)
         self._starts = self._starts + np.where(roles, 0, MODES.index(mode))
 
-    def _opened_by(self, reach: Reach) -> tuple[Any, list[Candidate]]:
-        """For each edge the number of the policy that opens it, -1 for none; and the policies."""
-        graph = self._graph
-        numbers: dict[Candidate, int] = {}
-        grants = np.full(len(self._from), -1, dtype=np.int64)
-        taken = np.flatnonzero((self._from < graph.anyone) & (self._to > graph.anyone))
-        for edge in taken.tolist():
-            node, step = int(self._from[edge]), graph.steps[self._to[edge] - graph.anyone - 1]
-            arn = graph.arns[node // len(MODES)]
-            target = reach.first(step, arn)
-            grant = reach.reasons.grant(paths()[step.path], arn, graph.context(node), target)
-            candidate = ("trust policy" if grant in reach.roles else "policy", grant)
-            grants[edge] = numbers.setdefault(candidate, len(numbers))
-        return grants, list(numbers)
+    def _alone(self) -> list[frozenset[Candidate]]:
+        """For each opener the candidates without which it opens nothing, after the removals."""
+        found = []
+        for opener in self._openers:
+            left = (names - self._removed for names in opener)
+            sole = [next(iter(names)) for names in left if len(names) == 1]
+            found.append(frozenset(self._candidate(arn) for arn in sole))
+        return found
+
+    def _candidate(self, arn: str) -> Candidate:
+        return ("trust policy" if arn in self._trusts else "policy", arn)
 
     def _search(self, kept: Any) -> tuple[Any, Any]:
         """Nodes that still get to the end, the nearest first, and the next on the way of each."""
@@ -137,9 +138,10 @@ class _Search:
             if node < graph.anyone:
                 others = counts[node] - int(through[node])
                 found["identity", graph.arns[node // len(MODES)]] += others
-        tree = self._kept & (after[self._from] == self._to) & (self._grants >= 0)
+        tree = self._kept & (after[self._from] == self._to) & (self._opener >= 0)
         for edge in np.flatnonzero(tree).tolist():
-            found[self._names[self._grants[edge]]] += counts[self._from[edge]]
+            for candidate in self._sole[self._opener[edge]]:
+                found[candidate] += counts[self._from[edge]]
         return +found
 
     def _edges(self, candidate: Candidate) -> Any:
@@ -148,8 +150,56 @@ class _Search:
         if kind == "identity":
             first = self._graph.arns.index(arn) * len(MODES)
             return (self._to >= first) & (self._to < first + len(MODES))
-        return self._grants == self._names.index(candidate)
+        alone = [number for number, sole in enumerate(self._sole) if candidate in sole]
+        return np.isin(self._opener, alone)
 
     def remove(self, candidate: Candidate) -> None:
         """Cut at a candidate."""
         self._kept &= ~self._edges(candidate)
+        if candidate[0] != "identity":
+            self._removed.add(candidate[1])
+            self._sole = self._alone()
+
+
+def _opened(reach: Reach, graph: Graph) -> tuple[Graph, Any, list[Opener]]:
+    """
+    Return the graph without dead ends, each step split by what opens it.
+
+    With it its edges, shape (edges, 3): from, to and the number of the opener, if any; and the
+    openers.
+    """
+    able = graph.rises[0] >= 0
+    sources, ends = graph.edges.tocoo().coords
+    taken = np.flatnonzero((sources < graph.anyone) & (ends > graph.anyone) & able[ends])
+    leads: dict[int, dict[int, int]] = {}
+    places: dict[tuple[int, int], int] = {}
+    openers: dict[Opener, int] = {}
+    edges: list[tuple[int, int, int]] = []
+    for node, end in zip(sources[taken].tolist(), ends[taken].tolist(), strict=True):
+        step = graph.steps[end - graph.anyone - 1]
+        if end not in leads:
+            leads[end] = _leads(reach, graph, end, able)
+        path, arn = paths()[step.path], graph.arns[node // len(MODES)]
+        targets = joined(1 << at for at in leads[end])
+        found = reach.reasons.openers(path, arn, graph.context(node), targets)
+        for opener, which in found.items():
+            place = places.get((end, which))
+            if place is None:
+                place = places[end, which] = graph.anyone + 1 + len(places)
+                edges += [(place, leads[end][at], -1) for at in members(which).tolist()]
+            edges.append((node, place, openers.setdefault(opener, len(openers))))
+    size = graph.anyone + 1 + len(places)
+    made = np.array(edges, dtype=np.int64).reshape(-1, 3)
+    ones = np.ones(len(made), dtype=np.int8)
+    split = sparse.csr_array((ones, (made[:, 0], made[:, 1])), shape=(size, size))
+    return replace(graph, edges=split), made, list(openers)
+
+
+def _leads(reach: Reach, graph: Graph, end: int, able: Any) -> dict[int, int]:
+    """The nodes that a step leads to, dead ends aside, by number of the target; 0 for oneself."""
+    step = graph.steps[end - graph.anyone - 1]
+    if step.everything:
+        return dict.fromkeys(members(step.targets).tolist() or [0], graph.anyone)
+    number = reach.ways.kinds[step.kind].number
+    nodes = graph.edges.indices[graph.edges.indptr[end] : graph.edges.indptr[end + 1]]
+    return {number[graph.arns[at // len(MODES)]]: at for at in nodes.tolist() if able[at]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from iamkit import conditions
@@ -10,8 +10,11 @@ from iamkit.decisions import Policy, Statement, called
 from iamkit.paths import Path
 from iamkit.patterns import Context
 from iamkit.trusting import ANYONE
-from iamkit.uses import joined
+from iamkit.uses import joined, members
 from iamkit.ways import INVENTORY, KIND, Caller, Ways, passed_to
+
+# For each call of a way the ARNs of the policies that allow it: any one of them is enough.
+Opener = tuple[frozenset[str], ...]
 
 
 class Reasons:
@@ -20,6 +23,7 @@ class Reasons:
     def __init__(self, ways: Ways) -> None:
         self.ways = ways
         self._found: dict[Any, list[str]] = {}
+        self._openers: dict[Any, dict[Opener, int]] = {}
 
     def of(self, path: Path, arn: str, context: str, target_arn: str | None) -> list[str]:
         """
@@ -39,17 +43,73 @@ class Reasons:
             self._found[asked] = list(dict.fromkeys(text for text in made if text))
         return [*self._found[asked], *self._trust(path, caller, target_arn)]
 
-    def grant(self, path: Path, arn: str, context: str, target_arn: str) -> str:
+    def openers(self, path: Path, arn: str, context: str, targets: int) -> dict[Opener, int]:
         """
-        The ARN of the policy that opens a way: the first that its first call takes.
+        Return what opens a way, and to which of its targets; `targets` is 1 for one's own.
 
-        The role's, if only its trust policy does.
+        A role's ARN stands for its trust policy, where that alone lets the caller in.
         """
         caller, who = self.ways.caller(arn), self.ways.context(arn, context)
+        named = 0
+        if path.id == "sts-001":
+            named = self.ways.trusting.lets_in(arn, who)[0].sure & targets
+        roles = self.ways.kinds["role"].arns
+        found: dict[Opener, int] = {
+            (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
+        }
+        if left := targets & ~named:
+            keys = map(who.get, self.ways.own_keys(caller))
+            own = tuple(caller.own.items()) if path.reach == "self" else ()
+            asked = (caller.layers, path.id, left, own, *keys)
+            if asked not in self._openers:
+                self._openers[asked] = self._opening(path, caller, who, left)
+            found |= self._openers[asked]
+        return found
+
+    def _opening(self, path: Path, caller: Caller, who: Context, targets: int) -> dict[Opener, int]:
+        """What opens a way to whom it leads, call by call."""
+        arns = self.ways.callers.policy_arns
+        found: dict[Opener, int] = {(): targets}
         for action, on in path.permissions.items():
-            if found := self._allowing(action, on, path, caller, who, target_arn):
-                return self.ways.callers.policy_arns[found[0]]
-        return target_arn
+            granted = [
+                (arns[policy], self._granted(policy, action, on, path, caller, who, targets))
+                for policy in caller.layers.identity
+            ]
+            found = {
+                (*opener, names): some
+                for opener, which in found.items()
+                for names, some in _alike(granted, which).items()
+            }
+        return found
+
+    def _granted(
+        self,
+        policy: Policy,
+        action: str,
+        on: str,
+        path: Path,
+        caller: Caller,
+        who: Context,
+        targets: int,
+    ) -> int:
+        """The targets for which one policy surely allows one call of a way."""
+        ways, said = self.ways, self.ways.uses.said([policy])
+        asked = self._asked(action, on, path, who)
+        if not said or on in INVENTORY:
+            allows = (ways.uses.allowing((said,), each, action, "policy", -1) for each in asked)
+            return targets if any(allows) else 0
+        where = joined(ways.uses.granted(said[0], each, action, KIND[on]) for each in asked)
+        if on == "target policy":
+            arns, policies = ways.kinds["role"].arns, ways.kinds["policy"]
+            having = (at for at in members(targets).tolist())
+            return joined(
+                1 << at for at in having if policies.of(ways.policies_of(arns[at])) & where
+            )
+        if on in caller.own:
+            return targets if where & caller.own[on] else 0
+        if on == "passed role" and "stack set administration" in path.needs:
+            return targets if where & self._passed(path) else 0
+        return where & targets
 
     def _text(
         self, action: str, on: str, path: Path, caller: Caller, who: Context, target: str | None
@@ -70,10 +130,7 @@ class Reasons:
         somewhere = target is None or on in INVENTORY
         kind = "policy" if somewhere else KIND[on]
         where = -1 if somewhere else self._resources(on, path, caller, str(target))
-        services = path.services if on == "passed role" else []
-        tries: list[Context | None] = [passed_to(each) for each in services]
-        for about in tries or [self.ways.chosen(action)]:
-            asked = who if about is None else who.joined(about)
+        for asked in self._asked(action, on, path, who):
             found = self.ways.uses.allowing(caller.said, asked, action, kind, where)
             if found is not None:
                 said, statement = found
@@ -82,12 +139,23 @@ class Reasons:
                 return policy, statement, asked
         return None
 
+    def _asked(self, action: str, on: str, path: Path, who: Context) -> list[Context]:
+        """What a call carries: for each service that a role may be passed to, or once."""
+        if on == "passed role":
+            return [who.joined(passed_to(each)) for each in path.services]
+        chosen = self.ways.chosen(action)
+        return [who if chosen is None else who.joined(chosen)]
+
+    def _passed(self, path: Path) -> int:
+        """The roles that may be passed to a way's services."""
+        return joined(map(self.ways.trusting.service, path.services))
+
     def _resources(self, on: str, path: Path, caller: Caller, target_arn: str) -> int:
         """What a permission may be used on: a set of resources of its kind."""
         kind = self.ways.kinds[KIND[on]]
         if on == "passed role" and "stack set administration" in path.needs:
             # What is passed is not the role that is reached, but one that may assume it.
-            return joined(map(self.ways.trusting.service, path.services))
+            return self._passed(path)
         if on == "target policy":
             return kind.of(self.ways.policies_of(target_arn))
         if on in caller.own and target_arn not in kind.number:
@@ -107,3 +175,16 @@ class Reasons:
             if door is not None:
                 role, statement = target_arn.rsplit("/", 1)[-1], called(door.sid, door.at)
                 yield f"trust policy of {role}: statement {statement} lets in {door.principal}"
+
+
+def _alike(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:
+    """Targets by which policies allow a call for them."""
+    found = {frozenset[str](): targets}
+    for arn, where in granted:
+        split: dict[frozenset[str], int] = {}
+        for names, which in found.items():
+            for some, by in ((which & where, names | {arn}), (which & ~where, names)):
+                if some:
+                    split[by] = some
+        found = split
+    return found

@@ -223,6 +223,11 @@ class Uses:
                     return said, each.statement
         return None
 
+    def granted(self, said: Said, context: Context, action: str, kind: str) -> int:
+        """Where one policy surely allows an action, whatever others deny."""
+        allows = (each for each in said.about(action) if each.statement.allows)
+        return joined(self._where(each, context, kind).sure for each in allows)
+
     def _keys(self, layers: Layered, action: str) -> frozenset[str]:
         """Condition keys, in lower case, on which an answer depends."""
         if (layers, action) not in self._tested:

@@ -1,0 +1,298 @@
+"""Where the ways to administration can be cut: against trying out every place, one by one."""
+
+from collections import deque
+from collections.abc import Iterable
+from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iamkit import Account
+from iamkit.errors import SettingsError
+from tests.accounts import ARN, account, details, group, policy, report
+from tests.policies import (
+    ACCOUNT_ROOT,
+    EVERYTHING,
+    WITH_MFA,
+    allow,
+    attached,
+    document,
+    inline,
+    line,
+    person,
+    trusts,
+    worker,
+)
+
+KEY, ASSUME = "stolen-key", "sts:AssumeRole"
+ROOT: Any = ACCOUNT_ROOT
+NOBODY = trusts("robomaker.amazonaws.com")
+
+
+def made(folder: Path, *entries: dict[str, Any]) -> Account:
+    """An account of these users, groups, roles and policies; every user has a key."""
+    listed = [
+        [entry for entry in entries if f"{kind}Name" in entry]
+        for kind in ("User", "Group", "Role", "Policy")
+    ]
+    lines = [line(entry["UserName"], keys=1) for entry in listed[0]]
+    return account(folder, details(*listed), credential_report=report(*lines))
+
+
+def cuts(opened: Account, context: str = KEY, number: int = 6) -> list[tuple[str, str, int, int]]:
+    """What is found: kind, name, how many it cuts off and how many are left."""
+    table = opened.chokes(context, number)
+    assert table["arn"].is_unique
+    return list(table[["kind", "name", "cuts", "left"]].itertuples(index=False, name=None))
+
+
+def may(name: str, *roles: str) -> dict[str, Any]:
+    """A customer policy that lets its holder assume roles, or any."""
+    return policy(name, document(allow(ASSUME, [f"{ARN}role/{each}" for each in roles] or "*")))
+
+
+def has(*names: str) -> dict[str, Any]:
+    return {"AttachedManagedPolicies": attached(*names)}
+
+
+BOSS = worker("boss", trusts(ROOT), EVERYTHING)
+
+
+# ── One place ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_policy_that_opens_the_way_for_many_is_one(tmp_path: Path) -> None:
+    users = [person(name, **has("opens")) for name in ("ann", "bob", "cid")]
+    opened = made(tmp_path, *users, BOSS, may("opens"))
+    assert cuts(opened) == [("identity", "boss", 3, 0)]
+
+
+def test_of_two_administrators_neither_is_one(tmp_path: Path) -> None:
+    users = [person(name, **has("opens")) for name in ("ann", "bob", "cid")]
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    opened = made(tmp_path, *users, BOSS, chief, may("opens"))
+    assert cuts(opened) == [("policy", "opens", 3, 0)]
+
+
+def test_a_policy_counts_for_the_target_that_leads_on(tmp_path: Path) -> None:
+    """Its holders may assume more roles, by another policy that comes first."""
+    aside = worker("aside", trusts(ROOT))
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    users = [person(name, **has("a-first", "opens")) for name in ("ann", "bob")]
+    policies = [may("a-first", "aside"), may("opens", "boss", "chief")]
+    opened = made(tmp_path, *users, aside, BOSS, chief, *policies)
+    assert cuts(opened) == [("policy", "opens", 2, 0)]
+
+
+def test_where_two_policies_open_the_same_way_neither_alone_closes_it(tmp_path: Path) -> None:
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    ann = person("ann", **has("one", "two"))
+    opened = made(tmp_path, ann, BOSS, chief, may("one"), may("two"))
+    assert cuts(opened) == []
+    with_bob = person("bob", **has("two"))
+    (tmp_path / "bob").mkdir()
+    opened = made(tmp_path / "bob", ann, with_bob, BOSS, chief, may("one"), may("two"))
+    assert cuts(opened) == [("policy", "two", 1, 1), ("policy", "one", 1, 0)], "after the first"
+
+
+def test_every_call_of_a_way_has_to_stay_open(tmp_path: Path) -> None:
+    """Two policies pass the role, but only one makes the function."""
+    trust = trusts("lambda.amazonaws.com")
+    targets = [worker(name, trust, EVERYTHING) for name in ("boss", "chief")]
+    run = policy("runs", document(allow(["lambda:CreateFunction", "lambda:InvokeFunction"])))
+    passing = [policy(name, document(allow("iam:PassRole"))) for name in ("one", "two")]
+    ann = person("ann", **has("one", "runs", "two"))
+    assert cuts(made(tmp_path, ann, *targets, run, *passing)) == [("policy", "runs", 1, 0)]
+
+
+def test_a_trust_policy_that_lets_in_by_name_is_one(tmp_path: Path) -> None:
+    """Nobody's own policy is needed; the identity goes first where it cuts as many off."""
+    both = document(*trusts("user/ann")["Statement"], *trusts("user/bob")["Statement"])
+    gate = worker("gate", both, allow(ASSUME))
+    users = [person("ann"), person("bob")]
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    found = cuts(made(tmp_path, *users, gate, BOSS, chief))
+    assert found == [("policy", "own", 3, 0)], "the gate's own policy, for it too may rise"
+    chief = worker("chief", trusts("user/ann"), EVERYTHING)
+    (tmp_path / "two").mkdir()
+    found = cuts(made(tmp_path / "two", person("ann"), chief))
+    assert found in ([("identity", "chief", 1, 0)], [("trust policy", "chief", 1, 0)])
+
+
+def test_a_way_that_needs_nobody_else_is_cut_at_its_policy(tmp_path: Path) -> None:
+    """Ann gives herself everything, by a version that only she could bring back."""
+    versions = [
+        {"Document": document(EVERYTHING), "VersionId": "v1", "IsDefaultVersion": False},
+        {"Document": document(allow("s3:*")), "VersionId": "v2", "IsDefaultVersion": True},
+    ]
+    two = policy("two", document(allow("s3:*")), DefaultVersionId="v2", PolicyVersionList=versions)
+    ann = person("ann", allow("iam:SetDefaultPolicyVersion"), **has("two"))
+    assert cuts(made(tmp_path, ann, two)) == [("policy", "own", 1, 0)]
+
+
+def test_a_group_that_one_joins_is_one(tmp_path: Path) -> None:
+    joins = policy("joins", document(allow("iam:AddUserToGroup")))
+    admins = group("admins", GroupPolicyList=inline(EVERYTHING))
+    users = [person(name, **has("joins")) for name in ("ann", "bob")]
+    opened = made(tmp_path, *users, admins, joins)
+    assert cuts(opened)[0][2:] == (2, 0)
+
+
+def test_an_own_policy_and_another_s_are_told_apart(tmp_path: Path) -> None:
+    """They say the same, and are called the same."""
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    users = [person(name, allow(ASSUME)) for name in ("ann", "bob")]
+    table = made(tmp_path, *users, BOSS, chief).chokes()
+    assert table["arn"].tolist() == [f"{ARN}user/{name}#own" for name in ("ann", "bob")]
+    assert table[["cuts", "left"]].to_numpy().tolist() == [[1, 1], [1, 0]]
+
+
+# ── Who counts, and when it ends ───────────────────────────────────────────────────────────────
+
+
+def test_who_comes_in_that_context_counts(tmp_path: Path) -> None:
+    """Administrators are there already; a user without a password does not come with one."""
+    ann = person("ann", **has("opens"))
+    opened = made(tmp_path, ann, person("root", EVERYTHING), BOSS, may("opens"))
+    assert [row[2:] for row in cuts(opened)] == [(1, 0)]
+    assert cuts(opened, "stolen-password") == []
+    asks = policy("asks", document(allow(ASSUME, Condition=WITH_MFA)))
+    folder = tmp_path / "mfa"
+    folder.mkdir()
+    contents = details([person("ann", **has("asks"))], [], [BOSS], [asks])
+    lines = line("ann", keys=1, mfa=True)
+    opened = account(folder, contents, credential_report=report(lines))
+    assert cuts(opened) == []
+    assert [row[2:] for row in cuts(opened, "mfa-outside")] == [(1, 0)]
+
+
+def test_it_ends_when_as_many_are_found_as_are_asked_for(tmp_path: Path) -> None:
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    users = [person(f"u{number}", allow(ASSUME)) for number in range(4)]
+    opened = made(tmp_path, *users, BOSS, chief)
+    assert [row[3] for row in cuts(opened, number=2)] == [3, 2]
+    assert [row[3] for row in cuts(opened)] == [3, 2, 1, 0]
+    assert cuts(opened, number=0) == []
+
+
+def test_an_account_without_ways_has_none(tmp_path: Path) -> None:
+    empty = made(tmp_path, person("ann"), BOSS).chokes()
+    assert empty.empty
+    assert empty.columns.tolist() == ["kind", "arn", "name", "cuts", "left"]
+
+
+def test_another_context_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="any"):
+        made(tmp_path, person("ann")).chokes("any")
+
+
+# ── Against trying out every place ─────────────────────────────────────────────────────────────
+
+POLICIES, ROLES, USERS = (tuple(f"{kind}{number}" for number in range(4)) for kind in "pru")
+some_roles = st.lists(st.sampled_from([*ROLES, "boss"]), min_size=1, max_size=2, unique=True)
+some_policies = st.lists(st.sampled_from(POLICIES), max_size=2, unique=True)
+trusting = st.sampled_from([ROOT, ROOT, ROOT, "user/u0", "user/u1", "role/r0"])
+calls = st.sampled_from([ASSUME, ASSUME, ASSUME, "iam:UpdateAssumeRolePolicy"])
+worlds = st.tuples(
+    st.tuples(*[st.tuples(calls, some_roles)] * len(POLICIES)),
+    st.tuples(*[some_policies] * (len(ROLES) + len(USERS))),
+    st.tuples(*[trusting] * (len(ROLES) + 1)),
+)
+World = tuple[Any, Any, Any]
+
+
+def entries(world: World) -> list[dict[str, Any]]:
+    """Users and roles that hold policies, which let them assume roles or rewrite their trust."""
+    policies, held, trust = world
+    written = [
+        policy(name, document(allow([ASSUME, call], [f"{ARN}role/{each}" for each in roles])))
+        for name, (call, roles) in zip(POLICIES, policies, strict=True)
+    ]
+    names = (*USERS, *ROLES)
+    users = [person(name, **has(*own)) for name, own in zip(USERS, held[:4], strict=True)]
+    roles = [
+        worker(name, trusts(who), **has(*own))
+        for name, who, own in zip(ROLES, trust, held[4:], strict=False)
+    ]
+    assert len(names) == len(users) + len(roles)
+    return [*users, *roles, worker("boss", trusts(trust[-1]), EVERYTHING), *written]
+
+
+def without(listed: list[dict[str, Any]], removed: Iterable[str]) -> list[dict[str, Any]]:
+    """The same users and roles, from whom these policies are taken."""
+    left = deepcopy(listed)
+    for entry in left:
+        held = entry.get("AttachedManagedPolicies", [])
+        entry["AttachedManagedPolicies"] = [one for one in held if one["PolicyArn"] not in removed]
+    return left
+
+
+def rising(listed: list[dict[str, Any]], shut: frozenset[str] = frozenset()) -> set[str]:
+    """
+    Who can become an administrator, if nobody can become those who are shut off.
+
+    One step at a time, by plain breadth-first search backwards from the administrators.
+    """
+    with TemporaryDirectory() as folder:
+        opened = made(Path(folder), *listed)
+        people = [arn for arn in opened.graph.people["principal_arn"]]
+        into: dict[str, set[str]] = {}
+        for arn in people:
+            rows = opened.reach(arn).query("hops == 1")["principal_arn"]
+            for to in rows:
+                into.setdefault(to, set()).add(arn)
+        administrators = set(opened.administrators["principal_arn"])
+        edge, found = deque(administrators), set(administrators)
+        while edge:
+            end = edge.popleft()
+            fresh = into.get(end, set()) - found if end not in shut else set()
+            found |= fresh
+            edge.extend(fresh)
+        return found - administrators
+
+
+@settings(deadline=None, max_examples=settings().max_examples // 5)
+@given(worlds)
+def test_each_place_is_the_best_and_cuts_off_as_many_as_are_gone_without_it(world: World) -> None:
+    listed = entries(world)
+    with TemporaryDirectory() as folder:
+        table = made(Path(folder), *listed).chokes()
+    people = [f"{ARN}user/{name}" for name in USERS]
+    people += [f"{ARN}role/{name}" for name in (*ROLES, "boss")]
+    gone: set[str] = set()
+    shut: frozenset[str] = frozenset()
+    left = rising(listed)
+    for row in [*table.itertuples(), None]:
+        trials = {
+            ("policy", arn): rising(without(listed, {*gone, arn}), shut)
+            for arn in (f"{ARN}policy/{name}" for name in POLICIES)
+        }
+        trials |= {("identity", arn): rising(without(listed, gone), shut | {arn}) for arn in people}
+        best = max(len(left) - len(each) for each in trials.values())
+        if row is None:
+            assert best == 0, "it ends where no policy and no identity cuts anybody off"
+            break
+        assert row.cuts == best
+        after = left
+        if row.kind == "trust policy":
+            return  # what it opened beside others' policies is not tried out here
+        after = trials[row.kind, row.arn]
+        assert (row.cuts, row.left) == (len(left) - len(after), len(after))
+        left = after
+        gone |= {row.arn} if row.kind == "policy" else set()
+        shut |= {row.arn} if row.kind == "identity" else frozenset()
+
+
+def test_the_table_says_who_is_left(tmp_path: Path) -> None:
+    """Every row follows from the one before."""
+    users = [person(f"u{number}", **has(f"p{number // 2}")) for number in range(6)]
+    policies = [may(f"p{number}") for number in range(3)]
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    table: pd.DataFrame = made(tmp_path, *users, *policies, BOSS, chief).chokes()
+    assert table["cuts"].tolist() == [2, 2, 2]
+    assert table["left"].tolist() == [4, 2, 0]

@@ -99,7 +99,7 @@ lab: setup ## Open the notebooks in JupyterLab, on this machine only
 	$(VENV) -m jupyterlab --ip=127.0.0.1 $(ARGS) notebooks/
 
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
-	@$(VENV) -m pytest $(ARGS)
+	@$(VENV) -m pytest -n auto --dist loadfile $(ARGS)
 
 check: setup ## Run what must pass before a commit: format, lint, types, tests
 	@failed=; \
@@ -107,7 +107,7 @@ check: setup ## Run what must pass before a commit: format, lint, types, tests
 	step format $(VENV) -m ruff format --check .; \
 	step lint $(VENV) -m ruff check .; \
 	step types $(VENV) -m mypy; \
-	step tests $(VENV) -m pytest $(ARGS); \
+	step tests $(VENV) -m pytest -n auto --dist loadfile $(ARGS); \
 	[ -z "$$failed" ] || { echo "make check: failed:$$failed" >&2; exit 1; }
 
 bench: setup ## Run every benchmark

@@ -3,7 +3,8 @@ The few places at which most ways to administration can be cut.
 
 A choke point is an identity that many come through, or a policy that opens the way for many. Each
 is tried out: how many can still come to do everything if nobody can become that identity, or if the
-policy gives no such permission any more? The best is taken first, then the best of what is left.
+policy gives no such permission any more? Where another policy gives it too, the way stays open. The
+best is taken first, then the best of what is left.
 
 The search is short: whoever is cut off by a removal came through it on the shortest way too, so no
 candidate cuts off more than come through it there. The numbers are exact; that no other place cuts
@@ -52,8 +53,8 @@ def chokes(reach: Reach, context: str, number: int = 6) -> pd.DataFrame:
     Return where to cut, the best first, for callers who come in a context. Rows: see `CHOKES`.
 
     Counted are users and roles that can come so, as far as the evidence says, and are no
-    administrators. Ends early when nobody is left. Raises `SettingsError` for other contexts than
-    the six.
+    administrators. Ends early when no single place cuts off anybody any more. Raises
+    `SettingsError` for other contexts than the six.
     """
     search = _Search(reach, context)
     found: list[dict[str, Any]] = []
@@ -112,7 +113,7 @@ class _Search:
         return self._starts[np.isin(self._starts, order)]
 
     def best(self) -> tuple[Candidate, int] | None:
-        """The candidate that cuts off most, and how many; None if nobody is left to cut off."""
+        """The candidate that cuts off most, and how many; None if none cuts off anybody."""
         left = len(self.rising())
         tries = 5 + EFFORT // (1 + int(self._kept.sum()))
         best: tuple[Candidate, int] | None = None

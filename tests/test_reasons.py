@@ -178,7 +178,7 @@ def test_who_is_named_needs_no_statement_of_its_own(tmp_path: Path) -> None:
     opened = made(tmp_path, person("ann", allow("s3:*")), worker("boss", trusts("user/ann")))
     (only,) = reasons(opened, "sts-001", BOSS)
     assert only == f"trust policy of boss: statement number 1 lets in {ANN}"
-    assert opened.graph.reasons.grant(paths()["sts-001"], ANN, KEY, BOSS) == BOSS
+    assert openers(opened, "sts-001") == {(frozenset({BOSS}),)}
 
 
 # ── Which policy it is ─────────────────────────────────────────────────────────────────────────
@@ -192,19 +192,28 @@ def test_a_policy_is_called_what_its_holder_calls_it(tmp_path: Path) -> None:
     opened = made(tmp_path, twin, ann, ops, worker("boss", trusts(ROOT)))
     assert reasons(opened, "sts-001", BOSS)[0] == own("one", name="from-ops")[0]
     graph = opened.graph
-    path = paths()["sts-001"]
-    assert graph.reasons.grant(path, ANN, KEY, BOSS) == f"{ARN}group/ops#from-ops"
-    assert graph.reasons.grant(path, f"{ARN}user/bob", KEY, BOSS) == f"{ARN}user/bob#twin"
+    path, bob = paths()["sts-001"], f"{ARN}user/bob"
+    assert openers(opened, "sts-001") == {(frozenset({f"{ARN}group/ops#from-ops"}),)}
+    assert openers(opened, "sts-001", bob) == {(frozenset({f"{bob}#twin"}),)}
     assert graph.reasons.of(path, f"{ARN}user/bob", KEY, BOSS)[0] == own("one", name="twin")[0]
 
 
-def test_the_policy_that_opens_a_way_is_that_of_its_first_call(tmp_path: Path) -> None:
+def openers(opened: Account, path: str, arn: str = ANN) -> set[Any]:
+    """What opens the way of one to boss."""
+    where = opened.graph.ways.kinds["role"].of([BOSS])
+    return set(opened.graph.reasons.openers(paths()[path], arn, KEY, where))
+
+
+def test_each_call_of_a_way_is_opened_by_policies_of_its_own(tmp_path: Path) -> None:
     held = policy("runs", document(RUN))
-    ann = person("ann", called("pass", PASS, BOSS), AttachedManagedPolicies=attached("runs"))
-    opened = made(tmp_path, ann, held, worker("boss", trusts(LAMBDA), EVERYTHING))
-    assert next(iter(paths()["lambda-001"].permissions)) == PASS
-    grant = opened.graph.reasons.grant(paths()["lambda-001"], ANN, KEY, BOSS)
-    assert grant == f"{ANN}#own"
+    too = policy("passes", document(allow(PASS)))
+    ann = person(
+        "ann", called("pass", PASS, BOSS), AttachedManagedPolicies=attached("runs", "passes")
+    )
+    opened = made(tmp_path, ann, held, too, worker("boss", trusts(LAMBDA), EVERYTHING))
+    runs = frozenset({f"{ARN}policy/runs"})
+    passes = frozenset({f"{ANN}#own", f"{ARN}policy/passes"})
+    assert openers(opened, "lambda-001") == {(passes, runs, runs)}
 
 
 OWN: dict[str, tuple[dict[str, Any], str, str | None, list[str]]] = {
@@ -272,8 +281,9 @@ def test_a_stack_set_is_passed_the_role_that_assumes_the_one_reached(tmp_path: P
     )
     manages = worker("manages", trusts("cloudformation.amazonaws.com"), allow("sts:AssumeRole"))
     boss = worker("boss", trusts("role/manages"), EVERYTHING)
-    texts = reasons(made(tmp_path, ann, manages, boss), "cloudformation-003", BOSS)
-    assert own("one", action=PASS)[0] in texts
+    opened = made(tmp_path, ann, manages, boss)
+    assert own("one", action=PASS)[0] in reasons(opened, "cloudformation-003", BOSS)
+    assert openers(opened, "cloudformation-003") == {(frozenset({f"{ANN}#own"}),) * 3}
 
 
 # ── Whatever the statements ────────────────────────────────────────────────────────────────────
@@ -382,6 +392,43 @@ def compare(opened: Account, way: Way, arn: str, target: str) -> None:
     assert named == expected, (way.path.id, target, texts)
 
 
+@settings(deadline=None, max_examples=settings().max_examples // 8)
+@given(st.lists(st.lists(drawn, max_size=4), min_size=PEOPLE, max_size=PEOPLE))
+def test_what_opens_a_way_is_every_policy_that_allows_its_call(held: list[Any]) -> None:
+    with TemporaryDirectory() as folder:
+        opened = world(Path(folder), held)
+        graph = opened.graph
+        for number in range(PEOPLE):
+            arn = f"{ARN}user/p{number}"
+            for way in graph.ways.of(arn, KEY):
+                kind, sure = graph.ways.kinds.get(way.kind), way.found.sure
+                found = graph.reasons.openers(way.path, arn, KEY, sure if kind else min(sure, 1))
+                assert sum(found.values()) == (sure if kind else min(sure, 1)), "each target once"
+                for opener, which in found.items():
+                    for at in members(which).tolist():
+                        target = kind.arns[at] if kind else arn
+                        assert opener == opening(opened, way, arn, target), way.path.id
+
+
+def opening(opened: Account, way: Way, arn: str, target: str) -> Any:
+    """For each call the policies that allow it, one request at a time; p0 is trusted by name."""
+    if way.path.id == "sts-001" and arn.endswith("/p0"):
+        return (frozenset({target}),)
+    arns = opened.callers.policy_arns
+    found = []
+    for action, asked in requests(opened, way, arn, target):
+        allowing = set()
+        for each in opened.callers.layers(arn).identity:
+            held = [one for one in (each.document or {})["Statement"] if one["Effect"] == "Allow"]
+            if way.path.permissions[action] in INVENTORY:
+                held = [{**one, "Resource": "*"} for one in held]
+            alone = {**(each.document or {}), "Statement": held}
+            if any(decide(action, to, who, identity=[alone]) for to, who in asked):
+                allowing.add(arns[each])
+        found.append(frozenset(allowing))
+    return tuple(found)
+
+
 # ── Without it ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -400,5 +447,5 @@ def test_without_the_policy_that_opens_it_a_way_is_closed(keep: bool, tmp_path: 
         reached = opened.reach("ann")["principal_arn"].tolist()
         assert reached == ([BOSS] if keep or gone is None else [])
         if gone is None:
-            grant = opened.graph.reasons.grant(paths()["sts-001"], ANN, KEY, BOSS)
-            assert grant == f"{ANN}#opens"
+            (opener,) = openers(opened, "sts-001")
+            assert opener == (frozenset(f"{ANN}#{name}" for name in policies if "opens" in name),)

@@ -1,6 +1,7 @@
 """On which users, groups, roles and policies an action may be used, against single decisions."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,6 +183,15 @@ def test_resources_are_those_of_the_account(uses: Uses) -> None:
     """No policy of AWS's, no role of a service's, no user whom only the credential report knows."""
     for kind, found in ENTRIES.items():
         assert sorted(uses.kinds[kind].arns) == sorted(arn for arn, _ in found)
+
+
+def test_nobody_can_tell_what_a_user_of_the_credential_report_alone_may_do(tmp_path: Path) -> None:
+    """So none becomes it, and a way to it wants another target."""
+    lines = [line(name, keys=1) for name in ("ann", "ghost")]
+    contents = details([person("ann", allow("iam:CreateAccessKey"))])
+    made = account(tmp_path, contents, credential_report=report(*lines))
+    assert made.reach("ann").empty
+    assert made.escalations["status"].tolist() == ["needs a target"]
 
 
 @settings(deadline=None, max_examples=settings().max_examples * 4)

@@ -67,7 +67,7 @@ class Path:
             what = " and ".join(filter(None, [_trusting(self), more]))
             yield f"a {self.target} {what}".rstrip()
         elif self.category == "use what has a role":
-            article = "an" if self.target[0] in "aeio" else "a"
+            article = "an" if self.target[0] in "aeiou" else "a"
             yield f"{article} {self.target} that has a role"
         elif self.target == "permission set":
             yield "a permission set"

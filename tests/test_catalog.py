@@ -490,6 +490,7 @@ class TestNewer:
         "content",
         [b"", b"junk", gzip.compress(b"{}"), gzip.compress(b'{"a": {}}'), gzip.compress(b"{"),
          gzip.compress(b"{}")[:-4], gzip.compress(b"{}")[:10] + b"\xff" * 20],
+        ids=["empty", "junk", "no list", "no actions", "cut JSON", "cut gzip", "no gzip inside"],
     )  # fmt: skip
     def test_a_damaged_embedded_list_is_an_error(self, monkeypatch, tmp_path, content):
         monkeypatch.setattr(catalog, "SNAPSHOT", tmp_path / "actions.json.gz")

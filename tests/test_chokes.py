@@ -98,6 +98,17 @@ def test_where_two_policies_open_the_same_way_neither_alone_closes_it(tmp_path: 
     assert cuts(opened) == [("policy", "two", 1, 1), ("policy", "one", 1, 0)], "after the first"
 
 
+def test_the_best_is_what_cuts_most_off_and_not_what_most_come_through(tmp_path: Path) -> None:
+    """Three come by "near", two of whom have another way; two have none but by "other"."""
+    chief = worker("chief", trusts(ROOT), EVERYTHING)
+    mid = worker("mid", trusts(ROOT), allow(ASSUME))
+    users = [person("ann", **has("near")), *(person(n, **has("near", "alt")) for n in ("b", "c"))]
+    users += [person(name, **has("other")) for name in ("dan", "eve")]
+    policies = [may(name, "boss", "chief") for name in ("near", "other")]
+    opened = made(tmp_path, *users, mid, BOSS, chief, *policies, may("alt", "mid"))
+    assert cuts(opened, number=1) == [("policy", "other", 2, 4)]
+
+
 def test_every_call_of_a_way_has_to_stay_open(tmp_path: Path) -> None:
     """Two policies pass the role, but only one makes the function."""
     trust = trusts("lambda.amazonaws.com")

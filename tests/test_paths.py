@@ -120,4 +120,4 @@ def test_what_is_there_already_is_what_the_caller_does_not_make() -> None:
 def test_every_resource_is_looked_for_or_nowhere_in_the_evidence() -> None:
     assert set(DATA["resources"]) == set(ways.KIND) | ways.INVENTORY
     assert not set(ways.KIND) & ways.INVENTORY
-    assert ways.OWN == {name for name in DATA["resources"] if name.startswith("own ")}
+    assert {name for name in DATA["resources"] if name.startswith("own ")} == ways.OWN

@@ -216,6 +216,13 @@ def test_each_call_of_a_way_is_opened_by_policies_of_its_own(tmp_path: Path) -> 
     assert openers(opened, "lambda-001") == {(passes, runs, runs)}
 
 
+def test_a_policy_that_only_perhaps_allows_a_call_opens_nothing(tmp_path: Path) -> None:
+    doubtful = policy("doubtful", document(allow("sts:*", Condition=REGION)))
+    ann = person("ann", called("one"), AttachedManagedPolicies=attached("doubtful"))
+    opened = made(tmp_path, ann, doubtful, worker("boss", trusts(ROOT)))
+    assert openers(opened, "sts-001") == {(frozenset({f"{ANN}#own"}),)}
+
+
 OWN: dict[str, tuple[dict[str, Any], str, str | None, list[str]]] = {
     "oneself": (
         person("ann", called("x", "iam:PutUserPolicy", f"{ARN}user/x"),
@@ -267,9 +274,20 @@ def test_a_policy_that_the_target_has_is_what_is_rewritten(tmp_path: Path) -> No
     )
     boss = worker("boss", trusts(ROOT), AttachedManagedPolicies=attached("held"))
     held = [policy(name, document(allow("s3:*"))) for name in ("none", "held")]
-    first, second, _ = reasons(made(tmp_path, ann, boss, *held), "iam-016", BOSS)
+    chief = worker("chief", trusts(ROOT), AttachedManagedPolicies=attached("none"))
+    further = policy("further", document(allow("iam:CreatePolicyVersion", f"{ARN}policy/held")))
+    ann["AttachedManagedPolicies"] = attached("further")
+    opened = made(tmp_path, ann, boss, chief, *held, further)
+    first, second, _ = reasons(opened, "iam-016", BOSS)
     assert first == own("one", action="iam:CreatePolicyVersion")[0]
     assert second == own("two")[0]
+    inline_, attached_ = f"{ANN}#own", f"{ARN}policy/further"
+    roles = opened.graph.ways.kinds["role"]
+    found = opened.graph.reasons.openers(paths()["iam-016"], ANN, KEY, roles.there)
+    assert found == {
+        (frozenset({inline_, attached_}), frozenset({inline_})): roles.of([BOSS]),
+        (frozenset({inline_}), frozenset({inline_})): roles.of([f"{ARN}role/chief"]),
+    }
 
 
 def test_a_stack_set_is_passed_the_role_that_assumes_the_one_reached(tmp_path: Path) -> None:

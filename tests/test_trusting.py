@@ -206,6 +206,10 @@ FOR_LAMBDA: dict[str, tuple[Mapping[str, Any], bool]] = {
         trusts(LAMBDA, no("*", Condition={"Bool": {"aws:PrincipalIsAWSService": "false"}})),
         True,
     ),
+    "one for whatever is no service": (
+        trusts(LAMBDA, Condition={"Bool": {"aws:PrincipalIsAWSService": "false"}}),
+        False,
+    ),
     "one that perhaps denies it": (trusts(LAMBDA, no({"Service": LAMBDA}, Condition=EXTERNAL)), (
         True
     )),

@@ -242,6 +242,7 @@ class Reach:
                 reached = np.array([anyone])
             else:
                 at = self._numbers[step.kind][members(step.targets)]
+                at = at[at >= 0]  # a user whom only the credential report knows cannot act
                 reached = at * len(MODES) + MODES.index(step.mode)
             rows.append(np.full(len(reached), anyone + 1 + number))
             columns.append(reached)

@@ -223,6 +223,19 @@ def test_a_policy_that_only_perhaps_allows_a_call_opens_nothing(tmp_path: Path) 
     assert openers(opened, "sts-001") == {(frozenset({f"{ANN}#own"}),)}
 
 
+def test_what_is_about_another_group_opens_nothing(tmp_path: Path) -> None:
+    aside = policy("aside", document(allow("iam:PutGroupPolicy", f"{ARN}group/other")))
+    ann = person(
+        "ann",
+        allow("iam:PutGroupPolicy", f"{ARN}group/ops"),
+        GroupList=["ops"],
+        AttachedManagedPolicies=attached("aside"),
+    )
+    opened = made(tmp_path, ann, group("ops"), group("other"), aside)
+    found = opened.graph.reasons.openers(paths()["iam-011"], ANN, KEY, 1)
+    assert found == {(frozenset({f"{ANN}#own"}),): 1}
+
+
 OWN: dict[str, tuple[dict[str, Any], str, str | None, list[str]]] = {
     "oneself": (
         person("ann", called("x", "iam:PutUserPolicy", f"{ARN}user/x"),
@@ -274,13 +287,22 @@ def test_a_policy_that_the_target_has_is_what_is_rewritten(tmp_path: Path) -> No
     )
     boss = worker("boss", trusts(ROOT), AttachedManagedPolicies=attached("held"))
     held = [policy(name, document(allow("s3:*"))) for name in ("none", "held")]
-    chief = worker("chief", trusts(ROOT), AttachedManagedPolicies=attached("none"))
-    further = policy("further", document(allow("iam:CreatePolicyVersion", f"{ARN}policy/held")))
-    ann["AttachedManagedPolicies"] = attached("further")
-    opened = made(tmp_path, ann, boss, chief, *held, further)
-    first, second, _ = reasons(opened, "iam-016", BOSS)
+    first, second, _ = reasons(made(tmp_path, ann, boss, *held), "iam-016", BOSS)
     assert first == own("one", action="iam:CreatePolicyVersion")[0]
     assert second == own("two")[0]
+
+
+def test_who_has_the_policy_that_is_rewritten_is_opened_by_it(tmp_path: Path) -> None:
+    """Boss has the policy held, chief the policy none."""
+    held = [policy(name, document(allow("s3:*"))) for name in ("none", "held")]
+    further = policy("further", document(allow("iam:CreatePolicyVersion", f"{ARN}policy/held")))
+    own_ = [allow("iam:CreatePolicyVersion"), called("two")]
+    ann = person("ann", *own_, AttachedManagedPolicies=attached("further"))
+    boss, chief = (
+        worker(name, trusts(ROOT), AttachedManagedPolicies=attached(each))
+        for name, each in (("boss", "held"), ("chief", "none"))
+    )
+    opened = made(tmp_path, ann, boss, chief, *held, further)
     inline_, attached_ = f"{ANN}#own", f"{ARN}policy/further"
     roles = opened.graph.ways.kinds["role"]
     found = opened.graph.reasons.openers(paths()["iam-016"], ANN, KEY, roles.there)

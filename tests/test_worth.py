@@ -456,12 +456,41 @@ def test_what_is_gained_is_certain_and_was_not_even_possible(tmp_path: Path) -> 
         person("else", allow("s3:ListBucket", f"{ARN}x")),
         person("perhaps", allow("s3:ListBucket", Condition=asks)),
     ]
-    worth = worth_of(tmp_path, *users)
-    gains = {
-        name: worth.more(ANN, KEY, f"{ARN}user/{name}", KEY) for name in ("sure", "else", "perhaps")
-    }
-    assert gains == {"sure": False, "else": True, "perhaps": False}
-    assert worth.more(f"{ARN}user/sure", KEY, ANN, KEY) is False
+    worth = worth_of(tmp_path, *users, person("most", allow(["s3:List*", "ec2:*"])))
+
+    def best(who: str, *names: str) -> str | None:
+        kind = worth.ways.kinds["user"]
+        targets = kind.of(f"{ARN}user/{name}" for name in names)
+        found = worth.best(f"{ARN}user/{who}", KEY, "user", targets, KEY)
+        return None if found is None else found.removeprefix(f"{ARN}user/")
+
+    assert best("ann", "sure", "perhaps") is None, "perhaps she can it already, perhaps he can"
+    assert best("ann", "sure", "else") == "else"
+    assert best("sure", "ann") is None, "less"
+    assert best("ann", "else", "most", "sure") == "most", "who can most"
+    assert best("most", "else", "sure") == "sure", "and what the caller cannot"
+    assert best("ann") is None
+
+
+REGISTER = allow(["iam:EnableMFADevice", "iam:CreateVirtualMFADevice"])
+# What ann may do with MFA, and what coming back with it gives her.
+SESSION: dict[str, tuple[Any, Gain]] = {
+    "nothing": (None, NOTHING),
+    "something": (S3, MORE),
+    "everything": (EVERYTHING, ALL),
+    "to give herself everything": (allow(PUT), ALL),
+}
+
+
+@pytest.mark.parametrize("case", SESSION)
+def test_who_registers_a_device_of_its_own_gets_with_mfa(case: str, tmp_path: Path) -> None:
+    statement, gained = SESSION[case]
+    asks = [] if statement is None else [statement | {"Condition": WITH_MFA}]
+    opened = made(tmp_path, users=[person("ann", REGISTER, *asks)])
+    gain = own(opened, "register-own-mfa")
+    assert gain[:2] == gained[:2]
+    again = own(opened, "register-own-mfa", context="mfa-outside")
+    assert not again.more, "who has it already gains nothing"
 
 
 def test_strength_is_the_number_of_certain_actions(tmp_path: Path) -> None:

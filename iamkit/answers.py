@@ -22,7 +22,7 @@ from iamkit.documents import (
     as_text,
     listed,
     read_document,
-    trust_rows,
+    trust_row,
 )
 from iamkit.snapshot import Snapshot
 
@@ -372,19 +372,30 @@ def roles(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def trust(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Who each role trusts. Rows: see `schema.TRUST`."""
-    rows = []
+    statements: list[dict[str, Any]] = []
     for role in entries:
+        arn = str(role.get("Arn"))
         document, problem = read_document(role.get("AssumeRolePolicyDocument"))
-        statements = [] if problem else listed(document.get("Statement"))
+        written = [] if problem else listed(document.get("Statement"))
         variables = as_dict(document).get("Version") == "2012-10-17"
-        for index, statement in enumerate(statements):
-            made = trust_rows(str(role.get("Arn")), index, statement)
-            rows += [{**row, "variables": variables} for row in made]
-        if not statements:
+        for index, statement in enumerate(written):
+            statements.append({**trust_row(arn, index, statement), "variables": variables})
+        if not written:
             said = problem or "no Statement"
             empty = {"actions": [], "not_actions": [], "conditions": {}, "problem": said}
-            rows.append({"role_arn": str(role.get("Arn")), **empty})
-    return schema.TRUST.conform(frame(schema.TRUST, rows))
+            statements.append({"role_arn": arn, **empty, "principals": [(None, None, None)]})
+    named = pd.DataFrame(
+        [
+            (number, *principal)
+            for number, statement in enumerate(statements)
+            for principal in statement["principals"]
+        ],
+        columns=["statement", "principal_type", "principal", "account_id"],
+    )
+    # Once per statement, then repeated: an account may have a million principals.
+    shared = schema.TRUST.conform(frame(schema.TRUST, statements))
+    rows = shared.take(named.pop("statement").to_numpy()).reset_index(drop=True)
+    return schema.TRUST.conform(rows.assign(**named))
 
 
 def policy_old_versions(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

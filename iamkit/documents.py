@@ -14,10 +14,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from iamkit import schema
+
+_ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 def managed_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,8 +134,13 @@ def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
         }
 
 
-def trust_rows(role_arn: str, index: int, statement: Any) -> list[dict[str, Any]]:
-    """Rows for `schema.TRUST`: one per principal that a statement names, at least one."""
+def trust_row(role_arn: str, index: int, statement: Any) -> dict[str, Any]:
+    """
+    What rows of `schema.TRUST` have in common that come from one statement.
+
+    With them, as `principals`, what each has of its own, at least one: (principal_type, principal,
+    account_id).
+    """
     problems: list[str] = []
     entry = as_dict(statement)
     if not isinstance(statement, dict):
@@ -152,7 +159,7 @@ def trust_rows(role_arn: str, index: int, statement: Any) -> list[dict[str, Any]
     if not pairs:
         problems.append("names no principal")
         pairs = [(None, None)]
-    shared = {
+    return {
         "role_arn": role_arn,
         "index": index,
         "sid": as_text(entry.get("Sid")),
@@ -163,23 +170,21 @@ def trust_rows(role_arn: str, index: int, statement: Any) -> list[dict[str, Any]
         "conditions": _conditions(entry, problems),
         "conditional": bool(entry.get("Condition")),
         "problem": "; ".join(problems) or None,
+        "principals": [_principal(kind, value) for kind, value in pairs],
     }
-    return [
-        {
-            **shared,
-            "principal_type": "*" if (kind, value) == ("AWS", "*") else kind,
-            "principal": value,
-            "account_id": _account_of(value) if kind == "AWS" and value else None,
-        }
-        for kind, value in pairs
-    ]
+
+
+def _principal(kind: str | None, value: str | None) -> tuple[str | None, str | None, str | None]:
+    if kind != "AWS" or not value:
+        return kind, value, None
+    return "*" if value == "*" else kind, value, _account_of(value)
 
 
 def _account_of(principal: str) -> str | None:
-    if re.fullmatch(r"\d{12}", principal):
+    if _ACCOUNT.fullmatch(principal):
         return principal
     parts = principal.split(":")
-    return parts[4] if len(parts) > 5 and re.fullmatch(r"\d{12}", parts[4]) else None
+    return parts[4] if len(parts) > 5 and _ACCOUNT.fullmatch(parts[4]) else None
 
 
 def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[str]:

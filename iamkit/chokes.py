@@ -103,7 +103,10 @@ class _Search:
 
     def _search(self, kept: Any) -> tuple[Any, Any]:
         """Nodes that still get to the end, the nearest first, and the next on the way of each."""
-        backwards = self._graph.backwards(self._to[kept], self._from[kept])
+        ones = np.ones(kept.sum(), dtype=np.int8)
+        turned = (ones, (self._to[kept], self._from[kept]))
+        shape = self._graph.edges.shape
+        backwards = self._graph.backwards(sparse.csr_array(turned, shape=shape))
         order, after = csgraph.breadth_first_order(backwards, backwards.shape[0] - 1)
         return order, after
 

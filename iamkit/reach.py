@@ -125,25 +125,21 @@ class Graph:
         """The context that credentials of a node are used in."""
         return ARRIVALS[MODES[node % len(MODES)]][PLACES.index(self.place)]
 
-    def backwards(self, sources: Any, ends: Any) -> sparse.csr_array:
+    def backwards(self, turned: sparse.csr_array) -> sparse.csr_array:
         """
-        Edges as a matrix with one node more, the last, that leads to all administrators.
+        Edges given the wrong way round, and one node more, the last, that leads to administrators.
 
-        Searched from there, edges given the wrong way round lead back to whoever can rise.
+        Searched from there, they lead back to whoever can rise.
         """
-        size = self.edges.shape[0]
         first = np.append(np.flatnonzero(self.administrators), self.anyone)
-        rows = np.concatenate([sources, np.full(len(first), size)])
-        columns = np.concatenate([ends, first])
-        made = np.ones(len(rows), dtype=np.int8)
-        return sparse.csr_array((made, (rows, columns)), shape=(size + 1, size + 1))
+        columns = np.append(turned.indices, first.astype(turned.indices.dtype))
+        return _matrix(columns, np.append(np.diff(turned.indptr), len(first)))
 
     @cached_property
     def rises(self) -> tuple[Any, Any]:
         """For each node: hops to administration, -1 for none, and the next node on the way."""
         start = self.edges.shape[0]
-        sources, ends = self.edges.tocoo().coords
-        depth, before = _breadth_first(self.backwards(ends, sources), start)
+        depth, before = _breadth_first(self.backwards(self.edges.T.tocsr()), start)
         hops = np.where(depth < 0, -1, (depth - 1) // 2)
         return hops[:start], before[:start]
 
@@ -163,22 +159,6 @@ def _breadth_first(edges: sparse.csr_array, start: int) -> tuple[Any, Any]:
     for node in order[1:].tolist():
         deep[node] = deep[previous[node]] + 1
     return np.array(deep), before
-
-
-class _Edges:
-    """Who can take which step: two lists of the same length, and the steps by number."""
-
-    def __init__(self) -> None:
-        self.sources: list[int] = []
-        self.steps: list[int] = []
-        self.numbers: dict[Step, int] = {}
-
-    def number(self, step: Step) -> int:
-        return self.numbers.setdefault(step, len(self.numbers))
-
-    def add(self, node: int, step: Step) -> None:
-        self.sources.append(node)
-        self.steps.append(self.number(step))
 
 
 class Reach:
@@ -201,7 +181,7 @@ class Reach:
         self._risen: dict[Any, int] = {}
         self._hops: dict[Any, str] = {}
         self._numbers = {
-            kind: np.array([self._at.get(arn, -1) for arn in ways.kinds[kind].arns], dtype=np.int64)
+            kind: np.array([self._at.get(arn, -1) for arn in ways.kinds[kind].arns], dtype=np.int32)
             for kind in ("user", "role", "group")
         }
 
@@ -214,43 +194,35 @@ class Reach:
         return self._graphs[place][perhaps]
 
     def _both(self, place: str) -> tuple[Graph, Graph]:
-        """The graph of what is certain, and of what is possible."""
+        """The graph of what is certain, and of what is possible: the same steps, taken by more."""
         administrators = self._administrators(place)
-        made = _Edges(), _Edges()
+        anyone = len(self.arns) * len(MODES)
+        numbers = {Step("", "", 0, "", everything=True): 0}
+        taken: tuple[list[tuple[int, int]], ...] = ([], [])
         for node in self._nodes():
             if administrators[node]:
-                continue  # edges from here would say no more than that it can become anyone
+                for edges in taken:  # more would say no more than that it can become anyone
+                    edges.append((node, anyone))
+                continue
             for step, perhaps in self._steps(node, place):
-                made[perhaps].add(node, step)
-        certain, possible = (self._graph(place, administrators, edges) for edges in made)
+                number = numbers.setdefault(step, len(numbers))
+                taken[perhaps].append((node, anyone + 1 + number))
+        steps, ends = tuple(numbers), [self._ends(step) for step in numbers]
+        certain, possible = (
+            Graph(place, self.arns, steps, _edges(anyone, edges, ends), administrators)
+            for edges in taken
+        )
         return certain, possible
 
-    def _graph(self, place: str, administrators: Any, taken: _Edges) -> Graph:
-        anyone = len(self.arns) * len(MODES)
-        whole = taken.number(Step("", "", 0, "", everything=True))
-        ends = np.flatnonzero(administrators)
-        rows = [np.array(taken.sources, dtype=np.int64), ends, np.array([anyone])]
-        columns = [
-            np.array(taken.steps, dtype=np.int64) + anyone + 1,
-            np.full(len(ends), anyone),
-            np.array([anyone + 1 + whole]),
-        ]
-        for step, number in taken.numbers.items():
-            if number == whole:
-                reached = np.arange(len(self.people)) * len(MODES)
-            elif step.everything:
-                reached = np.array([anyone])
-            else:
-                at = self._numbers[step.kind][members(step.targets)]
-                at = at[at >= 0]  # a user whom only the credential report knows cannot act
-                reached = at * len(MODES) + MODES.index(step.mode)
-            rows.append(np.full(len(reached), anyone + 1 + number))
-            columns.append(reached)
-        size = anyone + 1 + len(taken.numbers)
-        where = np.concatenate(rows), np.concatenate(columns)
-        made = np.ones(len(where[0]), dtype=np.int8)
-        edges = sparse.csr_array((made, where), shape=(size, size))
-        return Graph(place, self.arns, tuple(taken.numbers), edges, administrators)
+    def _ends(self, step: Step) -> Any:
+        """The nodes that a step leads to."""
+        if not step.path:
+            return np.arange(len(self.people), dtype=np.int32) * len(MODES)
+        if step.everything:
+            return np.array([len(self.arns) * len(MODES)], dtype=np.int32)
+        at = self._numbers[step.kind][members(step.targets)]
+        at = at[at >= 0]  # a user whom only the credential report knows cannot act
+        return at * len(MODES) + MODES.index(step.mode)
 
     def _nodes(self) -> Iterator[int]:
         """Nodes of identities: roles and what is gained with them have no modes but the first."""
@@ -430,6 +402,24 @@ class Reach:
             texts = self.reasons.of(path, arn, graph.context(before), used)
             self._hops[asked] = f"{path.name} ({path.id}): {'; '.join(texts)}"
         return self._hops[asked]
+
+
+def _edges(anyone: int, taken: list[tuple[int, int]], ends: list[Any]) -> sparse.csr_array:
+    """The edges of a graph: from its nodes in their order, then from each of its steps."""
+    sources, first = np.array([*taken, (anyone, anyone + 1)], dtype=np.int32).T
+    counts = [*np.bincount(sources, minlength=anyone + 1).tolist(), *map(len, ends)]
+    return _matrix(np.concatenate([first, *ends]), counts)
+
+
+def _matrix(columns: Any, counts: Any) -> sparse.csr_array:
+    """Ones at these columns, row after row, of which `counts` says how many each has."""
+    rows = np.zeros(len(counts) + 1, dtype=columns.dtype)
+    np.cumsum(counts, out=rows[1:])
+    made = sparse.csr_array(
+        (np.ones(len(columns), dtype=np.int8), columns, rows), shape=(len(counts), len(counts))
+    )
+    made.sort_indices()
+    return made
 
 
 def arrives(way: Way) -> str:

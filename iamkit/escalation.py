@@ -70,7 +70,7 @@ def escalations(reach: Reach) -> pd.DataFrame:
     judge = _Judge(reach)
     records = [
         (*person, *judge.record(found, person[0]))
-        for person in zip(*(reach.people[name] for name in _WHO), strict=True)
+        for person in zip(*(reach.people[name].tolist() for name in _WHO), strict=True)
         for found in judge.best(person[0])
     ]
     return ESCALATIONS.conform(pd.DataFrame(records, columns=ESCALATIONS.names))
@@ -85,7 +85,9 @@ class _Judge:
     def __init__(self, reach: Reach) -> None:
         self.reach, self.ways, self.worth = reach, reach.ways, reach.worth
         comes = reach.rises[reach.rises["comes"].fillna(True)]
-        self._comes = comes.groupby("principal_arn", sort=False)["context"].agg(list).to_dict()
+        self._comes: dict[str, list[str]] = {}
+        for arn, context in zip(comes["principal_arn"], comes["context"], strict=True):
+            self._comes.setdefault(arn, []).append(context)
 
     def best(self, arn: str) -> Iterator[_Found]:
         """The ways of a principal, each in the first context in which it gives most."""
@@ -113,17 +115,17 @@ class _Judge:
         arrived = ARRIVALS[arrives(way)][PLACES.index(place)]
         if risen := way.found.sure & self.reach.risen(way.kind, arrived):
             return Gain(more=True, everything=True, target_arn=self._nearest(way, risen, arrived))
+        if way.path.gains not in ("everything", "limit"):
+            best = self.worth.best(arn, context, way.kind, way.found.sure, arrived)
+            return NOTHING if best is None else Gain(more=True, everything=False, target_arn=best)
         targets = (self.ways.kinds[way.kind].arns[at] for at in members(way.found.sure))
-        if way.path.gains == "everything":
-            gains = (
-                self.worth.under_boundary(arn, context, target)._replace(target_arn=target)
-                for target in targets
-            )
-            return next((gain for gain in gains if gain.more), NOTHING)
         if way.path.gains == "limit":
             return self.worth.unlimited(arn, context, targets, arrived)
-        best = self.worth.best(arn, context, way.kind, way.found.sure, arrived)
-        return NOTHING if best is None else Gain(more=True, everything=False, target_arn=best)
+        gains = (
+            self.worth.under_boundary(arn, context, target)._replace(target_arn=target)
+            for target in targets
+        )
+        return next((gain for gain in gains if gain.more), NOTHING)
 
     def _joining(self, way: Way, arn: str, context: str) -> Gain:
         """The best of what joining one of the groups gives, the further ways of each counted."""

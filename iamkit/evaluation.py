@@ -251,7 +251,7 @@ class Judge:
         """Whether a statement's Condition holds, judged once per values of the keys it tests."""
         if not statement.condition:
             return True
-        asked = (statement, *map(context.get, statement.condition_keys))
+        asked = (statement, context.answers(statement.condition_keys))
         if asked not in self._holds:
             self._holds[asked] = conditions.evaluate(
                 statement.condition, context, variables=statement.variables
@@ -260,7 +260,7 @@ class Judge:
 
     def _resources(self, statement: Statement, context: Context) -> tuple[Scope | None, bool]:
         """What `_scope` says, found once per values of the variables it holds."""
-        asked = (statement, *map(context.get, statement.resource_keys))
+        asked = (statement, context.answers(statement.resource_keys))
         if asked not in self._scopes:
             self._scopes[asked] = self._scope(statement, context)
         return self._scopes[asked]

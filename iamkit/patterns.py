@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -30,6 +30,8 @@ class Mark(Enum):
 
     ABSENT = "absent"
     UNKNOWN = "unknown"
+
+    __hash__ = object.__hash__  # contexts are keys by the million, and Enum's own is slow
 
 
 ABSENT: Final = Mark.ABSENT
@@ -70,6 +72,11 @@ class Context:
         """The value of a key: text, a tuple of texts for a list, ABSENT or UNKNOWN."""
         value: Value = self.values.get(key.lower(), self.default)
         return value
+
+    def answers(self, keys: Iterable[str]) -> tuple[Value, ...]:
+        """The values of keys in lower case, which tell apart what has to be told apart."""
+        values, default = self.values, self.default
+        return tuple([values.get(key, default) for key in keys])
 
     def but(self, values: Mapping[str, Any]) -> Context:
         """Return this context with `values` in the place of its own."""
@@ -157,6 +164,14 @@ class Pattern:
         if compiled.plain is not None:
             return text == compiled.plain
         return compiled.regex.fullmatch(text) is not None
+
+    def each(self, texts: Iterable[str]) -> list[bool]:
+        """For each of `texts`, whether it matches; sooner than one by one."""
+        compiled = _compiled(self.text)
+        if compiled.plain is not None:
+            return [text == compiled.plain for text in texts]
+        found = compiled.regex.fullmatch
+        return [found(text) is not None for text in texts]
 
     def covers(self, other: Pattern) -> bool:
         """

@@ -34,7 +34,7 @@ class Reasons:
         """
         caller, who = self.ways.caller(arn), self.ways.context(arn, context)
         own = tuple(caller.own.items()) if path.reach == "self" else ()
-        asked = (caller.layers, path.id, target_arn, own, *map(who.get, self.ways.own_keys(caller)))
+        asked = (caller.layers, path.id, target_arn, own, who.answers(self.ways.own_keys(caller)))
         if asked not in self._found:
             made = (
                 self._text(action, on, path, caller, who, target_arn)
@@ -58,9 +58,9 @@ class Reasons:
             (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
         }
         if left := targets & ~named:
-            keys = map(who.get, self.ways.own_keys(caller))
+            answers = who.answers(self.ways.own_keys(caller))
             own = tuple(caller.own.items()) if path.reach == "self" else ()
-            asked = (caller.layers, path.id, left, own, *keys)
+            asked = (caller.layers, path.id, left, own, answers)
             if asked not in self._openers:
                 self._openers[asked] = self._opening(path, caller, who, left)
             found |= self._openers[asked]

@@ -28,7 +28,7 @@ from iamkit.callers import Callers
 from iamkit.conditions import Truth
 from iamkit.doors import PERHAPS, may, rows, ways_in
 from iamkit.patterns import UNKNOWN, Context
-from iamkit.uses import Both, Kind
+from iamkit.uses import NOWHERE, Both, Kind
 
 ANYONE: Final = "*"
 ACCOUNT: Final = "account"
@@ -41,13 +41,13 @@ class Asked:
         self.condition = condition
         self.shut = shut
         tested = [self.condition, *(each for listed in self.shut.values() for each in listed)]
-        self.keys = sorted(frozenset().union(*map(conditions.keys, tested)))
+        self.keys = tuple(sorted(frozenset().union(*map(conditions.keys, tested))))
         self._answers: dict[Any, Truth] = {}
 
     def lets_in(self, arn: str, names: Iterable[str], who: Context) -> Truth:
         """Whether it lets in a caller that also goes by other names, None if nobody can tell."""
         own = arn if arn in self.shut else None
-        asked = (own, *map(who.get, self.keys))
+        asked = (own, who.answers(self.keys))
         if asked not in self._answers:
             self._answers[asked] = self._lets_in((arn, *names), who)
         return self._answers[asked]
@@ -82,6 +82,7 @@ class Trusting:
         root = f"arn:{account.partition}:iam::{account.account_id}:root"
         self.own = frozenset((account.account_id, root))
         self._services: dict[str, int] = {}
+        self._shared: dict[Any, Both] = {}
 
     @cached_property
     def _doors(self) -> pd.DataFrame:
@@ -98,7 +99,7 @@ class Trusting:
         same: dict[tuple[int, int], Asked] = {}  # many rows share one object
         alike: dict[str, Asked] = {}
         found: dict[str, dict[Asked, int]] = {}
-        columns = (named[name] for name in ("principal", "conditions", "shut", "role"))
+        columns = (named[name].tolist() for name in ("principal", "conditions", "shut", "role"))
         for principal, condition, shut, role in zip(*columns, strict=True):
             if (id(condition), id(shut)) not in same:
                 text = json.dumps([condition, shut], sort_keys=True, default=str)
@@ -112,6 +113,8 @@ class Trusting:
 
     def _called(self, name: str) -> str:
         """A name as written, but for that of a session: who may be the role may choose it."""
+        if ":assumed-role/" not in name:
+            return name
         found = re.fullmatch(r"arn:[^:]+:sts::(\d+):assumed-role/([^/]+)/.*", name)
         own = found is not None and found[1] == self.callers.account.account_id
         return _sessions(found[2]) if found and own else name
@@ -133,10 +136,31 @@ class Trusting:
 
     def lets_in(self, arn: str, who: Context) -> tuple[Both, Both]:
         """Return the roles that let in an identity by name, and those that ask its policies."""
-        by_name, by_anyone, by_session, by_account = (
-            self._by(name, arn, who) for name in _names(arn)
-        )
-        return by_name | by_anyone | Both(0, by_session.perhaps), by_account
+        name, anyone, session, account = _names(arn)
+        by_name, by_session = self._by(name, arn, who), self._by(session, arn, who)
+        named = by_name | self._by_shared(anyone, arn, who) | Both(0, by_session.perhaps)
+        return named, self._by_shared(account, arn, who)
+
+    def _by_shared(self, name: str, arn: str, who: Context) -> Both:
+        """What `_by` says of a name that many callers go by, once for all whom it treats alike."""
+        if name not in self._openings:
+            return NOWHERE
+        keys, singled_out = self._asked[name]
+        same = (name, arn if arn in singled_out else None, who.answers(keys))
+        if same not in self._shared:
+            self._shared[same] = self._by(name, arn, who)
+        return self._shared[same]
+
+    @cached_property
+    def _asked(self) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
+        """For each name, the condition keys that its doors ask for, and whom they are shut to."""
+        return {
+            name: (
+                tuple(sorted({key for asked in doors for key in asked.keys})),
+                frozenset(each for asked in doors for each in asked.shut),
+            )
+            for name, doors in self._openings.items()
+        }
 
     def _by(self, name: str, arn: str, who: Context) -> Both:
         """The roles that let in a caller by their doors for one name."""
@@ -157,7 +181,8 @@ class Trusting:
         """The rows of each role's trust policy, by the name each is for."""
         found: dict[str, dict[str, Door]] = {}
         columns = ("role_arn", "principal_type", "principal", "sid", "index")
-        for arn, kind, name, sid, index in zip(*(self._doors[c] for c in columns), strict=True):
+        listed = (self._doors[name].tolist() for name in columns)
+        for arn, kind, name, sid, index in zip(*listed, strict=True):
             called = _service(kind, name) or name
             found.setdefault(arn, {}).setdefault(called, Door(name, sid, index))
         return found

@@ -79,7 +79,8 @@ def members(found: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """
     size = (found.bit_length() + 7) // 8
     raw = np.frombuffer(found.to_bytes(size, "little"), dtype=np.uint8)
-    return np.flatnonzero(np.unpackbits(raw, bitorder="little"))
+    flags = np.unpackbits(raw, bitorder="little").view(bool)  # of which nonzero is found sooner
+    return flags.nonzero()[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +199,7 @@ class Uses:
         tested = self._keys(layers, action)
         plain = about is None or tested.isdisjoint(about.values)
         called = context if plain or about is None else context.joined(about)
-        same = (layers, action, kind, *map(called.get, tested))
+        same = (layers, action, kind, called.answers(tested))
         if same not in self._uses:
             self._uses[same] = self._use(layers, called, action, kind)
         return self._uses[same]
@@ -271,7 +272,7 @@ class Uses:
         return found
 
     def _truth(self, statement: Statement, context: Context) -> Truth:
-        asked = (statement, *map(context.get, statement.condition_keys))
+        asked = (statement, context.answers(statement.condition_keys))
         if asked not in self._truths:
             self._truths[asked] = conditions.evaluate(
                 statement.condition, context, variables=statement.variables
@@ -295,7 +296,7 @@ class Uses:
 
     def _place(self, statement: Statement, context: Context, kind: str) -> Both:
         """The resources that a statement is about."""
-        asked = (statement, kind, *map(context.get, statement.resource_keys))
+        asked = (statement, kind, context.answers(statement.resource_keys))
         if asked not in self._places:
             every = self.kinds[kind].every
             who = context if statement.resource_keys else _NOBODY  # cheaper to look up
@@ -318,6 +319,9 @@ class Uses:
         resources = self.kinds[kind]
         if pattern.everything:
             return resources.every
+        plain = pattern.plain
+        if plain is not None and plain in resources.number:
+            return 1 << resources.number[plain]
         only = resources.only(pattern)
         if only is not None:
             return resources.of([only]) if pattern.matches(only) else 0
@@ -326,8 +330,8 @@ class Uses:
         if not pattern.overlaps(resources.pattern):
             return 0
         found = 0
-        if pattern.plain is None:
-            found = resources.where(map(pattern.matches, resources.arns))
+        if plain is None:
+            found = resources.where(pattern.each(resources.arns))
         return found if narrow else found | resources.unborn
 
 

@@ -106,6 +106,7 @@ class Ways:
         self._contexts: dict[Any, Context] = {}
         self._keys_of: dict[str, list[str]] = {}
         self._own_keys: dict[Any, tuple[str, ...]] = {}
+        self._of: dict[tuple[str, str], list[Way]] = {}
         self._found: dict[Any, list[Way]] = {}
         self._same: dict[Both, Both] = {}
         self._candidates: dict[Any, list[Path]] = {}
@@ -192,14 +193,19 @@ class Ways:
 
         Contexts that no policy tells apart share one list.
         """
+        if (arn, name) not in self._of:
+            self._of[arn, name] = self._all_ways(arn, name)
+        return self._of[arn, name]
+
+    def _all_ways(self, arn: str, name: str) -> list[Way]:
         caller, rows = self.caller(arn), self.rows(arn, name)
         possible = self._possible(caller, rows)
         if not possible:
             return []
-        context, bits = self.context(arn, name), rows[:ANYWHERE].tobytes()
+        context, same = self.context(arn, name), (arn, rows[:ANYWHERE].tobytes())
         return [
-            *self._ways(caller, context, rows, (arn, bits), possible, trusted=False),
-            *self._ways(caller, context, rows, (arn, bits), possible, trusted=True),
+            *self._ways(caller, context, rows, same, possible, trusted=False),
+            *self._ways(caller, context, rows, same, possible, trusted=True),
         ]
 
     def _ways(
@@ -217,7 +223,7 @@ class Ways:
         if not chosen:
             return []
         keys = self._keys(caller) if trusted else self.own_keys(caller)
-        case = (trusted, same, *map(context.get, keys))
+        case = (trusted, same, context.answers(keys))
         if case not in self._found:
             made = (self._way(path, caller, context, rows) for path in chosen)
             self._found[case] = [
@@ -262,14 +268,12 @@ class Ways:
     def _way(self, path: Path, caller: Caller, context: Context, rows: Any) -> Way:
         if path.id == "sts-001":
             return self._assuming(path, caller, context)
-        elsewhere = [action for action, on in path.permissions.items() if on in INVENTORY]
-        needed = self.catalog.bits(elsewhere)
-        allowed = (
-            not (needed & ~rows[CERTAIN]).any(),
-            not (needed & ~rows[POSSIBLE]).any(),
-        )
+        elsewhere, on_target = self._used[path.id]
+        allowed = (True, True)
+        if elsewhere is not None:
+            lacking = (elsewhere & ~rows[:ANYWHERE]).any(axis=1)
+            allowed = (not lacking[CERTAIN], not lacking[POSSIBLE])
         kind = path.target if path.reach == "target" else "self"
-        on_target = {action: on for action, on in path.permissions.items() if on in KIND}
         if not on_target:
             return Way(path, kind, NOWHERE, allowed)
         if kind == "self":
@@ -287,6 +291,17 @@ class Ways:
         there_too = self.kinds[there].there if there in self.kinds else 0
         held = _if(held, allowed)
         return Way(path, kind, found & both(there_too), (bool(held.sure), bool(held.perhaps)))
+
+    @cached_property
+    def _used(self) -> dict[str, tuple[Any, dict[str, str]]]:
+        """For each path, bits of the actions whose target nobody can tell, if any; the others."""
+        found: dict[str, tuple[Any, dict[str, str]]] = {}
+        for path in self.listed:
+            elsewhere = [action for action, on in path.permissions.items() if on in INVENTORY]
+            bits = self.catalog.bits(elsewhere) if elsewhere else None
+            on_target = {action: on for action, on in path.permissions.items() if on in KIND}
+            found[path.id] = bits, on_target
+        return found
 
     def chosen(self, action: str) -> Context | None:
         """What a caller chooses in a call, as condition keys; None: nothing that matters."""
@@ -436,6 +451,6 @@ def _if(found: Both, holds: tuple[bool, bool]) -> Both:
 
 def _lists(table: pd.DataFrame, key: str, value: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, each in zip(table[key], table[value], strict=True):
+    for name, each in zip(table[key].tolist(), table[value].tolist(), strict=True):
         found.setdefault(name, []).append(each)
     return found

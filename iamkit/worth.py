@@ -292,7 +292,7 @@ class Worth:
         """For each holder, each policy and the groups it comes through; None: directly."""
         held = self.ways.account.holdings
         found: dict[str, dict[str, set[str | None]]] = {}
-        columns = (held[name] for name in ("principal_arn", "policy_arn", "via_arn"))
+        columns = (held[name].tolist() for name in ("principal_arn", "policy_arn", "via_arn"))
         for arn, policy, via in zip(*columns, strict=True):
             routes = found.setdefault(arn, {}).setdefault(policy, set())
             routes.add(via if isinstance(via, str) else None)

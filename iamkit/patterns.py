@@ -151,7 +151,10 @@ class Pattern:
     @property
     def plain(self) -> str | None:
         """The one text that it matches; None if it has wildcards."""
-        return _compiled(self.text).plain
+        text = self.text
+        if "$" not in text and "*" not in text and "?" not in text:
+            return text  # as most are: no need to compile them
+        return _compiled(text).plain
 
     @property
     def everything(self) -> bool:
@@ -160,17 +163,17 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether it matches all of `text`."""
-        compiled = _compiled(self.text)
-        if compiled.plain is not None:
-            return text == compiled.plain
-        return compiled.regex.fullmatch(text) is not None
+        plain = self.plain
+        if plain is not None:
+            return text == plain
+        return _compiled(self.text).regex.fullmatch(text) is not None
 
     def each(self, texts: Iterable[str]) -> list[bool]:
         """For each of `texts`, whether it matches; sooner than one by one."""
-        compiled = _compiled(self.text)
-        if compiled.plain is not None:
-            return [text == compiled.plain for text in texts]
-        found = compiled.regex.fullmatch
+        plain = self.plain
+        if plain is not None:
+            return [text == plain for text in texts]
+        found = _compiled(self.text).regex.fullmatch
         return [found(text) is not None for text in texts]
 
     def covers(self, other: Pattern) -> bool:
@@ -184,7 +187,7 @@ class Pattern:
         """
         if self.everything or self == other:
             return True
-        plain = _compiled(other.text).plain
+        plain = other.plain
         return self.matches(plain) if plain is not None else _covers(self.text, other.text)
 
     def overlaps(self, other: Pattern) -> bool:
@@ -197,7 +200,7 @@ class Pattern:
         if self.everything or other.everything:
             return True
         for one, another in ((self, other), (other, self)):
-            plain = _compiled(another.text).plain
+            plain = another.plain
             if plain is not None:
                 return one.matches(plain)
         return _overlaps(self.text, other.text)

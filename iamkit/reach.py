@@ -49,6 +49,8 @@ ARRIVALS: Final[Mapping[str, tuple[str, str]]] = {
 }
 MODES: Final = tuple(ARRIVALS)
 PLACES: Final = ("outside", "inside")
+# The graphs of a place: 0 of what is certain, 1 of what is possible.
+BOTH: Final = (0, 1)
 # What a hop leaves its caller with, if not a session or a key.
 _PASSWORDS: Final = frozenset({"iam:CreateLoginProfile", "iam:UpdateLoginProfile"})
 
@@ -204,9 +206,10 @@ class Reach:
                 for edges in taken:  # more would say no more than that it can become anyone
                     edges.append((node, anyone))
                 continue
-            for step, perhaps in self._steps(node, place):
+            for step, graphs in self._steps(node, place):
                 number = numbers.setdefault(step, len(numbers))
-                taken[perhaps].append((node, anyone + 1 + number))
+                for graph in graphs:
+                    taken[graph].append((node, anyone + 1 + number))
         steps, ends = tuple(numbers), [self._ends(step) for step in numbers]
         certain, possible = (
             Graph(place, self.arns, steps, _edges(anyone, edges, ends), administrators)
@@ -240,33 +243,30 @@ class Reach:
                 found[self._at[arn] * len(MODES) + MODES.index(mode)] = True
         return found
 
-    def _steps(self, node: int, place: str) -> Iterator[tuple[Step, bool]]:
-        """The steps that an identity can take from a node, for sure (False) and perhaps (True)."""
+    def _steps(self, node: int, place: str) -> Iterator[tuple[Step, tuple[int, ...]]]:
+        """The steps that an identity can take from a node, each with the graphs that it is in."""
         at, mode = divmod(node, len(MODES))
         arn, context = self.arns[at], ARRIVALS[MODES[mode]][PLACES.index(place)]
         for way in self.ways.of(arn, context):
-            path, kind = way.path, way.kind
+            path, kind, found = way.path, way.kind, way.found
             if path.gains == "session":
-                if MODES[mode] != "mfa" and (sure := way.found.sure):
-                    yield Step(path.id, "user", sure, "mfa", everything=False), False
-                    yield Step(path.id, "user", sure, "mfa", everything=False), True
-            elif kind == "self":
-                for perhaps, gain in enumerate(self.worth.own_either(way, arn, context)):
-                    if gain.everything:
-                        yield Step(path.id, kind, 0, "", everything=True), bool(perhaps)
+                if MODES[mode] != "mfa" and found.sure:
+                    yield Step(path.id, "user", found.sure, "mfa", everything=False), BOTH
+                continue
             if kind == "self":
+                for graph, gain in enumerate(self.worth.own_either(way, arn, context)):
+                    if gain.everything:
+                        yield Step(path.id, kind, 0, "", everything=True), (graph,)
                 continue
             gained = MODES[mode] if kind == "group" else arrives(way)
-            found = way.found
             if kind == "group":
                 found = Both(self._joinable(arn, context, found.sure), found.perhaps)
-            for perhaps, targets in enumerate(found):
-                if targets:
-                    yield Step(path.id, kind, targets, gained, everything=False), bool(perhaps)
-                    if path.gains == "everything":
-                        first = ARRIVALS["key"][PLACES.index(place)]
-                        if free := targets & self._unbounded(kind, first):
-                            yield Step(path.id, kind, free, "", everything=True), bool(perhaps)
+            for targets, graphs in _by_graph(found):
+                yield Step(path.id, kind, targets, gained, everything=False), graphs
+                if path.gains == "everything":
+                    first = ARRIVALS["key"][PLACES.index(place)]
+                    if free := targets & self._unbounded(kind, first):
+                        yield Step(path.id, kind, free, "", everything=True), graphs
 
     def _joinable(self, arn: str, context: str, groups: int) -> int:
         """Those groups that a user gets everything of by joining, denials of its own counted."""
@@ -404,9 +404,16 @@ class Reach:
         return self._hops[asked]
 
 
+def _by_graph(found: Both) -> list[tuple[int, tuple[int, ...]]]:
+    """Targets, if any, and the graphs that they are in."""
+    if found.sure == found.perhaps:
+        return [(found.sure, BOTH)] if found.sure else []
+    return [(targets, (graph,)) for graph, targets in enumerate(found) if targets]
+
+
 def _edges(anyone: int, taken: list[tuple[int, int]], ends: list[Any]) -> sparse.csr_array:
-    """The edges of a graph: from its nodes in their order, then from each of its steps."""
-    sources, first = np.array([*taken, (anyone, anyone + 1)], dtype=np.int32).T
+    """The edges of a graph: from its nodes, then from each of its steps."""
+    sources, first = np.array([*sorted(taken), (anyone, anyone + 1)], dtype=np.int32).T
     counts = [*np.bincount(sources, minlength=anyone + 1).tolist(), *map(len, ends)]
     return _matrix(np.concatenate([first, *ends]), counts)
 

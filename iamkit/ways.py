@@ -24,7 +24,7 @@ import pandas as pd
 
 from iamkit.callers import Callers
 from iamkit.decisions import Layers
-from iamkit.evaluation import ANYWHERE, CERTAIN, POSSIBLE, Judge
+from iamkit.evaluation import CERTAIN, POSSIBLE, Judge
 from iamkit.needs import BY_WORTH, Needs
 from iamkit.paths import NOTHING_THERE, Path, given, paths
 from iamkit.patterns import ABSENT, UNKNOWN, Context
@@ -73,6 +73,13 @@ class Way(NamedTuple):
     held: tuple[bool, bool]
 
 
+class _Candidate(NamedTuple):
+    """A path whose actions are possible, and whether those used elsewhere are: surely, perhaps."""
+
+    path: Path
+    allowed: tuple[bool, bool]
+
+
 @dataclass(frozen=True, eq=False)
 class Caller:
     """A user, role or group: what limits it and what is its own. A group acts for a new member."""
@@ -104,13 +111,15 @@ class Ways:
         self._arrivals: dict[str, Context] = {}
         self._known: dict[str, Context] = {}
         self._contexts: dict[Any, Context] = {}
-        self._keys_of: dict[str, list[str]] = {}
+        self._keys_of: dict[str, tuple[str, ...]] = {}
         self._own_keys: dict[Any, tuple[str, ...]] = {}
         self._of: dict[tuple[str, str], list[Way]] = {}
         self._found: dict[Any, list[Way]] = {}
         self._same: dict[Both, Both] = {}
-        self._candidates: dict[Any, list[Path]] = {}
-        self._group_rows: dict[Any, Any] = {}
+        self._candidates: dict[Any, tuple[list[_Candidate], list[_Candidate]]] = {}
+        self._column = {name: at for at, name in enumerate(permissions.contexts)}
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._group_rows: list[Any] = []
         self._needs = Needs(self.account, self.kinds)
 
     def _listed(self, path: Path) -> bool:
@@ -177,13 +186,21 @@ class Ways:
 
     def rows(self, arn: str, name: str) -> Any:
         """Bit rows of a caller in a context, shape (3, words)."""
+        return self._rows(self._number(arn, name))
+
+    def _number(self, arn: str, name: str) -> int:
+        """Which bit rows a caller has in a context: the permissions, then those of groups."""
         if arn in self.row:
-            column = self.permissions.contexts.index(name)
-            return self.permissions.rows[self.permissions.index[self.row[arn], column]]
-        if (arn, name) not in self._group_rows:
+            return int(self.permissions.index[self.row[arn], self._column[name]])
+        if (arn, name) not in self._numbers:
+            self._numbers[arn, name] = len(self.permissions.rows) + len(self._group_rows)
             made = self._judge.rows(self.caller(arn).layers, self.context(arn, name))
-            self._group_rows[arn, name] = np.array(made)
-        return self._group_rows[arn, name]
+            self._group_rows.append(np.array(made))
+        return self._numbers[arn, name]
+
+    def _rows(self, number: int) -> Any:
+        known = self.permissions.rows
+        return known[number] if number < len(known) else self._group_rows[number - len(known)]
 
     # --- ways
 
@@ -198,34 +215,30 @@ class Ways:
         return self._of[arn, name]
 
     def _all_ways(self, arn: str, name: str) -> list[Way]:
-        caller, rows = self.caller(arn), self.rows(arn, name)
-        possible = self._possible(caller, rows)
-        if not possible:
+        caller, number = self.caller(arn), self._number(arn, name)
+        own, trusted = self._possible(caller, number)
+        if not own and not trusted:
             return []
-        context, same = self.context(arn, name), (arn, rows[:ANYWHERE].tobytes())
+        context = self.context(arn, name)
         return [
-            *self._ways(caller, context, rows, same, possible, trusted=False),
-            *self._ways(caller, context, rows, same, possible, trusted=True),
+            *self._ways(own, caller, context, number, self.own_keys(caller)),
+            *self._ways(trusted, caller, context, number, self._keys(caller)),
         ]
 
     def _ways(
         self,
+        asked: list[_Candidate],
         caller: Caller,
         context: Context,
-        rows: Any,
-        same: Any,
-        asked: list[Path],
-        *,
-        trusted: bool,
+        number: int,
+        keys: tuple[str, ...],
     ) -> list[Way]:
-        """The ways for which it matters, or does not, what trust policies say of the caller."""
-        chosen = [path for path in asked if (path.trust in ("caller", "named")) is trusted]
-        if not chosen:
+        """Those of the ways, all of which depend on the same keys, that lead somewhere or might."""
+        if not asked:
             return []
-        keys = self._keys(caller) if trusted else self.own_keys(caller)
-        case = (trusted, same, context.answers(keys))
+        case = (asked[0].path.id, caller.arn, number, context.answers(keys))
         if case not in self._found:
-            made = (self._way(path, caller, context, rows) for path in chosen)
+            made = (self._way(each, caller, context) for each in asked)
             self._found[case] = [
                 way._replace(found=self._same.setdefault(way.found, way.found))
                 for way in made
@@ -233,11 +246,11 @@ class Ways:
             ]
         return self._found[case]
 
-    def _keys(self, caller: Caller) -> list[str]:
+    def _keys(self, caller: Caller) -> tuple[str, ...]:
         """The condition keys on which a caller's ways depend."""
         if caller.arn not in self._keys_of:
             keys = self.trusting.keys(caller.arn).union(self.own_keys(caller))
-            self._keys_of[caller.arn] = sorted(keys)
+            self._keys_of[caller.arn] = tuple(sorted(keys))
         return self._keys_of[caller.arn]
 
     def own_keys(self, caller: Caller) -> tuple[str, ...]:
@@ -247,32 +260,46 @@ class Ways:
             self._own_keys[caller.said] = tuple(sorted(frozenset().union(*found)))
         return self._own_keys[caller.said]
 
-    def _possible(self, caller: Caller, rows: Any) -> list[Path]:
-        """The paths whose actions are all possible, as far as rows of bits tell."""
-        named = caller.named
-        asked = (rows[POSSIBLE].tobytes(), caller.kind, named)
+    def _possible(self, caller: Caller, number: int) -> tuple[list[_Candidate], list[_Candidate]]:
+        """
+        The paths whose actions are all possible, as far as rows of bits tell.
+
+        First those for which it does not matter what trust policies say of the caller.
+        """
+        asked = (number, caller.kind, caller.named)
         if asked not in self._candidates:
-            acts = "role" if caller.kind == "role" else "user"
-            held = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
-            self._candidates[asked] = [
-                path
-                for path, holds in zip(self.listed, held, strict=True)
-                if (holds or (named and path.id == "sts-001")) and path.caller in ("any", acts)
-            ]
+            rows, acts = self._rows(number), "role" if caller.kind == "role" else "user"
+            possible = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
+            certain, perhaps = (
+                ~(self._elsewhere & ~rows[at]).any(axis=1) for at in (CERTAIN, POSSIBLE)
+            )
+            found: tuple[list[_Candidate], list[_Candidate]] = ([], [])
+            for at, path in enumerate(self.listed):
+                holds = possible[at] or (caller.named and path.id == "sts-001")
+                if holds and path.caller in ("any", acts):
+                    allowed = bool(certain[at]), bool(perhaps[at])
+                    found[path.trust in ("caller", "named")].append(_Candidate(path, allowed))
+            self._candidates[asked] = found
         return self._candidates[asked]
 
     @cached_property
     def _needed(self) -> Any:
         return np.array([self.catalog.bits(path.permissions) for path in self.listed])
 
-    def _way(self, path: Path, caller: Caller, context: Context, rows: Any) -> Way:
+    @cached_property
+    def _elsewhere(self) -> Any:
+        """For each path, bits of the actions of which nobody can tell what they are used on."""
+        used = (
+            [action for action, on in path.permissions.items() if on in INVENTORY]
+            for path in self.listed
+        )
+        return np.array([self.catalog.bits(actions) for actions in used])
+
+    def _way(self, candidate: _Candidate, caller: Caller, context: Context) -> Way:
+        path, allowed = candidate
         if path.id == "sts-001":
             return self._assuming(path, caller, context)
-        elsewhere, on_target = self._used[path.id]
-        allowed = (True, True)
-        if elsewhere is not None:
-            lacking = (elsewhere & ~rows[:ANYWHERE]).any(axis=1)
-            allowed = (not lacking[CERTAIN], not lacking[POSSIBLE])
+        on_target = self._on_target[path.id]
         kind = path.target if path.reach == "target" else "self"
         if not on_target:
             return Way(path, kind, NOWHERE, allowed)
@@ -293,15 +320,12 @@ class Ways:
         return Way(path, kind, found & both(there_too), (bool(held.sure), bool(held.perhaps)))
 
     @cached_property
-    def _used(self) -> dict[str, tuple[Any, dict[str, str]]]:
-        """For each path, bits of the actions whose target nobody can tell, if any; the others."""
-        found: dict[str, tuple[Any, dict[str, str]]] = {}
-        for path in self.listed:
-            elsewhere = [action for action, on in path.permissions.items() if on in INVENTORY]
-            bits = self.catalog.bits(elsewhere) if elsewhere else None
-            on_target = {action: on for action, on in path.permissions.items() if on in KIND}
-            found[path.id] = bits, on_target
-        return found
+    def _on_target(self) -> dict[str, dict[str, str]]:
+        """For each path, its actions on what the evidence shows, and on which of it."""
+        return {
+            path.id: {action: on for action, on in path.permissions.items() if on in KIND}
+            for path in self.listed
+        }
 
     def chosen(self, action: str) -> Context | None:
         """What a caller chooses in a call, as condition keys; None: nothing that matters."""

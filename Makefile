@@ -6,6 +6,8 @@
 .PHONY: help setup report collect lab test check bench lock clean
 
 VENV := .venv/bin/python
+# Files side by side, in their order: those whose tests mostly wait do not all come last.
+TESTS := -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PYTHON ?=
 
 # What the user gave reaches the shell as environment variables, to the letter: a `$` or a
@@ -99,7 +101,7 @@ lab: setup ## Open the notebooks in JupyterLab, on this machine only
 	$(VENV) -m jupyterlab --ip=127.0.0.1 $(ARGS) notebooks/
 
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
-	@$(VENV) -m pytest -n auto --dist loadfile $(ARGS)
+	@$(VENV) $(TESTS) $(ARGS)
 
 check: setup ## Run what must pass before a commit: format, lint, types, tests
 	@failed=; \
@@ -107,7 +109,7 @@ check: setup ## Run what must pass before a commit: format, lint, types, tests
 	step format $(VENV) -m ruff format --check .; \
 	step lint $(VENV) -m ruff check .; \
 	step types $(VENV) -m mypy; \
-	step tests $(VENV) -m pytest -n auto --dist loadfile $(ARGS); \
+	step tests $(VENV) $(TESTS) $(ARGS); \
 	[ -z "$$failed" ] || { echo "make check: failed:$$failed" >&2; exit 1; }
 
 bench: setup ## Run every benchmark

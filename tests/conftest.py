@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.aws import company
 from tests.aws.account import facts
@@ -38,5 +38,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
+# No test may fail because the machine is busy; what else the profile in force says stays.
+settings.register_profile(
+    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 # `make test ARGS=--hypothesis-profile=large` looks ten times as far.
 settings.register_profile("large", max_examples=1000)

@@ -443,7 +443,7 @@ def anything(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(answers=anything(), policies=JSON)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_whatever_an_answer_contains_no_table_breaks(
     answers: dict[str, Any], policies: Any
 ) -> None:

@@ -273,7 +273,7 @@ PLACES = (
 )
 
 
-@settings(deadline=None, max_examples=settings().max_examples // 6)
+@settings(max_examples=settings().max_examples // 6)
 @given(worlds)
 def test_each_place_is_the_best_and_cuts_off_as_many_as_are_gone_without_it(world: World) -> None:
     with TemporaryDirectory() as folder:

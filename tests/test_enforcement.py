@@ -561,7 +561,7 @@ def statements(draw: Any, effects: tuple[str, ...] = ("Allow", "Allow", "Deny"))
 
 
 documents = st.lists(statements(), min_size=1, max_size=4)
-slowly = settings(deadline=None, max_examples=40)
+slowly = settings(max_examples=40)
 
 
 def several(**policies: list[dict[str, Any]]) -> tuple[Account, pd.DataFrame]:

@@ -147,7 +147,7 @@ def rows(found: Layers, context: Context, resource: str | None = None) -> list[s
 
 
 @given(found=layers(), values=CONTEXTS)
-@settings(deadline=None, max_examples=settings().max_examples * 10)
+@settings(max_examples=settings().max_examples * 10)
 def test_rows_bound_every_request_that_a_context_may_be(
     found: Layers, values: dict[str, Any]
 ) -> None:
@@ -163,7 +163,7 @@ def test_rows_bound_every_request_that_a_context_may_be(
 
 
 @given(found=layers(), values=CONTEXTS, resource=st.sampled_from([*RESOURCES, "*"]))
-@settings(deadline=None, max_examples=settings().max_examples * 10)
+@settings(max_examples=settings().max_examples * 10)
 def test_rows_about_one_resource_are_what_decide_says(
     found: Layers, values: dict[str, Any], resource: str
 ) -> None:
@@ -175,7 +175,7 @@ def test_rows_about_one_resource_are_what_decide_says(
 
 
 @given(found=layers(), values=CONTEXTS, names=st.permutations(["ana", "bo", "b"]))
-@settings(deadline=None, max_examples=settings().max_examples * 3)
+@settings(max_examples=settings().max_examples * 3)
 def test_what_is_shared_between_principals_is_what_each_would_get_alone(
     found: Layers, values: dict[str, Any], names: list[str]
 ) -> None:
@@ -205,7 +205,7 @@ def slow(found: Layers) -> set[str]:
 
 
 @given(found=layers(simple=True))
-@settings(deadline=None, max_examples=settings().max_examples * 5)
+@settings(max_examples=settings().max_examples * 5)
 def test_without_resources_and_conditions_all_rows_are_the_sets(found: Layers) -> None:
     assert rows(found, Context(WHO, UNKNOWN)) == [slow(found)] * 3
 

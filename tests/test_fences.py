@@ -432,7 +432,7 @@ def someone(tmp_path_factory: pytest.TempPathFactory) -> Someone:
     return Someone(tmp_path_factory.mktemp("someone"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(statements=STATEMENTS, more=STATEMENTS)
 def test_a_deny_more_or_an_allow_less_never_opens(
     someone: Someone, statements: list[Any], more: list[Any]
@@ -464,7 +464,7 @@ def decided(statements: list[Any], address: str) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(drawn=STATEMENTS, address=ADDRESSES)
 def test_networks_are_where_requests_are_decided_to_be_allowed(
     someone: Someone, drawn: list[Any], address: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iamkit import catalog, demo, linting, load
@@ -484,7 +484,7 @@ DOCUMENTS = JSON | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.lists(DOCUMENTS, max_size=3))
 def test_no_document_is_too_odd(tmp_path_factory, documents):
     documents = [json.loads(json.dumps(document)) for document in documents]

@@ -35,7 +35,7 @@ def language(glob: str) -> set[str]:
     return {text for text in TEXTS if Pattern(glob).matches(text)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("ab*?", max_size=8), st.text("abc\n", max_size=10))
 @example("*a*b", "aab")
 @example("*a?b*", "aaabb")
@@ -57,7 +57,7 @@ def test_relations_of_all_short_globs_agree_with_all_short_texts():
         check_relations(glob, other, languages[glob], languages[other])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(GLOBS, GLOBS)
 @example("*a*", "a*b?")
 @example("a*b*", "a*?b")
@@ -65,7 +65,7 @@ def test_relations_of_longer_globs_agree_with_all_short_texts(glob, other):
     check_relations(glob, other, language(glob), language(other))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("a*?${}", max_size=8))
 def test_a_literal_matches_its_text_and_nothing_else(text):
     assert Pattern(literal(text)).plain == text

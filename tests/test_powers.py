@@ -322,7 +322,7 @@ SOME = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(statements=SOME, more=SOME)
 def test_another_deny_never_gives_more(callers, statements, more):
     denies = [each for each in more if each["Effect"] == "Deny"]
@@ -350,7 +350,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(statement=JUNK)
 def test_no_document_breaks_it(callers, statement):
     made = {"Version": "2012-10-17", "Statement": json.loads(json.dumps(statement))}

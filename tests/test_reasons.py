@@ -398,7 +398,7 @@ def requests(opened: Account, way: Way, arn: str, target: str | None) -> Iterato
         ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=settings().max_examples // 8)
+@settings(max_examples=settings().max_examples // 8)
 @given(st.lists(st.lists(drawn, max_size=4), min_size=PEOPLE, max_size=PEOPLE))
 def test_what_is_named_allows_the_call_alone_and_is_the_first_that_does(held: list[Any]) -> None:
     with TemporaryDirectory() as folder:
@@ -432,7 +432,7 @@ def compare(opened: Account, way: Way, arn: str, target: str) -> None:
     assert named == expected, (way.path.id, target, texts)
 
 
-@settings(deadline=None, max_examples=settings().max_examples // 8)
+@settings(max_examples=settings().max_examples // 8)
 @given(st.lists(st.lists(drawn, max_size=4), min_size=PEOPLE, max_size=PEOPLE))
 def test_what_opens_a_way_is_every_policy_that_allows_its_call(held: list[Any]) -> None:
     with TemporaryDirectory() as folder:

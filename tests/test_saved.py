@@ -164,7 +164,7 @@ def test_bad_files_get_a_clear_answer(tmp_path: Path, files: dict[str, object], 
 
 
 @given(contents=st.dictionaries(st.sampled_from(MEMBERS), JSON, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_a_file_may_hold_anything(contents: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -64,7 +64,7 @@ def test_it_is_never_overwritten(folder: Path, tmp_path: Path) -> None:
 
 
 @given(where=st.integers(min_value=0), bit=st.integers(0, 7), which=st.integers(0, 2))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_changed_bit_is_found_and_its_file_named(
     folder: Path, where: int, bit: int, which: int
 ) -> None:

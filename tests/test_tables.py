@@ -144,7 +144,8 @@ JSON = st.recursive(
 
 @given(document=JSON, statement=JSON, tags=JSON, entry=JSON)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_a_policy_contains_no_row_is_lost(
     tmp_path_factory: pytest.TempPathFactory, document: Any, statement: Any, tags: Any, entry: Any

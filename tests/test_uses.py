@@ -194,7 +194,7 @@ def test_nobody_can_tell_what_a_user_of_the_credential_report_alone_may_do(tmp_p
     assert made.escalations["status"].tolist() == ["needs a target"]
 
 
-@settings(deadline=None, max_examples=settings().max_examples * 3)
+@settings(max_examples=settings().max_examples * 3)
 @given(
     layered,
     st.tuples(knowing, knowing),
@@ -234,7 +234,6 @@ def denials(layers: Layers) -> Iterator[Policy]:
         yield Policy(each.name, {**each.document, "Statement": held})
 
 
-@settings(deadline=None)
 @given(policies, knowing, st.sampled_from(ACTIONS), st.sampled_from(KINDS))
 def test_the_statement_named_allows_and_no_statement_before_it_does(
     uses: Uses, held: list[Policy], known: dict[str, Any], action: str, kind: str

@@ -310,6 +310,11 @@ PASSED: dict[str, tuple[list[Any], list[Any], str | None]] = {
         NEEDS,
     ),
     "no role at all": (passing(), [], NEEDS),
+    "to a function that only a condition nobody knows lets it make": (
+        [allow(LAMBDA, Condition={"StringEquals": {"lambda:Layer": "x"}}), allow("iam:PassRole")],
+        [BOSS],
+        None,
+    ),
     "a role with the tag that the policy asks for": (
         passing(Condition={"StringEquals": {"iam:ResourceTag/team": "ops"}}),
         [BOSS | tagged(team="ops")],

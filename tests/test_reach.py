@@ -414,6 +414,7 @@ def test_everybody_s_way_to_an_administrator_in_every_context(tmp_path: Path) ->
     assert hops.loc["cid"].isna().all()
     assert hops.loc["boss", list(KEYS)].tolist() == [0, 0]
     assert hops.loc["one", list(KEYS)].tolist() == [1, 1]
+    assert table["perhaps"].equals(table["hops"]), "nothing is unknown here"
     far = table.query("name == 'ann'").iloc[0]
     assert far["route"] == [f"{ARN}user/ann", f"{ARN}role/one", f"{ARN}role/boss"]
     assert len(far["how"]) == 2
@@ -447,6 +448,17 @@ def test_the_table_says_what_would_be_if_unknown_conditions_helped(tmp_path: Pat
     assert rows.loc[["ann", "bob"], "hops"].isna().all()
     assert rows.loc["ann", "perhaps"] == 1
     assert pd.isna(rows.loc["bob", "perhaps"])
+
+
+def test_a_call_that_hangs_on_what_nobody_knows_is_perhaps_a_step(tmp_path: Path) -> None:
+    """Ann may pass the role for certain; to a function that she may perhaps make."""
+    makes = {**RUN, "Condition": {"StringEquals": {"lambda:Layer": "x"}}}
+    ann = person("ann", allow("iam:PassRole"), makes)
+    boss = worker("boss", trusts("lambda.amazonaws.com"), EVERYTHING)
+    rows = made(tmp_path, ann, boss).to_administrator.query("context == 'stolen-key'")
+    row = rows.set_index("name").loc["ann"]
+    assert pd.isna(row["hops"])
+    assert row["perhaps"] == 1
 
 
 def test_an_administrator_of_some_contexts_is_one_there(tmp_path: Path) -> None:

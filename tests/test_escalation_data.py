@@ -61,6 +61,12 @@ def test_every_path_of_pathfinding_is_there_under_its_id(paths: dict[str, Any]) 
     assert {paths[name]["source"] for name in ids} == {f"pathfinding.cloud {name}" for name in ids}
 
 
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+def test_readers_are_told_how_many_there_are(paths: dict[str, Any], name: str) -> None:
+    text = (Path(__file__).parent.parent / name).read_text("utf-8")
+    assert f"{len(paths)} known ways to gain permissions" in text
+
+
 def test_an_id_that_looks_like_pathfindings_says_so(paths: dict[str, Any]) -> None:
     for name, path in paths.items():
         if re.search(r"-\d{3}$", name):

@@ -1,9 +1,7 @@
 """From where each identity can be used: verdicts, the statements that decide, the networks left."""
 
 import ipaddress
-import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -17,8 +15,9 @@ from iamkit.decisions import Policy, decide
 from iamkit.fences import ANYWHERE, FENCES, fences
 from iamkit.patterns import ABSENT, UNKNOWN
 from iamkit.tables import Account, load
-from tests.accounts import ACCOUNT, ARN, details, group, policy, role, user
+from tests.accounts import ARN, details, group, policy, role, user
 from tests.accounts import account as imported
+from tests.policies import controlled
 
 OFFICE, VPN, HOME = "203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/25"
 AWAY = {"NotIpAddress": {"aws:SourceIp": [OFFICE, VPN]}}
@@ -333,30 +332,9 @@ def test_policies_that_say_the_same_are_each_named_to_their_own_role(tmp_path: P
     assert rows["why"].str.extract(r"of (\w+)\)\.$")[0].tolist() == ["one", "other"]
 
 
-def with_scps(account: Account, *documents: Any) -> Account:
-    """An account whose evidence holds these SCPs, all at one level."""
-    policies = [
-        {"PolicySummary": {"Name": f"scp-{n}"}, "Content": json.dumps(each)}
-        for n, each in enumerate(documents)
-    ]
-    answers = {
-        "service_control_policies.json": {"Targets": [{"Policies": policies}]},
-        "organization.json": {"Organization": {"MasterAccountId": "999999999999"}},
-    }
-    snapshot = account.snapshot
-    seen = SimpleNamespace(
-        account_id=ACCOUNT,
-        as_of=snapshot.as_of,
-        manifest=snapshot.manifest,
-        bytes=snapshot.bytes,
-        json=lambda name: answers.get(name) or snapshot.json(name),
-    )
-    return Account(seen, account.settings)  # type: ignore[arg-type]
-
-
 def test_an_scp_may_fence(tmp_path: Path) -> None:
     account = imported(tmp_path, ana(allow("s3:*")))
-    row = judged(with_scps(account, document(allow()), document(deny()))).iloc[0]
+    row = judged(controlled(account, document(allow()), document(deny()))).iloc[0]
     assert (row["verdict"], row["policy_name"]) == ("fenced", "scp-1")
     assert pd.isna(row["policy_arn"])
     assert row["networks"] == [VPN, OFFICE]

@@ -12,8 +12,8 @@ from iamkit.networks import NETWORKS, divided, networks, parsed
 from iamkit.tables import Account, load
 from tests.accounts import ARN, details, group, policy, role, user
 from tests.accounts import account as imported
+from tests.policies import controlled
 from tests.test_fences import AWAY, HOME, OFFICE, VPN, allow, deny, document, inside, outside
-from tests.test_fences import with_scps as controlled
 
 
 def listed(account: Account) -> pd.DataFrame:

@@ -119,6 +119,7 @@ class Wild(Enum):
 
 _VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
 _SPECIAL: Final = ("*", "?", "$")
+_UNUSUAL: Final = re.compile(r"[*?$]")
 _WRITTEN: Final = re.compile(r"\$\{([*?$])\}|(.)", re.DOTALL)
 
 # How many sets of positions `covers` follows before it gives up and says no.
@@ -155,6 +156,11 @@ class Pattern:
         if "$" not in text and "*" not in text and "?" not in text:
             return text  # as most are: no need to compile them
         return _compiled(text).plain
+
+    @property
+    def start(self) -> str:
+        """What every text that it matches begins with: what stands before its first wildcard."""
+        return _UNUSUAL.split(self.text, maxsplit=1)[0]
 
     @property
     def everything(self) -> bool:

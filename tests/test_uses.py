@@ -194,6 +194,14 @@ def test_nobody_can_tell_what_a_user_of_the_credential_report_alone_may_do(tmp_p
     assert made.escalations["status"].tolist() == ["needs a target"]
 
 
+@given(st.lists(st.text("ab/é\U0010ffff", max_size=5), unique=True), st.text("ab/é*?", max_size=5))
+def test_a_pattern_finds_those_of_a_kind_that_it_matches(arns: list[str], text: str) -> None:
+    kind, pattern = Kind(Pattern("*"), tuple(arns), ({},) * len(arns)), Pattern(text)
+    assert members(kind.matching(pattern)).tolist() == [
+        at for at, arn in enumerate(arns) if pattern.matches(arn)
+    ]
+
+
 @settings(max_examples=settings().max_examples * 3)
 @given(
     layered,

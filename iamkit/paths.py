@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from iamkit import facts
 
+# Whom the caller makes, and what kind it is.
+NEW: Final = {"new user": "user", "new role": "role"}
 # What a permission is used on, where nothing of the account has to be looked for.
-NOTHING_THERE: Final = frozenset({"new resource", "anything"})
+NOTHING_THERE: Final = frozenset({"new resource", "anything", *NEW})
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class Path:
     id: str
     name: str
     category: str
-    reach: str  # self or target
+    reach: str  # self, target or made
     target: str
     caller: str
     permissions: Mapping[str, str]  # each action, and what it is used on

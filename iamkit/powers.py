@@ -277,8 +277,8 @@ def _escalations(certain: Bits, unnamed: Bits, catalog: Catalog) -> list[list[st
     for name, path in paths().items():
         if not all(catalog.bits(action).any() for action in path.permissions):
             continue  # newer than the list, and no policy names it
-        if path.gains == "session":
-            continue  # no more than the holder was given
+        if path.gains in ("session", "outside"):
+            continue  # no more in AWS than the holder was given
         needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.used)])
         for at in np.flatnonzero(~_some(needed & ~rows)):
             found[at].append(name)

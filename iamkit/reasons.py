@@ -143,8 +143,7 @@ class Reasons:
         """What a call carries: for each service that a role may be passed to, or once."""
         if on == "passed role":
             return [who.joined(passed_to(each)) for each in path.services]
-        chosen = self.ways.chosen(action)
-        return [who if chosen is None else who.joined(chosen)]
+        return [self.ways.asked(action, on, who)]
 
     def _passed(self, path: Path) -> int:
         """The roles that may be passed to a way's services."""

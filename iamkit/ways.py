@@ -26,13 +26,13 @@ from iamkit.callers import Callers
 from iamkit.decisions import Layers
 from iamkit.evaluation import CERTAIN, POSSIBLE, Judge
 from iamkit.needs import BY_WORTH, Needs
-from iamkit.paths import NOTHING_THERE, Path, given, paths
+from iamkit.newcomers import ASSUME, Newcomers
+from iamkit.paths import NEW, NOTHING_THERE, Path, given, paths
 from iamkit.patterns import ABSENT, UNKNOWN, Context
 from iamkit.permissions import Permissions
 from iamkit.trusting import Trusting
-from iamkit.uses import NOWHERE, Both, Layered, Uses, both, joined, members
+from iamkit.uses import BOUNDARY, NOWHERE, Both, Layered, Uses, both, joined, members
 
-ASSUME: Final = "sts:AssumeRole"
 PASSING: Final = "iam:PassRole"
 DEACTIVATE: Final = "iam:DeactivateMFADevice"
 INVENTORY: Final = NOTHING_THERE | {"existing resource", "account root"}
@@ -53,6 +53,7 @@ KIND: Final = {
     "target group": "group",
     "target policy": "policy",
 }
+_UNBOUNDED: Final = Context({BOUNDARY: ABSENT}, UNKNOWN)
 # What whoever assumes a role may call itself.
 _NAMED: Final = ("sts:rolesessionname", "sts:sourceidentity")
 OWN: Final = frozenset(name for name in KIND if name.startswith("own "))
@@ -121,6 +122,7 @@ class Ways:
         self._numbers: dict[tuple[str, str], int] = {}
         self._group_rows: list[Any] = []
         self._needs = Needs(self.account, self.kinds)
+        self._newcomers = Newcomers(callers, self.kinds)
 
     def _listed(self, path: Path) -> bool:
         """Whether every action has a bit: some are newer than the list, and nobody names them."""
@@ -299,6 +301,8 @@ class Ways:
         path, allowed = candidate
         if path.id == "sts-001":
             return self._assuming(path, caller, context)
+        if path.reach == "made":
+            return self._making(path, caller, context)
         on_target = self._on_target[path.id]
         kind = path.target if path.reach == "target" else "self"
         if not on_target:
@@ -327,11 +331,24 @@ class Ways:
             for path in self.listed
         }
 
+    def asked(self, action: str, on: str, who: Context) -> Context:
+        """What a call carries, made as suits its caller best: for somebody new, no boundary."""
+        chosen = self.chosen(action)
+        carried = who if chosen is None else who.joined(chosen)
+        return carried.joined(_UNBOUNDED) if on in NEW else carried
+
     def chosen(self, action: str) -> Context | None:
         """What a caller chooses in a call, as condition keys; None: nothing that matters."""
         if action not in CHOSEN:
             return None
         return _about(ADMINISTRATOR.format(self.account.partition))
+
+    def _making(self, path: Path, caller: Caller, context: Context) -> Way:
+        """A user or role that a caller makes, who may do everything; a set of one or none."""
+        calls = {action: self.asked(action, on, context) for action, on in path.permissions.items()}
+        alike = context.answers(self.own_keys(caller))
+        found = self._newcomers.made(path, caller.layers, caller.said, calls, alike)
+        return Way(path, "self", found, (bool(found.sure), bool(found.perhaps)))
 
     def _use(self, caller: Caller, context: Context, action: str, kind: str) -> Both:
         return self.uses.use(caller.said, context, action, kind, self.chosen(action)).allowed

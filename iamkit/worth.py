@@ -199,6 +199,8 @@ class Worth:
         """What a way that reaches only oneself gives for sure."""
         if not way.found.sure:
             return NOTHING
+        if way.path.reach == "made":
+            return Gain(more=True, everything=True)
         if way.path.gains == "everything":
             target = self._first(way, self.ways.caller(arn))
             return self.under_boundary(arn, context, arn)._replace(target_arn=target)

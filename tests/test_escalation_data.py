@@ -22,7 +22,7 @@ WORDS = {
         "give oneself more", "lift a limit", "become another identity", "pass a role",
         "use what has a role", "reach another account",
     },
-    "reach": {"self", "target"},
+    "reach": {"self", "target", "made"},
     "caller": {"any", "user", "role"},
     "trust": {"none", "service", "caller", "named", "rewritten"},
     "evidence": {"details", "report", "inventory", "organization"},
@@ -125,6 +125,13 @@ def test_whoever_reaches_only_oneself_uses_no_target(paths: dict[str, Any]) -> N
         own = {"own user", "own role", "own group", "own policy", "own boundary"}
         assert (path["reach"] == "self") is (path["target"] == "none"), name
         assert (path["reach"] == "self") is bool(resources(path) & own), name
+
+
+def test_whoever_makes_somebody_uses_nothing_else(paths: dict[str, Any]) -> None:
+    for name, path in paths.items():
+        made = {f"new {path['target']}"}
+        assert (path["reach"] == "made") is (resources(path) <= made), name
+        assert path["reach"] == "made" or not resources(path) & {"new user", "new role"}, name
 
 
 def test_a_passed_role_is_passed_to_a_service_that_it_trusts(paths: dict[str, Any]) -> None:

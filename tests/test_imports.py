@@ -18,7 +18,7 @@ ORDER = (
     "credentials", "documents", "answers", "tables",
     "patterns", "conditions", "decisions", "evaluation", "callers", "linting", "lint",
     "permissions", "paths", "powers", "doors", "federation", "crossings", "uses", "trusting",
-    "needs", "ways", "worth", "reasons", "reach", "chokes", "escalation",
+    "needs", "newcomers", "ways", "worth", "reasons", "reach", "chokes", "escalation",
     "mfa", "enforcement", "networks", "fences",
     "findings", "checks", "identities", "controls", "account", "history", "ladder",
     "views", "charts", "exports", "page", "preloaded", "engine", "report",

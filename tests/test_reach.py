@@ -388,6 +388,20 @@ def test_whoever_gives_itself_everything_can_become_anyone(tmp_path: Path) -> No
     assert ends(opened, "bob") == {}
 
 
+def test_whoever_makes_an_administrator_can_become_anyone(tmp_path: Path) -> None:
+    """Bob perhaps: what tag he would choose, nobody can tell."""
+    makes = ["iam:CreateRole", "iam:PutRolePolicy"]
+    tagged_only = allow(makes, Condition={"StringEquals": {"aws:RequestTag/team": "ops"}})
+    opened = made(tmp_path, person("ann", allow(makes)), person("bob", tagged_only))
+    assert ends(opened, "ann") == {"bob": 2}, "the new role is the first step"
+    assert ends(opened, "bob") == {}
+    rows = opened.to_administrator.query("context == 'stolen-key'").set_index("name")
+    assert rows.loc["ann", "hops"] == 1
+    assert rows.loc["ann", "how"][0].startswith("Make a role that trusts oneself")
+    assert pd.isna(rows.loc["bob", "hops"])
+    assert rows.loc["bob", "perhaps"] == 1
+
+
 # ── Everybody ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -97,11 +97,8 @@ class Newcomers:
 
     def _ends(self, kind: str, said: Layered, calls: Mapping[str, Context]) -> Iterable[str]:
         for action, who in calls.items():
-            for statement in (
-                each.statement for one in said[0] or () for each in one.about(action)
-            ):
-                if statement.not_resources or not statement.allows:
-                    continue
+            asked = (each.statement for one in said[0] or () for each in one.about(action))
+            for statement in (each for each in asked if each.allows):
                 for text in statement.resources:
                     pattern = resolve(text, who, variables=statement.variables)
                     if isinstance(pattern, Pattern) and f":{kind}/" in pattern.text:

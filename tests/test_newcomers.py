@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 
 from tests.accounts import ARN, account, details, policy
-from tests.policies import EVERYTHING, allow, bounded, controlled, deny, document, person, worker
+from tests.policies import (
+    EVERYTHING,
+    allow,
+    attached,
+    bounded,
+    controlled,
+    deny,
+    document,
+    person,
+    worker,
+)
 from tests.test_escalation import (
     ANN,
     NOBODY,
@@ -157,3 +167,26 @@ def test_a_role_makes_a_role_and_a_control_policy_stops_it(tmp_path: Path) -> No
     assert ways(free.escalations, "role/app", PROVEN) == {"make-role-put", "iam-005"}
     shut = controlled(free, document(EVERYTHING), document(deny("iam:CreateRole")))
     assert ways(shut.escalations, "role/app", PROVEN) == {"iam-005"}
+
+
+def test_callers_and_ways_are_told_apart(tmp_path: Path) -> None:
+    bob = {"StringEquals": {"aws:username": "bob"}}
+    not_bob = deny(
+        MAKES[0], f"{ARN}role/*", Condition=bob
+    )  # as far as bits of actions tell, he may
+    shared = {"AttachedManagedPolicies": attached("shared")}
+    harmless = may("iam:AttachRolePolicy", ArnEquals={"iam:PolicyARN": f"{ARN}policy/reads"})
+    users = [
+        person("ann", **shared),
+        person("bob", **shared),
+        person("cid", allow(MAKES)),
+        person("dan", allow(MAKES), deny("sts:AssumeRole")),
+        person("eve", allow(MAKES), harmless),
+    ]
+    contents = details(users, policies=[policy("shared", document(allow(MAKES), not_bob)), READS])
+    rows = account(tmp_path, contents).escalations
+    found = {
+        name: ways(rows, f"user/{name}", PROVEN) for name in ("ann", "bob", "cid", "dan", "eve")
+    }
+    made = {"make-role-put"}
+    assert found == {"ann": made, "bob": set(), "cid": made, "dan": set(), "eve": made}

@@ -39,7 +39,7 @@ CHOKES: Final = Table(
     columns=(
         Column("kind", TEXT, "identity, policy or trust policy"),
         Column("arn", TEXT, "user, role or policy; the role of a trust policy"),
-        Column("name", TEXT, "its name"),
+        Column("name", TEXT, "its name; of an inline policy, and of its owner"),
         Column("cuts", COUNT, "users and roles that can do everything no more once it is cut"),
         Column("left", COUNT, "users and roles that still can, administrators aside"),
     ),
@@ -67,8 +67,10 @@ def chokes(reach: Reach, context: str, number: int = 6) -> pd.DataFrame:
 
 
 def _name(arn: str) -> str:
+    """What to call a place; an inline policy goes by its owner, too: many have the same name."""
     owner, _, inline = arn.partition("#")
-    return inline or owner.rsplit("/", 1)[-1]
+    name = owner.rsplit("/", 1)[-1]
+    return f"{inline} of {name}" if inline else name
 
 
 class _Search:

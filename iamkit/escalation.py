@@ -3,8 +3,9 @@ Who can gain permissions that nobody gave them: each principal, each known way.
 
 A way is *proven* where the evidence shows all of it: the permissions, certainly allowed with every
 denial, boundary and condition counted, and a target that gives more than the caller has, or that
-can itself come to do everything. Where the caller has the permissions but the evidence shows no
-such target, the way *needs a target*, and says which: a role, a function, an instance.
+can itself come to do everything, or that the caller can make. Where the caller has the permissions
+but the evidence shows no such target, the way *needs a target*, and says which: a role, a function,
+an instance.
 
 Errs towards silence: what hangs on a condition key that nobody knows is no row. `reach` follows the
 ways from one identity to the next.

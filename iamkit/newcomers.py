@@ -62,15 +62,8 @@ class Newcomers:
         """
         asked = (path.id, layers, alike)
         if asked not in self._made:
-            perhaps = False
-            for arn in self._names(path, said, calls):
-                answer = self._allowed(arn, path, layers, calls)
-                perhaps |= answer is not False
-                if answer:
-                    break
-            else:
-                answer = False
-            self._made[asked] = Both(int(answer is True), int(perhaps))
+            names = self._names(path, said, calls)
+            self._made[asked] = _best(self._allowed(arn, path, layers, calls) for arn in names)
         return self._made[asked]
 
     def _allowed(self, arn: str, path: Path, layers: Layers, calls: Mapping[str, Context]) -> Truth:
@@ -104,3 +97,13 @@ class Newcomers:
                     if isinstance(pattern, Pattern) and f":{kind}/" in pattern.text:
                         name = pattern.text.partition(f":{kind}/")[2]
                         yield f"{kind}/{Pattern(name).filled(_NAME, '0')}"
+
+
+def _best(answers: Iterable[Truth]) -> Both:
+    """The best of some answers; no more are asked for than it takes."""
+    perhaps = False
+    for answer in answers:
+        if answer:
+            return Both(1, 1)
+        perhaps |= answer is None
+    return Both(0, int(perhaps))

@@ -64,8 +64,9 @@ class Way(NamedTuple):
     One path that a caller may go in a context.
 
     `found` are the targets, or for paths that reach only oneself, the resources of the caller's own
-    that its action may be used on; empty if the evidence shows none. `held` says whether the
-    caller has the permissions, be there a target or not: surely, perhaps.
+    that its action may be used on; empty if the evidence shows none. For somebody whom the caller
+    makes it is a set of one. `held` says whether the caller has the permissions, be there a target
+    or not: surely, perhaps.
     """
 
     path: Path
@@ -238,6 +239,7 @@ class Ways:
         """Those of the ways, all of which depend on the same keys, that lead somewhere or might."""
         if not asked:
             return []
+        # The first path tells which of a caller's two lists it is.
         case = (asked[0].path.id, caller.arn, number, context.answers(keys))
         if case not in self._found:
             made = (self._way(each, caller, context) for each in asked)

@@ -126,7 +126,7 @@ def test_a_trust_policy_that_lets_in_by_name_is_one(tmp_path: Path) -> None:
     users = [person("ann"), person("bob")]
     chief = worker("chief", trusts(ROOT), EVERYTHING)
     found = cuts(made(tmp_path, *users, gate, BOSS, chief))
-    assert found == [("policy", "own", 3, 0)], "the gate's own policy, for it too may rise"
+    assert found == [("policy", "own of gate", 3, 0)], "the gate's own policy, for it too may rise"
     chief = worker("chief", trusts("user/ann"), EVERYTHING)
     (tmp_path / "two").mkdir()
     found = cuts(made(tmp_path / "two", person("ann"), chief))
@@ -141,7 +141,7 @@ def test_a_way_that_needs_nobody_else_is_cut_at_its_policy(tmp_path: Path) -> No
     ]
     two = policy("two", document(allow("s3:*")), DefaultVersionId="v2", PolicyVersionList=versions)
     ann = person("ann", allow("iam:SetDefaultPolicyVersion"), **has("two"))
-    assert cuts(made(tmp_path, ann, two)) == [("policy", "own", 1, 0)]
+    assert cuts(made(tmp_path, ann, two)) == [("policy", "own of ann", 1, 0)]
 
 
 def test_a_group_that_one_joins_is_one(tmp_path: Path) -> None:
@@ -153,11 +153,12 @@ def test_a_group_that_one_joins_is_one(tmp_path: Path) -> None:
 
 
 def test_an_own_policy_and_another_s_are_told_apart(tmp_path: Path) -> None:
-    """They say the same, and are called the same."""
+    """They say the same, and IAM calls them the same."""
     chief = worker("chief", trusts(ROOT), EVERYTHING)
     users = [person(name, allow(ASSUME)) for name in ("ann", "bob")]
     table = made(tmp_path, *users, BOSS, chief).chokes()
     assert table["arn"].tolist() == [f"{ARN}user/{name}#own" for name in ("ann", "bob")]
+    assert table["name"].tolist() == ["own of ann", "own of bob"]
     assert table[["cuts", "left"]].to_numpy().tolist() == [[1, 1], [1, 0]]
 
 

@@ -26,7 +26,8 @@ import numpy as np
 from company import say
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from iamkit import catalog
+from iamkit.reference import actions as catalog
+from iamkit.reference import load_catalog
 
 PEERS = Path(__file__).parent / ".venv-peers"
 Policy = list[tuple[list[str], list[str] | None]]  # per statement: Action, NotAction
@@ -93,7 +94,7 @@ def rows(actions: catalog.Catalog, policies: list[Policy]) -> catalog.Bits:
 
 def cold(policies: list[Policy]) -> float:
     """Seconds for all rows by a catalog that has met no pattern yet."""
-    loaded = catalog.load()
+    loaded = load_catalog()
     actions = catalog.Catalog(loaded.listed, loaded.source)
     catalog._glob.cache_clear()
     re.purge()
@@ -146,7 +147,7 @@ if not (PEERS / "done").exists():
     (PEERS / "done").touch()
 
 start = time.perf_counter()
-actions = catalog.load()
+actions = load_catalog()
 loading = time.perf_counter() - start
 policies = managed_policies()
 patterns = [

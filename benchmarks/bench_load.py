@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 from company import fastest, say, snapshot
 
-from iamkit import load, schema
+from iamkit import load
+from iamkit.tables import schema
 
 USERS = 5000
 

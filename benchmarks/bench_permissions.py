@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 
 from company import fastest, say, snapshot
 
-from iamkit import load, permissions
+from iamkit import load
+from iamkit.access import effective, permissions
 
 PEERS = Path(__file__).parent / ".venv-cloudsplaining"
 USERS = 5000
@@ -29,7 +30,7 @@ SIZES = (1000, 3000, 10000)
 
 def everyone(path: Path) -> permissions.Permissions:
     """Load an account and evaluate all its users and roles in the six contexts."""
-    return permissions.effective(load(path))
+    return effective(load(path))
 
 
 def cloudsplaining(details: Path, out: Path) -> float:

@@ -3,7 +3,7 @@ Ways to escalate, and whom everybody can become, among 5,000 users and 5,000 rol
 
 Counts what escalations and reach cost beyond loading, reading the trust policies included, and the
 permissions, which are timed apart:
-`account.to_administrator`, the reach of everybody in six contexts, then `account.escalations`,
+`account.admin_paths`, the reach of everybody in six contexts, then `account.escalations`,
 which builds on it.
 """
 
@@ -42,12 +42,12 @@ def main() -> None:
         before = time.perf_counter() - start
         first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         taken = {
-            "reach of everybody": seconds(lambda: account.to_administrator),
+            "reach of everybody": seconds(lambda: account.admin_paths),
             "escalations": seconds(lambda: account.escalations),
         }
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         whole = sum(taken.values())
-        ends = account.to_administrator["hops"]
+        ends = account.admin_paths["hops"]
         say(
             f"{len(account.permissions.people):,} users and roles, {trusting:,} rows of "
             f"trust policies, {len(content) / 1e6:.1f} MB; {len(account.escalations):,} ways to "

@@ -17,8 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iamkit import demo, saved
-from iamkit.moment import Row
+from iamkit.demo import Row
+from iamkit.demo import company as demo
+from iamkit.evidence import cli_files
 
 ACCOUNT = "210987654321"
 ARN = f"arn:aws:iam::{ACCOUNT}:"
@@ -50,7 +51,7 @@ def snapshot(folder: Path, users: int = 5000, roles: int = 5000) -> Path:
     """Write the account's snapshot under `folder` and return where it is."""
     with TemporaryDirectory(prefix="iamkit-dense-") as given:
         demo.save(company(users, roles), given)
-        return saved.from_files(folder, Path(given), as_of=demo.DATE, source="demo")
+        return cli_files.from_files(folder, Path(given), as_of=demo.DATE, source="demo")
 
 
 def company(users: int = 5000, roles: int = 5000, seed: int = 11) -> Row:

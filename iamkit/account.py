@@ -15,38 +15,32 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-from iamkit import checks, crossings, permissions, tables
-from iamkit import chokes as choking
-from iamkit import enforcement as enforcing
-from iamkit import escalation as escalating
-from iamkit import fences as fencing
-from iamkit import identities as people
-from iamkit import lint as linting
-from iamkit import networks as lists
-from iamkit import powers as policies
-from iamkit.callers import Callers
-from iamkit.decisions import Decision
-from iamkit.findings import Outcome
-from iamkit.permissions import Permissions
-from iamkit.reach import Reach
+from iamkit.access import Permissions, Principals, contexts, effective, policy_grants, undisturbed
+from iamkit.checks import Audit, run_checks
+from iamkit.escalation import AvailablePaths, EscalationGraph, choke_points, escalations
+from iamkit.lint import lint
+from iamkit.policy import Decision
+from iamkit.restrictions import mfa_enforcement, network_lists, network_restrictions
+from iamkit.results import identities
 from iamkit.settings import Settings
-from iamkit.ways import Ways
+from iamkit.tables import tables
+from iamkit.trust import outbound_roles, trusted_principals
 
 # What is derived, and from which tables: where one lacks evidence, so does what follows from it.
 DERIVED: Final = {
-    "permissions": ("holdings",),
-    "administrators": ("holdings",),
+    "permissions": ("policy_assignments",),
+    "administrators": ("policy_assignments",),
     "lint": ("policies", "trust"),
-    "powers": ("policies",),
-    "enforcement": ("holdings", "trust"),
-    "fences": ("holdings",),
-    "networks": ("holdings", "trust"),
-    "callers": ("holdings", "trust"),
-    "graph": ("holdings", "trust", "credentials"),
-    "escalations": ("holdings", "trust", "credentials"),
-    "to_administrator": ("holdings", "trust", "credentials"),
-    "doors": ("trust",),
-    "outward": ("holdings",),
+    "policy_grants": ("policies",),
+    "mfa_enforcement": ("policy_assignments", "trust"),
+    "network_restrictions": ("policy_assignments",),
+    "network_lists": ("policy_assignments", "trust"),
+    "callers": ("policy_assignments", "trust"),
+    "graph": ("policy_assignments", "trust", "credentials"),
+    "escalations": ("policy_assignments", "trust", "credentials"),
+    "admin_paths": ("policy_assignments", "trust", "credentials"),
+    "trusted_principals": ("trust",),
+    "outbound_roles": ("policy_assignments",),
 }
 
 
@@ -58,13 +52,13 @@ def _derived(build: Callable[[Account], T]) -> cached_property[T]:
 
     @wraps(build)
     def built(account: Account) -> T:
-        with permissions.undisturbed():
+        with undisturbed():
             return build(account)
 
     return cached_property(built)
 
 
-class Account(tables.Account):
+class Account(tables.AccountTables):
     """An AWS account as its evidence shows it, and what each of its identities can do."""
 
     def missing(self, *tables: str) -> str:
@@ -78,12 +72,12 @@ class Account(tables.Account):
     @cached_property
     def permissions(self) -> Permissions:
         """Every user and role in the six contexts of a caller; see `permissions.effective`."""
-        return permissions.effective(self, callers=self.callers)
+        return effective(self, callers=self.callers)
 
     @_derived
     def lint(self) -> pd.DataFrame:
         """What is wrong with policies as written, a problem a row; see `lint.LINT`."""
-        found: pd.DataFrame = linting.lint(self, self.callers.catalog)
+        found: pd.DataFrame = lint(self, self.callers.catalog)
         return found
 
     @cached_property
@@ -100,48 +94,48 @@ class Account(tables.Account):
         return first[["principal_arn", "kind", "name", "admin"]].reset_index(drop=True)
 
     @_derived
-    def enforcement(self) -> pd.DataFrame:
-        """Who is made to use MFA. Rows: see `enforcement.ENFORCEMENT`."""
-        return enforcing.enforcement(self, self.permissions)
+    def mfa_enforcement(self) -> pd.DataFrame:
+        """Who is made to use MFA. Rows: see `enforcement.MFA_ENFORCEMENT`."""
+        return mfa_enforcement(self, self.permissions)
 
     @_derived
-    def fences(self) -> pd.DataFrame:
-        """From where each identity can be used. Rows: see `fences.FENCES`."""
-        return fencing.fences(self, self.permissions)
+    def network_restrictions(self) -> pd.DataFrame:
+        """From where each identity can be used. Rows: see `fences.NETWORK_RESTRICTIONS`."""
+        return network_restrictions(self, self.permissions)
 
     @_derived
-    def networks(self) -> pd.DataFrame:
-        """Every list of networks in a policy. Rows: see `networks.NETWORKS`."""
-        return lists.networks(self, self.callers)
+    def network_lists(self) -> pd.DataFrame:
+        """Every list of networks in a policy. Rows: see `networks.NETWORK_LISTS`."""
+        return network_lists(self, self.callers)
 
     @_derived
-    def doors(self) -> pd.DataFrame:
-        """Whom each role's trust policy lets in. Rows: see `crossings.DOORS`."""
-        return crossings.entrances(self)
+    def trusted_principals(self) -> pd.DataFrame:
+        """Whom each role's trust policy lets in. Rows: see `crossings.TRUSTED_PRINCIPALS`."""
+        return trusted_principals(self)
 
     @_derived
-    def outward(self) -> pd.DataFrame:
-        """Roles of other accounts that identities may assume. Rows: see `crossings.OUTWARD`."""
-        return crossings.outward(self, self.callers)
+    def outbound_roles(self) -> pd.DataFrame:
+        """Roles of other accounts that identities may assume. Rows: see `crossings.OUTBOUND_ROLES`."""
+        return outbound_roles(self, self.callers)
 
     @_derived
-    def powers(self) -> pd.DataFrame:
-        """What each policy alone gives. Rows: see `powers.POWERS`."""
-        return policies.powers(self, self.callers)
+    def policy_grants(self) -> pd.DataFrame:
+        """What each policy alone gives. Rows: see `powers.POLICY_GRANTS`."""
+        return policy_grants(self, self.callers)
 
     @_derived
-    def graph(self) -> Reach:
+    def graph(self) -> EscalationGraph:
         """Who can become whom; see `reach.Reach`."""
-        return Reach(Ways(self.callers, self.permissions))
+        return EscalationGraph(AvailablePaths(self.callers, self.permissions))
 
     @_derived
     def escalations(self) -> pd.DataFrame:
         """Who can gain permissions, in which way. Rows: see `escalation.ESCALATIONS`."""
-        return escalating.escalations(self.graph)
+        return escalations(self.graph)
 
     @_derived
-    def to_administrator(self) -> pd.DataFrame:
-        """Who can come to do everything, in which contexts. Rows: see `reach.RISES`."""
+    def admin_paths(self) -> pd.DataFrame:
+        """Who can come to do everything, in which contexts. Rows: see `reach.ADMIN_PATHS`."""
         return self.graph.rises
 
     def reach(self, principal: str, context: str = "stolen-key") -> pd.DataFrame:
@@ -153,19 +147,19 @@ class Account(tables.Account):
         """
         return self.graph.of(self.callers.principal(principal)["principal_arn"], context)
 
-    def chokes(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
-        """Where to cut the ways to administration. Rows: see `chokes.CHOKES`."""
-        return choking.chokes(self.graph, context, number)
+    def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
+        """Where to cut the ways to administration. Rows: see `chokes.CHOKE_POINTS`."""
+        return choke_points(self.graph, context, number)
 
     @_derived
-    def checked(self) -> Outcome:
+    def audit(self) -> Audit:
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
-        return checks.run_checks(self)
+        return run_checks(self)
 
     @_derived
     def identities(self) -> pd.DataFrame:
         """One row per identity, with its verdict and next steps; see `identities.IDENTITIES`."""
-        return people.identities(self)
+        return identities(self)
 
     @property
     def has_control_policies(self) -> bool:
@@ -187,8 +181,7 @@ class Account(tables.Account):
     def why(self, principal: str, action: str, resource: str = "*") -> pd.DataFrame:
         """Decide one request in every named context: `context`, `effect`, `why`."""
         decisions = {
-            context: self.can(principal, action, resource, context)
-            for context in permissions.CONTEXTS
+            context: self.can(principal, action, resource, context) for context in contexts.CONTEXTS
         }
         return pd.DataFrame(
             {
@@ -199,9 +192,9 @@ class Account(tables.Account):
         )
 
     @cached_property
-    def callers(self) -> Callers:
+    def callers(self) -> Principals:
         """Whose policies bind whom, and what a request of each carries; see `callers.Callers`."""
-        return Callers(self)
+        return Principals(self)
 
 
 def load(

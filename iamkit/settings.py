@@ -34,6 +34,8 @@ SELF_SERVICE: Final = (
     "iam:ResyncMFADevice",
     "sts:GetSessionToken",
 )
+
+
 WHOSE: Final = ("nobody", "administrators", "everyone")
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iamkit import Account, load, saved
+from iamkit import Account, load
+from iamkit.evidence import cli_files
 
 ACCOUNT = "012345678901"
 ARN = f"arn:aws:iam::{ACCOUNT}:"
@@ -125,4 +126,4 @@ def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) 
     (given / "authorization_details.json").write_text(json.dumps(whole))
     for name, value in files.items():
         (given / f"{name}.json").write_text(json.dumps(value))
-    return load(saved.from_files(folder / "reports", given, as_of=AS_OF))
+    return load(cli_files.from_files(folder / "reports", given, as_of=AS_OF))

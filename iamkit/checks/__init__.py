@@ -1,65 +1,12 @@
-"""
-The checks: one function per rule, in files by subject. Adding one is adding a function.
+"""checks."""
 
-Every file in this folder is read; an organization's own stand in files that the settings name
-(`own_checks`). What a check is: see `findings.check`. Words used in all of them: a subject is an
-ARN; comparisons with a missing value are false, so a check that asks for an age says what becomes
-of a credential without one.
-"""
+from iamkit.checks.own import every, run_checks
+from iamkit.checks.registry import SEVERITIES
+from iamkit.checks.run import Audit
 
-from __future__ import annotations
-
-import importlib.util
-import pkgutil
-from pathlib import Path
-from typing import Any
-
-from iamkit import findings
-from iamkit.errors import CheckError
-from iamkit.findings import CHECKS, Check, Outcome
-from iamkit.settings import Settings
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
-
-
-def run_checks(account: Any) -> Outcome:
-    """
-    Run every check, the organization's own included.
-
-    Returns `findings`, `results` and `acceptances`; see `findings.run`. Raises `CheckError` as
-    `every` does.
-    """
-    return findings.run(account, every(account.settings))
-
-
-def every(settings: Settings) -> dict[str, Check]:
-    """
-    Return every check by name: the kit's, and those in the files of the settings' `own_checks`.
-
-    Raises `CheckError` if a file cannot be read as Python, or holds no check.
-    """
-    kit = dict(CHECKS)
-    try:
-        for number, path in enumerate(settings.own_checks):
-            _read(path, f"own_checks_{number}")
-        return dict(CHECKS)
-    finally:
-        for name in set(CHECKS) - set(kit):
-            del CHECKS[name]
-
-
-def _read(path: Path, name: str) -> None:
-    """Run a file of checks, which register themselves."""
-    before = set(CHECKS)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise CheckError(f"own checks in {path}: the name of a Python file ends in .py")
-    try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except CheckError:
-        raise
-    except Exception as error:  # anything can happen in somebody else's file
-        raise CheckError(f"own checks in {path}: {type(error).__name__}: {error}") from error
-    if set(CHECKS) == before:
-        raise CheckError(f"own checks in {path}: there is no function under @check in it")
+__all__ = [
+    "Audit",
+    "SEVERITIES",
+    "every",
+    "run_checks",
+]

@@ -11,19 +11,26 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.callers import Callers
-from iamkit.findings import check
-from iamkit.powers import administrative
-from iamkit.schema import TEXT
+from iamkit.access import Principals, administrative
+from iamkit.checks.registry import check
+from iamkit.table import TEXT
 
 BOUNDARIES: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
 )
+
+
 VERSIONS: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html"
 )
+
+
 CIS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-1"
+
+
 WHOLE: Final = "allows every action on every resource"
+
+
 ERRS: Final = "towards silence: what a condition on an unknown key guards is not counted"
 
 
@@ -31,7 +38,7 @@ def wrong(policies: pd.DataFrame, holds: pd.Series[Any], detail: Any) -> pd.Data
     """
     Return rows of a check on policies: fail where `holds`, not assessed where that is missing.
 
-    `policies` are rows of `POWERS` or joined to them; `detail` is a text or a column of them.
+    `policies` are rows of `POLICY_GRANTS` or joined to them; `detail` is a text or a column of them.
     """
     said = pd.DataFrame({"subject": policies["policy_arn"], "detail": detail}, policies.index)
     said["detail"] = said["detail"].where(holds.notna(), "its document is not in the evidence")
@@ -72,9 +79,12 @@ def _administrative(policies: pd.DataFrame, attachments: pd.DataFrame) -> pd.Dat
     return wrong(policies, policies["administrative"], detail)
 
 
-def _of(powers: pd.DataFrame, kind: str, holdings: pd.DataFrame, *, held: bool) -> pd.DataFrame:
-    return powers[
-        powers["kind"].eq(kind) & powers["policy_arn"].isin(holdings["policy_arn"]).eq(held)
+def _of(
+    policy_grants: pd.DataFrame, kind: str, policy_assignments: pd.DataFrame, *, held: bool
+) -> pd.DataFrame:
+    return policy_grants[
+        policy_grants["kind"].eq(kind)
+        & policy_grants["policy_arn"].isin(policy_assignments["policy_arn"]).eq(held)
     ]
 
 
@@ -88,21 +98,21 @@ def _of(powers: pd.DataFrame, kind: str, holdings: pd.DataFrame, *, held: bool) 
     errs=ERRS,
 )
 def administrative_aws_policy(
-    powers: pd.DataFrame, holdings: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Attached policies of AWS's that allow everything, judged by what is in them, not by name.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, HOLDINGS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
     >>> arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:role/ops", policy_arn=arn)
-    >>> powers = POWERS.rows(dict(policy_arn=arn, kind="aws", everything=True,
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn=arn, kind="aws", everything=True,
     ...                           administrative=True, conditional=False))
-    >>> administrative_aws_policy(powers, HOLDINGS.rows(on), ATTACHMENTS.rows(on)).detail.tolist()
+    >>> administrative_aws_policy(policy_grants, POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on)).detail.tolist()
     ['allows every action on every resource; on ops']
     """
-    return _administrative(_of(powers, "aws", holdings, held=True), attachments)
+    return _administrative(_of(policy_grants, "aws", policy_assignments, held=True), attachments)
 
 
 @check(
@@ -114,7 +124,7 @@ def administrative_aws_policy(
     errs=ERRS,
 )
 def administrative_customer_policy(
-    powers: pd.DataFrame, holdings: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Attached customer policies that allow everything, however that is written.
@@ -122,16 +132,18 @@ def administrative_customer_policy(
     `Action: "*:*"`, `NotAction`, a `*` among other resources, and an Allow under a condition that
     the right caller meets, all count; an Allow that a Deny of the policy takes back does not.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, HOLDINGS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:user/ann", policy_arn="p")
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", everything=True,
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
     ...                           administrative=True, conditional=True))
-    >>> found = administrative_customer_policy(powers, HOLDINGS.rows(on), ATTACHMENTS.rows(on))
+    >>> found = administrative_customer_policy(policy_grants, POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on))
     >>> found.detail.tolist()
     ['allows every action on every resource, if its conditions are met; on ann']
     """
-    return _administrative(_of(powers, "customer", holdings, held=True), attachments)
+    return _administrative(
+        _of(policy_grants, "customer", policy_assignments, held=True), attachments
+    )
 
 
 @check(
@@ -143,20 +155,20 @@ def administrative_customer_policy(
     errs=ERRS,
 )
 def administrative_unattached_policy(
-    powers: pd.DataFrame, holdings: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Customer policies on nobody that allow everything; a boundary is `open_boundary`'s matter.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, HOLDINGS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", everything=True,
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
     ...                           administrative=True))
-    >>> found = administrative_unattached_policy(powers, HOLDINGS.rows(), ATTACHMENTS.rows())
+    >>> found = administrative_unattached_policy(policy_grants, POLICY_ASSIGNMENTS.rows(), ATTACHMENTS.rows())
     >>> found.detail.tolist()
     ['allows every action on every resource']
     """
-    unused = _of(powers, "customer", holdings, held=False)
+    unused = _of(policy_grants, "customer", policy_assignments, held=False)
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"]
     return _administrative(unused[~unused["policy_arn"].isin(bounds)], attachments)
 
@@ -169,19 +181,21 @@ def administrative_unattached_policy(
     source=CIS,
     errs=ERRS,
 )
-def administrative_inline_policy(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def administrative_inline_policy(
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Inline policies of users, groups and roles that allow everything.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:user/ann", policy_arn="p", how="inline")
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="inline", everything=False,
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", everything=False,
     ...                           administrative=True))
-    >>> administrative_inline_policy(powers, ATTACHMENTS.rows(on)).detail.tolist()
+    >>> administrative_inline_policy(policy_grants, ATTACHMENTS.rows(on)).detail.tolist()
     ['allows all but a few exceptions that its holder can lift; on ann']
     """
-    return _administrative(powers[powers["kind"] == "inline"], attachments)
+    return _administrative(policy_grants[policy_grants["kind"] == "inline"], attachments)
 
 
 @check(
@@ -195,15 +209,15 @@ def administrative_inline_policy(powers: pd.DataFrame, attachments: pd.DataFrame
 def administrative_old_version(
     policy_old_versions: pd.DataFrame,
     policies: pd.DataFrame,
-    powers: pd.DataFrame,
-    callers: Callers,
+    policy_grants: pd.DataFrame,
+    callers: Principals,
 ) -> pd.DataFrame:
     """
     Versions not in force that allow everything, of customer policies that do not themselves.
 
     Whoever may call iam:SetDefaultPolicyVersion on the policy makes its holders administrators.
     """
-    already = powers.loc[powers["administrative"].fillna(value=False), "policy_arn"]
+    already = policy_grants.loc[policy_grants["administrative"].fillna(value=False), "policy_arn"]
     mine = policies.loc[policies["kind"] == "customer", "policy_arn"]
     old = policy_old_versions[
         policy_old_versions["policy_arn"].isin(mine)
@@ -225,19 +239,19 @@ def administrative_old_version(
     source=BOUNDARIES,
     errs=ERRS,
 )
-def open_boundary(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def open_boundary(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
     Boundaries that allow every action on every resource, whoever asks from wherever.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
     >>> on = ATTACHMENTS.rows(dict(principal_arn="u", policy_arn="p", how="boundary"))
-    >>> powers = POWERS.rows(dict(policy_arn="p", everything=True, conditional=False))
-    >>> open_boundary(powers, on).detail.tolist()
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", everything=True, conditional=False))
+    >>> open_boundary(policy_grants, on).detail.tolist()
     ['allows every action on every resource; bounds 1 identity']
     """
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"].value_counts()
-    used = powers[powers["policy_arn"].isin(bounds.index)]
+    used = policy_grants[policy_grants["policy_arn"].isin(bounds.index)]
     number = used["policy_arn"].map(bounds)
     who = number.astype("str") + number.eq(1).map({True: " identity", False: " identities"})
     detail = f"{WHOLE}; bounds " + who

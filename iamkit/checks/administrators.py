@@ -12,8 +12,8 @@ from typing import Final
 import pandas as pd
 
 from iamkit.checks.administration import named, some
-from iamkit.findings import check
-from iamkit.schema import TEXT
+from iamkit.checks.registry import check
+from iamkit.table import TEXT
 
 LEAST: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
@@ -21,7 +21,7 @@ LEAST: Final = (
 
 
 def _holders(
-    kind: str, principals: pd.DataFrame, attachments: pd.DataFrame, powers: pd.DataFrame
+    kind: str, principals: pd.DataFrame, attachments: pd.DataFrame, policy_grants: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Rows of a check: principals of a kind on whom an administrative policy is.
@@ -30,7 +30,7 @@ def _holders(
     """
     mine = principals.loc[principals["kind"] == kind, "principal_arn"]
     direct = attachments[attachments["how"].ne("boundary")]
-    held = direct[direct["principal_arn"].isin(mine)].merge(powers, on="policy_arn")
+    held = direct[direct["principal_arn"].isin(mine)].merge(policy_grants, on="policy_arn")
     held = held[held["administrative"].fillna(value=True)]
     sure = held["administrative"].notna()
     hit = sure | ~held["principal_arn"].isin(held.loc[sure, "principal_arn"])
@@ -63,7 +63,7 @@ def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFram
 def administrator_user(
     principals: pd.DataFrame,
     attachments: pd.DataFrame,
-    powers: pd.DataFrame,
+    policy_grants: pd.DataFrame,
     administrators: pd.DataFrame,
 ) -> pd.DataFrame:
     """
@@ -71,16 +71,16 @@ def administrator_user(
 
     Allow `*` beside Deny `*`, or under a boundary that allows little, is no administration.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS
     >>> ann = "arn:aws:iam::111122223333:user/ann"
     >>> people = PRINCIPALS.rows(dict(principal_arn=ann, kind="user"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn=ann, policy_arn="p", how="attached"))
-    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
-    >>> administrator_user(people, on, powers, people).detail.tolist()
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> administrator_user(people, on, policy_grants, people).detail.tolist()
     ['has Owner']
     """
-    return _unlimited(_holders("user", principals, attachments, powers), administrators)
+    return _unlimited(_holders("user", principals, attachments, policy_grants), administrators)
 
 
 @check(
@@ -91,21 +91,24 @@ def administrator_user(
     source=LEAST,
 )
 def administrator_group(
-    principals: pd.DataFrame, attachments: pd.DataFrame, powers: pd.DataFrame, groups: pd.DataFrame
+    principals: pd.DataFrame,
+    attachments: pd.DataFrame,
+    policy_grants: pd.DataFrame,
+    groups: pd.DataFrame,
 ) -> pd.DataFrame:
     """
     Groups whose members are administrators, and how many those are.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, GROUPS, PRINCIPALS
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, GROUPS, PRINCIPALS
     >>> people = PRINCIPALS.rows(dict(principal_arn="g", kind="group"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn="p", how="inline"))
-    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
     >>> groups = GROUPS.rows(dict(group_arn="g", members=3))
-    >>> administrator_group(people, on, powers, groups).detail.tolist()
+    >>> administrator_group(people, on, policy_grants, groups).detail.tolist()
     ['has Owner; 3 members']
     """
-    found = _holders("group", principals, attachments, powers)
+    found = _holders("group", principals, attachments, policy_grants)
     members = found["subject"].map(groups.set_index("group_arn")["members"])
     number = members.map(lambda n: "1 member" if n == 1 else f"{n} members").astype(TEXT)
     return found.assign(detail=found["detail"] + "; " + number)
@@ -123,7 +126,7 @@ def administrator_group(
 def administrator_role(
     principals: pd.DataFrame,
     attachments: pd.DataFrame,
-    powers: pd.DataFrame,
+    policy_grants: pd.DataFrame,
     administrators: pd.DataFrame,
     roles: pd.DataFrame,
     trust: pd.DataFrame,
@@ -131,16 +134,16 @@ def administrator_role(
     """
     Roles with an administrative policy, and who may assume them; service-linked ones aside.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
     >>> people = PRINCIPALS.rows(dict(principal_arn="r", kind="role"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn="r", policy_arn="p", how="attached"))
-    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
     >>> trust = TRUST.rows(dict(role_arn="r", effect="Allow", principal="lambda.amazonaws.com"))
-    >>> administrator_role(people, on, powers, people, ROLES.rows(), trust).detail.tolist()
+    >>> administrator_role(people, on, policy_grants, people, ROLES.rows(), trust).detail.tolist()
     ['has Owner; may be assumed by lambda.amazonaws.com']
     """
-    found = _unlimited(_holders("role", principals, attachments, powers), administrators)
+    found = _unlimited(_holders("role", principals, attachments, policy_grants), administrators)
     linked = roles.loc[roles["service_linked"], "role_arn"]
     allowed = trust[trust["effect"] == "Allow"]
     trusted = named(found["subject"], allowed["role_arn"], allowed["principal"])
@@ -160,24 +163,24 @@ def administrator_role(
 def administrator_through_iam(
     administrators: pd.DataFrame,
     roles: pd.DataFrame,
-    holdings: pd.DataFrame,
-    powers: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    policy_grants: pd.DataFrame,
 ) -> pd.DataFrame:
     """
     Users and roles that are administrators in all but name: they can write or attach a policy.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import HOLDINGS, ROLES
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import POLICY_ASSIGNMENTS, ROLES
     >>> who = pd.DataFrame({"principal_arn": ["u"], "admin": ["through IAM"]})
-    >>> held = HOLDINGS.rows(dict(principal_arn="u", policy_arn="p"))
-    >>> powers = POWERS.rows(dict(policy_arn="p", policy_name="Publish", escalations=["iam-001"]))
-    >>> administrator_through_iam(who, ROLES.rows(), held, powers).detail.tolist()
+    >>> held = POLICY_ASSIGNMENTS.rows(dict(principal_arn="u", policy_arn="p"))
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Publish", escalations=["iam-001"]))
+    >>> administrator_through_iam(who, ROLES.rows(), held, policy_grants).detail.tolist()
     ['can give itself any permission with Publish']
     """
     linked = roles.loc[roles["service_linked"], "role_arn"]
     through = administrators[administrators["admin"] == "through IAM"]["principal_arn"]
     found = through[~through.isin(linked)].to_frame("subject")
-    ways = powers[powers["escalations"].map(bool, na_action="ignore").eq(other=True)]
-    held = holdings.merge(ways, on="policy_arn")
+    ways = policy_grants[policy_grants["escalations"].map(bool, na_action="ignore").eq(other=True)]
+    held = policy_assignments.merge(ways, on="policy_arn")
     way = named(found["subject"], held["principal_arn"], held["policy_name"])
     return found.assign(detail="can give itself any permission" + (" with " + way).fillna(""))

@@ -11,8 +11,8 @@ from typing import Final
 import pandas as pd
 
 from iamkit.checks.administration import some
-from iamkit.findings import check
-from iamkit.schema import COUNT, TEXT
+from iamkit.checks.registry import check
+from iamkit.table import COUNT, TEXT
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
@@ -41,7 +41,7 @@ def policy_on_user(principals: pd.DataFrame, attachments: pd.DataFrame) -> pd.Da
     """
     Users with policies attached to themselves, or inline.
 
-    >>> from iamkit.schema import ATTACHMENTS, PRINCIPALS
+    >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS
     >>> people = PRINCIPALS.rows(dict(principal_arn="u", kind="user"))
     >>> on = dict(principal_arn="u", policy_arn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     >>> policy_on_user(people, ATTACHMENTS.rows(dict(**on, how="attached"))).detail.tolist()
@@ -62,7 +62,7 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
     """
     Users, groups and roles that may carry data in and out through CloudShell.
 
-    >>> from iamkit.schema import ATTACHMENTS
+    >>> from iamkit.tables import ATTACHMENTS
     >>> arn = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"
     >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn=arn, how="attached"))
     >>> cloudshell_full_access(on).detail.tolist()
@@ -86,7 +86,7 @@ def unattached_policy(
     """
     Customer policies that neither give nor bound anything, by the evidence and by AWS's counts.
 
-    >>> from iamkit.schema import ATTACHMENTS, POLICIES
+    >>> from iamkit.tables import ATTACHMENTS, POLICIES
     >>> policies = POLICIES.rows(dict(policy_arn="p", kind="customer",
     ...                               updated=pd.Timestamp("2026-01-01", tz="UTC")))
     >>> now = pd.Timestamp("2026-01-31", tz="UTC")
@@ -112,7 +112,7 @@ def empty_group_with_policies(groups: pd.DataFrame, attachments: pd.DataFrame) -
     """
     Groups that give permissions to nobody yet.
 
-    >>> from iamkit.schema import ATTACHMENTS, GROUPS
+    >>> from iamkit.tables import ATTACHMENTS, GROUPS
     >>> empty = GROUPS.rows(dict(group_arn="g", members=0))
     >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn="g#reports", how="inline"))
     >>> empty_group_with_policies(empty, on).detail.tolist()

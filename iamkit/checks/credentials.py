@@ -11,12 +11,18 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.findings import check
+from iamkit.checks.registry import check
 from iamkit.settings import Settings
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+
+
 KEYS: Final = f"{GUIDE}/id_credentials_access-keys.html"
+
+
 UNUSED: Final = f"{GUIDE}/id_credentials_finding-unused.html"
+
+
 SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
 
 
@@ -62,7 +68,7 @@ def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFram
     """
     Active keys made more than `max_key_age_days` ago, each slot by itself.
 
-    >>> from iamkit.schema import ACCESS_KEYS
+    >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", slot=2, is_root=False,
     ...            active=True, age_days=505)
     >>> old_access_key(ACCESS_KEYS.rows(key), Settings()).detail.tolist()
@@ -88,7 +94,7 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
 
     A never used, 701 days old key is unused; so is key 2 of a user whose key 1 is inactive.
 
-    >>> from iamkit.schema import ACCESS_KEYS
+    >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", slot=1, is_root=False,
     ...            active=True, use="never used", idle_days=701)
     >>> unused_access_key(ACCESS_KEYS.rows(key), Settings()).detail.tolist()
@@ -117,7 +123,7 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
     Passwords of console users last changed more than `max_password_age_days` ago.
 
-    >>> from iamkit.schema import CREDENTIALS
+    >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
     ...            password_enabled=True, password_age_days=430)
     >>> old_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
@@ -144,7 +150,7 @@ def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFra
 
     One that was never used counts from when it was set: 301 days later it is unused.
 
-    >>> from iamkit.schema import CREDENTIALS
+    >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
     ...            password_enabled=True, password_use="never used", password_idle_days=301)
     >>> unused_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
@@ -173,7 +179,7 @@ def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
     """
     Users both of whose access keys are active.
 
-    >>> from iamkit.schema import ACCESS_KEYS
+    >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False, active=True)
     >>> keys = ACCESS_KEYS.rows(key | dict(slot=1, age_days=701), key | dict(slot=2, age_days=1))
     >>> two_active_access_keys(keys).detail.tolist()
@@ -201,7 +207,7 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     A key without a date counts as one of these if it was never used: nothing says that anybody
     asked for it. With a use on record it is not assessed.
 
-    >>> from iamkit.schema import ACCESS_KEYS, CREDENTIALS
+    >>> from iamkit.tables import ACCESS_KEYS, CREDENTIALS
     >>> ana = "arn:aws:iam::111122223333:user/ana"
     >>> user = CREDENTIALS.rows(dict(user_arn=ana, created="2026-03-06T09:00:00Z",
     ...                              password_enabled=True))
@@ -240,7 +246,7 @@ def unused_kind_of_access(
     The key used last stands for a user's keys. A user who uses neither is left to the rules for
     unused passwords and keys.
 
-    >>> from iamkit.schema import ACCESS_KEYS, CREDENTIALS
+    >>> from iamkit.tables import ACCESS_KEYS, CREDENTIALS
     >>> ana = "arn:aws:iam::111122223333:user/ana"
     >>> user = CREDENTIALS.rows(dict(user_arn=ana, is_root=False, password_enabled=True,
     ...                              password_use="used", password_idle_days=210))
@@ -296,7 +302,7 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
     Advice about the account, not an accusation of a user: a key that works from the office only, or
     with MFA only, is no weakness by itself; see `key_usable_from_anywhere`.
 
-    >>> from iamkit.schema import ACCESS_KEYS
+    >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_name="ann", slot=1, is_root=False, active=True, used_service="s3")
     >>> keys = ACCESS_KEYS.rows(key)
     >>> long_lived_access_keys(keys, "111122223333").detail.tolist()
@@ -329,7 +335,7 @@ def unusable_user(
 
     A user whom the credential report does not list, such as one made since, is not assessed.
 
-    >>> from iamkit.schema import CREDENTIALS, SERVICE_CREDENTIALS, USERS
+    >>> from iamkit.tables import CREDENTIALS, SERVICE_CREDENTIALS, USERS
     >>> ana = "arn:aws:iam::111122223333:user/ana"
     >>> user = CREDENTIALS.rows(dict(user_arn=ana, access="none"))
     >>> none = SERVICE_CREDENTIALS.rows()

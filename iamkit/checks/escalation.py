@@ -6,14 +6,22 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.evaluation import ANYWHERE
-from iamkit.findings import check
-from iamkit.permissions import Permissions, changes_most
+from iamkit.access import Permissions, changes_most
+from iamkit.checks.registry import check
+from iamkit.policy import ANYWHERE
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
+
+
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+
+
 MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
+
+
 COMES: Final = {
     "stolen-key": "with a stolen key",
     "key-inside": "with a key from inside",
@@ -65,10 +73,10 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     MFA device of one's own: the checks on MFA are about users without one.
     """
     ways = _besides(escalations, administrators).query("status == 'proven'")
-    ways = ways[ways["everything"] | ~ways["path"].isin(MEANT)]
+    ways = ways[ways["reaches_admin"] | ~ways["method"].isin(MEANT)]
     target = ways["target_arn"].str.split("/").str[-1]
     to = (": " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
-    way = ways["way"] + to + " (" + ways["path"] + ")"
+    way = ways["description"] + to + " (" + ways["method"] + ")"
     return _first_three(ways.assign(detail=way))
 
 
@@ -83,7 +91,7 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     "the evidence are taken to allow",
 )
 def can_become_administrator(
-    to_administrator: pd.DataFrame, administrators: pd.DataFrame
+    admin_paths: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Users and roles from which a chain of steps leads to administration, in a context they come in.
@@ -93,15 +101,16 @@ def can_become_administrator(
 
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from iamkit import demo, load
+    >>> from iamkit import load
+    >>> from iamkit.demo import company
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     account = load(demo.snapshots(Path(folder)))
-    ...     can_become_administrator(account.to_administrator, account.administrators).detail[0]
+    ...     can_become_administrator(account.admin_paths, account.administrators).detail[0]
     'from its session in 1 step: ops-deployer'
     """
-    able = _besides(to_administrator[to_administrator["comes"].fillna(True)], administrators)
-    certain, hops = able["hops"].notna(), able["hops"].fillna(able["perhaps"])
-    able = able.assign(certain=certain, steps=hops)[hops.notna()]
+    able = _besides(admin_paths[admin_paths["has_credential"].fillna(True)], administrators)
+    certain, steps = able["steps"].notna(), able["steps"].fillna(able["possible_steps"])
+    able = able.assign(certain=certain, steps=steps)[steps.notna()]
     best = able.sort_values("certain", ascending=False, kind="stable")
     best = best.drop_duplicates("principal_arn").sort_index()
     through = pd.Series([_named(route) for route in best["route"]], best.index, dtype="str")
@@ -136,16 +145,16 @@ def escalates_with_a_target(
     password, is known not to be there and left out.
 
     >>> from iamkit.escalation import ESCALATIONS
-    >>> found = ESCALATIONS.rows(dict(principal_arn="u", path="lambda-003", way="Replace the code",
-    ...     status="needs a target", everything=False, category="use what has a role",
-    ...     needs="a function that has a role"))
+    >>> found = ESCALATIONS.rows(dict(principal_arn="u", method="lambda-003", description="Replace the code",
+    ...     status="needs a target", reaches_admin=False, category="use what has a role",
+    ...     prerequisite="a function that has a role"))
     >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
     ['Replace the code (lambda-003), which takes a function that has a role']
     """
     ways = _besides(escalations, administrators)
     proven = ways.loc[ways["status"].eq("proven"), "principal_arn"]
     ways = ways[ways["category"].eq("use what has a role") & ~ways["principal_arn"].isin(proven)]
-    said = ways["way"] + " (" + ways["path"] + "), which takes " + ways["needs"]
+    said = ways["description"] + " (" + ways["method"] + "), which takes " + ways["prerequisite"]
     return _first_three(ways.assign(detail=said))
 
 

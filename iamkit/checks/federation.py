@@ -13,10 +13,9 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
-from iamkit.crossings import FEDERATED
-from iamkit.federation import built_in
-from iamkit.findings import check
+from iamkit.trust import FEDERATED, built_in
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
@@ -30,7 +29,7 @@ GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
     source=f"{GUIDE}id_roles_create_for-idp_oidc.html",
     errs="towards reporting: a provider of your own, all of whose users may come, is reported too",
 )
-def federation_without_subject(doors: pd.DataFrame) -> pd.DataFrame:
+def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles for federated identities that do not say which of them, or name a whole organisation.
 
@@ -43,15 +42,15 @@ def federation_without_subject(doors: pd.DataFrame) -> pd.DataFrame:
     than AWS get in, which a condition on SAML:aud prevents. A missing audience beside a subject is
     no finding: STS refuses tokens for audiences that the provider does not list.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="OIDC", problem="loose subject",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="OIDC", problem="loose subject",
     ...                         subject="any repository and branch of example-corp"))
-    >>> federation_without_subject(doors).detail.tolist()
+    >>> federation_without_subject(trusted_principals).detail.tolist()
     ['any repository and branch of example-corp may assume it']
     """
-    hit = doors[doors["subject"].notna()]
+    hit = trusted_principals[trusted_principals["subject"].notna()]
     aside = hit["subject"].str.contains(", for any audience").map({True: ",", False: ""})
-    return reported(hit, hit["subject"] + aside + " may assume it", doors)
+    return reported(hit, hit["subject"] + aside + " may assume it", trusted_principals)
 
 
 @check(
@@ -64,7 +63,7 @@ def federation_without_subject(doors: pd.DataFrame) -> pd.DataFrame:
     absence=True,
 )
 def federation_without_provider(
-    doors: pd.DataFrame, identity_providers: pd.DataFrame
+    trusted_principals: pd.DataFrame, identity_providers: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Roles for a SAML or OpenID Connect provider that is not, or no longer, in the account.
@@ -72,14 +71,16 @@ def federation_without_provider(
     Nobody comes in by it today; who may create a provider of that name decides who does tomorrow.
     Google, Cognito, Facebook and Login with Amazon need no provider in the account.
 
-    >>> from iamkit.crossings import DOORS
-    >>> from iamkit.schema import IDENTITY_PROVIDERS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="OIDC", provider="GitLab",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> from iamkit.tables import IDENTITY_PROVIDERS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="OIDC", provider="GitLab",
     ...     principal="arn:aws:iam::111122223333:oidc-provider/gitlab.com"))
-    >>> federation_without_provider(doors, IDENTITY_PROVIDERS.rows()).detail.tolist()
+    >>> federation_without_provider(trusted_principals, IDENTITY_PROVIDERS.rows()).detail.tolist()
     ['trusts arn:aws:iam::111122223333:oidc-provider/gitlab.com, which the account does not have']
     """
-    federated = doors[doors["who"].isin(FEDERATED)]
+    federated = trusted_principals[trusted_principals["who"].isin(FEDERATED)]
     there = federated["principal"].isin(identity_providers["provider_arn"])
     hit = federated[~there & ~federated["principal"].map(built_in).astype("bool")]
-    return reported(hit, "trusts " + hit["principal"] + ", which the account does not have", doors)
+    return reported(
+        hit, "trusts " + hit["principal"] + ", which the account does not have", trusted_principals
+    )

@@ -10,12 +10,18 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.findings import check
+from iamkit.checks.registry import check
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
+
+
 CONTACT: Final = "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact"
+
+
 # IAM Identity Center makes roles with this prefix, one for each permission set.
 IDENTITY_CENTER: Final = "AWSReservedSSO_"
+
+
 # OpenID Connect issuers that vouch for workloads, not for people.
 WORKLOADS: Final = (
     "token.actions.githubusercontent.com",
@@ -27,6 +33,8 @@ WORKLOADS: Final = (
     "oidc.eks.",
     "container.googleapis.com/",
 )
+
+
 EXTERNAL: Final = ("ACCOUNT", "ORGANIZATION")
 
 
@@ -36,10 +44,10 @@ def _account(account_id: str, failing: Any, detail: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["subject", "detail"])
 
 
-def _holding(holdings: pd.DataFrame, name: str) -> pd.Series[Any]:
+def _holding(policy_assignments: pd.DataFrame, name: str) -> pd.Series[Any]:
     """ARNs of the users and roles that hold an AWS managed policy, through a group or directly."""
-    held = holdings["policy_arn"].str.endswith(f":iam::aws:policy/{name}")
-    who = holdings.loc[held, "principal_arn"]
+    held = policy_assignments["policy_arn"].str.endswith(f":iam::aws:policy/{name}")
+    who = policy_assignments.loc[held, "principal_arn"]
     return who[~who.str.contains(":group/")].drop_duplicates()
 
 
@@ -52,18 +60,18 @@ def _holding(holdings: pd.DataFrame, name: str) -> pd.Series[Any]:
     errs="towards fail: a policy of your own that gives support access is not counted",
     absence=True,
 )
-def support_role_missing(holdings: pd.DataFrame, account_id: str) -> pd.DataFrame:
+def support_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
     An account in which no role, and no user, holds AWSSupportAccess.
 
     A role is what is wanted; users who have it, through a group or not, are enough. A group without
     members is not, and administrators are not: they are not who should be needed for that.
 
-    >>> from iamkit.schema import HOLDINGS
-    >>> support_role_missing(HOLDINGS.rows(), "111122223333").detail.tolist()
+    >>> from iamkit.tables import POLICY_ASSIGNMENTS
+    >>> support_role_missing(POLICY_ASSIGNMENTS.rows(), "111122223333").detail.tolist()
     ['no role and no user holds AWSSupportAccess']
     """
-    nobody = _holding(holdings, "AWSSupportAccess").empty
+    nobody = _holding(policy_assignments, "AWSSupportAccess").empty
     return _account(account_id, nobody, "no role and no user holds AWSSupportAccess")
 
 
@@ -76,20 +84,20 @@ def support_role_missing(holdings: pd.DataFrame, account_id: str) -> pd.DataFram
     errs="towards fail: a policy of your own that lets auditors read is not counted",
     absence=True,
 )
-def security_audit_role_missing(holdings: pd.DataFrame, account_id: str) -> pd.DataFrame:
+def security_audit_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
     An account in which no role holds SecurityAudit.
 
     Users who hold it do not count: an audit should run on temporary credentials. The detail says
     how many there are.
 
-    >>> from iamkit.schema import HOLDINGS
+    >>> from iamkit.tables import POLICY_ASSIGNMENTS
     >>> held = dict(principal_arn="arn:aws:iam::111122223333:user/ana",
     ...             policy_arn="arn:aws:iam::aws:policy/SecurityAudit")
-    >>> security_audit_role_missing(HOLDINGS.rows(held), "111122223333").detail.tolist()
+    >>> security_audit_role_missing(POLICY_ASSIGNMENTS.rows(held), "111122223333").detail.tolist()
     ['no role holds SecurityAudit; users who do: 1']
     """
-    who = _holding(holdings, "SecurityAudit")
+    who = _holding(policy_assignments, "SecurityAudit")
     roles = who.str.contains(":role/")
     said = "no role holds SecurityAudit" + (f"; users who do: {len(who)}" if len(who) else "")
     return _account(account_id, not roles.any(), said)
@@ -119,7 +127,7 @@ def federation_missing(
     providers of build services and clusters (GitHub, GitLab, EKS, …) do not. Without console users
     there is nobody to federate, and nothing is found.
 
-    >>> from iamkit.schema import CREDENTIALS, IDENTITY_PROVIDERS, ROLES
+    >>> from iamkit.tables import CREDENTIALS, IDENTITY_PROVIDERS, ROLES
     >>> ana = CREDENTIALS.rows(dict(user_name="ana", is_root=False, password_enabled=True))
     >>> github = IDENTITY_PROVIDERS.rows(dict(kind="OIDC",
     ...                                       name="token.actions.githubusercontent.com"))
@@ -156,7 +164,7 @@ def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.Data
 
     AWS says that there is none, so this fails on what was seen and needs no other contact's answer.
 
-    >>> from iamkit.schema import CONTACTS
+    >>> from iamkit.tables import CONTACTS
     >>> contacts = CONTACTS.rows(dict(kind="security", present=False))
     >>> security_contact_missing(contacts, "111122223333").detail.tolist()
     ['no security contact is set']
@@ -176,7 +184,7 @@ def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataF
     """
     An account without contact information.
 
-    >>> from iamkit.schema import CONTACTS
+    >>> from iamkit.tables import CONTACTS
     >>> contacts = CONTACTS.rows(dict(kind="account", present=False))
     >>> contact_details_missing(contacts, "111122223333").detail.tolist()
     ['no contact information is set']
@@ -200,7 +208,7 @@ def external_access_analyzer_missing(analyzers: pd.DataFrame, account_id: str) -
 
     Analyzers of unused access, or of access from within the organization, do not count.
 
-    >>> from iamkit.schema import ANALYZERS
+    >>> from iamkit.tables import ANALYZERS
     >>> unused = ANALYZERS.rows(dict(name="idle", type="ACCOUNT_UNUSED_ACCESS", status="ACTIVE"))
     >>> external_access_analyzer_missing(unused, "111122223333").detail.tolist()
     ['no external access analyzer']

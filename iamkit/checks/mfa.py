@@ -10,21 +10,29 @@ from __future__ import annotations
 
 import pandas as pd
 
-from iamkit import evidence
 from iamkit.checks.credentials import ago
-from iamkit.enforcement import MOOT
-from iamkit.findings import check
+from iamkit.checks.registry import check
+from iamkit.evidence import requests
+from iamkit.restrictions import MOOT
 from iamkit.settings import Settings
 
 STRONG = ("hardware", "passkey")
+
+
 ACCESS = {
     "console": "a console password",
     "programmatic": "an active access key",
     "both": "a console password and an active access key",
     "none": "no password or active access key yet",
 }
+
+
 ADMIN = {"everything": "can do everything", "through IAM": "can give itself everything"}
+
+
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
 DEMAND = (
     f"{GUIDE}reference_policies_examples_aws_my-sec-creds-self-manage.html (AWS: Allows "
     "MFA-authenticated IAM users to manage their own credentials on the Security credentials page)"
@@ -44,16 +52,16 @@ def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
 
     Where the credential report does not say whether there is one, the user is not assessed.
 
-    >>> from iamkit.schema import CREDENTIALS
+    >>> from iamkit.tables import CREDENTIALS
     >>> report = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:user/ana",
     ...     is_root=False, password_enabled=True, password_idle_days=3, password_use="used",
-    ...     mfa_active=False))
+    ...     mfa_registered=False))
     >>> console_user_without_mfa(report).detail.tolist()
     ['a password used 3 days ago, and no MFA device']
     """
     people = credentials.query("not is_root and password_enabled")
-    hit = people[~people["mfa_active"].fillna(value=False)]
-    unsaid = hit["mfa_active"].isna()
+    hit = people[~people["mfa_registered"].fillna(value=False)]
+    unsaid = hit["mfa_registered"].isna()
     used = "used " + ago(hit["password_idle_days"])
     used = used.where(hit["password_use"].eq("used"), "with no use on record")
     detail = "a password " + used + ", and no MFA device"
@@ -88,10 +96,10 @@ def user_without_hardware_mfa(
     there is nothing to sign in with. Where the devices were not listed, what the virtual ones
     leave open stays open: such a user is not assessed, unless there is no device at all.
 
-    >>> from iamkit import schema
+    >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> report = schema.CREDENTIALS.rows(
-    ...     dict(user_arn=arn, is_root=False, password_enabled=True, mfa_active=True))
+    ...     dict(user_arn=arn, is_root=False, password_enabled=True, mfa_registered=True))
     >>> devices = schema.MFA_DEVICES.rows(dict(serial="s", user_arn=arn, kind="virtual"))
     >>> nobody = pd.DataFrame({"principal_arn": []}, dtype="str")
     >>> everyone = Settings().with_overrides(hardware_mfa="everyone")
@@ -106,8 +114,8 @@ def user_without_hardware_mfa(
     known = mfa_devices[mfa_devices["kind"] != "unknown"]["user_arn"].value_counts()
     virtual = known.reindex(hit["user_arn"]).fillna(0).astype(int).set_axis(hit.index)
     odd = hit["user_arn"].isin(mfa_devices.loc[mfa_devices["kind"] == "unknown", "user_arn"])
-    none = (virtual == 0) & ~odd & ~hit["mfa_active"].fillna(value=True)
-    unlisted = bool(gaps["call"].eq(evidence.MFA.call).any())
+    none = (virtual == 0) & ~odd & ~hit["mfa_registered"].fillna(value=True)
+    unlisted = bool(gaps["call"].eq(requests.MFA.call).any())
     unsure = ~none & (odd | (virtual == 0) | unlisted)
     detail = ("no device but virtual ones (" + virtual.astype("str") + ")").mask(
         none, "no MFA device"
@@ -139,19 +147,19 @@ def administrator_without_mfa(
     allows everything makes its members ones, a denial of everything leaves none. A user who has no
     credential yet counts: the first password that it gets opens the account without MFA.
 
-    >>> from iamkit.schema import CREDENTIALS
+    >>> from iamkit.tables import CREDENTIALS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> admins = pd.DataFrame([[arn, "user", "ana", "everything"]],
     ...                       columns=["principal_arn", "kind", "name", "admin"])
-    >>> report = CREDENTIALS.rows(dict(user_arn=arn, mfa_active=False, access="programmatic"))
+    >>> report = CREDENTIALS.rows(dict(user_arn=arn, mfa_registered=False, access="programmatic"))
     >>> administrator_without_mfa(admins, report).detail.tolist()
     ['can do everything and has an active access key, but no MFA device']
     """
     people = administrators[administrators["kind"] == "user"].merge(
         credentials, left_on="principal_arn", right_on="user_arn", how="left"
     )
-    hit = people[~people["mfa_active"].fillna(value=False)]
-    unsaid = hit["mfa_active"].isna()
+    hit = people[~people["mfa_registered"].fillna(value=False)]
+    unsaid = hit["mfa_registered"].isna()
     detail = hit["admin"].map(ADMIN) + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
     retire = "Delete the user if nobody needs it; if not, let its first sign-in register a device."
@@ -178,7 +186,7 @@ def administrator_without_mfa(
     "are not in the evidence are taken to allow",
 )
 def password_without_enforced_mfa(
-    credentials: pd.DataFrame, enforcement: pd.DataFrame
+    credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Console users who can do more with the password alone than enrol a device.
@@ -186,28 +194,29 @@ def password_without_enforced_mfa(
     A registered device is no answer: without a policy that insists, a session opened before it was
     registered, or after it was removed, works all the same. Whoever has nothing to protect passes.
 
-    >>> from iamkit import enforcement, schema
+    >>> from iamkit.restrictions import MFA_ENFORCEMENT
+    >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> report = schema.CREDENTIALS.rows(
     ...     dict(user_arn=arn, is_root=False, password_enabled=True))
-    >>> judged = enforcement.ENFORCEMENT.rows(
-    ...     dict(principal_arn=arn, verdict="none", password="open", why="Nothing asks for MFA."))
+    >>> judged = MFA_ENFORCEMENT.rows(
+    ...     dict(principal_arn=arn, verdict="none", password="not required", why="Nothing asks for MFA."))
     >>> password_without_enforced_mfa(report, judged).detail.tolist()
     ['Nothing asks for MFA.']
     """
-    people = _judged(credentials.query("not is_root and password_enabled"), enforcement)
-    return _rows(people, people["password"].ne("closed") & ~people["verdict"].isin(MOOT))
+    people = _judged(credentials.query("not is_root and password_enabled"), mfa_enforcement)
+    return _rows(people, people["password"].ne("required") & ~people["verdict"].isin(MOOT))
 
 
 @check(
     severity="high",
-    title="MFA is enforced for the password, and an access key escapes it",
+    title="MFA is enforced for the password, and an access key bypasses it",
     among="users with active keys",
     remedy='Write "BoolIfExists" instead of "Bool" in the statement that denies without MFA.',
     source=DEMAND,
     errs="towards open: a denial that hangs on an unknown condition closes nothing",
 )
-def key_escapes_mfa(access_keys: pd.DataFrame, enforcement: pd.DataFrame) -> pd.DataFrame:
+def key_escapes_mfa(access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
     """
     Users whose policies ask for MFA after a password, while their access key works without.
 
@@ -215,17 +224,18 @@ def key_escapes_mfa(access_keys: pd.DataFrame, enforcement: pd.DataFrame) -> pd.
     `Bool` does not apply to it, nor do one under `Null` and an Allow with `BoolIfExists`: "false".
     Where neither way is closed, `password_without_enforced_mfa` and `mfa_can_be_removed` say so.
 
-    >>> from iamkit import enforcement, schema
+    >>> from iamkit.restrictions import MFA_ENFORCEMENT
+    >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> keys = schema.ACCESS_KEYS.rows(dict(user_arn=arn, slot=2, is_root=False, active=True))
-    >>> judged = enforcement.ENFORCEMENT.rows(
-    ...     dict(principal_arn=arn, verdict="password only", why="It says Bool."))
+    >>> judged = MFA_ENFORCEMENT.rows(
+    ...     dict(principal_arn=arn, verdict="console only", why="It says Bool."))
     >>> key_escapes_mfa(keys, judged).detail.tolist()
     ['It says Bool.']
     """
     people = access_keys.query("active and not is_root").drop_duplicates("user_arn")
-    people = _judged(people, enforcement)
-    return _rows(people, people["verdict"].eq("password only"))
+    people = _judged(people, mfa_enforcement)
+    return _rows(people, people["verdict"].eq("console only"))
 
 
 @check(
@@ -236,26 +246,27 @@ def key_escapes_mfa(access_keys: pd.DataFrame, enforcement: pd.DataFrame) -> pd.
     source=DEMAND,
     errs="towards silence: only what is certainly left open counts",
 )
-def mfa_can_be_removed(credentials: pd.DataFrame, enforcement: pd.DataFrame) -> pd.DataFrame:
+def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
     """
     Users who need MFA for something, but can undo that without it.
 
-    What undoes it is in `enforcement.ESCAPES`: removing the device, making a credential, changing
+    What undoes it is in `enforcement.BYPASSES`: removing the device, making a credential, changing
     the policies. A denial that leaves out iam:DeactivateMFADevice or iam:CreateAccessKey is read
     as complete wherever only the rest of it is looked at.
 
-    >>> from iamkit import enforcement, schema
+    >>> from iamkit.restrictions import MFA_ENFORCEMENT
+    >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> report = schema.CREDENTIALS.rows(
     ...     dict(user_arn=arn, is_root=False, password_enabled=True, keys_active=0))
-    >>> judged = enforcement.ENFORCEMENT.rows(
-    ...     dict(principal_arn=arn, verdict="escapable", why="It leaves iam:CreateAccessKey out."))
+    >>> judged = MFA_ENFORCEMENT.rows(
+    ...     dict(principal_arn=arn, verdict="bypassable", why="It leaves iam:CreateAccessKey out."))
     >>> mfa_can_be_removed(report, judged).detail.tolist()
     ['It leaves iam:CreateAccessKey out.']
     """
     people = credentials.query("not is_root and (password_enabled or keys_active > 0)")
-    people = _judged(people, enforcement)
-    return _rows(people, people["verdict"].eq("escapable"))
+    people = _judged(people, mfa_enforcement)
+    return _rows(people, people["verdict"].eq("bypassable"))
 
 
 @check(
@@ -268,7 +279,7 @@ def mfa_can_be_removed(credentials: pd.DataFrame, enforcement: pd.DataFrame) -> 
     "unknown about a condition does not ask for MFA",
 )
 def administrative_role_without_mfa(
-    administrators: pd.DataFrame, enforcement: pd.DataFrame
+    administrators: pd.DataFrame, mfa_enforcement: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Roles of administrators that AWS principals may assume without MFA.
@@ -276,24 +287,24 @@ def administrative_role_without_mfa(
     Roles for services and federated identities pass: whether their users have a second factor is
     their provider's to say.
 
-    >>> from iamkit import enforcement
+    >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> arn = "arn:aws:iam::111122223333:role/admin"
     >>> admins = pd.DataFrame([[arn, "role", "admin", "everything"]],
     ...                       columns=["principal_arn", "kind", "name", "admin"])
-    >>> judged = enforcement.ENFORCEMENT.rows(
+    >>> judged = MFA_ENFORCEMENT.rows(
     ...     dict(principal_arn=arn, verdict="none", statement="statement 1", why="It admits all."))
     >>> administrative_role_without_mfa(admins, judged).detail.tolist()
     ['It admits all.']
     """
     roles = administrators.loc[administrators["kind"] == "role", ["principal_arn"]]
-    roles = _judged(roles.rename(columns={"principal_arn": "user_arn"}), enforcement)
+    roles = _judged(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
     roles["verdict"] = roles["verdict"].mask(roles["statement"].isna() & ~_fine(roles))
     return _rows(roles, ~_fine(roles), "its trust policy cannot be read")
 
 
-def _judged(people: pd.DataFrame, enforcement: pd.DataFrame) -> pd.DataFrame:
+def _judged(people: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
     """People with their verdicts; missing for those whose policies are not in the evidence."""
-    verdicts = enforcement[["principal_arn", "verdict", "password", "statement", "why"]]
+    verdicts = mfa_enforcement[["principal_arn", "verdict", "password", "statement", "why"]]
     return people[["user_arn"]].merge(
         verdicts, left_on="user_arn", right_on="principal_arn", how="left"
     )

@@ -12,11 +12,15 @@ from typing import Any
 import pandas as pd
 
 from iamkit.checks.credentials import ago
-from iamkit.enforcement import MOOT
-from iamkit.findings import check
+from iamkit.checks.registry import check
+from iamkit.restrictions import MOOT
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
 FENCE = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
+
+
 SOURCE_IP = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
 
 
@@ -30,7 +34,7 @@ SOURCE_IP = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourc
     "the evidence to allow",
 )
 def key_usable_from_anywhere(
-    access_keys: pd.DataFrame, enforcement: pd.DataFrame, fences: pd.DataFrame
+    access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame, network_restrictions: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Users with an active key that neither MFA nor a network stands in the way of.
@@ -39,32 +43,44 @@ def key_usable_from_anywhere(
     permissions passes. Where a fence has holes, what they leave open counts. One whose policies
     are not in the evidence is not assessed.
 
-    >>> from iamkit import schema
-    >>> from iamkit.enforcement import ENFORCEMENT
-    >>> from iamkit.fences import FENCES
+    >>> from iamkit.tables import schema
+    >>> from iamkit.restrictions import MFA_ENFORCEMENT
+    >>> from iamkit.restrictions import NETWORK_RESTRICTIONS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> keys = schema.ACCESS_KEYS.rows(
     ...     dict(user_arn=arn, slot=1, is_root=False, active=True, age_days=505))
-    >>> mfa = ENFORCEMENT.rows(dict(principal_arn=arn, verdict="none", key="open",
-    ...     place="anywhere", open_actions=41, open_risky=3, worst=[]))
-    >>> open_ = FENCES.rows(dict(principal_arn=arn, verdict="none"))
+    >>> mfa = MFA_ENFORCEMENT.rows(dict(principal_arn=arn, verdict="none", key="open",
+    ...     place="anywhere", actions_without_mfa=41, risky_without_mfa=3, worst=[]))
+    >>> open_ = NETWORK_RESTRICTIONS.rows(dict(principal_arn=arn, verdict="none"))
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
     ['the oldest active key was made 505 days ago; actions open to a thief: 41, of them risky: 3']
     """
     keys = access_keys.query("active and not is_root").groupby("user_arn", as_index=False)
     people = keys.agg(age=("age_days", "max")).merge(
-        enforcement[
-            ["principal_arn", "verdict", "key", "place", "open_actions", "open_risky", "worst"]
+        mfa_enforcement[
+            [
+                "principal_arn",
+                "verdict",
+                "key",
+                "place",
+                "actions_without_mfa",
+                "risky_without_mfa",
+                "worst",
+            ]
         ],
         left_on="user_arn",
         right_on="principal_arn",
         how="left",
     )
-    fence = fences.set_index("principal_arn")["verdict"].reindex(people["user_arn"]).array
+    fence = (
+        network_restrictions.set_index("principal_arn")["verdict"].reindex(people["user_arn"]).array
+    )
     people = people.assign(fence=fence)
-    unseen = people["verdict"].isna() | people["fence"].isna()
+    unseen = people["verdict"].isna() | people["network_restriction"].isna()
     closed = people["key"].eq("closed") | people["place"].ne("anywhere")
-    moot = people["verdict"].isin(MOOT) | people["fence"].isin(["fenced", "nothing to protect"])
+    moot = people["verdict"].isin(MOOT) | people["network_restriction"].isin(
+        ["restricted", "nothing to protect"]
+    )
     hit = people[unseen | ~(closed | moot)]
     unseen = unseen[hit.index]
     return pd.DataFrame(
@@ -81,8 +97,8 @@ def _haul(people: pd.DataFrame) -> pd.Series[Any]:
     worst = people["worst"].map(
         lambda names: ", ".join(names[:3]) if isinstance(names, list) else ""
     )
-    counts = people[["open_actions", "open_risky"]].astype("str")
-    gets = counts["open_actions"] + ", of them risky: " + counts["open_risky"]
+    counts = people[["actions_without_mfa", "risky_without_mfa"]].astype("str")
+    gets = counts["actions_without_mfa"] + ", of them risky: " + counts["risky_without_mfa"]
     made = "the oldest active key was made " + ago(people["age"])
     return made + "; actions open to a thief: " + gets + (" (" + worst + ")").mask(worst.eq(""), "")
 
@@ -94,19 +110,19 @@ def _haul(people: pd.DataFrame) -> pd.Series[Any]:
     remedy="Take 0.0.0.0/0, ::/0 and whatever else admits everybody out of the list.",
     source=SOURCE_IP,
 )
-def network_list_open(networks: pd.DataFrame) -> pd.DataFrame:
+def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Allow-lists of networks in which every address is.
 
     Such a list reads like a fence and keeps nobody out, whoever is behind it.
 
-    >>> from iamkit.networks import NETWORKS
-    >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office", behind=2,
+    >>> from iamkit.restrictions import NETWORK_LISTS
+    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office", behind=2,
     ...     key="aws:SourceIp", use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
     >>> network_list_open(lists).detail.tolist()
     ['statement “Office”, aws:SourceIp: admits every address (0.0.0.0/0); 2 identities behind it']
     """
-    hit = _own(networks).query("open")
+    hit = _own(network_lists).query("open")
     listed = hit["networks"].map(lambda texts: ", ".join(map(str, texts)))
     behind = "; " + hit["behind"].astype("str") + " identities behind it"
     detail = _where(hit) + "admits every address (" + listed + ")" + behind
@@ -120,19 +136,19 @@ def network_list_open(networks: pd.DataFrame) -> pd.DataFrame:
     remedy="List the public networks that requests come from, each once, as narrow as they are.",
     source=SOURCE_IP,
 )
-def network_list_doubtful(networks: pd.DataFrame) -> pd.DataFrame:
+def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Lists of networks with private, very wide, overlapping or unreadable entries.
 
     Lists that admit everybody are `network_list_open`'s alone.
 
-    >>> from iamkit.networks import NETWORKS
-    >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="inline", index=1, key="aws:SourceIp",
+    >>> from iamkit.restrictions import NETWORK_LISTS
+    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="inline", index=1, key="aws:SourceIp",
     ...     networks=["10.0.0.0/8"], open=False, problems=["10.0.0.0/8 is private"]))
     >>> network_list_doubtful(lists).detail.tolist()
     ['statement 2, aws:SourceIp: 10.0.0.0/8 is private']
     """
-    own = _own(networks)
+    own = _own(network_lists)
     hit = own[own["problems"].map(bool) & ~own["open"].fillna(value=False)]
     detail = _where(hit) + hit["problems"].map(lambda found: "; ".join(map(str, found)))
     return pd.DataFrame({"subject": hit["policy_arn"], "detail": detail})
@@ -145,19 +161,19 @@ def network_list_doubtful(networks: pd.DataFrame) -> pd.DataFrame:
     remedy="Take the network out of the list, or approve it in the settings.",
     source=GUIDE + "reference_policies_examples_aws_deny-ip.html",
 )
-def network_list_unapproved(networks: pd.DataFrame) -> pd.DataFrame:
+def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Allow-lists with entries outside the approved networks of the settings.
 
     Without any in the settings nothing is unapproved. A list to keep networks out may hold any.
 
-    >>> from iamkit.networks import NETWORKS
-    >>> lists = NETWORKS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office",
+    >>> from iamkit.restrictions import NETWORK_LISTS
+    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office",
     ...     key="aws:SourceIp", use="allow list", unapproved=["192.0.2.0/24"]))
     >>> network_list_unapproved(lists).detail.tolist()
     ['statement “Office”, aws:SourceIp: not approved: 192.0.2.0/24']
     """
-    own = _own(networks)
+    own = _own(network_lists)
     hit = own[own["unapproved"].map(bool) & own["use"].eq("allow list")]
     listed = hit["unapproved"].map(lambda texts: ", ".join(map(str, texts)))
     return pd.DataFrame(
@@ -174,7 +190,10 @@ def network_list_unapproved(networks: pd.DataFrame) -> pd.DataFrame:
     errs="towards open: what is open counts if unknown conditions may allow it",
 )
 def network_fence_with_holes(
-    fences: pd.DataFrame, networks: pd.DataFrame, holdings: pd.DataFrame, roles: pd.DataFrame
+    network_restrictions: pd.DataFrame,
+    network_lists: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    roles: pd.DataFrame,
 ) -> pd.DataFrame:
     """
     Users and roles whom a fence was made for, while some or all actions work from anywhere.
@@ -182,29 +201,31 @@ def network_fence_with_holes(
     Either the network matters to some actions and not to others, or to none although a policy has a
     list of networks: one that admits everybody (see `network_list_open`, which is about the list).
 
-    >>> from iamkit import schema
-    >>> from iamkit.fences import FENCES
-    >>> from iamkit.networks import NETWORKS
-    >>> fenced = FENCES.rows(dict(principal_arn="u", verdict="partial", open_actions=2,
-    ...     open_risky=1, why="2 of 9 possible actions are possible from anywhere."))
+    >>> from iamkit.tables import schema
+    >>> from iamkit.restrictions import NETWORK_RESTRICTIONS
+    >>> from iamkit.restrictions import NETWORK_LISTS
+    >>> fenced = NETWORK_RESTRICTIONS.rows(dict(principal_arn="u", verdict="partial", actions_without_mfa=2,
+    ...     risky_without_mfa=1, why="2 of 9 possible actions are possible from anywhere."))
     >>> network_fence_with_holes(
-    ...     fenced, NETWORKS.rows(), schema.HOLDINGS.rows(), schema.ROLES.rows()).detail.tolist()
+    ...     fenced, NETWORK_LISTS.rows(), schema.POLICY_ASSIGNMENTS.rows(), schema.ROLES.rows()).detail.tolist()
     ['2 of 9 possible actions are possible from anywhere.']
     """
-    in_vain = networks.loc[networks["open"].fillna(value=False), "policy_arn"]
-    meant = holdings.loc[holdings["policy_arn"].isin(in_vain), "principal_arn"]
-    holed = fences["verdict"].eq("partial")
-    holed |= fences["verdict"].eq("none") & fences["principal_arn"].isin(meant)
+    in_vain = network_lists.loc[network_lists["open"].fillna(value=False), "policy_arn"]
+    meant = policy_assignments.loc[policy_assignments["policy_arn"].isin(in_vain), "principal_arn"]
+    holed = network_restrictions["verdict"].eq("partial")
+    holed |= network_restrictions["verdict"].eq("none") & network_restrictions[
+        "principal_arn"
+    ].isin(meant)
     linked = roles.loc[roles["service_linked"], "role_arn"]
-    hit = fences[holed & ~fences["principal_arn"].isin(linked)]
+    hit = network_restrictions[holed & ~network_restrictions["principal_arn"].isin(linked)]
     notes = hit["notes"].map(lambda found: " ".join(found) if isinstance(found, list) else "")
     detail = (hit["why"] + " " + notes).str.strip()
     return pd.DataFrame({"subject": hit["principal_arn"], "detail": detail})
 
 
-def _own(networks: pd.DataFrame) -> pd.DataFrame:
+def _own(network_lists: pd.DataFrame) -> pd.DataFrame:
     """Lists in policies that somebody here wrote."""
-    return networks[networks["kind"].isin(["customer", "inline"])]
+    return network_lists[network_lists["kind"].isin(["customer", "inline"])]
 
 
 def _where(lists: pd.DataFrame) -> pd.Series[Any]:

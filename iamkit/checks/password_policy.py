@@ -12,13 +12,17 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.findings import check
+from iamkit.checks.registry import check
 from iamkit.settings import Settings
 
 PAGE: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"
 )
+
+
 SHORTEST: Final = 14  # characters; CIS AWS Foundations 7.0, 2.8
+
+
 REMEMBERED: Final = 24  # passwords, the most that IAM remembers; CIS AWS Foundations 7.0, 2.9
 
 
@@ -60,7 +64,7 @@ def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> p
     """
     An account in which AWS's default holds.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MinimumPasswordLength", value=8, origin="AWS default")
     >>> password_policy_missing(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ["AWS's default holds"]
@@ -80,7 +84,7 @@ def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.
     """
     A shortest password of fewer than fourteen characters.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MinimumPasswordLength", value=10, origin="account")
     >>> password_policy_short(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ['10 characters are enough']
@@ -101,7 +105,7 @@ def password_policy_no_symbol(password_policy: pd.DataFrame, account_id: str) ->
     """
     A policy that does not ask for a symbol.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireSymbols", value=False, origin="account")
     >>> password_policy_no_symbol(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ['passwords need no symbol']
@@ -120,7 +124,7 @@ def password_policy_no_number(password_policy: pd.DataFrame, account_id: str) ->
     """
     A policy that does not ask for a digit.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireNumbers", value=False, origin="AWS default")
     >>> password_policy_no_number(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ["passwords need no digit (AWS's default)"]
@@ -139,7 +143,7 @@ def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str)
     """
     A policy that does not ask for an upper-case letter.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireUppercaseCharacters", value=False, origin="account")
     >>> password_policy_no_uppercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ['passwords need no upper-case letter']
@@ -159,7 +163,7 @@ def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str)
     """
     A policy that does not ask for a lower-case letter.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireLowercaseCharacters", value=False, origin="account")
     >>> password_policy_no_lowercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ['passwords need no lower-case letter']
@@ -179,7 +183,7 @@ def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.
     """
     A policy that remembers fewer than twenty-four passwords, or none.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="PasswordReusePrevention", value=5, origin="account")
     >>> password_policy_reuse(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
     ['previous passwords remembered: 5']
@@ -205,7 +209,7 @@ def password_policy_no_expiry(
     PCI DSS asks for expiry where a password is the only factor, NIST SP 800-63B advises against it:
     hence advice of the lowest kind that still counts.
 
-    >>> from iamkit.schema import PASSWORD_POLICY
+    >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MaxPasswordAge", value=180, origin="account")
     >>> found = password_policy_no_expiry(PASSWORD_POLICY.rows(rule), "111122223333", Settings())
     >>> found.detail.tolist()

@@ -11,23 +11,26 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit import schema
 from iamkit.checks.administration import ERRS, named, some, wrong
-from iamkit.findings import check
-from iamkit.paths import paths
-from iamkit.schema import TEXT, TRUTH
+from iamkit.checks.registry import check
+from iamkit.reference import escalation_methods
+from iamkit.table import TEXT, TRUTH, stack
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+
+
 NARROW: Final = "Name the actions and resources that its holders need."
 
 
-def _granting(powers: pd.DataFrame, attachments: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+def _granting(policy_grants: pd.DataFrame, attachments: pd.DataFrame, *kinds: str) -> pd.DataFrame:
     """Policies of these kinds, without those that are nothing but a boundary."""
     bounds = attachments["how"] == "boundary"
     bounding = attachments.loc[bounds, "policy_arn"]
     held = attachments.loc[~bounds, "policy_arn"]
-    mine = powers[powers["kind"].isin(kinds or ("customer", "inline"))]
+    mine = policy_grants[policy_grants["kind"].isin(kinds or ("customer", "inline"))]
     return mine[~mine["policy_arn"].isin(bounding) | mine["policy_arn"].isin(held)]
 
 
@@ -46,17 +49,19 @@ def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
     source=LEAST,
     errs=ERRS,
 )
-def full_access_to_cloudtrail(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def full_access_to_cloudtrail(
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Policies whose holder can stop the recording of what it does; administrative ones as well.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="inline", full_services=["cloudtrail"]))
-    >>> full_access_to_cloudtrail(powers, ATTACHMENTS.rows()).detail.tolist()
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", full_services=["cloudtrail"]))
+    >>> full_access_to_cloudtrail(policy_grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows every cloudtrail action on every resource']
     """
-    return _full(_granting(powers, attachments), "cloudtrail")
+    return _full(_granting(policy_grants, attachments), "cloudtrail")
 
 
 @check(
@@ -67,17 +72,17 @@ def full_access_to_cloudtrail(powers: pd.DataFrame, attachments: pd.DataFrame) -
     source=LEAST,
     errs=ERRS,
 )
-def full_access_to_kms(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
     Policies whose holder can use, share and delete every key; administrative ones as well.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", full_services=["kms", "s3"]))
-    >>> full_access_to_kms(powers, ATTACHMENTS.rows()).detail.tolist()
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", full_services=["kms", "s3"]))
+    >>> full_access_to_kms(policy_grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows every kms action on every resource']
     """
-    return _full(_granting(powers, attachments), "kms")
+    return _full(_granting(policy_grants, attachments), "kms")
 
 
 @check(
@@ -89,17 +94,19 @@ def full_access_to_kms(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.Da
     "buyer-iam-users-groups-policies.html",
     errs=ERRS,
 )
-def marketplace_subscription(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def marketplace_subscription(
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Policies whose holder can commit the company to pay; administrative ones as well.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", subscribes=True))
-    >>> marketplace_subscription(powers, ATTACHMENTS.rows()).detail.tolist()
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", subscribes=True))
+    >>> marketplace_subscription(policy_grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows aws-marketplace:Subscribe on every resource']
     """
-    mine = _granting(powers, attachments)
+    mine = _granting(policy_grants, attachments)
     return wrong(mine, mine["subscribes"], "allows aws-marketplace:Subscribe on every resource")
 
 
@@ -111,17 +118,19 @@ def marketplace_subscription(powers: pd.DataFrame, attachments: pd.DataFrame) ->
     source=f"{GUIDE}id_roles_use_permissions-to-switch.html",
     errs="towards more: a role that is not named may not trust the holder",
 )
-def permissive_role_assumption(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def permissive_role_assumption(
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Policies with sts:AssumeRole on a wildcard: any role, any account, or any that is so called.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", assumes_any_role=True))
-    >>> permissive_role_assumption(powers, ATTACHMENTS.rows()).detail.tolist()
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", assumes_any_role=True))
+    >>> permissive_role_assumption(policy_grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows sts:AssumeRole on roles that it does not name one by one']
     """
-    mine = _granting(powers, attachments)
+    mine = _granting(policy_grants, attachments)
     said = "allows sts:AssumeRole on roles that it does not name one by one"
     return wrong(mine, mine["assumes_any_role"], said)
 
@@ -137,7 +146,7 @@ def _ways(found: list[str]) -> str:
     """How many ways to escalate these are, and some of their names, those within IAM first."""
     number = f"{len(found)} ways" if len(found) > 1 else "a way"
     ordered = sorted(found, key=lambda path: not path.startswith("iam-"))
-    names = some(pd.Series([f"{paths()[path].name} ({path})" for path in ordered]))
+    names = some(pd.Series([f"{escalation_methods()[path].name} ({path})" for path in ordered]))
     return f"holds {number} to gain permissions: {names}"
 
 
@@ -151,7 +160,7 @@ def _ways(found: list[str]) -> str:
     "towards silence where it names one resource, or two policies together make a way",
 )
 def escalating_customer_policy(
-    powers: pd.DataFrame, attachments: pd.DataFrame, holdings: pd.DataFrame
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Policies that alone allow all that a known way to escalate takes; administrative ones as well.
@@ -159,15 +168,15 @@ def escalating_customer_policy(
     A denial without MFA, from elsewhere, or of one unrelated resource does not undo a way. Those
     attached to nobody count too: whoever may attach a policy may attach them.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, HOLDINGS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", escalations=["iam-001"]))
-    >>> found = escalating_customer_policy(powers, ATTACHMENTS.rows(), HOLDINGS.rows())
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", escalations=["iam-001"]))
+    >>> found = escalating_customer_policy(policy_grants, ATTACHMENTS.rows(), POLICY_ASSIGNMENTS.rows())
     >>> found.detail.str.endswith("(iam-001); attached to nobody").tolist()
     [True]
     """
-    found = _escalating(_granting(powers, attachments, "customer"))
-    nobody = ~found["subject"].isin(holdings["policy_arn"])
+    found = _escalating(_granting(policy_grants, attachments, "customer"))
+    nobody = ~found["subject"].isin(policy_assignments["policy_arn"])
     return found.assign(
         detail=found["detail"] + nobody.map({True: "; attached to nobody", False: ""})
     )
@@ -182,17 +191,19 @@ def escalating_customer_policy(
     errs="towards more: whether the roles, users and resources it takes exist is not asked; "
     "towards silence where it names one resource, or two policies together make a way",
 )
-def escalating_inline_policy(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def escalating_inline_policy(
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Inline policies that alone allow all that a known way to escalate takes.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
-    >>> escalating_inline_policy(powers, ATTACHMENTS.rows()).status.tolist()
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
+    >>> escalating_inline_policy(policy_grants, ATTACHMENTS.rows()).status.tolist()
     ['fail']
     """
-    return _escalating(_granting(powers, attachments, "inline"))
+    return _escalating(_granting(policy_grants, attachments, "inline"))
 
 
 @check(
@@ -203,18 +214,18 @@ def escalating_inline_policy(powers: pd.DataFrame, attachments: pd.DataFrame) ->
     source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
     errs=ERRS,
 )
-def reads_every_secret(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
     Policies that read whatever is in Secrets Manager or Parameter Store; administrative ones aside.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
     ...                           administrative=False))
-    >>> reads_every_secret(powers, ATTACHMENTS.rows()).detail.tolist()
+    >>> reads_every_secret(policy_grants, ATTACHMENTS.rows()).detail.tolist()
     ['reads every secret of Secrets Manager, or every parameter of Parameter Store']
     """
-    mine = _granting(powers, attachments)
+    mine = _granting(policy_grants, attachments)
     said = "reads every secret of Secrets Manager, or every parameter of Parameter Store"
     return wrong(mine, mine["reads_secrets"] & ~mine["administrative"], said)
 
@@ -228,23 +239,23 @@ def reads_every_secret(powers: pd.DataFrame, attachments: pd.DataFrame) -> pd.Da
     errs=ERRS,
 )
 def whole_services_everywhere(
-    powers: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
+    policy_grants: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Allows of `service:*`, or of all but what NotAction lists, on `*` without a condition.
 
     Counted is what the policy's denies leave whole; administrative policies are found elsewhere.
 
-    >>> from iamkit.powers import POWERS
-    >>> from iamkit.schema import ATTACHMENTS, STATEMENTS
-    >>> powers = POWERS.rows(dict(policy_arn="p", kind="customer", administrative=False,
+    >>> from iamkit.access import POLICY_GRANTS
+    >>> from iamkit.tables import ATTACHMENTS, STATEMENTS
+    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", administrative=False,
     ...                           full_services=["kms", "s3"]))
     >>> s3 = dict(policy_arn="p", effect="Allow", actions=["s3:*"], not_actions=[],
     ...           any_resource=True, conditional=False)
-    >>> whole_services_everywhere(powers, ATTACHMENTS.rows(), STATEMENTS.rows(s3)).detail.tolist()
+    >>> whole_services_everywhere(policy_grants, ATTACHMENTS.rows(), STATEMENTS.rows(s3)).detail.tolist()
     ['allows s3:* on every resource']
     """
-    mine = _granting(powers, attachments)
+    mine = _granting(policy_grants, attachments)
     said = _whole(mine, statements)
     holds = (said.notna() & ~mine["administrative"]).mask(mine["administrative"].isna())
     return wrong(mine, holds, "allows " + said + " on every resource")
@@ -260,7 +271,7 @@ def _whole(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
     asked["said"] = asked["actions"].astype(TEXT).str.lower()
     most = wide[wide["not_actions"].map(bool) & wide["policy_arn"].isin(given["policy_arn"])]
     lists = most["not_actions"].map(lambda names: f"all but {some(pd.Series(names, dtype=TEXT))}")
-    found = schema.stack(
+    found = stack(
         asked.merge(given, on=["policy_arn", "said"])[["policy_arn", "said"]],
         most[["policy_arn"]].assign(said=lists),
     )
@@ -292,7 +303,7 @@ def policy_says_otherwise(lint: pd.DataFrame) -> pd.DataFrame:
 
     Such as `Bool` where `BoolIfExists` is needed, or 0.0.0.0/0 in a list of networks.
 
-    >>> from iamkit.linting import LINT
+    >>> from iamkit.lint import LINT
     >>> lint = LINT.rows(dict(policy_arn="p", kind="customer", severity="high", problem="Effect"))
     >>> policy_says_otherwise(lint).detail.tolist()
     ['Effect']
@@ -313,7 +324,7 @@ def policy_names_nothing(lint: pd.DataFrame) -> pd.DataFrame:
     """
     Policies with a misspelt or retired action, or a wildcard that covers none.
 
-    >>> from iamkit.linting import LINT
+    >>> from iamkit.lint import LINT
     >>> lint = LINT.rows(dict(policy_arn="p", kind="inline", rule="unknown-action",
     ...                       problem='"s3:GetObjekt" is no known action'))
     >>> policy_names_nothing(lint).detail.tolist()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from iamkit.findings import population
+from iamkit.checks.registry import population
 
 
 @population("the account")
@@ -81,21 +81,27 @@ def administrators(administrators: pd.DataFrame) -> pd.Series[Any]:
 
 
 @population("attached AWS managed policies")
-def attached_aws_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+def attached_aws_policies(
+    policies: pd.DataFrame, policy_assignments: pd.DataFrame
+) -> pd.Series[Any]:
     """Policies that AWS manages and somebody holds."""
-    return _policies(policies, "aws", holdings["policy_arn"], held=True)
+    return _policies(policies, "aws", policy_assignments["policy_arn"], held=True)
 
 
 @population("attached customer policies")
-def attached_customer_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+def attached_customer_policies(
+    policies: pd.DataFrame, policy_assignments: pd.DataFrame
+) -> pd.Series[Any]:
     """Customer managed policies that somebody holds."""
-    return _policies(policies, "customer", holdings["policy_arn"], held=True)
+    return _policies(policies, "customer", policy_assignments["policy_arn"], held=True)
 
 
 @population("unattached customer policies")
-def unattached_customer_policies(policies: pd.DataFrame, holdings: pd.DataFrame) -> pd.Series[Any]:
+def unattached_customer_policies(
+    policies: pd.DataFrame, policy_assignments: pd.DataFrame
+) -> pd.Series[Any]:
     """Customer managed policies that nobody holds."""
-    return _policies(policies, "customer", holdings["policy_arn"], held=False)
+    return _policies(policies, "customer", policy_assignments["policy_arn"], held=False)
 
 
 def _policies(

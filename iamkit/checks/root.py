@@ -11,13 +11,20 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.findings import check
-from iamkit.schema import ACCESS_KEYS, CREDENTIALS, Table
+from iamkit.checks.registry import check
 from iamkit.settings import Settings
+from iamkit.table import Table
+from iamkit.tables import ACCESS_KEYS, CREDENTIALS
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
+
+
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
+
+
 CENTRAL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html"
+
+
 # Words of `credentials.password_use` that say whether, and when, the password was used.
 KNOWN_USE: Final = ("used", "never used", "not tracked", "no password")
 
@@ -92,13 +99,13 @@ def root_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     there is nothing to protect.
 
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
-    ...                              keys_active=0, mfa_active=False))
+    ...                              keys_active=0, mfa_registered=False))
     >>> root_without_mfa(root).detail.tolist()
     ['no MFA device is registered']
     """
     root = _root(credentials)[_signs_in]
     said, unsaid = "no MFA device is registered", "whether it has MFA is not known"
-    return _unless(root["mfa_active"], root["user_arn"], said, unsaid)
+    return _unless(root["mfa_registered"], root["user_arn"], said, unsaid)
 
 
 @check(
@@ -118,16 +125,16 @@ def root_without_hardware_mfa(
     No call lists root's hardware tokens and passkeys: where the report or the account summary says
     that there is MFA, and no virtual device of root's is listed, it is one of those.
 
-    >>> from iamkit.schema import MFA_DEVICES, SUMMARY
+    >>> from iamkit.tables import MFA_DEVICES, SUMMARY
     >>> arn = "arn:aws:iam::111122223333:root"
-    >>> root = CREDENTIALS.rows(dict(user_arn=arn, is_root=True, mfa_active=True))
+    >>> root = CREDENTIALS.rows(dict(user_arn=arn, is_root=True, mfa_registered=True))
     >>> phone = MFA_DEVICES.rows(dict(user_arn=arn, is_root=True, kind="virtual"))
     >>> root_without_hardware_mfa(root, phone, SUMMARY.rows()).detail.tolist()
     ['its MFA device is virtual']
     """
     root = _root(credentials)[_signs_in]
     counted = summary.loc[summary["name"] == "AccountMFAEnabled", "value"].eq(1).any()
-    has, said = root["mfa_active"] | bool(counted), "no MFA device is registered"
+    has, said = root["mfa_registered"] | bool(counted), "no MFA device is registered"
     kinds = mfa_devices.loc[mfa_devices["is_root"].fillna(value=False), "kind"]
     if kinds.eq("virtual").any():
         has, said = has & False, "its MFA device is virtual"
@@ -206,7 +213,7 @@ def root_not_centrally_managed(
     Outside an organization there is nothing to enable, and nothing is found. AWS answers the
     management account and the delegated administrator only: elsewhere this is not assessed.
 
-    >>> from iamkit.schema import ORGANIZATION, ROOT_MANAGEMENT
+    >>> from iamkit.tables import ORGANIZATION, ROOT_MANAGEMENT
     >>> mine = ORGANIZATION.rows(dict(organization_id="o-example"))
     >>> features = ROOT_MANAGEMENT.rows(dict(feature="RootCredentialsManagement", enabled=False))
     >>> root_not_centrally_managed(mine, features, "111122223333").detail.tolist()

@@ -12,14 +12,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from iamkit.access import RISKY, Permissions
 from iamkit.checks.credentials import GUIDE, ago
-from iamkit.evaluation import POSSIBLE
-from iamkit.findings import check
-from iamkit.permissions import RISKY, Permissions
+from iamkit.checks.registry import check
+from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
+
+
 NAMED: Final = 5  # services that a detail names
 
 
@@ -37,7 +39,7 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
     The credential report leaves these out. Those for CodeCommit and Keyspaces cannot be made to
     expire; the step says what to do instead.
 
-    >>> from iamkit.schema import SERVICE_CREDENTIALS
+    >>> from iamkit.tables import SERVICE_CREDENTIALS
     >>> key = dict(user_arn="arn:aws:iam::111122223333:user/BedrockAPIKey-1", active=True,
     ...            service="bedrock.amazonaws.com", credential_id="ACCAEXAMPLE1", age_days=154)
     >>> service_credential_without_expiry(SERVICE_CREDENTIALS.rows(key)).detail.tolist()
@@ -73,7 +75,7 @@ def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     """
     Users with active X.509 signing certificates, a credential of old that few still know of.
 
-    >>> from iamkit.schema import CREDENTIALS
+    >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
     ...            certificates_active=1)
     >>> active_signing_certificate(CREDENTIALS.rows(ana)).detail.tolist()
@@ -97,7 +99,7 @@ def expired_server_certificate(
     """
     TLS certificates stored in IAM that have expired; one without a date is not assessed.
 
-    >>> from iamkit.schema import SERVER_CERTIFICATES
+    >>> from iamkit.tables import SERVER_CERTIFICATES
     >>> shop = dict(certificate_arn="arn:aws:iam::111122223333:server-certificate/shop",
     ...             expires="2025-12-01T06:00:00Z", expired=True)
     >>> now = pd.Timestamp("2026-11-01T06:00:00Z")

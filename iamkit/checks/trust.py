@@ -1,7 +1,7 @@
 """
 Trust policies: which strangers, other accounts and services may assume a role, and who does.
 
-Each trust policy is tried with a caller whom it should keep out, see `crossings.DOORS`: somebody
+Each trust policy is tried with a caller whom it should keep out, see `crossings.TRUSTED_PRINCIPALS`: somebody
 with an account of their own, a vendor at work for another customer, a service at work for another
 account. These checks err towards reporting. A trust policy that cannot be read is not assessed.
 
@@ -15,27 +15,33 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit import schema
 from iamkit.checks.administration import named
 from iamkit.checks.credentials import ago
-from iamkit.crossings import days_idle
-from iamkit.findings import check
+from iamkit.checks.registry import check
 from iamkit.settings import Settings
+from iamkit.table import stack
+from iamkit.trust import days_idle
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+
+
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
+
+
 ADMIN: Final = {"everything": "can do everything", "through IAM": "can give itself everything"}
 
 
-def reported(hit: pd.DataFrame, said: pd.Series[Any], doors: pd.DataFrame) -> pd.DataFrame:
+def reported(
+    hit: pd.DataFrame, said: pd.Series[Any], trusted_principals: pd.DataFrame
+) -> pd.DataFrame:
     """One row per role of what was found, and one for each that has a door nobody can read."""
-    odd = doors[doors["who"].eq("unreadable")]
+    odd = trusted_principals[trusted_principals["who"].eq("unreadable")]
     unread = "its trust policy cannot be read: "
     parts = [
         pd.DataFrame({"subject": table["role_arn"], "detail": text, "status": status})
         for table, text, status in ((hit, said, "fail"), (odd, odd["open_to"], "not assessed"))
     ]
-    whole = schema.stack(*parts).drop_duplicates()
+    whole = stack(*parts).drop_duplicates()
     joined = whole.groupby(["subject", "status"], sort=False)["detail"].agg("; ".join)
     made = joined.reset_index()
     return made.assign(
@@ -51,7 +57,7 @@ def reported(hit: pd.DataFrame, said: pd.Series[Any], doors: pd.DataFrame) -> pd
     source=f"{GUIDE}reference_policies_elements_principal.html",
     errs="towards reporting: what a condition asks that nobody knows helps the caller",
 )
-def anyone_may_assume(doors: pd.DataFrame) -> pd.DataFrame:
+def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles whose trust policy lets in a stranger: Principal * or an Allow with NotPrincipal.
 
@@ -59,14 +65,14 @@ def anyone_may_assume(doors: pd.DataFrame) -> pd.DataFrame:
     aws:PrincipalArn does unless its account is a wildcard, since names can be chosen. One on
     sts:ExternalId alone does not: AWS does not treat it as a secret. Nor does one on MFA or tags.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="anyone", statement="statement 1",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="anyone", statement="statement 1",
     ...                         open_to="anyone with an AWS account"))
-    >>> anyone_may_assume(doors).detail.tolist()
+    >>> anyone_may_assume(trusted_principals).detail.tolist()
     ['statement 1 lets in anyone with an AWS account']
     """
-    hit = doors[doors["who"].eq("anyone")]
-    return reported(hit, hit["statement"] + " lets in " + hit["open_to"], doors)
+    hit = trusted_principals[trusted_principals["who"].eq("anyone")]
+    return reported(hit, hit["statement"] + " lets in " + hit["open_to"], trusted_principals)
 
 
 @check(
@@ -78,7 +84,7 @@ def anyone_may_assume(doors: pd.DataFrame) -> pd.DataFrame:
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
     errs="towards reporting: which accounts are yours, only the settings and AWS Organizations say",
 )
-def vendor_without_external_id(doors: pd.DataFrame) -> pd.DataFrame:
+def vendor_without_external_id(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that trust an account that is not known to be yours, whoever it acts for.
 
@@ -86,15 +92,15 @@ def vendor_without_external_id(doors: pd.DataFrame) -> pd.DataFrame:
     of the settings and of the organization are yours; a condition that asks for an organization is
     taken to name your own.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777",
     ...                         problem="no external id"))
-    >>> vendor_without_external_id(doors).detail.tolist()
+    >>> vendor_without_external_id(trusted_principals).detail.tolist()
     ['account 999988887777 may assume it without an external id']
     """
-    hit = doors[doors["problem"].eq("no external id")]
+    hit = trusted_principals[trusted_principals["problem"].eq("no external id")]
     said = "account " + hit["account_id"] + " may assume it without an external id"
-    return reported(hit, said, doors)
+    return reported(hit, said, trusted_principals)
 
 
 @check(
@@ -106,7 +112,7 @@ def vendor_without_external_id(doors: pd.DataFrame) -> pd.DataFrame:
     source=f"{GUIDE}confused-deputy.html",
     errs="towards reporting: which services send these keys, no page of AWS's lists",
 )
-def service_without_source(doors: pd.DataFrame) -> pd.DataFrame:
+def service_without_source(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that a service may assume whosever resource it works for (the confused deputy).
 
@@ -115,14 +121,14 @@ def service_without_source(doors: pd.DataFrame) -> pd.DataFrame:
     assumed for a resource of their own account, to which somebody may pass them. Service-linked
     roles have no trust policy to write.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="service", principal="events.amazonaws.com",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="service", principal="events.amazonaws.com",
     ...                         problem="no source"))
-    >>> service_without_source(doors).detail.tolist()
+    >>> service_without_source(trusted_principals).detail.tolist()
     ['events.amazonaws.com may assume it for any account']
     """
-    hit = doors[doors["problem"].eq("no source")]
-    return reported(hit, hit["principal"] + " may assume it for any account", doors)
+    hit = trusted_principals[trusted_principals["problem"].eq("no source")]
+    return reported(hit, hit["principal"] + " may assume it for any account", trusted_principals)
 
 
 @check(
@@ -134,26 +140,32 @@ def service_without_source(doors: pd.DataFrame) -> pd.DataFrame:
     source=f"{GUIDE}best-practices.html (Apply least-privilege permissions)",
     errs="towards reporting: a boundary that takes reading away is not looked at",
 )
-def cross_account_read_only(doors: pd.DataFrame, holdings: pd.DataFrame) -> pd.DataFrame:
+def cross_account_read_only(
+    trusted_principals: pd.DataFrame, policy_assignments: pd.DataFrame
+) -> pd.DataFrame:
     """
     Roles with AWS's ReadOnlyAccess that another account, or anyone, may assume.
 
     The policy reads what is stored, not only what there is. An external id makes no difference. The
     accounts of the settings and of the organization are yours.
 
-    >>> from iamkit.crossings import DOORS
-    >>> from iamkit.schema import HOLDINGS
-    >>> held = HOLDINGS.rows(
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> from iamkit.tables import POLICY_ASSIGNMENTS
+    >>> held = POLICY_ASSIGNMENTS.rows(
     ...     dict(principal_arn="r", policy_arn="arn:aws:iam::aws:policy/ReadOnlyAccess"))
-    >>> doors = DOORS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777"))
-    >>> cross_account_read_only(doors, held).detail.tolist()
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777"))
+    >>> cross_account_read_only(trusted_principals, held).detail.tolist()
     ['account 999988887777 may assume it, and ReadOnlyAccess reads data too']
     """
-    reads = holdings.loc[holdings["policy_arn"].str.endswith(READ_ONLY), "principal_arn"]
-    doors = doors[doors["role_arn"].isin(reads)]
-    hit = doors[doors["who"].isin(["unknown account", "anyone"])]
+    reads = policy_assignments.loc[
+        policy_assignments["policy_arn"].str.endswith(READ_ONLY), "principal_arn"
+    ]
+    trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(reads)]
+    hit = trusted_principals[trusted_principals["who"].isin(["unknown account", "anyone"])]
     who = ("account " + hit["account_id"]).fillna("anyone with an AWS account")
-    return reported(hit, who + " may assume it, and ReadOnlyAccess reads data too", doors)
+    return reported(
+        hit, who + " may assume it, and ReadOnlyAccess reads data too", trusted_principals
+    )
 
 
 @check(
@@ -166,7 +178,7 @@ def cross_account_read_only(doors: pd.DataFrame, holdings: pd.DataFrame) -> pd.D
     errs="towards reporting: how many policies allow sts:AssumeRole on it is not counted",
 )
 def administrator_role_open_to_account(
-    doors: pd.DataFrame, administrators: pd.DataFrame
+    trusted_principals: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
     Administrators' roles whose trust policy names the account, not who in it.
@@ -174,18 +186,18 @@ def administrator_role_open_to_account(
     A condition on names or tags narrows it enough; one on MFA does not say who. Who comes in for
     certain, `can_become_administrator` says of each.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="own account", statement="statement 1",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="own account", statement="statement 1",
     ...     open_to="whoever in this account may call sts:AssumeRole on it"))
     >>> admins = pd.DataFrame({"principal_arn": ["r"], "admin": ["everything"]})
-    >>> administrator_role_open_to_account(doors, admins).detail.tolist()
+    >>> administrator_role_open_to_account(trusted_principals, admins).detail.tolist()
     ['can do everything, and lets in whoever in this account may call sts:AssumeRole on it']
     """
     powerful = administrators.set_index("principal_arn")["admin"].map(ADMIN)
-    doors = doors[doors["role_arn"].isin(powerful.index)]
-    hit = doors[doors["who"].eq("own account")]
+    trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(powerful.index)]
+    hit = trusted_principals[trusted_principals["who"].eq("own account")]
     said = hit["role_arn"].map(powerful) + ", and lets in " + hit["open_to"]
-    return reported(hit, said, doors)
+    return reported(hit, said, trusted_principals)
 
 
 @check(
@@ -196,22 +208,26 @@ def administrator_role_open_to_account(
     source=f"{GUIDE}id_roles.html (Role chaining)",
     errs="towards reporting: whether the other accounts let the role in is not in the evidence",
 )
-def outsiders_go_on(doors: pd.DataFrame, outward: pd.DataFrame) -> pd.DataFrame:
+def outsiders_go_on(trusted_principals: pd.DataFrame, outbound_roles: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that anyone, an unknown account or too many of a provider's identities may assume, and
     whose own policies let them assume roles of other accounts: to those, the caller is you.
 
-    >>> from iamkit.crossings import DOORS, OUTWARD
-    >>> doors = DOORS.rows(dict(role_arn="r", who="anyone", open_to="anyone with an AWS account"))
-    >>> on = OUTWARD.rows(dict(principal_arn="r", role="arn:aws:iam::444455556666:role/ops"))
-    >>> outsiders_go_on(doors, on).detail.tolist()
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS, OUTBOUND_ROLES
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="anyone", open_to="anyone with an AWS account"))
+    >>> on = OUTBOUND_ROLES.rows(dict(principal_arn="r", role="arn:aws:iam::444455556666:role/ops"))
+    >>> outsiders_go_on(trusted_principals, on).detail.tolist()
     ['anyone with an AWS account may go on to arn:aws:iam::444455556666:role/ops']
     """
-    doors = doors[doors["role_arn"].isin(outward["principal_arn"])]
-    outsider = doors["who"].isin(["anyone", "unknown account"])
-    hit = doors[outsider | doors["problem"].isin(["loose subject", "no audience"])]
-    further = named(hit["role_arn"], outward["principal_arn"], outward["role"])
-    return reported(hit, hit["open_to"] + " may go on to " + further, doors)
+    trusted_principals = trusted_principals[
+        trusted_principals["role_arn"].isin(outbound_roles["principal_arn"])
+    ]
+    outsider = trusted_principals["who"].isin(["anyone", "unknown account"])
+    hit = trusted_principals[
+        outsider | trusted_principals["problem"].isin(["loose subject", "no audience"])
+    ]
+    further = named(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
+    return reported(hit, hit["open_to"] + " may go on to " + further, trusted_principals)
 
 
 @check(
@@ -221,22 +237,22 @@ def outsiders_go_on(doors: pd.DataFrame, outward: pd.DataFrame) -> pd.DataFrame:
     remedy="Take the id out of the trust policy; if its successor needs the role, name that.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
 )
-def trusts_deleted_identity(doors: pd.DataFrame) -> pd.DataFrame:
+def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that trust an id instead of an ARN: what IAM shows of a user or role that was deleted.
 
     Nobody comes in by it, not even a new user or role of the same name, so whoever the door was
     made for is shut out, and nobody has looked at it since.
 
-    >>> from iamkit.crossings import DOORS
-    >>> doors = DOORS.rows(dict(role_arn="r", who="deleted identity",
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="deleted identity",
     ...                         principal="AROAEXAMPLEEXAMPLEEXA"))
-    >>> trusts_deleted_identity(doors).detail.tolist()
+    >>> trusts_deleted_identity(trusted_principals).detail.tolist()
     ['names AROAEXAMPLEEXAMPLEEXA, a user or role that was deleted']
     """
-    hit = doors[doors["who"].eq("deleted identity")]
+    hit = trusted_principals[trusted_principals["who"].eq("deleted identity")]
     said = "names " + hit["principal"] + ", a user or role that was deleted"
-    return reported(hit, said, doors)
+    return reported(hit, said, trusted_principals)
 
 
 @check(
@@ -253,7 +269,7 @@ def unused_role(roles: pd.DataFrame, as_of: pd.Timestamp, settings: Settings) ->
 
     A role with neither a use nor a day of creation is not assessed.
 
-    >>> from iamkit.schema import ROLES
+    >>> from iamkit.tables import ROLES
     >>> made = ROLES.rows(dict(role_arn="r", created="2024-01-01T00:00Z", service_linked=False))
     >>> unused_role(made, pd.Timestamp("2026-01-01T00:00Z"), Settings()).detail.tolist()
     ['no use within 400 days; made 731 days ago']

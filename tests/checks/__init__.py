@@ -3,7 +3,8 @@
 from typing import Any
 
 from iamkit import Account
-from iamkit.findings import CHECKS, run
+from iamkit.checks.registry import CHECKS
+from iamkit.checks.run import run
 
 
 def result(account: Account, name: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from iamkit import findings
-from iamkit.findings import CHECKS
+from iamkit.checks import run
+from iamkit.checks.registry import CHECKS
 from tests.accounts import ARN, account, details, group, policy, role, user
 
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -21,7 +21,7 @@ def on(*arns):
 
 
 def rows(made, check):
-    return findings.run(made, {check: CHECKS[check]}).findings
+    return run.run(made, {check: CHECKS[check]}).findings
 
 
 def found(made, check):
@@ -159,7 +159,7 @@ def test_without_authorization_details_nothing_passes(tmp_path):
             "meaning": "policies are not known",
         }
     )
-    results = findings.run(made, {name: CHECKS[name] for name in names}).results
+    results = run.run(made, {name: CHECKS[name] for name in names}).results
     assert set(results["status"]) == {"not assessed"}
 
 
@@ -172,6 +172,6 @@ def test_empty_tables_give_no_finding_and_no_error(tmp_path):
         in ("administration", "administrators", "policies", "attachments")
     }
     assert len(mine) == 24
-    results = findings.run(made, mine).results
+    results = run.run(made, mine).results
     assert results["status"].unique().tolist() == ["pass"]
     assert pd.isna(results["reason"]).all()

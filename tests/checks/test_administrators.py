@@ -2,8 +2,8 @@
 
 import pytest
 
-from iamkit import findings
-from iamkit.findings import CHECKS
+from iamkit.checks import run
+from iamkit.checks.registry import CHECKS
 from tests.accounts import ARN, account, details, group, policy, role, user
 
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -34,7 +34,7 @@ def on(*names):
 
 def said(made, check):
     """Detail of each of a check's findings, by the name of its subject."""
-    rows = findings.run(made, {check: CHECKS[check]}).findings
+    rows = run.run(made, {check: CHECKS[check]}).findings
     return dict(zip(rows["name"], rows["detail"], strict=True))
 
 

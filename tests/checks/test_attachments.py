@@ -9,7 +9,7 @@ from iamkit.checks.attachments import (
     policy_on_user,
     unattached_policy,
 )
-from iamkit.schema import ATTACHMENTS, GROUPS, POLICIES, PRINCIPALS
+from iamkit.tables.schema import ATTACHMENTS, GROUPS, POLICIES, PRINCIPALS
 
 NOW = pd.Timestamp("2026-11-01T06:00:00Z")
 CLOUDSHELL = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iamkit import findings
+from iamkit.checks import registry, run
 from tests.accounts import ACCOUNT, ARN, account, details, role, user
 from tests.checks import result
 
@@ -48,7 +48,7 @@ def find(
     roles = [each for each in people if "RoleName" in each]
     opened = account(folder, details(users, roles=[admin, *roles]), **more)
     name = "can_become_administrator"
-    found = findings.run(opened, {name: findings.CHECKS[name]}).findings
+    found = run.run(opened, {name: registry.CHECKS[name]}).findings
     columns = (found[column] for column in ("name", "detail", "status"))
     return {
         who: detail if status == "fail" else status

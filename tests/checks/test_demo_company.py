@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iamkit import Account, demo, load
-from iamkit.demo import CLEAN, PLANTED
-from iamkit.findings import CHECKS, POPULATIONS, needs
+from iamkit import Account, load
+from iamkit.checks.registry import CHECKS, POPULATIONS, needs
+from iamkit.demo import company as demo
+from iamkit.demo.company import CLEAN, PLANTED
 
 # Which check tells of each weakness, and of what it says it if not of the name itself.
 TOLD_BY = {
@@ -84,7 +85,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 @pytest.fixture(scope="module")
 def failing(company: Account) -> pd.DataFrame:
-    return company.checked.findings.query("status == 'fail'")
+    return company.audit.findings.query("status == 'fail'")
 
 
 def test_the_list_here_is_the_demo_s() -> None:
@@ -99,7 +100,7 @@ def test_a_planted_weakness_is_found(failing: pd.DataFrame, name: str) -> None:
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_nothing_is_said_of_what_is_clean(company: Account, name: str) -> None:
-    told = company.checked.findings.query("name == @name")
+    told = company.audit.findings.query("name == @name")
     assert told[["check", "detail"]].values.tolist() == []
 
 
@@ -111,16 +112,16 @@ def test_clean_users_and_roles_are_ok(company: Account) -> None:
 
 @pytest.mark.parametrize("users", [40, 150])
 def test_another_size_of_company_tells_the_same_of_the_cast(tmp_path: Path, users: int) -> None:
-    findings = load(demo.snapshots(tmp_path, users=users, seed=users)).checked.findings
+    findings = load(demo.snapshots(tmp_path, users=users, seed=users)).audit.findings
     told = set(zip(findings["check"], findings["name"], strict=True))
     assert {(check, ELSEWHERE.get(name, name)) for name, check in TOLD_BY.items()} <= told
     assert findings[findings["name"].isin(CLEAN)].empty
 
 
 def test_no_check_breaks_and_every_subject_is_counted(company: Account) -> None:
-    results = company.checked.results
+    results = company.audit.results
     assert not results["reason"].fillna("").str.contains("broke").any()
-    for check, found in company.checked.findings.groupby("check"):
+    for check, found in company.audit.findings.groupby("check"):
         members = POPULATIONS[CHECKS[str(check)].among]
         wanted = {name: getattr(company, name) for name in needs(members)}
         assert set(found["subject"]) <= set(members(**wanted)), check

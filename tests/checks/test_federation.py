@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iamkit import findings
+from iamkit.checks import registry, run
 from tests.accounts import ARN, account, details, role
 from tests.checks import result
 
@@ -30,7 +30,7 @@ def said(folder: Path, *statements: dict[str, Any]) -> str:
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     opened = account(folder, details(roles=[role("door", document)]))
     name = "federation_without_subject"
-    found = findings.run(opened, {name: findings.CHECKS[name]}).findings
+    found = run.run(opened, {name: registry.CHECKS[name]}).findings
     assert set(found["subject"]) <= {f"{ARN}role/door"}
     return "; ".join(found["detail"])
 
@@ -164,7 +164,7 @@ def dangling(folder: Path, *statements: dict[str, Any]) -> list[Any]:
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     opened = account(folder, details(roles=[role("door", document)]), **PROVIDERS)
     name = "federation_without_provider"
-    found = findings.run(opened, {name: findings.CHECKS[name]})
+    found = run.run(opened, {name: registry.CHECKS[name]})
     return [found.results["status"][0], *found.findings["detail"]]
 
 

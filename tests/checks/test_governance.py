@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks import governance
-from iamkit.findings import CHECKS
-from iamkit.schema import (
+from iamkit.checks.own import governance
+from iamkit.checks.registry import CHECKS
+from iamkit.tables.schema import (
     ANALYZERS,
     CONTACTS,
     CREDENTIALS,
-    HOLDINGS,
     IDENTITY_PROVIDERS,
+    POLICY_ASSIGNMENTS,
     ROLES,
 )
 from tests.accounts import ACCOUNT, ARN, account
@@ -43,7 +43,7 @@ def holding(who: str, policy: str, via: str | None = None) -> dict[str, Any]:
     ],
 )
 def test_somebody_holds_the_policy_for_aws_support(held: list[Any], missing: bool) -> None:
-    found = governance.support_role_missing(HOLDINGS.rows(*held), ACCOUNT)
+    found = governance.support_role_missing(POLICY_ASSIGNMENTS.rows(*held), ACCOUNT)
     assert found["subject"].tolist() == [ACCOUNT] * missing
 
 
@@ -52,11 +52,13 @@ def test_a_role_holds_the_policy_for_audits() -> None:
     users = [holding(f"user/{name}", f"{AWS}SecurityAudit", "group/Audit") for name in "ab"]
     twice = holding("user/a", f"{AWS}SecurityAudit")
     check = governance.security_audit_role_missing
-    assert check(HOLDINGS.rows(role), ACCOUNT).empty
-    assert check(HOLDINGS.rows(*users, twice), ACCOUNT)["detail"].tolist() == [
+    assert check(POLICY_ASSIGNMENTS.rows(role), ACCOUNT).empty
+    assert check(POLICY_ASSIGNMENTS.rows(*users, twice), ACCOUNT)["detail"].tolist() == [
         "no role holds SecurityAudit; users who do: 2"
     ]
-    assert check(HOLDINGS.rows(), ACCOUNT)["detail"].tolist() == ["no role holds SecurityAudit"]
+    assert check(POLICY_ASSIGNMENTS.rows(), ACCOUNT)["detail"].tolist() == [
+        "no role holds SecurityAudit"
+    ]
 
 
 # ── Federation ───────────────────────────────────────────────────────────────────────────────────

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import schema
-from iamkit.checks import mfa as checks
-from iamkit.enforcement import ENFORCEMENT
-from iamkit.schema import ACCESS_KEYS, CREDENTIALS, GAPS, MFA_DEVICES
+from iamkit.checks.own import mfa as checks
+from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
 from iamkit.settings import Settings
+from iamkit.table import stack
+from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, GAPS, MFA_DEVICES
 from tests.accounts import ARN, account, details, report, user
 from tests.checks import result
 
@@ -44,7 +44,7 @@ def admins(arn: str = ANA, kind: str = "user", admin: str = "everything") -> pd.
 
 
 def judged(arn: str = ANA, **facts: Any) -> pd.DataFrame:
-    return ENFORCEMENT.rows({"principal_arn": arn, "statement": "Open", "why": "So.", **facts})
+    return MFA_ENFORCEMENT.rows({"principal_arn": arn, "statement": "Open", "why": "So.", **facts})
 
 
 def outcome(found: pd.DataFrame) -> list[Any]:
@@ -55,20 +55,20 @@ def outcome(found: pd.DataFrame) -> list[Any]:
 
 
 def test_a_password_without_a_device_fails_and_one_with_a_device_passes() -> None:
-    report = people({"mfa_active": False}, {"user_arn": BO, "mfa_active": True})
+    report = people({"mfa_registered": False}, {"user_arn": BO, "mfa_registered": True})
     assert outcome(checks.console_user_without_mfa(report)) == [[ANA, "fail"]]
 
 
 def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
     report = people(
-        {"is_root": True, "mfa_active": False},
-        {"user_arn": BO, "password_enabled": False, "mfa_active": False},
+        {"is_root": True, "mfa_registered": False},
+        {"user_arn": BO, "password_enabled": False, "mfa_registered": False},
     )
     assert checks.console_user_without_mfa(report).empty
 
 
 def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> None:
-    found = checks.console_user_without_mfa(people({"mfa_active": None}))
+    found = checks.console_user_without_mfa(people({"mfa_registered": None}))
     assert outcome(found) == [[ANA, "not assessed"]]
 
 
@@ -82,7 +82,7 @@ def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> No
     ],
 )
 def test_the_detail_says_when_the_password_was_used(use: str, days: int, said: str) -> None:
-    row = {"mfa_active": False, "password_use": use, "password_idle_days": days}
+    row = {"mfa_registered": False, "password_use": use, "password_idle_days": days}
     found = checks.console_user_without_mfa(people(row))
     assert found["detail"].tolist() == [f"a password {said}, and no MFA device"]
 
@@ -94,7 +94,7 @@ def weak(
     *kinds: str, whose: str = "everyone", gaps: pd.DataFrame | None = None, **facts: Any
 ) -> list[Any]:
     found = checks.user_without_hardware_mfa(
-        people({"mfa_active": True, **facts}),
+        people({"mfa_registered": True, **facts}),
         devices(*kinds),
         admins(BO),
         GAPS.rows() if gaps is None else gaps,
@@ -113,7 +113,7 @@ def test_virtual_devices_only_fail() -> None:
 
 
 def test_no_device_at_all_fails() -> None:
-    assert weak(mfa_active=False) == ["fail"]
+    assert weak(mfa_registered=False) == ["fail"]
 
 
 def test_the_setting_says_who_is_asked() -> None:
@@ -123,7 +123,7 @@ def test_the_setting_says_who_is_asked() -> None:
 
 
 def test_who_cannot_sign_in_is_not_asked() -> None:
-    assert weak(password_enabled=False, mfa_active=False) == []
+    assert weak(password_enabled=False, mfa_registered=False) == []
 
 
 @pytest.mark.parametrize("kinds", [(), ("unknown",), ("virtual", "unknown")])
@@ -135,7 +135,7 @@ def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> Non
     refused = GAPS.rows({"call": "iam:ListMFADevices", "code": "AccessDenied"})
     assert weak("virtual", gaps=refused) == ["not assessed"]
     assert weak("passkey", gaps=refused) == []
-    assert weak(gaps=refused, mfa_active=False) == ["fail"]
+    assert weak(gaps=refused, mfa_registered=False) == ["fail"]
 
 
 # ── Administrators ───────────────────────────────────────────────────────────────────────────────
@@ -143,13 +143,13 @@ def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> Non
 
 def test_an_administrator_without_a_device_fails_whatever_the_credential() -> None:
     for access in ("console", "programmatic", "both", "none"):
-        report = people({"mfa_active": False, "access": access})
+        report = people({"mfa_registered": False, "access": access})
         assert outcome(checks.administrator_without_mfa(admins(), report)) == [[ANA, "fail"]]
 
 
 def test_an_administrator_without_credentials_is_better_deleted() -> None:
     found = checks.administrator_without_mfa(
-        admins(admin="through IAM"), people({"mfa_active": False, "access": "none"})
+        admins(admin="through IAM"), people({"mfa_registered": False, "access": "none"})
     )
     assert found["detail"].tolist() == [
         "can give itself everything and has no password or active access key yet, but no MFA device"
@@ -158,7 +158,7 @@ def test_an_administrator_without_credentials_is_better_deleted() -> None:
 
 
 def test_an_administrator_whom_the_credential_report_lacks_is_not_assessed() -> None:
-    found = checks.administrator_without_mfa(admins(BO), people({"mfa_active": True}))
+    found = checks.administrator_without_mfa(admins(BO), people({"mfa_registered": True}))
     assert outcome(found) == [[BO, "not assessed"]]
 
 
@@ -172,13 +172,13 @@ def test_roles_have_no_devices() -> None:
 @pytest.mark.parametrize(
     ("verdict", "password", "fails"),
     [
-        ("none", "open", True),
-        ("partial", "holed", True),
-        ("escapable", "holed", True),
-        ("key only", "open", True),
-        ("password only", "closed", False),
-        ("enforced", "closed", False),
-        ("nothing to protect", "closed", False),
+        ("none", "not required", True),
+        ("partial", "partly required", True),
+        ("bypassable", "partly required", True),
+        ("keys only", "not required", True),
+        ("console only", "required", False),
+        ("enforced", "required", False),
+        ("nothing to protect", "required", False),
     ],
 )
 def test_a_password_fails_unless_policies_close_it(
@@ -192,7 +192,7 @@ def test_a_password_fails_unless_policies_close_it(
 
 def test_who_has_no_password_needs_no_mfa_after_it() -> None:
     report = people({"password_enabled": False})
-    verdict = judged(verdict="none", password="open")
+    verdict = judged(verdict="none", password="not required")
     assert checks.password_without_enforced_mfa(report, verdict).empty
 
 
@@ -206,7 +206,7 @@ def test_a_user_whose_policies_are_not_in_the_evidence_is_not_assessed() -> None
 
 
 def test_a_key_escapes_only_where_the_password_is_closed_and_only_if_it_is_active() -> None:
-    escaping = judged(verdict="password only")
+    escaping = judged(verdict="console only")
     assert outcome(checks.key_escapes_mfa(keys(slot=2), escaping)) == [[ANA, "fail"]]
     assert checks.key_escapes_mfa(keys(active=False), escaping).empty
     assert checks.key_escapes_mfa(keys(is_root=True), escaping).empty
@@ -214,21 +214,21 @@ def test_a_key_escapes_only_where_the_password_is_closed_and_only_if_it_is_activ
 
 
 def test_two_active_keys_are_one_finding() -> None:
-    both = schema.stack(keys(slot=1), keys(slot=2))
-    assert len(checks.key_escapes_mfa(both, judged(verdict="password only"))) == 1
+    both = stack(keys(slot=1), keys(slot=2))
+    assert len(checks.key_escapes_mfa(both, judged(verdict="console only"))) == 1
 
 
 def test_what_undoes_mfa_matters_to_whoever_has_a_credential() -> None:
-    escapable = judged(verdict="escapable")
+    bypassable = judged(verdict="bypassable")
     only_key = people({"password_enabled": False, "keys_active": 1})
     neither = people({"password_enabled": False})
-    assert outcome(checks.mfa_can_be_removed(people({}), escapable)) == [[ANA, "fail"]]
-    assert outcome(checks.mfa_can_be_removed(only_key, escapable)) == [[ANA, "fail"]]
-    assert checks.mfa_can_be_removed(neither, escapable).empty
+    assert outcome(checks.mfa_can_be_removed(people({}), bypassable)) == [[ANA, "fail"]]
+    assert outcome(checks.mfa_can_be_removed(only_key, bypassable)) == [[ANA, "fail"]]
+    assert checks.mfa_can_be_removed(neither, bypassable).empty
     assert checks.mfa_can_be_removed(people({}), judged(verdict="partial")).empty
 
 
-@pytest.mark.parametrize("verdict", ["none", "partial", "password only", "key only"])
+@pytest.mark.parametrize("verdict", ["none", "partial", "console only", "keys only"])
 def test_an_administrators_role_fails_if_it_may_be_assumed_without_mfa(verdict: str) -> None:
     found = checks.administrative_role_without_mfa(
         admins(ROLE, "role"), judged(ROLE, verdict=verdict)
@@ -236,7 +236,7 @@ def test_an_administrators_role_fails_if_it_may_be_assumed_without_mfa(verdict: 
     assert outcome(found) == [[ROLE, "fail"]]
 
 
-@pytest.mark.parametrize("verdict", ["enforced", "not by people", "nothing to protect"])
+@pytest.mark.parametrize("verdict", ["enforced", "not assumable by people", "nothing to protect"])
 def test_a_role_that_needs_mfa_or_is_not_for_people_passes(verdict: str) -> None:
     role = admins(ROLE, "role")
     assert checks.administrative_role_without_mfa(role, judged(ROLE, verdict=verdict)).empty

@@ -6,12 +6,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, findings
-from iamkit.checks import network as checks
-from iamkit.enforcement import ENFORCEMENT
-from iamkit.fences import FENCES
-from iamkit.networks import NETWORKS
-from iamkit.schema import ACCESS_KEYS, HOLDINGS, ROLES
+from iamkit import Account
+from iamkit.checks import registry, run
+from iamkit.checks.own import network as checks
+from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
+from iamkit.restrictions.network_lists import NETWORK_LISTS
+from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS
+from iamkit.tables.schema import ACCESS_KEYS, POLICY_ASSIGNMENTS, ROLES
 from tests.accounts import ARN, account, details, policy, report, user
 from tests.checks import result
 
@@ -24,9 +25,9 @@ KEY = (
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 
-def outside(*networks: str, **also: Any) -> dict[str, Any]:
+def outside(*network_lists: str, **also: Any) -> dict[str, Any]:
     """A Deny of everything outside some networks."""
-    condition = {"NotIpAddress": {"aws:SourceIp": list(networks)}, **also}
+    condition = {"NotIpAddress": {"aws:SourceIp": list(network_lists)}, **also}
     return {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
 
 
@@ -46,17 +47,23 @@ def keys(**facts: Any) -> pd.DataFrame:
 
 
 def said(opened: Account, name: str) -> list[str]:
-    found = findings.run(opened, {name: findings.CHECKS[name]}).findings
+    found = run.run(opened, {name: registry.CHECKS[name]}).findings
     assert set(found["subject"]) == {ANA}
     return found["detail"].tolist()
 
 
 def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
-    usual = {"verdict": "none", "key": "open", "place": "anywhere", "open_actions": 4, "worst": []}
+    usual = {
+        "verdict": "none",
+        "key": "open",
+        "place": "anywhere",
+        "actions_without_mfa": 4,
+        "worst": [],
+    }
     found = checks.key_usable_from_anywhere(
         keys(**key),
-        ENFORCEMENT.rows({"principal_arn": ANA, **usual, **mfa}),
-        FENCES.rows({"principal_arn": ANA, "verdict": fence}),
+        MFA_ENFORCEMENT.rows({"principal_arn": ANA, **usual, **mfa}),
+        NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": fence}),
     )
     return found["status"].tolist()
 
@@ -65,12 +72,12 @@ def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("mfa", "fence", "fails"),
+    ("mfa", "network_restriction", "fails"),
     [
         ({}, "none", True),
         ({}, "partial", True),
         ({"key": "holed", "verdict": "partial"}, "none", True),
-        ({}, "fenced", False),
+        ({}, "restricted", False),
         ({"key": "closed", "verdict": "enforced", "place": None}, "none", False),
         ({"place": "inside only"}, "partial", False),  # MFA is asked for outside
         ({"verdict": "nothing to protect", "key": "closed"}, "none", False),
@@ -87,7 +94,7 @@ def test_an_inactive_key_and_one_of_root_are_not_asked() -> None:
 
 
 def test_a_user_without_verdicts_is_not_assessed() -> None:
-    assert stolen({}, "fenced", user_arn=BO) == ["not assessed"]
+    assert stolen({}, "restricted", user_arn=BO) == ["not assessed"]
 
 
 def test_a_key_without_a_date_fails_all_the_same() -> None:
@@ -125,7 +132,7 @@ def test_mfa_asked_for_outside_only_is_enough(tmp_path: Path) -> None:
 def lists(**facts: Any) -> pd.DataFrame:
     usual = {"policy_arn": OFFICE, "kind": "customer", "index": 0, "key": "aws:SourceIp"}
     usual |= {"use": "allow list", "networks": [], "problems": [], "unapproved": [], "open": False}
-    return NETWORKS.rows({**usual, "behind": 1, **facts})
+    return NETWORK_LISTS.rows({**usual, "behind": 1, **facts})
 
 
 def test_a_list_that_admits_everybody_fails_and_is_not_doubtful_besides(tmp_path: Path) -> None:
@@ -165,11 +172,11 @@ def test_a_network_that_is_not_approved_fails_in_a_list_of_those_let_in_only() -
 # ── Fences ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("verdict", ["fenced", "none", "nothing to protect"])
+@pytest.mark.parametrize("verdict", ["restricted", "none", "nothing to protect"])
 def test_a_whole_fence_has_no_holes_and_neither_has_none(verdict: str) -> None:
-    fences = FENCES.rows({"principal_arn": ANA, "verdict": verdict})
-    held = HOLDINGS.rows({"principal_arn": ANA, "policy_arn": OFFICE})
-    assert checks.network_fence_with_holes(fences, lists(), held, ROLES.rows()).empty
+    network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": verdict})
+    held = POLICY_ASSIGNMENTS.rows({"principal_arn": ANA, "policy_arn": OFFICE})
+    assert checks.network_fence_with_holes(network_restrictions, lists(), held, ROLES.rows()).empty
 
 
 def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
@@ -181,7 +188,9 @@ def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
 
 def test_service_linked_roles_are_not_asked() -> None:
     role = f"{ARN}role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"
-    fences = FENCES.rows({"principal_arn": role, "verdict": "partial"})
+    network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": role, "verdict": "partial"})
     linked = ROLES.rows({"role_arn": role, "service_linked": True})
-    found = checks.network_fence_with_holes(fences, NETWORKS.rows(), HOLDINGS.rows(), linked)
+    found = checks.network_fence_with_holes(
+        network_restrictions, NETWORK_LISTS.rows(), POLICY_ASSIGNMENTS.rows(), linked
+    )
     assert found.empty

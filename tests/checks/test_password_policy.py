@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.answers import PASSWORD_RULES
-from iamkit.checks import password_policy as checks
-from iamkit.findings import CHECKS
-from iamkit.schema import PASSWORD_POLICY
+from iamkit.checks.own import password_policy as checks
+from iamkit.checks.registry import CHECKS
 from iamkit.settings import Settings
+from iamkit.tables.account_level import PASSWORD_RULES
+from iamkit.tables.schema import PASSWORD_POLICY
 from tests.accounts import ACCOUNT, account
 from tests.checks import result
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from iamkit import findings
-from iamkit.findings import CHECKS
+from iamkit.checks import run
+from iamkit.checks.registry import CHECKS
 from tests.accounts import ARN, account, details, policy, user
 from tests.checks import result
 
@@ -27,7 +27,7 @@ def document(*statements):
 
 def said(made, check):
     """Detail of each of a check's findings, by the name of its subject."""
-    rows = findings.run(made, {check: CHECKS[check]}).findings
+    rows = run.run(made, {check: CHECKS[check]}).findings
     return dict(zip(rows["name"], rows["detail"], strict=True))
 
 
@@ -125,7 +125,7 @@ def test_one_that_is_attached_is_not_said_to_be_on_nobody(tmp_path):
 def test_an_inline_policy_that_escalates_is_named_as_its_owners(tmp_path):
     inline = [{"PolicyName": "run", "PolicyDocument": document(allow("iam:AttachUserPolicy"))}]
     made = account(tmp_path, details(users=[user("ann", UserPolicyList=inline)]))
-    rows = findings.run(made, {"c": CHECKS["escalating_inline_policy"]}).findings
+    rows = run.run(made, {"c": CHECKS["escalating_inline_policy"]}).findings
     assert rows["subject"].tolist() == [f"{ARN}user/ann#run"]
 
 
@@ -137,7 +137,7 @@ def test_what_a_policy_means_otherwise_comes_with_what_to_write(tmp_path):
         Typo=[allow("s3:GetObjekt")],
         Fine=[allow("s3:GetObject")],
     )
-    rows = findings.run(made, {"c": CHECKS["policy_says_otherwise"]}).findings
+    rows = run.run(made, {"c": CHECKS["policy_says_otherwise"]}).findings
     assert rows["name"].tolist() == ["Hole"]
     assert "BoolIfExists" in rows["step"][0]
 

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from iamkit import Account, controls, findings, load, saved
-from iamkit.findings import CHECKS, Outcome
+from iamkit import Account, load
+from iamkit.checks import run
+from iamkit.checks.registry import CHECKS
+from iamkit.checks.run import Audit
+from iamkit.evidence import cli_files
+from iamkit.reference.frameworks import load_controls
 from tests import accounts
 
 DATA = Path(__file__).parent.parent / "data" / "prowler"
@@ -142,7 +146,7 @@ def loaded(scenario: dict[str, Any], folder: Path) -> Account:
         (given / f"{name}.json").write_text(json.dumps(answer))
     settings = folder / "iamkit.yml"
     settings.write_text("hardware_mfa: everyone\n")
-    snapshot = saved.from_files(folder / "reports", given, as_of=NOW)
+    snapshot = cli_files.from_files(folder / "reports", given, as_of=NOW)
     return load(snapshot, settings)
 
 
@@ -164,11 +168,11 @@ def subjects(account: Account, result: dict[str, Any]) -> set[str]:
 
 def mapped() -> dict[str, list[str]]:
     """Which of our checks answer each of Prowler's."""
-    table = controls.load().query("framework == 'Prowler'")
+    table = load_controls().query("framework == 'Prowler'")
     return dict(zip(table["id"], table["checks"], strict=True))
 
 
-def answer(account: Account, outcome: Outcome, result: dict[str, Any]) -> str:
+def answer(account: Account, outcome: Audit, result: dict[str, Any]) -> str:
     """FAIL, PASS or not assessed, in Prowler's words for one of its resources."""
     found = outcome.findings.query("status == 'fail'")
     if set(found["subject"]) & subjects(account, result):
@@ -182,7 +186,7 @@ def test_a_scenario_is_answered_as_expected_or_with_a_reason(name: str, tmp_path
     scenario = SCENARIOS[name]
     checks = mapped()[scenario["check"]]
     account = loaded(scenario, tmp_path)
-    outcome = findings.run(account, {check: CHECKS[check] for check in checks})
+    outcome = run.run(account, {check: CHECKS[check] for check in checks})
     results = outcome.results
     assert not results["reason"].fillna("").str.contains("broke").any()
     if not scenario["expected"]:  # nothing to judge: nothing may fail

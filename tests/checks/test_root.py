@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks import root
-from iamkit.schema import (
+from iamkit.checks.own import root
+from iamkit.settings import Settings
+from iamkit.tables.schema import (
     ACCESS_KEYS,
     CREDENTIALS,
     MFA_DEVICES,
@@ -15,7 +16,6 @@ from iamkit.schema import (
     ROOT_MANAGEMENT,
     SUMMARY,
 )
-from iamkit.settings import Settings
 from tests.accounts import ACCOUNT, ARN, ROOT, account, details, report, user
 from tests.checks import result
 
@@ -28,11 +28,11 @@ def reported(**facts: Any) -> pd.DataFrame:
     usual = {
         "password_enabled": None,
         "password_use": "never used",
-        "mfa_active": True,
+        "mfa_registered": True,
         "keys_active": 0,
         "certificates_active": 0,
     }
-    bo = {"keys_active": 2, "certificates_active": 2, "mfa_active": False, "last_used": NOW}
+    bo = {"keys_active": 2, "certificates_active": 2, "mfa_registered": False, "last_used": NOW}
     return CREDENTIALS.rows(
         {"user_arn": f"{ARN}root", "is_root": True, **usual, **facts},
         {"user_arn": f"{ARN}user/bo", "is_root": False, "password_enabled": True, **bo},
@@ -87,8 +87,8 @@ def test_active_signing_certificates_of_root_are_counted() -> None:
 
 
 def test_root_without_mfa_fails_and_with_it_does_not() -> None:
-    assert status(root.root_without_mfa(reported(mfa_active=False))) == ["fail"]
-    assert status(root.root_without_mfa(reported(mfa_active=None))) == ["not assessed"]
+    assert status(root.root_without_mfa(reported(mfa_registered=False))) == ["fail"]
+    assert status(root.root_without_mfa(reported(mfa_registered=None))) == ["not assessed"]
     assert root.root_without_mfa(reported()).empty
 
 
@@ -99,7 +99,7 @@ def test_root_without_mfa_fails_and_with_it_does_not() -> None:
 def test_mfa_is_asked_of_a_root_user_that_has_something_to_sign_in_with(
     password: bool | None, keys: int | None, asked: bool
 ) -> None:
-    bare = reported(password_enabled=password, keys_active=keys, mfa_active=False)
+    bare = reported(password_enabled=password, keys_active=keys, mfa_registered=False)
     assert len(root.root_without_mfa(bare)) == asked
     phone = device("root", "virtual")
     assert len(root.root_without_hardware_mfa(bare, NO_DEVICE, NO_SUMMARY)) == asked
@@ -115,21 +115,21 @@ def test_a_virtual_device_of_root_is_no_hardware() -> None:
     phone = device("root", "virtual")
     found = root.root_without_hardware_mfa(reported(), phone, NO_SUMMARY)
     assert found["detail"].tolist() == ["its MFA device is virtual"]
-    unsure = root.root_without_hardware_mfa(reported(mfa_active=None), phone, NO_SUMMARY)
+    unsure = root.root_without_hardware_mfa(reported(mfa_registered=None), phone, NO_SUMMARY)
     assert status(unsure) == ["fail"]
 
 
 def test_root_without_any_mfa_has_no_hardware_either() -> None:
-    found = root.root_without_hardware_mfa(reported(mfa_active=False), NO_DEVICE, NO_SUMMARY)
+    found = root.root_without_hardware_mfa(reported(mfa_registered=False), NO_DEVICE, NO_SUMMARY)
     assert found["detail"].tolist() == ["no MFA device is registered"]
-    unknown = root.root_without_hardware_mfa(reported(mfa_active=None), NO_DEVICE, NO_SUMMARY)
+    unknown = root.root_without_hardware_mfa(reported(mfa_registered=None), NO_DEVICE, NO_SUMMARY)
     assert status(unknown) == ["not assessed"]
 
 
 def test_the_account_summary_too_says_that_root_has_mfa() -> None:
     counted = SUMMARY.rows({"name": "AccountMFAEnabled", "value": 1})
     none = SUMMARY.rows({"name": "AccountMFAEnabled", "value": 0}, {"name": "Users", "value": 1})
-    old = reported(mfa_active=False)
+    old = reported(mfa_registered=False)
     assert root.root_without_hardware_mfa(old, NO_DEVICE, counted).empty
     assert status(root.root_without_hardware_mfa(old, NO_DEVICE, none)) == ["fail"]
 

@@ -7,9 +7,14 @@ import pandas as pd
 import pytest
 
 from iamkit import Account
-from iamkit.checks import services as checks
-from iamkit.schema import CREDENTIALS, LAST_ACCESSED, SERVER_CERTIFICATES, SERVICE_CREDENTIALS
+from iamkit.checks.own import services as checks
 from iamkit.settings import Settings
+from iamkit.tables.schema import (
+    CREDENTIALS,
+    LAST_ACCESSED,
+    SERVER_CERTIFICATES,
+    SERVICE_CREDENTIALS,
+)
 from tests.accounts import ARN, account, details, role, user
 from tests.checks import result
 

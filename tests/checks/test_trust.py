@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, findings, load
-from iamkit.checks import trust as checks
-from iamkit.schema import ROLES
+from iamkit import Account, load
+from iamkit.checks import registry, run
+from iamkit.checks.own import trust as checks
 from iamkit.settings import Settings
+from iamkit.tables.schema import ROLES
 from tests.accounts import ACCOUNT, ARN, account, details, role
 from tests.checks import result
 
@@ -35,7 +36,7 @@ def trusting(tmp_path: Path, *statements: dict[str, Any], **members: Any) -> Acc
 
 
 def said(opened: Account, name: str) -> list[str]:
-    found = findings.run(opened, {name: findings.CHECKS[name]}).findings.query("status == 'fail'")
+    found = run.run(opened, {name: registry.CHECKS[name]}).findings.query("status == 'fail'")
     assert set(found["subject"]) <= {f"{ARN}role/door"}
     return found["detail"].tolist()
 

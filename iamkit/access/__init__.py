@@ -1,0 +1,55 @@
+"""access."""
+
+from iamkit.access import contexts, permissions
+from iamkit.access.administrators import SELF_PROMOTION
+from iamkit.access.contexts import ARRIVAL, CONTEXTS, DEFAULT_CONTEXTS
+from iamkit.access.permissions import (
+    CHUNK,
+    COLUMNS,
+    RISKY,
+    Permissions,
+    changes_most,
+    changing,
+    effective,
+    undisturbed,
+)
+from iamkit.access.policy_grants import administrative, policy_grants
+from iamkit.access.principals import Principals
+from iamkit.access.resource_sets import (
+    BOUNDARY,
+    KINDS,
+    NOWHERE,
+    Resources,
+    ResourceSet,
+    both,
+    joined,
+    members,
+)
+
+__all__ = [
+    "ARRIVAL",
+    "BOUNDARY",
+    "CHUNK",
+    "COLUMNS",
+    "CONTEXTS",
+    "DEFAULT_CONTEXTS",
+    "KINDS",
+    "NOWHERE",
+    "Permissions",
+    "Principals",
+    "RISKY",
+    "ResourceSet",
+    "Resources",
+    "SELF_PROMOTION",
+    "administrative",
+    "both",
+    "changes_most",
+    "changing",
+    "contexts",
+    "effective",
+    "joined",
+    "members",
+    "permissions",
+    "policy_grants",
+    "undisturbed",
+]

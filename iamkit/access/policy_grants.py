@@ -1,0 +1,319 @@
+"""
+What each policy gives whoever holds it, judged by itself.
+
+Other policies, boundaries and service control policies may take some of it away again; here the
+question is what its author signed. All of a document counts: its denies, and its conditions, which
+are judged for a caller who meets those on the way in: with MFA, over TLS, from the networks or the
+VPC endpoint that the policy itself admits. Who the caller is, and every other key, is unknown. So
+full administration from the office only is full administration, a denial without MFA takes nothing
+from an escalation, and an Allow beside a Deny of the same gives nothing. What a condition on an
+unknown key guards is not counted, which errs towards less.
+
+Source: IAM User Guide, "Policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from iamkit.access.administrators import SELF_PROMOTION
+from iamkit.access.contexts import ARRIVAL
+from iamkit.access.permissions import RISKY
+from iamkit.access.principals import Principals
+from iamkit.policy import (
+    CERTAIN,
+    ENDPOINT,
+    INTERNET,
+    UNKNOWN,
+    WILD,
+    KeyTest,
+    Policy,
+    PolicyEvaluator,
+    PolicyLayers,
+    RequestContext,
+    Statement,
+    decide,
+)
+from iamkit.reference import Bits, Catalog, Flags, escalation_methods
+from iamkit.reference import actions as catalogs
+from iamkit.table import COUNT, OBJECT, TEXT, TRUTH, Column, Table
+from iamkit.tables import AccountTables
+from iamkit.values import as_dict, listed
+
+POLICY_GRANTS: Final = Table(
+    name="policy_grants",
+    row="one policy and what it alone gives; missing values: what it says is not known",
+    key=("policy_arn",),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("policy_name", TEXT, "name"),
+        Column("kind", TEXT, "aws (managed by AWS), customer or inline"),
+        Column("unseen", TRUTH, "its document is not in the evidence, or cannot be read"),
+        Column("everything", TRUTH, "allows every action on every resource"),
+        Column(
+            "administrative", TRUTH, "everything, or all but exceptions that its holder can lift"
+        ),
+        Column("conditional", TRUTH, "gives less to a caller from anywhere without MFA"),
+        Column("full_services", OBJECT, "list of services: every action on every resource"),
+        Column("escalations", OBJECT, "list of ways to escalate, by their id in escalation.yaml"),
+        Column("assumes_any_role", TRUTH, "may assume roles that it does not name one by one"),
+        Column("reads_secrets", TRUTH, "reads every secret, or every parameter"),
+        Column("subscribes", TRUTH, "subscribes to AWS Marketplace products on every resource"),
+        Column("actions", COUNT, "actions it certainly allows, on one resource at least"),
+        Column("risky", COUNT, "of these in a class of `permissions.RISKY`"),
+    ),
+)
+
+
+_IP: Final = INTERNET[0]
+
+
+_PLACES: Final = frozenset((*INTERNET, *ENDPOINT))
+
+
+_WAY_IN: Final = _PLACES | ARRIVAL
+
+
+_ASSUME: Final = "sts:AssumeRole"
+
+
+# The one policy of AWS's whose name says what is in it: IAM User Guide, "AWS managed policies for
+# job functions". Evidence may lack AWS's policies; who is an administrator need not stay open.
+_ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
+
+
+_EVERYTHING: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+
+
+# What reads secrets in clear, and a resource that stands for any: `~` is nobody's region or name,
+# so a pattern that matches it matches them all.
+_SECRETS: Final = {
+    "secretsmanager:GetSecretValue": "secretsmanager:~:{}:secret:~",
+    "ssm:GetParameter": "ssm:~:{}:parameter/~",
+    "ssm:GetParameters": "ssm:~:{}:parameter/~",
+    "ssm:GetParametersByPath": "ssm:~:{}:parameter/~",
+}
+
+
+def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
+    """
+    Judge every policy of an account by itself, in the order of `policies`. Rows: see `POLICY_GRANTS`.
+
+    A way to escalate counts if all its actions are allowed, and those that use something, such as
+    a role, on what the policy leaves open (see `leaves_open`): what an action on one named role is
+    worth depends on that role, so there this errs towards silence. Equal documents are judged once.
+    """
+    table = account.policies
+    numbers: dict[str, int] = {}
+    distinct: list[Policy] = []
+    which = []
+    for policy in _written(account, callers):
+        if policy is not None and policy.content not in numbers:
+            numbers[policy.content] = len(distinct)
+            distinct.append(policy)
+        which.append(-1 if policy is None else numbers[policy.content])
+    judged = _judged(distinct, callers).reindex(which).set_axis(table.index)
+    unknown = pd.Series(which, table.index) < 0
+    lists = ["full_services", "escalations"]
+    judged[lists] = judged[lists].astype("object").mask(unknown, None)
+    return POLICY_GRANTS.conform(table.assign(unseen=table["problem"].notna()).join(judged))
+
+
+def administrative(documents: Iterable[Any], callers: Principals) -> list[bool]:
+    """Whether each of these documents, such as old versions, is administrative; see `POLICY_GRANTS`."""
+    policies = [Policy("a version", as_dict(document)) for document in documents]
+    answers: list[bool] = _judged(policies, callers)["administrative"].tolist()
+    return answers
+
+
+def leaves_open(statement: Statement) -> bool:
+    """
+    Whether a statement does not name its resources one by one, but for their region.
+
+    `arn:aws:iam::*:role/deploy` is a role of any account, `…:role/app-*` any that is called so, now
+    or later.
+    """
+    names = (text.split(":", 4)[-1] for text in statement.resources)
+    return statement.not_resources or any(map(WILD.search, names))
+
+
+def _written(account: AccountTables, callers: Principals) -> Iterator[Policy | None]:
+    """Each policy as its document has it; None if that is not known."""
+    known = {arn: policy for policy, arn in callers.policy_arns.items()}
+    table = account.policies
+    for arn, unreadable in zip(table["policy_arn"], table["problem"].notna(), strict=True):
+        if not unreadable:
+            yield known[arn]
+        else:
+            yield Policy(arn, _EVERYTHING) if arn.endswith(_ADMINISTRATOR) else None
+
+
+def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
+    """Columns of `POLICY_GRANTS` from `everything` on, a row per policy."""
+    catalog = callers.catalog
+    met, stolen = (
+        RequestContext(callers.arrival(name), UNKNOWN) for name in ("mfa-inside", "stolen-key")
+    )
+    asked = [(policy, _admitted(policy, met, stolen)) for policy in policies]
+    certain, anywhere, least, unnamed = _rows(asked, stolen, catalog)
+    everything = ~_some(catalog.bits(catalog.listed.actions) & ~anywhere)
+    secrets = catalog.bits(_SECRETS)
+    any_secret, every_secret = _some(certain & secrets), _some(anywhere & secrets)
+    risky = np.bitwise_or.reduce([catalog.mask(risk=risk) for risk in RISKY])
+    return pd.DataFrame(
+        {
+            "everything": everything,
+            "administrative": [
+                bool(whole or _lifts_exceptions(*each, callers))
+                for whole, each in zip(everything, asked, strict=True)
+            ],
+            "conditional": _some(certain & ~least),
+            "full_services": _full_services(anywhere, catalog),
+            "escalations": _escalations(certain, unnamed, catalog),
+            "assumes_any_role": _some(unnamed & catalog.bits(_ASSUME)),
+            "reads_secrets": [
+                bool(every or (some and _reads_secrets(*each, callers)))
+                for some, every, each in zip(any_secret, every_secret, asked, strict=True)
+            ],
+            "subscribes": _some(anywhere & catalog.bits("aws-marketplace:Subscribe")),
+            "actions": catalogs.popcount(certain),
+            "risky": catalogs.popcount(certain & risky),
+        }
+    )
+
+
+def _rows(
+    asked: Sequence[tuple[Policy, RequestContext]], stolen: RequestContext, catalog: Catalog
+) -> Bits:
+    """
+    Rows of each policy, shape (4, policies, words).
+
+    What it certainly allows; what everywhere; what certainly with a stolen key; and what certainly
+    on resources that it leaves open, as far as it matters whether it does.
+    """
+    judge = PolicyEvaluator(catalog)
+    used = {action for path in escalation_methods().values() for action in path.used}
+    matter = catalog.bits((_ASSUME, *used))
+    made = np.empty((4, len(asked), catalog.words), dtype=catalogs.WORD)
+    for at, (policy, context) in enumerate(asked):
+        best, worst = judge.outcomes(PolicyLayers((policy,)), context, stolen, varying=_WAY_IN)
+        _, certain, anywhere = judge.combine(best)
+        least = certain if worst == best else judge.combine(worst)[CERTAIN]
+        unnamed = certain & matter
+        if unnamed.any():
+            unnamed = judge.rows(PolicyLayers((_without_names(policy),)), context)[CERTAIN] & matter
+        made[:, at] = certain, anywhere, least, unnamed
+    return made
+
+
+def _without_names(policy: Policy) -> Policy:
+    """A policy without those allows that name their resources one by one: see `leaves_open`."""
+    named = {each.index for each in policy.statements if each.allows and not leaves_open(each)}
+    if not named:
+        return policy
+    document = as_dict(policy.document)
+    kept = [raw for at, raw in enumerate(listed(document["Statement"])) if at not in named]
+    return Policy(policy.name, {**document, "Statement": kept})
+
+
+def _some(rows: Bits) -> Flags:
+    """Whether each row holds any action."""
+    return np.asarray(rows.any(axis=1))
+
+
+def _admitted(policy: Policy, met: RequestContext, stolen: RequestContext) -> RequestContext:
+    """
+    The context of a caller from a network, or through a VPC endpoint, that the policy admits.
+
+    That is the first that an Allow wants or a Deny spares; a policy that only lists networks to be
+    kept out is judged for a caller from elsewhere.
+    """
+    about = [each for each in policy.statements if not _PLACES.isdisjoint(each.condition_keys)]
+    places: dict[str, Any] = {}
+    for statement in about:
+        for operator, block in statement.condition.items():
+            for key, raw in as_dict(block).items():
+                test = KeyTest.of(operator, key, raw)
+                admits = ("not" not in test.name) == statement.allows
+                if test.key in _PLACES and admits and test.values:
+                    places.setdefault(test.key, test.values[0].partition("/")[0])
+    return met.but({_IP: stolen.get(_IP), **places}) if about else met
+
+
+def _lifts_exceptions(policy: Policy, context: RequestContext, callers: Principals) -> bool:
+    """
+    Whether a policy allows all but exceptions, and lets its holder attach what has none.
+
+    Asked of a user, group, role and policy with a name that no exception is likely to be about.
+    """
+    if not any(_all_but(statement) for statement in policy.statements):
+        return False
+    prefix = f"{_prefix(callers)}iam::{callers.account.account_id}:"
+    return any(
+        decide(action, f"{prefix}{kind}/iamkit~any", context, identity=[policy])
+        for action, kind in SELF_PROMOTION.items()
+    )
+
+
+def _all_but(statement: Statement) -> bool:
+    wide = statement.not_actions or not {"*", "*:*"}.isdisjoint(statement.actions)
+    return statement.allows and wide and "*" in statement.resources and not statement.not_resources
+
+
+def _reads_secrets(policy: Policy, context: RequestContext, callers: Principals) -> bool:
+    """Whether a policy reads every secret, or every parameter, of all regions."""
+    return any(
+        decide(
+            action,
+            _prefix(callers) + resource.format(callers.account.account_id),
+            context,
+            identity=[policy],
+        )
+        for action, resource in _SECRETS.items()
+    )
+
+
+def _prefix(callers: Principals) -> str:
+    return f"arn:{callers.account.partition}:"
+
+
+def _full_services(anywhere: Bits, catalog: Catalog) -> list[list[str]]:
+    """Services that each row holds in full; one that no list knows cannot be."""
+    actions = catalog.actions
+    known = actions["known"].to_numpy()
+    services = actions["service"].to_numpy()
+    starts = np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
+    any_known = np.logical_or.reduceat(known, starts)
+    rows, which = _distinct(anywhere)
+    full = [
+        np.logical_and.reduceat(catalog.flags(row) | ~known, starts) & any_known for row in rows
+    ]
+    names = [services[starts][each].tolist() for each in full]
+    return [names[number] for number in which]
+
+
+def _escalations(certain: Bits, unnamed: Bits, catalog: Catalog) -> list[list[str]]:
+    """Ways to escalate that each row of what is allowed, and of that on open resources, holds."""
+    rows, which = _distinct(np.hstack([certain, unnamed]))
+    found: list[list[str]] = [[] for _ in rows]
+    for name, path in escalation_methods().items():
+        if not all(catalog.bits(action).any() for action in path.permissions):
+            continue  # newer than the list, and no policy names it
+        if path.gains in ("session", "outside"):
+            continue  # no more in AWS than the holder was given
+        needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.used)])
+        for at in np.flatnonzero(~_some(needed & ~rows)):
+            found[at].append(name)
+    return [found[number] for number in which]
+
+
+def _distinct(rows: Bits) -> tuple[Bits, list[int]]:
+    """The distinct rows, and for each row which of them it is."""
+    numbers: dict[bytes, int] = {}
+    which = [numbers.setdefault(row.tobytes(), len(numbers)) for row in rows]
+    first = np.frombuffer(b"".join(numbers), dtype=rows.dtype)
+    return first.reshape(len(numbers), rows.shape[1]), which

@@ -1,0 +1,303 @@
+"""
+What a notebook shows in words and numbers: tables, sentences and figures, as data.
+
+Text in a report comes from the audited account, so whoever names a role there writes on the page.
+The objects here therefore display as *data*: JSON under our own media types, which the report
+escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an escaped
+HTML preview as well; the report never uses it. Notebooks reach all of it through `charts`.
+"""
+
+import datetime as dt
+import html
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+TABLE_TYPE = "application/vnd.iamkit.table+json"
+
+
+TEXT_TYPE = "application/vnd.iamkit.text+json"
+
+
+FIGURES_TYPE = "application/vnd.iamkit.figures+json"
+
+
+Kind = Literal["text", "number", "time", "truth", "severity"]
+
+
+Tone = Literal["plain", "good", "bad", "note"]
+
+
+Bundle = dict[str, Any]
+
+
+PREVIEW_ROWS = 50
+
+
+class TableView:
+    """A table as a notebook shows it; made by `table`."""
+
+    def __init__(
+        self, caption: str, columns: Sequence[tuple[str, Kind]], data: list[list[Any]]
+    ) -> None:
+        self.caption = caption
+        self.columns = columns
+        self.data = data
+
+    def _preview(self) -> pd.DataFrame:
+        shown = [["" if v is None else str(v) for v in row] for row in self.data[:PREVIEW_ROWS]]
+        return pd.DataFrame(shown, columns=[name for name, _ in self.columns], dtype=object)
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        title = clean(self.caption)
+        if len(self.data) > PREVIEW_ROWS:
+            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
+        with pd.option_context("display.max_colwidth", None):
+            preview = self._preview().to_html(index=False, border=0)
+        columns = [{"name": name, "kind": kind} for name, kind in self.columns]
+        return {
+            TABLE_TYPE: {"caption": self.caption, "columns": columns, "data": self.data},
+            "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
+            "text/plain": repr(self),
+        }
+
+
+def table(
+    frame: pd.DataFrame,
+    caption: str,
+    *,
+    rows: int | None = None,
+    severity: str | Sequence[str] | None = None,
+    missing: str = "",
+) -> "TableView | Sentence":
+    """
+    The frame as a table that can be sorted and filtered on the page.
+
+    Parameters
+    ----------
+    frame : DataFrame, any shape
+        Not changed. The index is left out unless it has a name.
+    caption : str
+        What one row is, or what the rows have in common.
+    rows : int, optional
+        Show only this many rows; the caption then says "first N of M".
+    severity : str or list of str, optional
+        Columns holding severities or verdicts, drawn as badges.
+    missing : str
+        Which evidence is missing. Without rows the sentence that says so stands for the table;
+        with rows the caption says that there may be more.
+
+    Missing values show as a dash, Booleans as yes and no, times in UTC to the hour or the day,
+    spans as whole days, lists with commas.
+    """
+    if missing and not len(frame):
+        return not_assessed(missing)
+    badges = {severity} if isinstance(severity, str) else set(severity or ())
+    if any(name is not None for name in frame.index.names):
+        named = [name for name in frame.index.names if name is not None]
+        frame = frame.reset_index(level=named, allow_duplicates=True)
+    caption = clean(f"{caption} (incomplete: {missing})" if missing else caption)
+    if rows is not None and len(frame) > rows:
+        caption += f" (first {rows:,} of {len(frame):,})"
+        frame = frame.head(rows)
+    columns: list[tuple[str, Kind]] = []
+    values: list[list[Any]] = []
+    for position, label in enumerate(frame.columns):
+        kind, column = _column(frame.iloc[:, position])
+        columns.append((_label(label), "severity" if label in badges else kind))
+        values.append(column)
+    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)])
+
+
+def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
+    """The kind of a column and its values as JSON holds them."""
+    present = [cell(v) for v in series]
+    found = [type(v) for v in series if not _absent(v)]
+    if not found:
+        return "text", present
+    if all(issubclass(t, bool | np.bool_) for t in found):
+        return "truth", present
+    if all(issubclass(t, dt.date | np.datetime64) for t in found):
+        return "time", present
+    if all(issubclass(t, int | float | np.number | dt.timedelta) for t in found) and not any(
+        issubclass(t, bool) for t in found
+    ):
+        return "number", present
+    return "text", [None if v is None else str(v) for v in present]
+
+
+def cell(value: Any) -> str | int | float | None:
+    """One cell as JSON holds it; None if missing."""
+    if _absent(value):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, dt.timedelta | np.timedelta64):
+        return pd.Timedelta(value).days
+    if isinstance(value, dt.datetime | np.datetime64):
+        time = pd.Timestamp(value)
+        time = time.tz_convert("UTC") if time.tzinfo else time
+        return time.strftime("%Y-%m-%d" if time == time.normalize() else "%Y-%m-%d %H:%M")
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    if isinstance(value, list | tuple | np.ndarray):
+        return ", ".join(str("" if (v := cell(item)) is None else v) for item in value)
+    return clean(value)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
+
+
+def clean(text: object) -> str:
+    """Text that any file can hold: a lone surrogate, legal in JSON, has no UTF-8 form."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _label(label: object) -> str:
+    return clean(" / ".join(map(str, label)) if isinstance(label, tuple) else label)
+
+
+class Sentence:
+    """Prose computed from the data; made by `say`."""
+
+    def __init__(self, text: str, tone: Tone) -> None:
+        self.text = text
+        self.tone = tone
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
+        return {
+            TEXT_TYPE: {"text": self.text, "tone": self.tone},
+            "text/html": f"<p>{marked}</p>",
+            "text/plain": self.text,
+        }
+
+
+def say(*sentences: object, tone: Tone = "plain", missing: str = "") -> Sentence:
+    """
+    A paragraph of computed sentences; `backticks` set a name in code type, nothing else does.
+
+    The tone colours it: "good" for what holds, "bad" for what needs work, "note" for a caveat.
+    Where evidence is missing, the sentence that says so takes their place.
+    """
+    if missing:
+        return not_assessed(missing)
+    return Sentence(clean(" ".join(map(str, sentences))), tone)
+
+
+class Figures:
+    """The row of large numbers at the top of a page; made by `figures`."""
+
+    def __init__(self, items: Sequence[tuple[str, str, str, str]]) -> None:
+        self.items = items
+
+    def __repr__(self) -> str:
+        lines = (f"{label}: {value} ({note})" for label, value, note, _ in self.items)
+        return "\n".join(line.removesuffix(" ()") for line in lines)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        keys = ("label", "value", "note", "tone")
+        cells = "".join(
+            f"<td><small>{html.escape(label)}</small><br><strong>{html.escape(value)}</strong>"
+            f"<br><small>{html.escape(note)}</small></td>"
+            for label, value, note, _ in self.items
+        )
+        return {
+            FIGURES_TYPE: [dict(zip(keys, item, strict=True)) for item in self.items],
+            "text/html": f"<table><tr>{cells}</tr></table>",
+            "text/plain": repr(self),
+        }
+
+
+def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
+    """
+    The numbers a reader should see first, one per argument.
+
+    Each value is the number alone, or `(number, note)`, or `(number, note, tone)`. The name is
+    the label, underscores read as spaces; any other label goes in as `**{"MFA enforced": 41}`.
+    Where evidence for all of them is missing, the sentence that says so takes their place; for one
+    of them, `assessed` says it.
+
+    >>> figures(users=1260, with_MFA=("78 %", "981 of 1,260", "bad"))
+    Users: 1,260
+    With MFA: 78 % (981 of 1,260)
+    """
+    if missing:
+        return not_assessed(missing)
+    items = []
+    for name, given in values.items():
+        value, note, tone = (*(given if isinstance(given, tuple) else (given,)), "", "plain")[:3]
+        label = clean(name.replace("_", " "))
+        shown = cell(value)
+        if isinstance(shown, int):
+            shown = f"{shown:,}"
+        text = "–" if shown is None else f"{shown:g}" if isinstance(shown, float) else shown
+        items.append((label[:1].upper() + label[1:], text, clean(note), str(tone or "plain")))
+    return Figures(items)
+
+
+def assessed(value: object, missing: str) -> object:
+    """
+    A figure's value, or, where evidence for it is missing, that it was not assessed.
+
+    >>> figures(roles=assessed(0, "roles are not known"))
+    Roles: – (not assessed)
+    """
+    return ("–", "not assessed", "note") if missing else value
+
+
+def share(part: Any, whole: Any) -> str:
+    """
+    A part of a whole in words, with the percentage where there is one.
+
+    >>> share(12, 60), share(0, 0)
+    ('12 of 60 (20 %)', 'none of none')
+    """
+    if not whole:
+        return "none of none"
+    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)})"
+
+
+def percent(part: Any, whole: Any) -> str:
+    """
+    The percentage, rounded so that only all is 100 and only none is 0; a dash of nothing.
+
+    >>> percent(1, 3), percent(999, 1000), percent(1, 1000), percent(0, 0)
+    ('33 %', '99 %', '1 %', '–')
+    """
+    if not whole:
+        return "–"
+    rounded = round(100 * int(part) / int(whole))
+    within = min(max(rounded, 1), 99) if 0 < part < whole else rounded
+    return f"{within} %"
+
+
+def when(times: "pd.Series[Any]") -> str:
+    """
+    The latest of some times in words.
+
+    >>> when(pd.Series(pd.to_datetime(["2026-10-01", None], utc=True)))
+    'on 2026-10-01'
+    """
+    latest = times.max()
+    return "never, as far as AWS recorded it" if pd.isna(latest) else f"on {latest:%Y-%m-%d}"
+
+
+def not_assessed(missing: str) -> Sentence:
+    """Say that missing evidence leaves a question open."""
+    return say(f"Not assessed: {missing}.", tone="note")

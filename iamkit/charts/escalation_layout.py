@@ -1,0 +1,347 @@
+"""
+Who can come to do everything, as a few boxes in columns: what `charts.ladder` draws.
+
+The column at the right can do everything; to its left stand those one step away, then two. Each
+identity goes on to one other, the next on its shortest way. In a small account everybody has a box.
+In a large one, identities of a kind that go on to the same next one share a box; what many come
+through keeps its own, and what is left over in a column shares the last. Whatever the account, the
+boxes are few enough to be read, and every identity is in exactly one of those of its column.
+
+Lengths are in inches, texts in letters of a fixed width, so that where everything goes and what
+fits is arithmetic; `charts` only draws it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
+
+MOST_BOXES: Final = 24
+
+
+MOST_IN_COLUMN: Final = 8
+
+
+MOST_HOPS: Final = 7  # who is further away stands there, too
+
+
+BOXES: Final = Table(
+    name="boxes",
+    row="one identity on the way to administration, or several that share a box",
+    key=("box",),
+    columns=(
+        Column("box", COUNT, "number"),
+        Column("steps", COUNT, "its column: steps to administration, 7 for more; 0: it is there"),
+        Column("place", COUNT, "place in its column, 0 at the top"),
+        Column("kind", TEXT, "user, role or group; missing: several kinds"),
+        Column("label", TEXT, "name of the one, or how many there are"),
+        Column("members", COUNT, "users and roles in it that the rows are about"),
+        Column("through", COUNT, "further ones that come through it on their shortest way"),
+        Column("names", OBJECT, "list of the names in it, what most come through first"),
+    ),
+)
+
+
+LINKS: Final = Table(
+    name="links",
+    row="the way from one box to one of the next column",
+    key=("from", "to"),
+    columns=(
+        Column("from", COUNT, "box"),
+        Column("to", COUNT, "box"),
+        Column("members", COUNT, "users and roles that go this way, from however far"),
+    ),
+)
+
+
+# What the drawing measures.
+WIDEST: Final = 2.35  # a box
+
+
+GAP: Final = 0.4  # between two columns, in boxes
+
+
+HIGH: Final = 0.52  # a box
+
+
+ROW: Final = 0.62  # a box and the space below it
+
+
+HEAD: Final = 0.42  # two lines above a column
+
+
+NARROWEST, PAGE = 7.2, 10.4  # the whole
+
+
+SIZE, SMALL = 7.5, 6.8  # points, of a label and of the note below it
+
+
+LETTER: Final = 0.602 / 72  # inches to a point, the width of each letter of DejaVu Sans Mono
+
+
+INDENT: Final = 0.07  # of a text in its box
+
+
+MARGIN: Final = 0.16  # beside a text on both sides, and for what the figure's edge takes
+
+
+REST: Final = "rest"
+
+
+def rungs(rises: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """
+    Return the boxes and the links between them. Rows: see `BOXES` and `LINKS`.
+
+    Parameters
+    ----------
+    rises : DataFrame
+        Rows of `reach.ADMIN_PATHS` of one context, whichever are to be counted; those without steps are
+        not. Who is only on somebody's way is shown and not counted among the members.
+
+    In each column, members and through sum up to the rows with at least so many steps.
+    """
+    rows = rises[rises["steps"].notna()]
+    steps = _steps(rows)
+    nodes = _nodes(steps, rows)
+    slots = _slots(Counter(nodes["steps"].tolist()))
+    columns: list[pd.DataFrame] = []
+    taken: dict[tuple[int, str], int] = {}
+    places: dict[int, int] = {}
+    for steps in sorted(slots):
+        part = nodes[nodes["steps"].eq(steps)]
+        onward = [taken.get((steps - 1, arn), -1) for arn in part["after"]]
+        part = part.assign(onward=onward, level=[places.get(box, 0) for box in onward])
+        column = _column(part, slots[steps], first=len(places))
+        columns.append(column)
+        places |= dict(zip(column["box"], column["place"], strict=True))
+        for box, arns in zip(column["box"], column["arns"], strict=True):
+            taken |= dict.fromkeys(((steps, arn) for arn in arns), box)
+    steps["from"] = [taken[node] for node in zip(steps["steps"], steps["arn"], strict=True)]
+    steps["to"] = steps.groupby("row")["from"].shift(-1)
+    links = steps.dropna(subset="to").groupby(["from", "to"]).size().reset_index(name="members")
+    boxes = pd.concat(columns) if columns else pd.DataFrame(columns=BOXES.names)
+    return BOXES.conform(boxes), LINKS.conform(links)
+
+
+def _steps(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per identity on each way: `row`, `arn`, `steps` still to go, `after`, `starts`."""
+    routes = objects([*route[:1], *route[1:][-MOST_HOPS:]] for route in rows["route"])
+    walks = pd.DataFrame({"row": np.arange(len(routes)), "arn": routes})
+    steps = walks.explode("arn", ignore_index=True)
+    along = steps.groupby("row")
+    return steps.assign(
+        steps=along.cumcount(ascending=False),
+        after=along["arn"].shift(-1),
+        starts=along.cumcount() == 0,
+    )
+
+
+def _nodes(steps: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per identity and column, in each column what most come through first."""
+    nodes = steps.groupby(["steps", "arn"], as_index=False).agg(
+        weight=("row", "size"), members=("starts", "sum"), after=("after", "first")
+    )
+    arns = nodes["arn"].astype("str")
+    known = rows.set_index("principal_arn")
+    kinds = arns.str.extract(r":(user|role|group)/", expand=False)
+    nodes = nodes.assign(
+        through=nodes["weight"] - nodes["members"],
+        name=arns.map(known["name"]).fillna(arns.str.rsplit("/", n=1).str[-1]),
+        kind=arns.map(known["kind"]).fillna(kinds).fillna("other"),
+    )
+    order = ["steps", "through", "weight", "name", "arn"]
+    return nodes.sort_values(order, ascending=[True, False, False, True, True])
+
+
+def _slots(sizes: Mapping[int, int]) -> dict[int, int]:
+    """How many boxes each column may have, taken from the fullest until all are few enough."""
+    slots = {steps: min(size, MOST_IN_COLUMN) for steps, size in sorted(sizes.items())}
+    while sum(slots.values()) > MOST_BOXES:
+        slots[max(slots, key=lambda steps: (slots[steps], steps))] -= 1
+    return slots
+
+
+def _column(part: pd.DataFrame, slots: int, *, first: int) -> pd.DataFrame:
+    """The boxes of one column, numbered from `first`: rows of `BOXES`, with their `arns`."""
+    found = (
+        part.groupby(_keys(part, slots), sort=False)
+        .agg(
+            steps=("steps", "first"),
+            kinds=("kind", lambda kinds: sorted(set(kinds), reverse=True)),
+            level=("level", "mean"),
+            weight=("weight", "sum"),
+            members=("members", "sum"),
+            through=("through", "sum"),
+            names=("name", list),
+            arns=("arn", list),
+        )
+        .assign(more=lambda found: found.index == REST)
+        .sort_values(
+            ["more", "level", "through", "weight"],
+            ascending=[True, True, False, False],
+            kind="stable",
+        )
+    )
+    words = zip(found["names"], found["kinds"], found["more"], strict=True)
+    return found.assign(
+        place=range(len(found)),
+        box=range(first, first + len(found)),
+        kind=found["kinds"].map(lambda kinds: kinds[0] if len(kinds) == 1 else None),
+        label=[_label(names, kinds, more=more) for names, kinds, more in words],
+    )
+
+
+def _keys(part: pd.DataFrame, slots: int) -> pd.Series[str]:
+    """For each identity of a column, what those who share its box have in common."""
+    alone = [f"alone {number}" for number in range(len(part))]
+    if len(part) <= slots:
+        return pd.Series(alone, part.index)
+    alike = [f"{kind} to {to}" for kind, to in zip(part["kind"], part["onward"], strict=True)]
+    # What others come through stays alone if there is room, what very many come through anyway.
+    named = min(int(part["through"].gt(0).sum()), slots)
+    many = part["through"].ge(part["weight"].sum() / (2 * slots)).sum()
+    while named > min(many, slots // 2) and named + len(set(alike[named:])) > slots:
+        named -= 1
+    keys = pd.Series([*alone[:named], *alike[named:]], part.index)
+    sizes = part["weight"].groupby(keys).sum().drop(alone[:named])
+    if named + len(sizes) <= slots:
+        return keys
+    kept = [*alone[:named], *sizes.nlargest(slots - named - 1).index]
+    return keys.where(keys.isin(kept), REST)
+
+
+def _label(names: list[str], kinds: list[str], *, more: bool) -> str:
+    """A box in a few words."""
+    if len(names) == 1:
+        return names[0]
+    return f"{len(names):,}{' more' * more} {' and '.join(f'{kind}s' for kind in kinds)}"
+
+
+class Box(NamedTuple):
+    """A box in inches: its left edge and its middle, and whom it stands for."""
+
+    x: float
+    y: float
+    kind: str  # user, role, group, several, or everything
+
+
+class Text(NamedTuple):
+    """A text in inches: its left edge and its middle."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    muted: bool
+
+
+class Curve(NamedTuple):
+    """A link in inches, from the right edge of one box to the left edge of the next."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    members: int
+
+
+class Layout(NamedTuple):
+    """What is to be drawn, measured from the upper left corner."""
+
+    width: float
+    height: float
+    wide: float  # each box
+    boxes: list[Box]
+    texts: list[Text]
+    curves: list[Curve]
+
+
+def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
+    """
+    Lay out what `rungs` returns.
+
+    A label takes two lines at most, a note one; what does not fit ends in an ellipsis. A note names
+    the kind, or the first of those in the box, and how many come through it.
+    """
+    counts = Counter(boxes["steps"].tolist())
+    most = max(counts.values(), default=1)
+    wide = min(WIDEST, PAGE / (1 + (1 + GAP) * max(counts, default=0)))
+    step = wide * (1 + GAP)
+    left = {steps: step * (max(counts) - steps) for steps in counts}
+    members = boxes.groupby("steps")["members"].sum().to_dict()
+    drawn: dict[int, Box] = {}
+    heads = {left[steps]: _head(steps, members[steps]) for steps in left} or {0.0: "nobody"}
+    texts = [Text(x, HEAD / 2, text, SIZE, muted=True) for x, text in heads.items()]
+    for row in boxes.to_dict("records"):
+        steps, kind = row["steps"], "several" if pd.isna(row["kind"]) else row["kind"]
+        middle = HEAD + ROW * ((most - counts[steps]) / 2 + row["place"] + 0.5)
+        drawn[row["box"]] = Box(left[steps], middle, kind if steps else "everything")
+        texts += _texts(row, kind, left[steps], middle, wide)
+    ways = zip(links["from"], links["to"], links["members"], strict=True)
+    curves = [
+        Curve((drawn[start].x + wide, drawn[start].y), (drawn[end].x, drawn[end].y), number)
+        for start, end, number in ways
+    ]
+    width = max(NARROWEST, wide + max(left.values(), default=0))
+    return Layout(width, HEAD + ROW * most, wide, list(drawn.values()), texts, curves)
+
+
+def _head(steps: int, members: int) -> str:
+    """What stands above a column."""
+    far = f"{steps} step{'s' * (steps > 1)}{' or more' * (steps == MOST_HOPS)}"
+    return f"{far if steps else 'everything'}\n{members:,} identit{'y' if members == 1 else 'ies'}"
+
+
+def _texts(
+    row: Mapping[Hashable, Any], kind: str, left: float, middle: float, wide: float
+) -> list[Text]:
+    """The label and the note of a box."""
+    room = (wide - MARGIN) / LETTER
+    label = fitted(row["label"], int(room / SIZE), 2)
+    come = f" ← {row['through']:,}" if row["through"] else ""
+    who = kind if len(row["names"]) == 1 else ", ".join(row["names"][:9])
+    note = fitted(who, int(room / SMALL) - len(come)) + come
+    up, down = (0.08, 0.15) if "\n" in label else (0.07, 0.1)
+    left += INDENT
+    return [
+        Text(left, middle - up, label, SIZE, muted=False),
+        Text(left, middle + down, note, SMALL, muted=True),
+    ]
+
+
+def fitted(text: str, letters: int, lines: int = 1) -> str:
+    r"""
+    Text in so many lines of so many letters, the end left out where it is longer.
+
+    Whatever is not a printable letter of ASCII, as all of IAM's names are, is a question mark.
+
+    >>> fitted("a-rather-long-name", 9, 2), fitted("a-rather-long-name", 9)
+    ('a-rather-\nlong-name', 'a-rather…')
+    """
+    plain = "".join(each if each.isascii() and each.isprintable() else "?" for each in text)
+    wrapped = textwrap.wrap(plain, letters)
+    if len(wrapped) > lines:  # then not only at hyphens
+        if len(plain) > letters * lines:
+            plain = plain[: letters * lines - 1] + "…"
+        wrapped = [plain[at : at + letters] for at in range(0, len(plain), letters)]
+    return "\n".join(wrapped)
+
+
+def told(boxes: pd.DataFrame, links: pd.DataFrame) -> str:
+    """
+    Say the drawing in words: who goes on to whom, the furthest first.
+
+    >>> told(BOXES.rows(dict(box=0, steps=0, label="admin")), LINKS.rows())
+    'admin can do everything.'
+    """
+    label = boxes.set_index("box")["label"]
+    ends = ", ".join(boxes.loc[boxes["steps"].eq(0), "label"])
+    ordered = links.sort_values(["from", "to"], ascending=[False, True])
+    pairs = zip(ordered["from"], ordered["to"], ordered["members"], strict=True)
+    ways = [f"{label[start]} to {label[end]} ({members:,})" for start, end, members in pairs]
+    return "; ".join([*ways, f"{ends or 'nobody'} can do everything"]) + "."

@@ -1,0 +1,426 @@
+"""
+Evidence from AWS through boto3, which is used here and nowhere else.
+
+Everything asked is read-only. Questions run side by side, with botocore's standard retries. Only
+credentials that do not work, and evidence without either of its two main parts, are errors; any
+other refusal or failure is a gap.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore import exceptions, xform_name
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from iamkit.errors import CollectError
+from iamkit.evidence import snapshot
+from iamkit.evidence.requests import (
+    CALLER,
+    CONTROL_POLICIES,
+    DETAILS,
+    LAST_ACCESSED,
+    MFA,
+    ONE_CALL,
+    ORGANIZATION,
+    PROVIDER_DETAILS,
+    PROVIDERS,
+    REPORT,
+    Evidence,
+)
+from iamkit.evidence.responses import (
+    Answer,
+    account_of,
+    counted,
+    cut_short,
+    entries,
+    join,
+    report_rows,
+    store,
+)
+
+Progress = Callable[[str, int, int], None]  # what was done, how many are done, of how many
+
+
+POLL_SECONDS: float = 2.0
+
+
+POLLS: Final = 300
+
+
+THREADS: Final = 8
+
+
+DAMAGED_ANSWER_TRIES: Final = 3
+
+
+BAD_CREDENTIALS: Final = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+
+
+REFUSALS: Final = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "UnauthorizedOperation",
+}
+
+
+NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
+
+
+def from_aws(
+    out: Path,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    role_arn: str | None = None,
+    external_id: str | None = None,
+    mfa_serial: str | None = None,
+    mfa_code: Callable[[], str] | None = None,
+    last_accessed: bool = False,
+    progress: Progress = lambda what, done, total: None,
+) -> Path:
+    """
+    Collect an account's evidence and return the new snapshot's folder.
+
+    `mfa_code` is asked once, when `mfa_serial` is given with `role_arn`. `last_accessed` adds a job
+    per user, group and role, which is slow. Raises `CollectError` if the credentials do not work or
+    neither the credential report nor the authorization details could be had, and `SnapshotError`
+    if the snapshot exists or cannot be written.
+    """
+    try:
+        aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
+        caller = aws.answer(CALLER)
+        with ThreadPoolExecutor(THREADS) as pool:
+            jobs = [pool.submit(aws.answer, evidence) for evidence in (DETAILS, *ONE_CALL)]
+            try:
+                answers = [caller, aws.credential_report()]
+                progress(REPORT.call, 1, len(jobs) + 3)
+                account_id, partition = account_of([*answers])
+                if account_id and answers[1].content:
+                    when = answers[1].content["GeneratedTime"]
+                    snapshot.refuse_existing(snapshot.place(out, account_id, when))
+                for number, job in enumerate(jobs, start=2):
+                    answers.append(job.result())
+                    progress(answers[-1].evidence.call, number, len(jobs) + 3)
+                answers = counted(answers)
+                account_id, partition = account_of(answers)
+                answers += [
+                    aws.mfa_devices(answers, pool),
+                    aws.provider_details(answers, pool),
+                    aws.control_policies(answers, account_id),
+                    aws.last_accessed(answers, pool, progress)
+                    if last_accessed
+                    else Answer(LAST_ACCESSED, "not asked", message="--last-accessed asks for it"),
+                ]
+                progress("the rest", len(jobs) + 3, len(jobs) + 3)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    except exceptions.BotoCoreError as error:
+        raise CollectError(_advice(error)) from error
+    report = answers[1].content
+    as_of = report["GeneratedTime"] if report else datetime.now(UTC)
+    said = "credential report GeneratedTime" if report else "time of collection"
+    return store(out, answers, "aws", as_of, said, partition=partition)
+
+
+class _Aws:
+    """The read-only questions. Each method returns answers; only dead credentials raise."""
+
+    def __init__(self, session: boto3.Session) -> None:
+        patience = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": 8}
+        config = Config(
+            retries={"mode": "standard", **patience},
+            connect_timeout=10,
+            read_timeout=60,
+            max_pool_connections=2 * THREADS,
+        )
+        names = ("sts", "iam", "organizations", "account", "accessanalyzer")
+        region = session.region_name or "us-east-1"
+        self.clients: dict[str, Any] = {
+            name: session.client(name, config=config, region_name=region) for name in names
+        }
+
+    def ask(self, call: str, *expected: str, **parameters: Any) -> dict[str, Any]:
+        """
+        One request. An answer without any of the expected members is damaged and asked for again.
+
+        botocore retries neither XML that is cut short nor a proxy's page in place of an answer,
+        and takes JSON that is cut short for an answer without members.
+        """
+        service, operation = call.split(":")
+        method = getattr(self.clients[service.replace("-", "")], xform_name(operation))
+        for _ in range(DAMAGED_ANSWER_TRIES):
+            try:
+                answer: dict[str, Any] = method(**parameters)
+            except ResponseParserError:
+                continue
+            if any(member in answer for member in expected):
+                del answer["ResponseMetadata"]
+                return answer
+        raise ResponseParserError(f"{operation}: the answer is damaged, time and again")
+
+    def ask_all(self, evidence: Evidence, **parameters: Any) -> tuple[dict[str, Any], bool]:
+        """
+        Every page of an answer, lists joined, and whether AWS ended it before its end.
+
+        botocore's paginators stop silently at a page that says there is more but not where.
+        """
+        marker_name = "Marker" if evidence.call.startswith("iam:") else "NextToken"
+        if evidence.call.startswith("access-analyzer:"):
+            marker_name = "nextToken"
+        whole: dict[str, Any] = {}
+        seen: set[str] = set()
+        parameters = {**evidence.parameters, **parameters}
+        while True:
+            page = self.ask(evidence.call, *evidence.members, **parameters)
+            join(whole, page, evidence.members)
+            marker = page.get(marker_name)
+            more = bool(page.get("IsTruncated")) or bool(marker)
+            if not more or not marker or marker in seen:
+                return whole, more
+            seen.add(marker)
+            parameters[marker_name] = marker
+
+    def answer(self, evidence: Evidence) -> Answer:
+        """Ask for one kind of evidence and say what became of it."""
+        return _attempt(evidence, lambda: self._whole(evidence))
+
+    def _whole(self, evidence: Evidence) -> Answer:
+        content, cut = self.ask_all(evidence)
+        if cut:
+            return cut_short(evidence, content)
+        return Answer(evidence, "ok", content)
+
+    def credential_report(self) -> Answer:
+        """AWS's report, made anew where there is none, waited for while it is being made."""
+
+        def take() -> Answer:
+            refusal: Exception | None = None
+            try:
+                self.ask("iam:GenerateCredentialReport", "State")
+            except exceptions.ClientError as error:
+                refusal = error  # a report made earlier may still be had
+            for _ in range(POLLS):
+                try:
+                    return Answer(REPORT, "ok", self.ask(REPORT.call, "Content"))
+                except exceptions.ClientError as error:
+                    code = error.response["Error"]["Code"]
+                    if code in NO_REPORT and refusal is None:
+                        self.ask("iam:GenerateCredentialReport", "State")
+                    elif code != "ReportInProgress":
+                        raise (refusal or error) from error
+                time.sleep(POLL_SECONDS)
+            waited = round(POLLS * POLL_SECONDS)
+            return Answer(REPORT, "failed", None, "ReportInProgress", f"not made in {waited} s")
+
+        return _attempt(REPORT, take)
+
+    def mfa_devices(self, answers: Sequence[Answer], pool: ThreadPoolExecutor) -> Answer:
+        """The devices of each user whom the credential report says to have one."""
+        rows = report_rows(answers)
+        if rows is None:
+            names = [user["UserName"] for user in entries(answers, "UserDetailList")]
+        else:
+            names = [row["user"] for row in rows if row.get("mfa_active", "").lower() == "true"]
+        names = [name for name in names if name != "<root_account>"]
+        return _attempt(MFA, lambda: self._each(MFA, "UserName", names, pool))
+
+    def _each(
+        self, evidence: Evidence, parameter: str, values: Iterable[str], pool: ThreadPoolExecutor
+    ) -> Answer:
+        """One question per value, the lists joined."""
+        whole: dict[str, Any] = {member: [] for member in evidence.members}
+        cut = False
+        asked = [pool.submit(self.ask_all, evidence, **{parameter: value}) for value in values]
+        for job in asked:
+            try:
+                content, ended_early = job.result()
+            except exceptions.ClientError as error:
+                if error.response["Error"]["Code"] == "NoSuchEntity":
+                    continue  # gone since the report was made
+                for other in asked:
+                    other.cancel()
+                raise
+            cut = cut or ended_early
+            join(whole, content, evidence.members)
+        return cut_short(evidence, whole) if cut else Answer(evidence, "ok", whole)
+
+    def provider_details(self, answers: Sequence[Answer], pool: ThreadPoolExecutor) -> Answer:
+        """Each OpenID Connect provider's clients and thumbprints, by ARN."""
+        listed = next(answer for answer in answers if answer.evidence is PROVIDERS)
+        if listed.is_gap:
+            return replace(listed, evidence=PROVIDER_DETAILS, content=None)
+
+        def take() -> Answer:
+            arns = [entry["Arn"] for entry in listed.content["OpenIDConnectProviderList"]]
+            asked = pool.map(
+                lambda arn: self.ask(PROVIDER_DETAILS.call, "Url", OpenIDConnectProviderArn=arn),
+                arns,
+            )
+            return Answer(PROVIDER_DETAILS, "ok", dict(zip(arns, asked, strict=True)))
+
+        return _attempt(PROVIDER_DETAILS, take)
+
+    def control_policies(self, answers: Sequence[Answer], account_id: str) -> Answer:
+        """The SCPs on the account, on each OU above it and on the organization's root."""
+        organization = next(answer for answer in answers if answer.evidence is ORGANIZATION)
+        if organization.status == "none":
+            return Answer(CONTROL_POLICIES, "none", {"Targets": []})
+
+        def take() -> Answer:
+            levels = []
+            target = account_id
+            while True:
+                listed, cut = self.ask_all(
+                    replace(CONTROL_POLICIES, members=("Policies",)),
+                    TargetId=target,
+                    Filter="SERVICE_CONTROL_POLICY",
+                )
+                policies = [
+                    self.ask("organizations:DescribePolicy", "Policy", PolicyId=policy["Id"])[
+                        "Policy"
+                    ]
+                    for policy in listed.get("Policies", ())
+                ]
+                levels.append({"TargetId": target, "Policies": policies})
+                if cut:
+                    return cut_short(CONTROL_POLICIES, {"Targets": levels})
+                if target.startswith("r-"):
+                    return Answer(CONTROL_POLICIES, "ok", {"Targets": levels})
+                parents = self.ask("organizations:ListParents", "Parents", ChildId=target)
+                target = parents["Parents"][0]["Id"]
+
+        return _attempt(CONTROL_POLICIES, take)
+
+    def last_accessed(
+        self, answers: Sequence[Answer], pool: ThreadPoolExecutor, progress: Progress
+    ) -> Answer:
+        """When each user, group and role last used each service; one job per principal."""
+
+        def one(arn: str) -> dict[str, Any]:
+            made = self.ask("iam:GenerateServiceLastAccessedDetails", "JobId", Arn=arn)
+            whole = replace(LAST_ACCESSED, members=("JobStatus", "ServicesLastAccessed", "Error"))
+            for _ in range(POLLS):
+                content, _cut_short = self.ask_all(whole, JobId=made["JobId"])
+                if content.get("JobStatus") != "IN_PROGRESS":
+                    return content
+                time.sleep(POLL_SECONDS)
+            return {"JobStatus": "IN_PROGRESS"}
+
+        def take() -> Answer:
+            lists = ("UserDetailList", "GroupDetailList", "RoleDetailList")
+            arns = [entry["Arn"] for name in lists for entry in entries(answers, name)]
+            found = {}
+            for number, (arn, content) in enumerate(
+                zip(arns, pool.map(one, arns), strict=True), start=1
+            ):
+                found[arn] = content
+                progress(LAST_ACCESSED.call, number, len(arns))
+            undone = sum(content.get("JobStatus") != "COMPLETED" for content in found.values())
+            if undone:
+                said = f"{undone} of {len(found)} jobs did not complete"
+                return Answer(LAST_ACCESSED, "incomplete", found, "JobsIncomplete", said)
+            return Answer(LAST_ACCESSED, "ok", found)
+
+        return _attempt(LAST_ACCESSED, take)
+
+
+def _attempt(evidence: Evidence, take: Callable[[], Answer]) -> Answer:
+    """Turn what AWS's refusal or failure means into an answer; dead credentials are an error."""
+    try:
+        return take()
+    except exceptions.ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in BAD_CREDENTIALS:
+            raise CollectError(_advice(error)) from error
+        if code == evidence.none:
+            return Answer(evidence, "none", dict.fromkeys(evidence.members), code)
+        status = "refused" if code in REFUSALS else "failed"
+        said = f"{error.operation_name}: {error.response['Error'].get('Message', code)}"
+        return Answer(evidence, status, None, code, said)
+    except (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+    ) as error:
+        raise CollectError(_advice(error)) from error
+    except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
+        if evidence is CALLER:
+            raise CollectError(_advice(error)) from error
+        return Answer(evidence, "failed", None, type(error).__name__, str(error))
+    except (exceptions.BotoCoreError, ResponseParserError) as error:
+        return Answer(evidence, "failed", None, type(error).__name__, _one_line(error))
+
+
+def _advice(error: Exception) -> str:
+    """What is wrong with the way to AWS, and what to do, in one line."""
+    said = _one_line(error)
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{said}; `aws configure list-profiles` shows those there are"
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return f"{said}; name a profile with --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
+        return f"AWS cannot be reached: {said}; check the network, proxy and --region"
+    if isinstance(error, exceptions.ClientError):
+        return f"AWS does not accept the credentials: {said}; sign in again, or renew them"
+    return f"{said}; check the profile and sign in again (for SSO: `aws sso login`)"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _session(
+    profile: str | None,
+    region: str | None,
+    role_arn: str | None,
+    external_id: str | None,
+    mfa_serial: str | None,
+    mfa_code: Callable[[], str] | None,
+) -> boto3.Session:
+    session = boto3.Session(profile_name=profile, region_name=region)
+    if not role_arn:
+        return session
+    request = {"RoleArn": role_arn, "RoleSessionName": "iamkit"}
+    if external_id:
+        request["ExternalId"] = external_id
+    if mfa_serial and mfa_code:
+        request |= {"SerialNumber": mfa_serial, "TokenCode": mfa_code()}
+    try:
+        sts = session.client("sts", region_name=session.region_name or "us-east-1")
+        taken = sts.assume_role(**request)["Credentials"]
+    except exceptions.ClientError as error:
+        raise CollectError(
+            f"the role {role_arn} cannot be assumed: {_one_line(error)}; check its trust policy, "
+            "--external-id and --mfa-serial"
+        ) from error
+    return boto3.Session(
+        aws_access_key_id=taken["AccessKeyId"],
+        aws_secret_access_key=taken["SecretAccessKey"],
+        aws_session_token=taken["SessionToken"],
+        region_name=session.region_name,
+    )

@@ -1,0 +1,208 @@
+"""
+What counts as evidence, and how answers become a snapshot.
+
+`EVIDENCE` is the whole of what the kit asks for, whether the answers come from AWS (`collect`) or
+from files that the AWS CLI saved (`saved`): both fill the same files with the same shapes. An
+answer that is refused, fails or was not given is a *gap*: it stands in the manifest with its error
+code and with what the reader cannot know without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One kind of evidence: the call, its file, the members kept, and what its absence means."""
+
+    call: str  # as IAM policies write it
+    file: str
+    members: tuple[str, ...]  # of the answer; any of them also tells a saved answer's kind
+    meaning: str
+    none: str = ""  # the error code that means "there is none": an answer, not a gap
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+CALLER: Final = Evidence(
+    "sts:GetCallerIdentity",
+    "caller_identity.json",
+    ("Arn", "Account", "UserId"),
+    "who collected the evidence is not recorded",
+)
+
+
+REPORT: Final = Evidence(
+    "iam:GetCredentialReport",
+    "credential_report.csv",
+    ("Content", "GeneratedTime"),
+    "passwords, access keys and MFA of users and of the root user are not known",
+)
+
+
+DETAILS: Final = Evidence(
+    "iam:GetAccountAuthorizationDetails",
+    "authorization_details.json",
+    ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
+    "groups, roles, policies and what anyone may do are not known, or not completely",
+)
+
+
+SUMMARY: Final = Evidence(
+    "iam:GetAccountSummary",
+    "account_summary.json",
+    ("SummaryMap",),
+    "whether every user, group, role and policy was seen cannot be checked",
+)
+
+
+MFA: Final = Evidence(
+    "iam:ListMFADevices",
+    "mfa_devices.json",
+    ("MFADevices",),
+    "which kind of MFA device users have is known for virtual devices at most",
+)
+
+
+PROVIDERS: Final = Evidence(
+    "iam:ListOpenIDConnectProviders",
+    "open_id_connect_providers.json",
+    ("OpenIDConnectProviderList",),
+    "OpenID Connect providers are not known",
+)
+
+
+PROVIDER_DETAILS: Final = Evidence(
+    "iam:GetOpenIDConnectProvider",
+    "open_id_connect_details.json",
+    (),
+    "clients and thumbprints of OpenID Connect providers are not known",
+)
+
+
+ORGANIZATION: Final = Evidence(
+    "organizations:DescribeOrganization",
+    "organization.json",
+    ("Organization",),
+    "whether the account belongs to an organization is not known",
+    none="AWSOrganizationsNotInUseException",
+)
+
+
+CONTROL_POLICIES: Final = Evidence(
+    "organizations:ListPoliciesForTarget",
+    "service_control_policies.json",
+    (),
+    "service control policies are not known: what they forbid is reported as allowed",
+)
+
+
+LAST_ACCESSED: Final = Evidence(
+    "iam:GetServiceLastAccessedDetails",
+    "last_accessed.json",
+    (),
+    "which granted services each identity really uses is not known",
+)
+
+
+ONE_CALL: Final = (
+    SUMMARY,
+    Evidence(
+        "iam:GetAccountPasswordPolicy",
+        "password_policy.json",
+        ("PasswordPolicy",),
+        "the rules for passwords are not known",
+        none="NoSuchEntity",
+    ),
+    Evidence(
+        "iam:ListAccountAliases",
+        "account_aliases.json",
+        ("AccountAliases",),
+        "the account's alias is not known",
+    ),
+    Evidence(
+        "iam:ListVirtualMFADevices",
+        "virtual_mfa_devices.json",
+        ("VirtualMFADevices",),
+        "whether the root user's MFA device is virtual is not known",
+    ),
+    Evidence(
+        "iam:ListServiceSpecificCredentials",
+        "service_specific_credentials.json",
+        ("ServiceSpecificCredentials",),
+        "credentials for CodeCommit, Bedrock and CloudWatch are not known",
+        parameters={"AllUsers": True},
+    ),
+    Evidence(
+        "iam:ListServerCertificates",
+        "server_certificates.json",
+        ("ServerCertificateMetadataList",),
+        "certificates stored in IAM are not known",
+    ),
+    Evidence(
+        "iam:ListSAMLProviders",
+        "saml_providers.json",
+        ("SAMLProviderList",),
+        "SAML providers are not known",
+    ),
+    PROVIDERS,
+    Evidence(
+        "iam:ListOrganizationsFeatures",
+        "organizations_features.json",
+        ("OrganizationId", "EnabledFeatures"),
+        "whether root access is managed centrally is not known",
+        none="OrganizationNotFoundException",
+    ),
+    ORGANIZATION,
+    Evidence(
+        "organizations:ListAccounts",
+        "organization_accounts.json",
+        ("Accounts",),
+        "which accounts belong to the organization is not known: an account counts as yours only "
+        "if the settings name it",
+        none="AWSOrganizationsNotInUseException",
+    ),
+    Evidence(
+        "account:GetContactInformation",
+        "contact_information.json",
+        ("ContactInformation",),
+        "the account's contact details are not known",
+        none="ResourceNotFoundException",
+    ),
+    *(
+        Evidence(
+            "account:GetAlternateContact",
+            f"{kind.lower()}_contact.json",
+            ("AlternateContact",),
+            f"the account's {kind.lower()} contact is not known",
+            none="ResourceNotFoundException",
+            parameters={"AlternateContactType": kind},
+        )
+        for kind in ("SECURITY", "OPERATIONS", "BILLING")
+    ),
+    Evidence(
+        "access-analyzer:ListAnalyzers",
+        "analyzers.json",
+        ("analyzers",),
+        "whether IAM Access Analyzer runs in this region is not known",
+    ),
+)
+
+
+EVIDENCE: Final = (
+    CALLER,
+    REPORT,
+    DETAILS,
+    MFA,
+    *ONE_CALL,
+    PROVIDER_DETAILS,
+    CONTROL_POLICIES,
+    LAST_ACCESSED,
+)
+
+
+def by_call(call: str) -> Evidence:
+    """Return the evidence that a call answers."""
+    return next(evidence for evidence in EVIDENCE if evidence.call == call)

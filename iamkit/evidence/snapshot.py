@@ -1,0 +1,283 @@
+"""
+The evidence folder: raw answers, never edited, and a manifest that says what they are.
+
+    reports/<account>/<as_of>/snapshot/
+        manifest.json               account, as_of, caller, calls, gaps, hash and size of each file
+        credential_report.csv       byte for byte as AWS gave it
+        authorization_details.json  and the other answers, as canonical JSON
+
+An audit is only as good as its evidence, so a snapshot is either whole or not there: it is written
+beside its place, flushed to the disk and renamed, and it is never overwritten. The manifest seals
+itself: any changed byte, in a file or in the manifest, is found when the folder is opened. The seal
+finds accidents; someone who can rewrite the folder can also seal it anew, so keep the hash that
+every page prints where they cannot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from iamkit.errors import SnapshotError
+
+FORMAT: Final = 1
+
+
+MANIFEST: Final = "manifest.json"
+
+
+FOLDER: Final = "snapshot"
+
+
+REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An opened evidence folder whose files have all been checked against their hashes."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    evidence_hash: str  # SHA-256 of manifest.json, which holds the hashes of all the rest
+
+    @property
+    def account_id(self) -> str:
+        """The account, always twelve digits in a string."""
+        return str(self.manifest["account_id"])
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment the evidence speaks of, UTC."""
+        return parse_time(self.manifest["as_of"])
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the account is the made-up demo company."""
+        return bool(self.manifest["source"] == "demo")
+
+    def bytes(self, name: str) -> bytes | None:
+        """Return a file's content, or None if the evidence does not have it."""
+        return (self.path / name).read_bytes() if name in self.manifest["files"] else None
+
+    def json(self, name: str) -> Any:
+        """Return a file's parsed JSON, or None if the evidence does not have it."""
+        content = self.bytes(name)
+        return None if content is None else json.loads(content)
+
+
+def canonical(value: Any) -> bytes:
+    r"""
+    JSON as it is stored: sorted keys, no spaces, ASCII, one newline; times as ISO 8601 UTC.
+
+    >>> canonical({"b": 1, "a": datetime(2026, 11, 1, 6, tzinfo=UTC)})
+    b'{"a":"2026-11-01T06:00:00Z","b":1}\n'
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    return text.encode("ascii") + b"\n"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_time(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def format_time(moment: datetime) -> str:
+    """Return a moment as `2026-11-01T06:00:00Z`, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the UTC moment that an ISO 8601 text names; one without an offset is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def place(out: Path, account_id: str, as_of: datetime) -> Path:
+    """Return where the snapshot of an account at a moment belongs under `out`."""
+    if not re.fullmatch(r"\d{12}", account_id):
+        raise SnapshotError(f"{account_id!r} is not an account id: it takes 12 digits, as text")
+    return out / account_id / as_of.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ") / FOLDER
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `SnapshotError` if there is a snapshot at `target` already."""
+    if target.exists():
+        raise SnapshotError(
+            f"{target} exists already and evidence is never overwritten; "
+            f"`iamkit report {target}` renders it again (AWS makes a new credential report "
+            "at most every four hours)"
+        )
+
+
+def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Path:
+    """
+    Write a snapshot of `files` under `out` and return its folder.
+
+    `manifest` gives everything but the format, the hashes and the seal. Files get mode 0600 and
+    folders 0700. Killed at any moment, it leaves a whole snapshot or none; what an interrupted run
+    left behind is a hidden `.partial-…` folder, which the next run removes.
+
+    Raises `SnapshotError` if the snapshot exists, the disk is full or the folder is not writable.
+    """
+    target = place(out, manifest["account_id"], parse_time(manifest["as_of"]))
+    refuse_existing(target)
+    hashes = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for name, content in files.items()
+    }
+    content_of_manifest = sealed({**manifest, "format": FORMAT, "files": hashes})
+    try:
+        account_folder = target.parent.parent
+        _make_private(account_folder)
+        _sweep(account_folder)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=account_folder))
+        try:
+            for name, content in {**files, MANIFEST: content_of_manifest}.items():
+                _write_private(partial / name, content)
+            _sync(partial)
+            _make_private(target.parent)
+            refuse_existing(target)
+            partial.rename(target)
+            _sync(target.parent)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    except OSError as error:
+        where = error.filename or target
+        raise SnapshotError(
+            f"cannot write {where}: {error.strerror}; nothing was left half-written; "
+            "free some space or choose another folder with --out"
+        ) from error
+    return target
+
+
+def read(path: Path) -> Snapshot:
+    """
+    Open a snapshot after checking every file; `path` may also be the folder that holds it.
+
+    Raises `SnapshotError` if there is none, if its format is newer than this iamkit, or naming each
+    file that is missing, changed or not listed.
+    """
+    if not (path / MANIFEST).is_file() and (path / FOLDER / MANIFEST).is_file():
+        path = path / FOLDER
+    try:
+        content = (path / MANIFEST).read_bytes()
+    except OSError as error:
+        raise SnapshotError(
+            f"{path} is no snapshot: {MANIFEST} cannot be read ({error.strerror}); "
+            "`iamkit collect` or `iamkit demo` makes one"
+        ) from error
+    manifest = _unseal(path, content)
+    differing = _differences(path, manifest["files"])
+    if differing:
+        raise SnapshotError(
+            f"{path} is not as it was collected: {'; '.join(differing)}. "
+            "Take the evidence from its original place, or collect it again"
+        )
+    return Snapshot(path, manifest, hashlib.sha256(content).hexdigest())
+
+
+def latest(root: Path, account_id: str | None = None) -> Path:
+    """
+    Return the snapshot under `root` that was collected last; the demo company's only if alone.
+
+    Raises `SnapshotError` if there is none, for that account if one is given.
+    """
+    found = []
+    for manifest_path in root.glob(f"*/*/{FOLDER}/{MANIFEST}"):
+        try:
+            manifest = json.loads(manifest_path.read_bytes())
+            if account_id in (None, manifest["account_id"]):
+                rank = (manifest["source"] != "demo", manifest["collected_at"], manifest["as_of"])
+                found.append((*rank, manifest_path.parent))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not ours to judge here: opening it says what is wrong
+    if not found:
+        whose = f" of account {account_id}" if account_id else ""
+        raise SnapshotError(
+            f"no snapshot{whose} under {root}; `iamkit demo` or `iamkit collect` makes one"
+        )
+    return max(found)[-1]
+
+
+def sealed(manifest: Mapping[str, Any]) -> bytes:
+    """Return a manifest's bytes with the hash that gives away any change to them."""
+    seal = hashlib.sha256(canonical(manifest)).hexdigest()
+    return canonical({**manifest, "seal": seal})
+
+
+def _unseal(path: Path, content: bytes) -> dict[str, Any]:
+    broken = SnapshotError(
+        f"{path / MANIFEST} has been changed or cut short since it was written; "
+        "take it from its original place, or collect the evidence again"
+    )
+    try:
+        manifest = json.loads(content)
+        made_with = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise broken from error
+    if isinstance(made_with, int) and made_with > FORMAT:
+        raise SnapshotError(
+            f"{path / MANIFEST} has format {made_with} and this iamkit reads up to {FORMAT}: "
+            "update iamkit"
+        )
+    unsealed = {key: value for key, value in manifest.items() if key != "seal"}
+    if content != sealed(unsealed) or any(key not in manifest for key in REQUIRED):
+        raise broken
+    return unsealed
+
+
+def _differences(path: Path, expected: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which files are missing, changed or not listed."""
+    found = {item.name for item in path.iterdir()} - {MANIFEST}
+    says = [f"{name} is not listed in the manifest" for name in sorted(found - set(expected))]
+    for name, entry in sorted(expected.items()):
+        try:
+            content = (path / name).read_bytes()
+        except OSError as error:
+            says.append(f"{name} cannot be read ({error.strerror})")
+            continue
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            says.append(f"{name} differs ({len(content)} bytes, {entry['size']} when collected)")
+    return says
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder and its missing parents, each readable by its owner only."""
+    for step in (*reversed(folder.parents), folder):
+        if not step.is_dir():
+            step.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left; a run that is writing now keeps its folder a few seconds."""
+    now = datetime.now(UTC).timestamp()
+    for partial in folder.glob(".partial-*"):
+        if now - partial.stat().st_mtime > 3600:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,465 @@
+"""
+What is wrong with policies as written, as data: one row per problem, and what to write instead.
+
+A policy can be valid and still not say what its author meant: a Deny that a long-term access key
+slips through, a misspelt action, a network list with 0.0.0.0/0 in it. Each rule looks for one such
+mistake in one statement. It is a generator of `Finding`s under `@rule`, or `@condition_rule` if it
+is about Conditions only; its name is its id, and its docstring says why it matters and which way it
+errs. Adding a rule is adding a function.
+
+Where a rule is about who gets through, it asks `conditions.evaluate` instead of matching text, so
+`Bool`, `StringEquals` and `Null` are judged by what they do. A Resource that no action of the
+statement can have is not found: that would take AWS's resource types, which no list here has.
+
+Source: IAM User Guide, "IAM policy validation check reference" and the pages that rules name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from iamkit.lint.rule import LINT, RULES, Finding, condition_rule, rule
+from iamkit.lint.run import lint
+from iamkit.lint.statement import (
+    ANYONE,
+    ELEMENTS,
+    MFA_DENY,
+    VERSION,
+    WrittenStatement,
+    like,
+    quoted,
+)
+from iamkit.policy import (
+    ABSENT,
+    CALLER,
+    ENDPOINT,
+    FREE,
+    INTERNET,
+    KEY,
+    MFA,
+    PASSWORD,
+    PROTECTED,
+    UNKNOWN,
+    WIDE,
+    WILD,
+    KeyTest,
+    Network,
+    Pattern,
+    RequestContext,
+    conditions,
+)
+from iamkit.values import as_dict
+
+__all__ = ["LINT", "RULES", "lint"]
+
+
+# ── Rules ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@rule
+def malformed(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    What cannot be read as a statement does not apply, so a Deny is lost.
+
+    IAM saves little of this, but evidence can hold it. Source: "Grammar of the IAM JSON policy
+    language".
+    """
+    for said in s.problem.split("; ") if s.problem else ():
+        meant = str(s.effect).capitalize()
+        fits = said.startswith("Effect") and meant in ("Allow", "Deny")
+        yield Finding("high", f"Statement: {said}", f"Write {meant}" if fits else "Correct it")
+    for name in () if s.trust else s.written:
+        if name in ("Principal", "NotPrincipal"):
+            yield Finding("high", f"{name} does not belong in an identity policy", "Leave it out")
+        elif name not in ELEMENTS:
+            hint = _instead(like(name.lower(), {known.lower(): known for known in ELEMENTS}))
+            yield Finding("high", f"{quoted(name)} is no element of a statement", hint)
+
+
+@rule
+def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    An action that is not in AWS's list, or a wildcard that covers none: it does nothing.
+
+    Misspelt, retired, or newer than the list: of the last this errs towards a finding. Worst in a
+    Deny and in the NotAction of an Allow. Source: Service Authorization Reference.
+    """
+    places = dict.fromkeys(s.not_actions, s.worth("medium", "low"))
+    places |= dict.fromkeys(s.actions, s.worth("low", "medium"))
+    for pattern, severity in places.items():
+        if s.book.is_listed(pattern):
+            continue
+        service, colon, _ = pattern.lower().partition(":")
+        if not colon:
+            said = "names no service, as in service:Action"
+        elif not WILD.search(service) and service not in s.book.services:
+            said = "is of a service that is not known"
+        else:
+            said = f"{'matches' if WILD.search(pattern) else 'is'} no known action"
+        hint = _instead(s.book.close_action(pattern))
+        yield Finding(severity, f"{quoted(pattern)} {said}", hint)
+
+
+@rule
+def unknown_key(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A condition key that no request for these actions has, so it is absent for ever.
+
+    Known are AWS's global keys, tag keys, keys of identity providers, and what the services of the
+    statement list. AWS's list lacks some service keys: there this errs towards a finding, and is
+    low. Source: "AWS global condition context keys", Service Authorization Reference.
+    """
+    for key in sorted(s.keys.difference(s.book.global_keys)):
+        if FREE.fullmatch(key):
+            continue
+        owners = sorted(s.book.owners(key))
+        if not owners:
+            severity = "low" if key.partition(":")[0] in s.book.services else "medium"
+            hint = _instead(s.book.close_key(key))
+            yield Finding(severity, f"{quoted(key)} is no known condition key", hint)
+        elif s.bits.any() and not (s.book.named.bits(f"{o}:*" for o in owners) & s.bits).any():
+            said = f"{quoted(key)} belongs to {', '.join(owners)}, which has no action here"
+            yield Finding("low", said, "Test a key that requests for these actions have")
+
+
+@condition_rule
+def condition_problem(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    An operator that does not exist, or cannot work with its key or values.
+
+    High in a Deny and medium in an Allow that can therefore never apply, else low. Source: "IAM
+    JSON policy elements: Condition operators".
+    """
+    blocks = as_dict(s.conditions).items()
+    odd = [{name: block} for name, block in blocks if not isinstance(block, dict)]
+    for part in (*odd, *(test.alone for test in s.tests)):
+        for said in conditions.problems(part):
+            never = conditions.evaluate(part, ANYONE) is False
+            severity = s.worth("medium", "high") if never else "low"
+            yield Finding(severity, f"Condition: {said}", "Correct the operator, key or value")
+    for name in [name for name, block in blocks if block == {}]:
+        yield Finding("low", f"Condition {quoted(name)} tests no key", "Leave it out")
+
+
+@condition_rule
+def contradiction(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    Tests of one key that exclude each other, so the statement never applies.
+
+    Found where one of them leaves few values to try: `Bool`, `Null`, or `StringEquals` without
+    variables. Others are missed. Source: "Conditions with multiple context keys or values".
+    """
+    for key in sorted({test.key for test in s.tests}):
+        tests = [test for test in s.tests if test.key == key]
+        tries = next((values for test in tests if (values := _possible(test))), None)
+        if len(tests) == 1 or tries is None or any(test.quantifier for test in tests):
+            continue
+        alone = _all_hold(tests, ANYONE)  # else `condition_problem` tells
+        if alone and not any(
+            _all_hold(tests, RequestContext({key: value}, UNKNOWN)) for value in tries
+        ):
+            said = f"The tests of {quoted(key)} exclude each other, so the statement never applies"
+            yield Finding(s.worth("medium", "high"), said, "Keep the one that is meant")
+
+
+def _possible(test: KeyTest) -> list[Any]:
+    """All that a key may be for a test to hold, if that is little; else nothing."""
+    if test.name == "null" and {value.lower() for value in test.values} == {"true"}:
+        return [ABSENT]
+    if test.name == "bool":
+        return ["true", "false", ABSENT]
+    finite = test.name == "stringequals" and not any("${" in value for value in test.values)
+    return [*test.values, ABSENT] if finite else []
+
+
+def _all_hold(tests: Iterable[KeyTest], context: RequestContext) -> bool:
+    return all(conditions.evaluate(test.alone, context) is not False for test in tests)
+
+
+@rule
+def never_applies(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A statement without an action or resource to be about, or a Not… that excludes nothing.
+
+    Source: "IAM policy validation check reference", empty arrays. Actions newer than the list count
+    as none.
+    """
+    for name in ("NotAction", "NotResource"):
+        if s.written.get(name) == []:
+            yield Finding("medium", f"{name} is an empty list, so it excludes nothing", "Fill it")
+    empty = [name for name in ("Action", "Resource") if s.written.get(name) == []]
+    if empty:
+        said = f"{empty[0]} is an empty list"
+    elif s.actions and not any(map(s.book.is_listed, s.actions)):
+        said = "No action of the statement is known"
+    elif s.not_actions and not s.bits.any():
+        said = "NotAction excludes every action"
+    elif any(Pattern(text).everything for text in s.not_resources):
+        said = "NotResource excludes every resource"
+    else:
+        return
+    hint = "Say what is meant, or leave it out"
+    yield Finding(s.worth("medium", "high"), f"{said}, so the statement never applies", hint)
+
+
+@condition_rule
+def bool_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A Deny for lack of MFA that a long-term access key slips through.
+
+    Requests made with such a key have no aws:MultiFactorAuthPresent, so `Bool` does not match them
+    and `BoolIfExists` does. Silent if another Deny of the policy may catch keys. Source: "AWS
+    global condition context keys".
+    """
+    if s.effect == "Deny" and _reaches(s) == (False, True, False) and not _caught(s, KEY):
+        tests = " and ".join(test.said for test in s.tests if test.key in MFA)
+        said = f"{tests} denies passwords without MFA, but not access keys, which lack the key"
+        yield Finding("high", said, MFA_DENY)
+
+
+@condition_rule
+def null_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A test of whether aws:MultiFactorAuthPresent is there, as if it said that there was MFA.
+
+    It is there, and false, for who signed in with a password only. Silent if another Deny of the
+    policy may catch passwords. Source: "AWS global condition context keys".
+    """
+    tests = " and ".join(test.said for test in s.tests if test.key in MFA)
+    if s.effect == "Deny" and _reaches(s) == (True, False, False) and not _caught(s, PASSWORD):
+        said = f"{tests} denies access keys, but not passwords without MFA, which have it as false"
+        yield Finding("high", said, MFA_DENY)
+    if s.effect == "Allow" and _reaches(s) == (False, True, True):
+        said = f"{tests} also allows passwords without MFA, which have it as false"
+        yield Finding("high", said, 'Write "Bool": {"aws:MultiFactorAuthPresent": "true"}')
+
+
+@condition_rule
+def mfa_carve_out(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A denial without MFA whose NotAction leaves open what makes MFA pointless.
+
+    Enrolling a device must work without MFA, as in AWS's example "Allows MFA-authenticated IAM
+    users to manage their own credentials"; removing one, or making another credential, must not.
+    Whether anything else grants or denies these actions is not asked: errs towards a finding.
+    """
+    key, password, protected = _reaches(s)
+    if s.effect == "Deny" and s.not_actions and (key or password) and not protected:
+        book = s.book.listed
+        if names := book.names(book.bits(s.not_actions) & s.book.dangerous):
+            said = f"NotAction leaves open without MFA: {', '.join(names)}"
+            yield Finding("high", said, "Leave only what enrolling a device needs in NotAction")
+
+
+def _reaches(s: WrittenStatement) -> tuple[bool, bool, bool]:
+    """Whether a statement about MFA may apply to a key, to a password, to a session with MFA."""
+    if s.keys.isdisjoint(MFA):
+        return False, False, False
+    key, password, protected = (s.applies(way) is not False for way in (KEY, PASSWORD, PROTECTED))
+    return key, password, protected
+
+
+def _caught(s: WrittenStatement, way: RequestContext) -> bool:
+    """Whether another Deny about MFA may catch whom this one leaves out."""
+    others = [other for other in s.siblings if other is not s and other.effect == "Deny"]
+    about = [other for other in others if not other.keys.isdisjoint(MFA)]
+    return any(other.applies(way) is not False and other.spans(s) for other in about)
+
+
+@condition_rule
+def if_exists_on_allow(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    An Allow that lets in every caller who lacks the key that it tests.
+
+    Only for keys of the caller and the way in. On those of the request `…IfExists` is often right,
+    and so it is for aws:SourceIp together with aws:SourceVpc: AWS's own examples. Errs towards
+    silence. Source: "IAM JSON policy elements: Condition operators", IfExists.
+    """
+    fence = not (s.keys.isdisjoint(INTERNET) or s.keys.isdisjoint(ENDPOINT))
+    for test in s.tests if s.effect == "Allow" else ():
+        group = next((keys for keys in (MFA, INTERNET, ENDPOINT) if test.key in keys), ())
+        lacks = group or ((test.key,) if CALLER.fullmatch(test.key) else ())
+        both_ways = fence and group in (INTERNET, ENDPOINT)
+        enrolling = test.key == MFA[0] and conditions.evaluate(test.alone, PASSWORD) is True
+        if not lacks or not test.if_exists or "not" in test.name or both_ways or enrolling:
+            continue
+        if s.may_lack(lacks):
+            said = f"{test.said} on an Allow also admits every caller who lacks the key"
+            yield Finding("high", said, "Write the operator without IfExists")
+
+
+@condition_rule
+def for_all_values(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    ForAllValues on an Allow holds for a request that lacks the key.
+
+    Silent if another test wants the key to be there, or a tag, with which aws:TagKeys is too.
+    Source: "Set operators for multivalued context keys".
+    """
+    tags = [key for key in s.keys if key.startswith("aws:requesttag/")]
+    for test in s.tests if s.effect == "Allow" else ():
+        lacks = [test.key, *(tags if test.key == "aws:tagkeys" else ())]
+        if test.quantifier != "forallvalues" or test.name == "null":
+            continue
+        if s.may_lack(lacks):
+            said = f"{test.said} on an Allow holds for requests that lack the key"
+            yield Finding("medium", said, 'Test beside it that the key is there: "Null": "false"')
+
+
+@condition_rule
+def network_list(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    Networks in a test of aws:SourceIp that are all, too wide, private, or not written as meant.
+
+    A private address is never seen as aws:SourceIp; bits after the prefix are dropped. Networks
+    that together are all addresses count as that. Source: "AWS global condition context keys".
+    """
+    for test in s.tests:
+        networks = dict(_networks(test)) if test.key in INTERNET else {}
+        whole = [network for network in _joined(networks.values()) if network.prefixlen == 0]
+        for network in whole:
+            none = s.effect == "Deny" and test.name == "notipaddress"
+            said = f"{test.said} lists {network}, which is every IPv{network.version} address"
+            hint = "List your own networks"
+            yield Finding("high", said + (", so it denies none" if none else ""), hint)
+        for text, network in networks.items():
+            said = f"{test.said} lists {quoted(text)}, which"
+            if network.prefixlen < WIDE[network.version] and not whole:
+                size = f"is {network.num_addresses:,} addresses"
+                yield Finding("medium", f"{said} {size}", "List your own networks")
+            if any(network[0] in private and network[-1] in private for private in s.book.private):
+                hint = "List public addresses; for VPC endpoints test aws:VpcSourceIp"
+                yield Finding("low", f"{said} is private: no request comes from there", hint)
+            if ipaddress.ip_interface(text).ip != network[0]:
+                hint = f"Write {quoted(str(network))} if that is meant"
+                yield Finding("low", f"{said} has bits after its prefix, so it is {network}", hint)
+
+
+def _networks(test: KeyTest) -> Iterator[tuple[str, Network]]:
+    for text in test.values if test.name in ("ipaddress", "notipaddress") else ():
+        try:
+            yield text, ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            continue  # `condition_problem` tells
+
+
+def _joined(networks: Iterable[Network]) -> list[Network]:
+    """The fewest networks that hold the same addresses."""
+    given = list(networks)
+    four = [network for network in given if isinstance(network, ipaddress.IPv4Network)]
+    six = [network for network in given if isinstance(network, ipaddress.IPv6Network)]
+    return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
+
+
+@condition_rule
+def fence_and_endpoints(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A Deny outside some networks also denies what comes through a VPC endpoint. Only a note.
+
+    There aws:SourceIp is absent and `NotIpAddress` holds: safe, and perhaps meant. AWS shows this
+    form, and one that spares aws:ViaAWSService; neither is a fault. Source: "AWS: Denies access to
+    AWS based on the source IP".
+    """
+    fences = [t for t in s.tests if t.name == "notipaddress" and t.key in INTERNET]
+    unaware = s.effect == "Deny" and fences and s.keys.isdisjoint(ENDPOINT)
+    if unaware and s.may_lack(INTERNET):
+        said = f"{fences[0].said} also denies requests through VPC endpoints"
+        hint = 'If you use them, add "StringNotEqualsIfExists": {"aws:SourceVpc": "vpc-…"}'
+        yield Finding("info", said, hint)
+
+
+@rule
+def redundant(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    A statement that another one of the same policy makes superfluous.
+
+    Repeated, or within another that has the same condition or none; medium if an Allow's condition
+    is pointless for that reason. Of two that say the same the later is named. Errs towards silence.
+    """
+    for other in s.siblings if s.effect in ("Allow", "Deny") else ():
+        earlier = other.index < s.index
+        if other is s or other.effect != s.effect:
+            continue
+        if earlier and other.about == s.about and other.content == s.content:
+            yield Finding("low", f"Repeats {other}", "Leave one of them out")
+            return
+        if not s.trust and _within(s, other) and (earlier or not _within(other, s)):
+            pointless = bool(s.conditions and not other.conditions and s.effect == "Allow")
+            said = f"Adds nothing to {other}, which covers its actions and resources"
+            said += " whether or not its condition holds" if pointless else ""
+            hint = "Leave it out, or narrow the other"
+            yield Finding("medium" if pointless else "low", said, hint)
+            return
+
+
+def _within(s: WrittenStatement, other: WrittenStatement) -> bool:
+    """Whether `other` applies wherever `s` does. Errs towards no."""
+    return (not other.conditions or other.conditions == s.conditions) and other.spans(s)
+
+
+@rule
+def allow_all_but(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    An Allow with NotAction or NotResource gives everything that nobody thought of.
+
+    NotAction gives each service that AWS will launch, NotResource other accounts' resources too.
+    Source: "IAM JSON policy elements: NotAction", and "NotResource".
+    """
+    if s.effect == "Allow" and s.not_actions:
+        said = f"Allow with NotAction gives every action but {_some(s.not_actions)}"
+        yield Finding("medium", f"{said}, and every new service", "List the Action that is needed")
+    if s.effect == "Allow" and s.not_resources:
+        said = f"Allow with NotResource gives every resource but {_some(s.not_resources)}"
+        yield Finding("medium", said, "List the Resource that is needed")
+
+
+@rule
+def star_with_others(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    `*` among other resources: they look like a limit and are none.
+
+    Source: "IAM JSON policy elements: Resource".
+    """
+    others = [text for text in s.resources if text != "*"]
+    if s.any_resource and others:
+        said = f'Resource lists "*", so {_some(others)} beside it means nothing'
+        yield Finding("low", said, 'Leave out "*", or all else')
+
+
+@rule
+def variables_in_old_version(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    Policy variables in a policy without Version 2012-10-17 are ordinary text.
+
+    "${aws:username}" is then a user of that very name, who does not exist. Source: "IAM JSON policy
+    elements: Version", and "Variables and tags".
+    """
+    if s.version == VERSION:
+        return
+    texts = (*s.resources, *s.not_resources, *(v for test in s.tests for v in test.values))
+    if found := [text for text in texts if "${" in text]:
+        said = f"Without Version {VERSION} the variable in {quoted(found[0])} is ordinary text"
+        yield Finding("high", said, f'Write "Version": "{VERSION}"')
+
+
+@rule
+def not_principal(s: WrittenStatement) -> Iterator[Finding]:
+    """
+    An Allow with NotPrincipal trusts everyone else, anonymous callers and other accounts included.
+
+    Source: "AWS JSON policy elements: NotPrincipal".
+    """
+    if s.effect == "Allow" and s.trust and "NotPrincipal" in s.written:
+        said = "Allow with NotPrincipal trusts everyone but those it names"
+        yield Finding("high", said, "Name whom you trust under Principal")
+
+
+def _instead(close: str | None) -> str:
+    return f"Did you mean {quoted(close)}?" if close else "Correct it or leave it out"
+
+
+def _some(texts: list[str]) -> str:
+    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+    return ", ".join(map(quoted, texts[:3])) + more

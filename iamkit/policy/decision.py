@@ -1,0 +1,191 @@
+"""
+One request decided, as AWS decides it, and why.
+
+An explicit deny in any layer wins; then every layer that is present must allow: the principal's own
+policies, its permissions boundary, and each level of service control policies. An answer that hangs
+on a condition key nobody knows is neither allowed nor denied but Unknown, and says on what.
+
+Resource-based policies, resource control policies, session policies and VPC endpoint policies are
+not in the evidence: the answer is what identity policies, boundaries and SCPs permit.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries for IAM entities".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from iamkit.policy import conditions
+from iamkit.policy.conditions import Truth
+from iamkit.policy.context import UNKNOWN, RequestContext
+from iamkit.policy.model import Policy, PolicyLayers, Statement, called, widest
+from iamkit.policy.patterns import Pattern, resolve
+
+# --- one request
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A statement that decides, and why."""
+
+    layer: str
+    policy: str
+    index: int
+    sid: str | None
+    effect: str
+    why: str
+
+    def __str__(self) -> str:
+        """Name the statement and say why it decides."""
+        name = called(self.sid, self.index)
+        where = "" if self.layer == "identity" else f", {self.layer}"
+        return f"{self.effect} statement {name} of {self.policy}{where} ({self.why})"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    The answer for one request, and what decides it.
+
+    `effect` is Allowed, ExplicitlyDenied, ImplicitlyDenied or Unknown, where a condition key that
+    nobody knows decides. True in an `if` only for Allowed.
+    """
+
+    effect: str
+    statements: tuple[Reason, ...]
+    action: str
+    resource: str
+    silent: tuple[str, ...] = ()  # layers in which nothing allows
+
+    def __bool__(self) -> bool:
+        """Whether the request is certainly allowed."""
+        return self.effect == "Allowed"
+
+    @property
+    def why(self) -> str:
+        """The decision in a sentence or two."""
+        asked = f"{self.action} on {self.resource}"
+        reasons = "; ".join(str(reason) for reason in self.statements)
+        if self.effect == "Allowed":
+            return f"{asked} is allowed by {reasons}."
+        if self.effect == "ExplicitlyDenied":
+            return f"{asked} is explicitly denied by {reasons}."
+        if self.effect == "ImplicitlyDenied":
+            return f"{asked} is denied: no statement in {' and '.join(self.silent)} allows it."
+        allows = [str(reason) for reason in self.statements if reason.effect == "Allow"]
+        denies = [str(reason) for reason in self.statements if reason.effect == "Deny"]
+        parts = [f"{reason} holds" for reason in allows]
+        parts += [f"{reason} does not hold" for reason in denies]
+        return f"{asked} is allowed only if {' and '.join(parts)}."
+
+    def __repr__(self) -> str:
+        """Give the effect and the reason."""
+        return f"{self.effect}: {self.why}"
+
+
+def decide(
+    action: str,
+    resource: str,
+    context: Mapping[str, Any] | RequestContext,
+    *,
+    identity: Sequence[Policy | Mapping[str, Any]],
+    boundary: Sequence[Policy | Mapping[str, Any]] | None = None,
+    scps: Sequence[Sequence[Policy | Mapping[str, Any]]] = (),
+) -> Decision:
+    """
+    Decide one request.
+
+    Parameters
+    ----------
+    action, resource : str
+        Such as `s3:GetObject` on an ARN; `*` for actions that name no resource.
+    context : mapping, or Context
+        Condition key, in any case, to text, a list of texts, or `UNKNOWN`. A key that a mapping
+        leaves out is absent, which is not unknown.
+    identity : policies
+        The principal's inline and managed policies and those of its groups.
+    boundary : policies, optional
+        None: there is no boundary.
+    scps : levels of policies
+        Root, organizational units, account; each level must allow.
+    """
+    if not isinstance(context, RequestContext):
+        context = RequestContext(context)
+    layers = PolicyLayers(
+        _policies(identity),
+        None if boundary is None else _policies(boundary),
+        tuple(map(_policies, scps)),
+    )
+    allowed: dict[str, list[tuple[Truth, Reason]]] = {}
+    denied: list[tuple[Truth, Reason]] = []
+    for layer, policies in layers.named():
+        allowed[layer] = []
+        for statement in (found for policy in policies for found in policy.statements):
+            truth = _applies(statement, action, resource, context)
+            if truth is not False:
+                reason = _reason(layer, statement, resource, context)
+                (allowed[layer] if statement.allows else denied).append((truth, reason))
+    certain_denials = [reason for truth, reason in denied if truth]
+    if certain_denials:
+        return Decision("ExplicitlyDenied", tuple(certain_denials), action, resource)
+    silent = tuple(layer for layer, found in allowed.items() if not found)
+    if silent:
+        return Decision("ImplicitlyDenied", (), action, resource, silent)
+    sure = {layer: [reason for truth, reason in found if truth] for layer, found in allowed.items()}
+    if all(sure.values()) and not denied:
+        deciding = tuple(reasons[0] for reasons in sure.values())
+        return Decision("Allowed", deciding, action, resource)
+    doubts = [found[0][1] for layer, found in allowed.items() if not sure[layer]]
+    return Decision("Unknown", (*doubts, *(r for _, r in denied)), action, resource)
+
+
+def _policies(given: Sequence[Policy | Mapping[str, Any]]) -> tuple[Policy, ...]:
+    return tuple(
+        each if isinstance(each, Policy) else Policy(f"policy {number}", each)
+        for number, each in enumerate(given, start=1)
+    )
+
+
+def _applies(statement: Statement, action: str, resource: str, context: RequestContext) -> Truth:
+    named = any(_names(pattern.lower(), action.lower()) for pattern in statement.actions)
+    if named == statement.not_actions:
+        return False
+    matched = on_resource(statement, resource, context)
+    if matched is False:
+        return False
+    holds = conditions.evaluate(statement.condition, context, variables=statement.variables)
+    return holds if matched else (None if holds is not False else False)
+
+
+@lru_cache(maxsize=65536)
+def _names(pattern: str, action: str) -> bool:
+    """Whether an action pattern, both in lower case, covers an action."""
+    if ":" not in pattern:
+        return pattern == "*"
+    glob = resolve(pattern, RequestContext({}), variables=False)
+    return isinstance(glob, Pattern) and glob.matches(action)
+
+
+def on_resource(statement: Statement, resource: str, context: RequestContext) -> Truth:
+    """Return whether a statement's Resource or NotResource covers a resource."""
+    answer: Truth = False
+    for text in statement.resources:
+        pattern = resolve(text, context, variables=statement.variables)
+        if isinstance(pattern, Pattern):
+            if pattern.matches(resource):
+                answer = True
+                break
+        elif pattern is UNKNOWN and widest(text).matches(resource):
+            answer = None
+    return answer if not statement.not_resources or answer is None else not answer
+
+
+def _reason(layer: str, statement: Statement, resource: str, context: RequestContext) -> Reason:
+    why = conditions.explain(statement.condition, context, variables=statement.variables)
+    if on_resource(statement, resource, context) is None:
+        why = f"resource unknown: {', '.join(statement.resources)}; {why}"
+    effect = "Allow" if statement.allows else "Deny"
+    return Reason(layer, statement.policy, statement.index, statement.sid, effect, why)

@@ -1,0 +1,141 @@
+"""
+Policy documents, whatever their authors wrote, as rows of tables.
+
+A document may be text instead of JSON, an element an object instead of a list, a value something
+that no policy may hold. Nothing here raises and nothing is left out: what cannot be read stays a
+row, and its `problem` says why.
+
+Source: IAM User Guide, "IAM JSON policy elements reference" and "Grammar of the IAM JSON policy
+language".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from iamkit.values import as_dict, as_text, listed
+
+_ACCOUNT: Final = re.compile(r"\d{12}")
+
+
+def read_document(raw: Any) -> tuple[Any, str | None]:
+    """Return a policy document and, if it cannot be read as one, why. Text is decoded first."""
+    if isinstance(raw, str):
+        try:
+            raw = json.loads(unquote(raw) if raw.lstrip().startswith("%7B") else raw)
+        except ValueError:
+            return raw, "its document is not JSON"
+    if isinstance(raw, dict):
+        return raw, None if "Statement" in raw else "its document has no Statement"
+    return raw, "its document is no JSON object"
+
+
+def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
+    """Rows for `schema.STATEMENTS`, one per statement, whatever stands there."""
+    for index, statement in enumerate(
+        listed(document.get("Statement")) if isinstance(document, dict) else []
+    ):
+        problems: list[str] = []
+        if not isinstance(statement, dict):
+            problems.append("is no JSON object")
+        entry = as_dict(statement)
+        lists = {
+            column: _patterns(entry, name, problems)
+            for column, name in (
+                ("actions", "Action"),
+                ("not_actions", "NotAction"),
+                ("resources", "Resource"),
+                ("not_resources", "NotResource"),
+            )
+        }
+        if entry and entry.get("Effect") not in ("Allow", "Deny"):
+            problems.append("Effect is neither Allow nor Deny")
+        if entry and ("Action" in entry) == ("NotAction" in entry):
+            problems.append("needs one of Action and NotAction")
+        if entry and ("Resource" in entry) == ("NotResource" in entry):
+            problems.append("needs one of Resource and NotResource")
+        yield {
+            "index": index,
+            "sid": as_text(entry.get("Sid")),
+            "effect": as_text(entry.get("Effect")),
+            **lists,
+            "conditions": _conditions(entry, problems),
+            "conditional": bool(entry.get("Condition")),
+            "any_action": any(action in ("*", "*:*") for action in lists["actions"]),
+            "any_resource": "*" in lists["resources"],
+            "problem": "; ".join(problems) or None,
+        }
+
+
+def trust_row(role_arn: str, index: int, statement: Any) -> dict[str, Any]:
+    """
+    What rows of `schema.TRUST` have in common that come from one statement.
+
+    With them, as `principals`, what each has of its own, at least one: (principal_type, principal,
+    account_id).
+    """
+    problems: list[str] = []
+    entry = as_dict(statement)
+    if not isinstance(statement, dict):
+        problems.append("is no JSON object")
+    negated = "NotPrincipal" in entry
+    named = entry.get("NotPrincipal" if negated else "Principal")
+    pairs: list[tuple[str | None, str | None]] = []
+    if named == "*":
+        pairs = [("*", "*")]
+    elif isinstance(named, dict):
+        pairs = [
+            (kind, str(value))
+            for kind, values in named.items()
+            for value in (values if isinstance(values, list) else [values])
+        ]
+    if not pairs:
+        problems.append("names no principal")
+        pairs = [(None, None)]
+    return {
+        "role_arn": role_arn,
+        "index": index,
+        "sid": as_text(entry.get("Sid")),
+        "effect": as_text(entry.get("Effect")),
+        "negated": negated,
+        "actions": _patterns(entry, "Action", problems),
+        "not_actions": _patterns(entry, "NotAction", problems),
+        "conditions": _conditions(entry, problems),
+        "conditional": bool(entry.get("Condition")),
+        "problem": "; ".join(problems) or None,
+        "principals": [_principal(kind, value) for kind, value in pairs],
+    }
+
+
+def _principal(kind: str | None, value: str | None) -> tuple[str | None, str | None, str | None]:
+    if kind != "AWS" or not value:
+        return kind, value, None
+    return "*" if value == "*" else kind, value, _account_of(value)
+
+
+def _account_of(principal: str) -> str | None:
+    if _ACCOUNT.fullmatch(principal):
+        return principal
+    parts = principal.split(":")
+    return parts[4] if len(parts) > 5 and _ACCOUNT.fullmatch(parts[4]) else None
+
+
+def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[str]:
+    """An element's strings; it may be one string or a list. Anything else is a problem."""
+    if name not in entry:
+        return []
+    values = entry[name] if isinstance(entry[name], list) else [entry[name]]
+    if not all(isinstance(value, str) for value in values):
+        problems.append(f"{name} holds something that is not text")
+    return [value for value in values if isinstance(value, str)]
+
+
+def _conditions(entry: Mapping[str, Any], problems: list[str]) -> Any:
+    conditions = entry.get("Condition", {})
+    if not isinstance(conditions, dict):
+        problems.append("Condition is no JSON object")
+    return conditions

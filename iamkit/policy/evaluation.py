@@ -1,0 +1,311 @@
+"""
+What each principal can do: every action at once, as rows of bits, per named context.
+
+`decisions` answers for one request. Here the question is turned round: for each principal and
+context, which of all actions? One row of bits per answer, in three strengths:
+
+| row | an action is in it if it is | errs towards |
+| --- | --- | --- |
+| `possible` | allowed on some resource, unknown conditions helping the caller | allowed |
+| `certain` | allowed on some resource whatever the unknown conditions are | denied |
+| `anywhere` | certain, and on every resource | denied |
+
+Accuse with `certain`, reassure with `possible`. A deny counts against `possible` only where it
+certainly applies to all that an allow covers, so a deny on one bucket never erases an action; it
+counts against `certain` unless a resource is found that it leaves alone.
+
+A condition is judged once per policy content and context, and principals with the same policies
+share their rows. Resource-based policies, resource control policies, session policies and VPC
+endpoint policies are not in the evidence: rows say what identity policies, boundaries and SCPs
+permit.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries for IAM entities".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from iamkit.policy import conditions
+from iamkit.policy.conditions import Truth
+from iamkit.policy.context import UNKNOWN, RequestContext
+from iamkit.policy.decision import on_resource
+from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
+from iamkit.policy.patterns import Pattern, resolve
+from iamkit.policy.scopes import ALL, EVERY, Keys, Scope, Scopes, apart, covers, witnesses
+from iamkit.reference import Bits, Catalog
+
+POSSIBLE: Final = 0
+
+
+CERTAIN: Final = 1
+
+
+ANYWHERE: Final = 2
+
+
+STRENGTHS: Final = ("possible", "certain", "anywhere")
+
+
+Cells: TypeAlias = dict[tuple[Scopes, bool], Bits]  # where, and whether certainly: which actions
+
+
+Denial: TypeAlias = tuple[Scope, bool, Bits]  # where, whether certainly, which actions
+
+
+Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of judged policies, layer by layer
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A policy in a context: what it allows and denies, where, and how certainly."""
+
+    cells: Cells
+    denials: tuple[Denial, ...]
+
+
+class Reading:
+    """What a policy's statements depend on, whatever the context."""
+
+    def __init__(self, found: tuple[Statement, ...]) -> None:
+        self.statements = found
+        self.condition_keys = _merged(each.condition_keys for each in found)
+        self.resource_keys = _merged(each.resource_keys for each in found)
+        self.keys = frozenset(self.condition_keys + self.resource_keys)
+        wide = [not each.not_resources and "*" in each.resources for each in found]
+        self.everywhere = all(wide)  # no statement is about some resources only
+        self.one_sided = all(  # only allows are, and they say which
+            everywhere or (each.allows and not each.not_resources)
+            for each, everywhere in zip(found, wide, strict=True)
+        )
+
+
+def _merged(keys: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(set().union(*keys)))
+
+
+class PolicyEvaluator:
+    """
+    Rows of bits for layers in contexts, everything costly done once per distinct content.
+
+    With `resource`, rows are about that resource alone: `possible` and `certain` then differ only
+    by unknown conditions, and an action's bit is exactly what `decide` says.
+    """
+
+    def __init__(self, catalog: Catalog, resource: str | None = None) -> None:
+        self.catalog = catalog
+        self.resource = resource
+        self.every = catalog.bits("*")
+        self.none = np.zeros_like(self.every)
+        self._readings: dict[str, Reading] = {}
+        self._holds: dict[tuple[Any, ...], Truth] = {}
+        self._scopes: dict[tuple[Any, ...], tuple[Scope | None, bool]] = {}
+        self._bits: dict[tuple[tuple[str, ...], bool], Bits] = {}
+        self._judged: list[Judged] = []
+        self._same: dict[Any, int] = {}
+        self._layers: dict[tuple[int, ...], Judged] = {}
+
+    def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
+        """Return (possible, certain, anywhere), each of shape (words,)."""
+        return self.combine(self.outcomes(layers, context)[0])
+
+    def keys(self, layers: PolicyLayers) -> frozenset[str]:
+        """Return the condition keys, in lower case, that the layers' rows depend on."""
+        found = [self._read(policy).keys for _, policies in layers.named() for policy in policies]
+        return frozenset().union(*found)
+
+    def outcomes(
+        self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
+    ) -> list[Outcomes]:
+        """
+        Return what the layers come to in each context: equal outcomes have equal rows.
+
+        `varying` are the condition keys in which the contexts differ, if that is known. Where no
+        resource is compared with another, what a policy variable holds makes no difference, so
+        principals with the same policies share their outcomes.
+        """
+        found = []
+        alike = self._never_compares(layers)
+        for _, policies in layers.named():
+            numbers = [
+                [self._outcome(policy, context, alike=alike) for context in contexts]
+                if not varying.isdisjoint(self._read(policy).keys)
+                else [self._outcome(policy, contexts[0], alike=alike)] * len(contexts)
+                for policy in policies
+            ]
+            each = zip(*numbers, strict=True) if numbers else [()] * len(contexts)
+            found.append([tuple(sorted(set(column))) for column in each])
+        return list(zip(*found, strict=True))
+
+    def _never_compares(self, layers: PolicyLayers) -> bool:
+        """Whether rows depend on where statements apply only in being everywhere or somewhere."""
+        if self.resource is not None:
+            return False
+        others = (layers.boundary or (), *layers.scps)
+        return all(self._read(policy).one_sided for policy in layers.identity) and all(
+            self._read(policy).everywhere for policies in others for policy in policies
+        )
+
+    def _read(self, policy: Policy) -> Reading:
+        if policy.content not in self._readings:
+            self._readings[policy.content] = Reading(policy.statements)
+        return self._readings[policy.content]
+
+    def _outcome(self, policy: Policy, context: RequestContext, *, alike: bool) -> int:
+        """Number of a policy's judgement; the same for contexts that it does not tell apart."""
+        read = self._read(policy)
+        values: list[Any] = [context.get(key) for key in read.condition_keys]
+        variables = (context.get(key) for key in read.resource_keys)
+        values += (None if alike and isinstance(v, str) else v for v in variables)
+        asked = (policy.content, alike, *values)
+        number = self._same.get(asked)
+        if number is None:
+            number = self._same[asked] = len(self._judged)
+            self._judged.append(self._judge(read.statements, context))
+        return number
+
+    def _judge(self, found: Iterable[Statement], context: RequestContext) -> Judged:
+        cells: Cells = {}
+        denials = []
+        for statement in found:
+            holds = self._condition(statement, context)
+            if holds is False:
+                continue
+            scope, known = self._resources(statement, context)
+            if scope is None:
+                continue
+            certain = bool(holds) and known
+            bits = self._covered(statement)
+            if statement.allows:
+                where: Scopes = frozenset() if scope.everything else frozenset([scope])
+                _add(cells, (where, certain), bits)
+            else:
+                denials.append((scope, certain, bits))
+        return Judged(cells, tuple(denials))
+
+    def _condition(self, statement: Statement, context: RequestContext) -> Truth:
+        """Whether a statement's Condition holds, judged once per values of the keys it tests."""
+        if not statement.condition:
+            return True
+        asked = (statement, context.answers(statement.condition_keys))
+        if asked not in self._holds:
+            self._holds[asked] = conditions.evaluate(
+                statement.condition, context, variables=statement.variables
+            )
+        return self._holds[asked]
+
+    def _resources(
+        self, statement: Statement, context: RequestContext
+    ) -> tuple[Scope | None, bool]:
+        """What `_scope` says, found once per values of the variables it holds."""
+        asked = (statement, context.answers(statement.resource_keys))
+        if asked not in self._scopes:
+            self._scopes[asked] = self._scope(statement, context)
+        return self._scopes[asked]
+
+    def _scope(self, statement: Statement, context: RequestContext) -> tuple[Scope | None, bool]:
+        """The widest resources that a statement may cover, and whether it covers exactly those."""
+        if self.resource is not None:
+            on = on_resource(statement, self.resource, context)
+            return (None if on is False else ALL), bool(on)
+        known, patterns = True, []
+        for text in statement.resources:
+            pattern = resolve(text, context, variables=statement.variables)
+            if pattern is UNKNOWN:
+                known = False
+                if not statement.not_resources:
+                    patterns.append(widest(text))
+            elif isinstance(pattern, Pattern):
+                patterns.append(pattern)
+        if not patterns:
+            return (ALL if statement.not_resources else None), known
+        return Scope(tuple(patterns), statement.not_resources), known
+
+    def _covered(self, statement: Statement) -> Bits:
+        asked = (statement.actions, statement.not_actions)
+        if asked not in self._bits:
+            named = self.catalog.bits(statement.actions)
+            self._bits[asked] = self.every & ~named if statement.not_actions else named
+        return self._bits[asked]
+
+    def _layer(self, outcomes: tuple[int, ...]) -> Judged:
+        """All policies of one layer together."""
+        if outcomes not in self._layers:
+            cells: Cells = {}
+            judged = [self._judged[number] for number in outcomes]
+            for each in judged:
+                for where, bits in each.cells.items():
+                    _add(cells, where, bits)
+            denials = tuple(denial for each in judged for denial in each.denials)
+            self._layers[outcomes] = Judged(cells, denials)
+        return self._layers[outcomes]
+
+    def combine(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
+        """Return the rows of what every layer allows, less what any layer denies."""
+        layers = [self._layer(each) for each in outcomes]
+        cells = layers[0].cells
+        for layer in layers[1:]:
+            cells = _both(cells, layer.cells)
+        denied = {True: self.none, False: self.none}  # on every resource: surely, perhaps
+        scoped = []
+        for scope, sure, bits in (denial for layer in layers for denial in layer.denials):
+            if scope.everything:
+                denied[sure] = denied[sure] | bits
+            else:
+                scoped.append((scope, sure, bits))
+        surely, perhaps = ~denied[True], ~(denied[True] | denied[False])
+        possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
+        for (scopes, sure), bits in cells.items():
+            possible |= _left(bits & surely, scopes, scoped)
+            if sure:
+                left = bits & perhaps
+                certain |= _witnessed(left, scopes, scoped)
+                if not scopes:
+                    for _, _, elsewhere in scoped:
+                        left = left & ~elsewhere
+                    anywhere |= left
+        return possible, certain, anywhere
+
+
+def _left(bits: Bits, scopes: Scopes, denials: Iterable[Denial]) -> Bits:
+    """What is left of an allow after the denials that surely cover all its resources."""
+    for scope, sure, denied in denials:
+        if sure and any(covers(scope, each) for each in scopes):
+            bits = bits & ~denied
+    return bits
+
+
+def _witnessed(bits: Bits, scopes: Scopes, denials: Sequence[Denial]) -> Bits:
+    """What is left of an allow on one resource at least, of those that are tried."""
+    near = [(scope, denied) for scope, _, denied in denials if (denied & bits).any()]
+    if not near and (not scopes or (len(scopes) == 1 and not next(iter(scopes)).negated)):
+        return bits  # a pattern without limits matches something
+    found = np.zeros_like(bits)
+    for resource in witnesses(scopes):
+        left = bits
+        for scope, denied in near:
+            if scope.holds(resource):
+                left = left & ~denied
+        found |= left
+    return found
+
+
+def _add(cells: Cells, where: tuple[Scopes, bool], bits: Bits) -> None:
+    cells[where] = cells[where] | bits if where in cells else bits
+
+
+def _both(cells: Cells, others: Cells) -> Cells:
+    """What both of two layers allow, on the resources that both cover."""
+    joined: Cells = {}
+    for (scopes, sure), bits in cells.items():
+        for (other_scopes, other_sure), other_bits in others.items():
+            if any(apart(one, other) for one in scopes for other in other_scopes):
+                continue
+            shared = bits & other_bits
+            if shared.any():
+                _add(joined, (scopes | other_scopes, sure and other_sure), shared)
+    return joined

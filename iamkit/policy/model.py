@@ -1,0 +1,129 @@
+"""
+A policy, its statements as they are evaluated, and the layers of policies that bind a principal.
+
+Source: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from iamkit.policy import conditions
+from iamkit.policy.document import statement_rows
+from iamkit.policy.patterns import Pattern, variable_keys
+
+_VARIABLE: Final = re.compile(r"\$\{(?![*?$]\})[^{}]*\}")
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A policy document and the name that a decision calls it by. None: not in the evidence."""
+
+    name: str
+    document: Mapping[str, Any] | None
+
+    @cached_property
+    def content(self) -> str:
+        """Text that is the same for policies that say the same."""
+        if self.document is None:
+            return f"not in the evidence: {self.name}"
+        return json.dumps(self.document, sort_keys=True)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Its statements, less those that cannot be read as one."""
+        return tuple(_statements(self))
+
+
+class PolicyLayers(NamedTuple):
+    """All that limits one principal. A boundary of None is none; () is one that allows nothing."""
+
+    identity: tuple[Policy, ...]
+    boundary: tuple[Policy, ...] | None = None
+    scps: tuple[tuple[Policy, ...], ...] = ()
+
+    def named(self) -> Iterable[tuple[str, tuple[Policy, ...]]]:
+        """The layers that are present, with what to call them."""
+        yield "identity", self.identity
+        if self.boundary is not None:
+            yield "boundary", self.boundary
+        for number, level in enumerate(self.scps, start=1):
+            yield f"SCP level {number}", level
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One statement that can match; those that IAM could not read are left out of policies."""
+
+    policy: str
+    index: int
+    sid: str | None
+    allows: bool
+    actions: tuple[str, ...]
+    not_actions: bool  # `actions` are those it leaves out
+    resources: tuple[str, ...]
+    not_resources: bool  # `resources` are those it leaves out
+    condition: Mapping[str, Any]
+    variables: bool  # Version 2012-10-17, the only one with policy variables
+
+    @cached_property
+    def condition_keys(self) -> tuple[str, ...]:
+        """Condition keys, in lower case, that its Condition depends on."""
+        return tuple(sorted(conditions.keys(self.condition)))
+
+    @cached_property
+    def resource_keys(self) -> tuple[str, ...]:
+        """Condition keys, in lower case, that its Resource or NotResource takes variables from."""
+        if not self.variables:
+            return ()
+        return tuple(sorted(set().union(*map(variable_keys, self.resources))))
+
+
+def _statements(policy: Policy) -> list[Statement]:
+    """
+    A policy's statements, less those that cannot be read as one.
+
+    A policy that is not in the evidence is one statement that may allow anything: it errs towards
+    allowed in `possible` and towards denied elsewhere.
+    """
+    document = policy.document
+    if document is None:
+        doubt = {"StringLike": {"iamkit:not-in-the-evidence": "*"}}
+        return [
+            Statement(
+                policy.name, 0, None, True, ("*",), False, ("*",), False, doubt, variables=False
+            )
+        ]
+    return [
+        Statement(
+            policy.name,
+            row["index"],
+            row["sid"],
+            row["effect"] == "Allow",
+            tuple(row["actions"] or row["not_actions"]),
+            not row["actions"],
+            tuple(row["resources"] or row["not_resources"]),
+            not row["resources"],
+            row["conditions"],
+            document.get("Version") == "2012-10-17",
+        )
+        for row in statement_rows(document)
+        if row["problem"] is None
+        and (row["actions"] or row["not_actions"])
+        and (row["resources"] or row["not_resources"])
+    ]
+
+
+def called(sid: str | None, index: int) -> str:
+    """What to call a statement: its Sid, or its place."""
+    return f"“{sid}”" if isinstance(sid, str) and sid else f"number {index + 1}"
+
+
+def widest(text: str) -> Pattern:
+    """Return a pattern that matches all that `text` may match, whatever its variables are."""
+    return Pattern(_VARIABLE.sub("*", text))

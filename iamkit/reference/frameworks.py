@@ -1,0 +1,108 @@
+"""
+Controls of audit frameworks, and the checks that answer each: `data/controls.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.errors import SchemaError
+from iamkit.reference.files import FOLDER, read_data
+from iamkit.table import OBJECT, TEXT, Column, Table
+
+DATA: Final = FOLDER / "controls.yaml"
+
+
+REQUIRED: Final = {
+    "framework": {"framework", "versions", "source", "sections"},
+    "section": {"section", "controls"},
+    "control": {"id", "title"},
+}
+
+
+OPTIONAL: Final = {"control": {"checks", "manual", "note"}}
+
+
+CONTROL: Final = (
+    Column("framework", TEXT, "who asks for it"),
+    Column("version", TEXT, "version of the framework; ids change with it"),
+    Column("id", TEXT, "number or name of the control there"),
+    Column("section", TEXT, "part of the framework"),
+    Column("title", TEXT, "what it asks for, in our words"),
+)
+
+
+CONTROLS: Final = Table(
+    name="controls",
+    row="one control of one version of a framework",
+    key=("framework", "version", "id"),
+    columns=(
+        *CONTROL,
+        Column("checks", OBJECT, "list of the checks that speak to it"),
+        Column("manual", TEXT, "what only a person can tell; missing: the checks answer it wholly"),
+        Column("note", TEXT, "what else to know of how the checks read it"),
+        Column("source", TEXT, "who publishes the framework, and where"),
+    ),
+)
+
+
+def load_controls(path: Path = DATA) -> pd.DataFrame:
+    """
+    Return every control in the order of the file. Rows: see `CONTROLS`.
+
+    Raises `SchemaError` naming the control that is written wrongly, is there twice, or has neither
+    `checks` nor `manual`: it would pass unseen.
+    """
+    frameworks = read_data(path)
+    table = CONTROLS.rows(*(row for entry in frameworks for row in _rows(entry, path.name)))
+    again = table[table.duplicated(list(CONTROLS.key))]
+    if len(again):
+        names = again["framework"] + " " + again["version"] + " " + again["id"]
+        raise SchemaError(f"{path.name}: there twice: {'; '.join(names)}")
+    return table
+
+
+def _rows(framework: dict[str, Any], file: str) -> Iterator[dict[str, Any]]:
+    """Yield a framework's controls, version by version."""
+    _fits("framework", framework, file)
+    shared = {name: framework[name] for name in ("framework", "source")}
+    for version in framework["versions"]:
+        for section in framework["sections"]:
+            _fits("section", section, f"{file}, {framework['framework']}")
+            for control in section["controls"]:
+                ids = _ids(control, framework, file)
+                if version in ids:
+                    yield {
+                        **{name: control.get(name) for name in ("title", "manual", "note")},
+                        **shared,
+                        "version": version,
+                        "id": ids[version],
+                        "section": section["section"],
+                        "checks": control.get("checks", []),
+                    }
+
+
+def _ids(control: dict[str, Any], framework: dict[str, Any], file: str) -> dict[str, str]:
+    """Return a control's id in each version that has it; refuse what is not in the file's form."""
+    at = f"{file}, {framework['framework']}, control {control.get('id')}"
+    _fits("control", control, at)
+    if not control.get("checks") and not control.get("manual"):
+        raise SchemaError(f"{at}: it needs checks, or manual with the reason")
+    versions, ids = framework["versions"], control["id"]
+    ids = ids if isinstance(ids, dict) else dict.fromkeys(versions, ids)
+    if set(ids) - set(versions) or {type(each) for each in ids.values()} != {str}:
+        raise SchemaError(f"{at}: the id is a text in quotes, or one for some of {versions}")
+    return ids
+
+
+def _fits(kind: str, entry: dict[str, Any], at: str) -> None:
+    missing = REQUIRED[kind] - set(entry)
+    unknown = set(entry) - REQUIRED[kind] - OPTIONAL.get(kind, set())
+    if missing:
+        raise SchemaError(f"{at}: this {kind} lacks {', '.join(sorted(missing))}")
+    if unknown:
+        raise SchemaError(f"{at}: a {kind} has no {', '.join(sorted(unknown))}")

@@ -1,0 +1,7 @@
+"""report."""
+
+from iamkit.report import render
+
+__all__ = [
+    "render",
+]

@@ -1,0 +1,50 @@
+"""
+Tables as files beside the pages: every identity, every finding, every control.
+
+CSV, because everything reads it. Spreadsheets run what looks like a formula, and whoever names a
+role in the account chooses the first character, so such text gets an apostrophe in front.
+
+Source: OWASP, "CSV Injection".
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.account import Account
+from iamkit.charts import cell
+from iamkit.results import matrix
+
+FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+
+
+TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
+    "identities.csv": lambda account: account.identities,
+    "findings.csv": lambda account: account.audit.findings,
+    "controls.csv": lambda account: matrix(account.audit.results),
+}
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    r"""
+    Return a table as CSV (RFC 4180): times in UTC, lists with commas, missing values empty.
+
+    >>> as_csv(pd.DataFrame({"name": ["=1+1", None], "steps": [["a", "b"], []]}))
+    'name,steps\r\n\'=1+1,"a, b"\r\n,\r\n'
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(frame.columns)
+    writer.writerows(zip(*(map(_safe, frame[name]) for name in frame), strict=True))
+    return text.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    shown = cell(value)
+    return f"'{shown}" if isinstance(shown, str) and FORMULA.match(shown) else shown

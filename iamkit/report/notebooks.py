@@ -1,0 +1,134 @@
+"""
+The notebooks of a report: which there are, and the parameters they take.
+"""
+
+import difflib
+import math
+from ast import literal_eval
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iamkit.errors import ReportError, SettingsError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from iamkit.account import Account
+from iamkit.report.render import OWN, reason
+from iamkit.report.tidy import METADATA
+
+PATTERN = "[0-9][0-9]-*"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as it was committed, and the parameters it declares: name to type and default."""
+
+    name: str
+    notebook: "NotebookNode"
+    declared: Mapping[str, tuple[str, str]]
+
+
+# Reading: the notebooks and their parameters
+
+
+def read_notebooks(folder: Path) -> list[Notebook]:
+    """The notebooks of a folder, in the order of their names."""
+    from nbformat.v4.nbjson import reads
+    from papermill import inspect_notebook
+
+    sources = []
+    for path in sorted(folder.glob(f"{PATTERN}.ipynb")):
+        try:
+            notebook = reads(path.read_text("utf-8"))  # type: ignore[no-untyped-call]
+            notebook.nbformat_minor = 5
+            notebook.metadata.update(METADATA)
+            for number, cell in enumerate(notebook.cells):
+                cell.id = f"cell-{number + 1}"
+            found = inspect_notebook(notebook)
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+            raise ReportError(f"{path} is not a notebook ({reason(error)})") from error
+        declared = {p["name"]: (p["inferred_type_name"], p["default"]) for p in found.values()}
+        sources.append(Notebook(path.stem, notebook, declared))
+    if not sources:
+        raise ReportError(f"{folder} has no notebook named like 00-summary.ipynb")
+    return sources
+
+
+def parameter_values(
+    sources: Sequence[Notebook], given: Mapping[str, str], own: Mapping[str, Path | None]
+) -> dict[str, dict[str, object]]:
+    """What each notebook is given: of all parameters, those it declares, in their types."""
+    every = sorted({name for source in sources for name in source.declared} - set(OWN))
+    for name in given:
+        if name not in every:
+            near = difflib.get_close_matches(name, every, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(
+                f"no notebook has a parameter {name!r}{hint} There are: {', '.join(every)}"
+            )
+    if own["settings"] and not any("settings" in source.declared for source in sources):
+        raise SettingsError("no notebook takes settings")
+    values: dict[str, dict[str, object]] = {}
+    for source in sources:
+        paths = {
+            n: str(path.absolute()) for n, path in own.items() if path and n in source.declared
+        }
+        typed = {
+            name: _typed(name, text, *source.declared[name])
+            for name, text in given.items()
+            if name in source.declared
+        }
+        values[source.name] = {**paths, **typed}
+    return values
+
+
+def checked_account(
+    snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
+) -> "Account":
+    """
+    Refuse at once what notebooks would: settings, account, thresholds, checks of one's own.
+
+    Returns the account as the notebooks will see it.
+    """
+    from iamkit import account
+    from iamkit.checks import every
+    from iamkit.settings import Settings
+
+    given = {name: value for each in values.values() for name, value in each.items()}
+    thresholds = {field.name: given.get(field.name) for field in fields(Settings)}
+    account_id = given.get("account_id") or None
+    opened = account.load(snapshot, settings or "", account_id=account_id, **thresholds)  # type: ignore[arg-type]
+    every(opened.settings)
+    return opened
+
+
+def _typed(name: str, text: str, declared: str, default: str) -> object:
+    """
+    A value from the command line in the type that the notebook declares, or else of its default.
+
+    >>> _typed("days", "60", "int|None", "None"), _typed("account", "012345678901", "str", '""')
+    (60, '012345678901')
+    """
+    if declared == "None":
+        declared = "str"
+        with suppress(ValueError, SyntaxError):
+            declared = type(literal_eval(default)).__name__
+    kinds = [kind.strip().lower() for kind in declared.split("|")]
+    if kinds[-1] in ("none", "nonetype") and text.lower() in ("", "none"):
+        return None
+    truths = {"true": True, "yes": True, "false": False, "no": False}
+    for kind in kinds:
+        with suppress(ValueError, KeyError):
+            if kind == "int":
+                return int(text)
+            if kind == "float" and math.isfinite(float(text)):
+                return float(text)
+            if kind == "bool":
+                return truths[text.lower()]
+            if kind in ("str", "nonetype"):
+                return text
+    raise SettingsError(f"parameter {name!r} takes {declared.replace('|', ' or ')}, not {text!r}")

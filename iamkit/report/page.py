@@ -1,0 +1,375 @@
+"""
+An executed notebook as one HTML file that loads nothing and runs nothing but its own script.
+
+The template (`data/page/`) is our own and small, and escapes every value it is given. Outputs are
+*chosen*, not copied: the tables, sentences and figures of `charts.py` travel as data and become
+HTML only here; images become data addresses; Markdown is rendered without raw HTML; everything
+else that could carry markup or code is refused with a visible note. A content security policy is
+the second line of defence: it names the one style sheet and the one script by hash.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mistune
+from jinja2 import FileSystemLoader
+from markupsafe import Markup, escape
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbformat import NotebookNode
+
+from iamkit.evidence import Snapshot
+
+FOLDER = Path(__file__).parent / "data" / "page"
+
+
+NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
+
+
+HIDDEN_TAGS = {"parameters", "injected-parameters"}
+
+
+TONES = {"plain", "good", "bad", "note"}
+
+
+# The media types of `charts.py`, which is not imported here because it brings matplotlib.
+DATA = {
+    "application/vnd.iamkit.table+json": "table",
+    "application/vnd.iamkit.figures+json": "figures",
+    "application/vnd.iamkit.text+json": "sentence",
+}
+
+
+IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+REFUSED = {
+    "text/html": "HTML",
+    "application/javascript": "JavaScript",
+    "application/vnd.jupyter.widget-view+json": "An interactive widget",
+}
+
+
+BADGES = {
+    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
+    "accepted": "accepted",
+    "not assessed": "unknown",
+}
+
+
+MISSING = "–"
+
+
+LONG = 28
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+
+
+_SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a report: its notebook's name, what it is called and what it answers."""
+
+    name: str
+    title: str
+    question: str = ""
+    failure: str = ""
+
+    @property
+    def href(self) -> str:
+        """The page's file name."""
+        return f"{self.name}.html"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What each page says about the evidence it rests on."""
+
+    account: str
+    alias: str
+    as_of: str
+    collected_at: str
+    collected_by: str
+    demo: bool
+    gaps: Sequence[Mapping[str, Any]]
+    digest: str
+
+
+def provenance(snapshot: Snapshot) -> Provenance:
+    """The evidence as pages name it."""
+    manifest = snapshot.manifest
+    return Provenance(
+        account=str(manifest["account_id"]),
+        alias=str(manifest.get("alias") or ""),
+        as_of=_time(manifest["as_of"]),
+        collected_at=_time(manifest["collected_at"]),
+        collected_by=str(manifest.get("caller_arn") or ""),
+        demo=snapshot.is_demo,
+        gaps=list(manifest["gaps"]),
+        digest=snapshot.evidence_hash,
+    )
+
+
+def opening(notebook: NotebookNode, name: str) -> Page:
+    """The page a notebook will become: its title and question, from its first Markdown cell."""
+    text = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
+    title = re.search(r"^# +(.+)$", text, re.MULTILINE)
+    blocks = [block for block in re.split(r"\n\s*\n|^#.*$", text, flags=re.MULTILINE) if block]
+    question = next((block for block in blocks if block.strip()), "")
+    question = re.sub(r"^\**Question:?\**:?\s*", "", _plain(question))
+    return Page(name, _plain(title[1]) if title else name, question)
+
+
+def render_page(
+    notebook: NotebookNode,
+    page: Page,
+    pages: Sequence[Page],
+    evidence: Provenance,
+    *,
+    failed_cell: int | None = None,
+    changed: Mapping[str, object] | None = None,
+    version: str = "",
+) -> str:
+    """
+    The HTML of one page.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed. Its parameter cells are left out.
+    page, pages : Page, sequence of Page
+        This page, and all pages of the report in order.
+    evidence : Evidence
+        What the page rests on.
+    failed_cell : int, optional
+        Position in the notebook of the cell that failed; later cells are marked as not run.
+    changed : mapping, optional
+        Parameters that differ from the notebook's own, shown at the top.
+    version : str
+        Of iamkit.
+    """
+    headings: list[tuple[int, str, str]] = []
+    markdown = _markdown(headings)
+    prose = {
+        number: Markup(markdown(cell.source))  # noqa: S704
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown"
+    }
+    resources = {
+        "evidence": evidence,
+        "page": page,
+        "pages": pages,
+        "contents": [(anchor, text) for level, anchor, text in headings if level == 2],
+        "prose": prose,
+        "failed_cell": failed_cell,
+        "changed": changed or {},
+    }
+    exporter = _exporter()
+    exporter.environment.globals["version"] = version
+    return str(exporter.from_notebook_node(notebook, resources)[0])
+
+
+def render_index(
+    pages: Sequence[Page],
+    evidence: Provenance,
+    *,
+    files: Sequence[str] = (),
+    version: str = "",
+) -> str:
+    """The HTML of the page that lists the others, and the files beside them."""
+    environment = _exporter().environment
+    environment.globals["version"] = version
+    failed = [page for page in pages if page.failure]
+    template = environment.get_template("index.html.j2")
+    return str(template.render(evidence=evidence, pages=pages, failed=failed, files=files))
+
+
+@cache
+def _exporter() -> TemplateExporter:
+    """The exporter of nbconvert with our template, escaping by default."""
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
+        template_file="page.html.j2",
+        template_paths=[],
+        extra_loaders=[FileSystemLoader(FOLDER)],
+        default_preprocessors=[],
+        filters={
+            "cells": _cells,
+            "code_marks": _code_marks,
+            "hidden": lambda cell: bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ()))),
+            "shown": _shown,
+            "tone": lambda tone: tone if tone in TONES else "plain",
+        },
+    )
+    environment = exporter.environment
+    environment.autoescape = True
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals["assets"] = _assets()
+    return exporter
+
+
+def _assets() -> dict[str, str]:
+    """The style sheet and the script, and the policy that allows these and nothing else."""
+    css = (FOLDER / "page.css").read_text("utf-8")
+    script = (FOLDER / "page.js").read_text("utf-8")
+
+    def allowed(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {allowed(css)} {allowed(NOSCRIPT_CSS)}; "
+        f"script-src {allowed(script)}; base-uri 'none'; form-action 'none'"
+    )
+    return {
+        "css": Markup(css),  # noqa: S704
+        "noscript_css": Markup(NOSCRIPT_CSS),  # noqa: S704
+        "policy": policy,
+        "script": Markup(script),  # noqa: S704
+    }
+
+
+def _shown(output: NotebookNode) -> dict[str, Any]:
+    """One output as the template shows it: chosen by what we can make safe, else refused."""
+    if output.output_type == "stream":
+        return {"kind": "printed", "text": _uncoloured(output.text)}
+    if output.output_type == "error":
+        lines = output.traceback or [f"{output.ename}: {output.evalue}"]
+        return {"kind": "error", "text": _uncoloured("\n".join(lines))}
+    data = output.data
+    for media, kind in DATA.items():
+        if media in data:
+            return {"kind": kind, "data": data[media]}
+    for media in IMAGES:
+        if media in data and (encoded := _encoded(data[media], media)):
+            details = output.metadata.get(media) or {}
+            source = f"data:{media};base64,{encoded}"
+            return {"kind": "image", "source": source, "alt": details.get("alt", "")}
+    if "text/markdown" in data:
+        safe = _markdown([], links=False)(data["text/markdown"])
+        return {"kind": "prose", "text": Markup(safe)}  # noqa: S704
+    shown: dict[str, Any] = {"kind": "printed", "text": _uncoloured(data.get("text/plain", ""))}
+    for media, what in REFUSED.items():
+        if media in data:
+            shown["refused"] = (
+                f"{what} output is left out: a page shows only text, images and the tables, "
+                "sentences and figures of iamkit."
+            )
+    return shown
+
+
+def _cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
+    """The cells of one table row, in as few bytes as HTML allows."""
+    parts = []
+    for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
+        text, look = MISSING, "none"
+        if value is not None:
+            text, look = _written(value), ""
+            if kind == "severity" and text.lower() in BADGES:
+                badge = Markup("<span class='badge {}'>{}</span>")
+                text = badge.format(BADGES[text.lower()], text)
+            elif kind == "number":
+                look = "n"
+            elif len(text) > LONG or "\n" in text:
+                look = "w"
+        tag = Markup("<th scope=row") if position == 0 else Markup("<td")
+        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + text)
+    return Markup("").join(parts)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return str(round(value, 4)).removesuffix(".0")
+    return str(value)
+
+
+def _code_marks(text: str) -> Markup:
+    """Escaped text in which `backticks` set code type."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
+def _encoded(content: str, media: str) -> str:
+    """An image in base64; empty if a raster image is not valid base64."""
+    if media == "image/svg+xml":
+        return base64.b64encode(content.encode()).decode()
+    try:
+        return base64.b64encode(base64.b64decode("".join(content.split()), validate=True)).decode()
+    except binascii.Error:
+        return ""
+
+
+class _Prose(mistune.HTMLRenderer):
+    """Markdown without raw HTML, images or inline styles; links only to pages and https."""
+
+    def __init__(self, headings: list[tuple[int, str, str]], *, links: bool) -> None:
+        super().__init__(escape=True)
+        self._headings = headings
+        self._links = links
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """A heading with an anchor, noted for the list of contents."""
+        plain = html.unescape(re.sub(r"<[^>]*>", "", text))
+        anchor = re.sub(r"\W+", "-", plain.lower()).strip("-") or "section"
+        taken = {a for _, a, _ in self._headings}
+        number = 1
+        while (unique := anchor if number == 1 else f"{anchor}-{number}") in taken:
+            number += 1
+        self._headings.append((level, unique, plain))
+        return f'<h{level} id="{escape(unique)}">{text}</h{level}>\n'
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link if it may be followed, else its text."""
+        if not (self._links and _SAFE_ADDRESS.fullmatch(url)):
+            return text
+        return f'<a href="{escape(url)}" rel="noreferrer">{text}</a>'
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """The alternative text: images come from outputs only."""
+        return text
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Code as it stands."""
+        return f"<pre><code>{escape(code)}</code></pre>\n"
+
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        """A cell; the alignment is dropped, because it would be an inline style."""
+        tag = "th" if head else "td"
+        return f"<{tag}>{text}</{tag}>\n"
+
+
+def _markdown(headings: list[tuple[int, str, str]], *, links: bool = True) -> mistune.Markdown:
+    """A renderer of safe HTML that adds (level, anchor, text) of each heading to the list."""
+    return mistune.create_markdown(
+        renderer=_Prose(headings, links=links), plugins=["table", "strikethrough"]
+    )
+
+
+def _plain(text: str) -> str:
+    """A line of Markdown as plain text."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return " ".join(re.sub(r"[`*]", "", text).split())
+
+
+def _uncoloured(text: str) -> str:
+    """Text without terminal colours, links and other control characters."""
+    text = _ANSI.sub("", text)
+    return "".join(c for c in text if c >= " " or c in "\n\t")
+
+
+def _time(value: object) -> str:
+    """An ISO time as "2026-11-01 06:00 UTC"; anything else as it is."""
+    try:
+        time = dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value or "")
+    time = time.astimezone(dt.UTC) if time.tzinfo else time
+    return time.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,122 @@
+"""
+What of a run notebook differs from run to run, taken out.
+"""
+
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iamkit.errors import ReportError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+from iamkit.report.notebooks import PATTERN
+from iamkit.report.render import NOTEBOOKS, Run, reason
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+# Tidying and writing
+
+
+class Tidy:
+    """Takes out of an executed notebook what depends on the machine, the day and the run."""
+
+    def __init__(
+        self, snapshot: Path, settings: Path | None, out: Path, notebooks: Path, temporary: Path
+    ) -> None:
+        self._given = {str(snapshot): snapshot.name}
+        if snapshot.is_relative_to(out):
+            self._given[str(snapshot)] = snapshot.relative_to(out).as_posix()
+        if settings:
+            self._given[str(settings.absolute())] = settings.name
+        installed = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")]
+        installed += [Path(sys.prefix), Path(sys.base_prefix)]
+        roots = [NOTEBOOKS.parent, notebooks, out, temporary, *installed]
+        paths = dict(self._given)
+        for root in roots:
+            paths[f"{root}{os.sep}"] = ""
+            paths.setdefault(str(root), root.name)
+        home = str(Path.home())
+        for path, name in list(paths.items()):
+            if path.startswith(home + os.sep):
+                paths["~" + path.removeprefix(home)] = name
+        self._paths = dict(sorted(paths.items(), key=lambda item: -len(item[0])))
+
+    def run(self, run: Run) -> Run:
+        """The run with its notebook as it is saved: no times, no ids, no paths of this machine."""
+        notebook = run.notebook
+        notebook.metadata.clear()
+        notebook.metadata.update(METADATA)
+        for number, cell in enumerate(notebook.cells):
+            tags = cell.metadata.get("tags")
+            cell.id = f"cell-{number + 1}"
+            cell.metadata.clear()
+            if tags:
+                cell.metadata.tags = tags
+            if "injected-parameters" in (tags or ()):
+                cell.source = self._replaced(cell.source, self._given)
+            for output in cell.get("outputs", ()):
+                self._output(output)
+        return replace(run, failure=self._text(run.failure))
+
+    def _output(self, output: "NotebookNode") -> None:
+        if output.output_type == "stream":
+            output.text = self._text(output.text)
+        elif output.output_type == "error":
+            output.evalue = self._text(output.evalue)
+            output.traceback = [self._text(line) for line in output.traceback]
+        else:
+            for media, content in output.data.items():
+                text = media.startswith("text/")
+                output.data[media] = self._text(content) if text else self._data(content)
+
+    def _text(self, text: str) -> str:
+        """Text written by a program: without addresses in memory and places on this machine."""
+        text = self._replaced(text, self._paths)
+        text = re.sub(r"\S*ipykernel_\d+/\d+\.py", "cell", text)
+        return re.sub(r" at 0x[0-9a-f]{6,}", "", text)
+
+    def _data(self, value: Any) -> Any:
+        """Data from the account: only the paths that the notebook itself was given."""
+        if isinstance(value, str):
+            return self._replaced(value, self._given)
+        if isinstance(value, list):
+            return [self._data(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self._data(item) for name, item in value.items()}
+        return value
+
+    @staticmethod
+    def _replaced(text: str, names: Mapping[str, str]) -> str:
+        for path, name in names.items():
+            if path in text:
+                text = text.replace(path, name)
+        return text
+
+
+def prepare(out: Path, notebooks: Path) -> None:
+    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
+    if out.resolve() == notebooks.resolve():
+        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
+    from iamkit.report import csv_files
+
+    try:
+        for folder in [*reversed(out.parents), out]:
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
+        old += [out / name for name in csv_files.TABLES]
+        for path in [*old, *out.glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"pages cannot be written to {out}: {reason(error)}") from error

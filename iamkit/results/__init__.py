@@ -1,0 +1,11 @@
+"""results."""
+
+from iamkit.results.controls import matrix
+from iamkit.results.identities import CLASSES, identities, matters
+
+__all__ = [
+    "CLASSES",
+    "identities",
+    "matrix",
+    "matters",
+]

@@ -1,0 +1,107 @@
+"""
+What benchmarks and standards ask for, and what the checks say of it: a row per control.
+
+`data/controls.yaml` says which checks speak to which control. Many controls ask for more than an
+account's evidence can show, such as a process or another service's settings. They are not left
+out: what no check can answer is *manual*, and says why. A control that checks answer in part can
+fail, but it is never a bare pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.reference import CONTROL, load_controls
+from iamkit.table import OBJECT, TEXT, Column, Table
+
+VERBS: Final = {"fail": ("fails", "fail"), "accepted": ("is accepted in", "are accepted in")}
+
+
+MATRIX: Final = Table(
+    name="matrix",
+    row="one control and what the checks say of it",
+    key=("framework", "version", "id"),
+    columns=(
+        *CONTROL,
+        Column("status", TEXT, "fail, not assessed, manual, accepted or pass"),
+        Column("checks", OBJECT, "list of the checks that speak to it"),
+        Column("failing_checks", OBJECT, "list of those that fail"),
+        Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),
+        Column("evidence", TEXT, "what each check says; missing if none speaks to it"),
+        Column("note", TEXT, "what is left to a person, and how the checks read the control"),
+    ),
+)
+
+
+def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    Say of each control what its checks say. Rows: see `MATRIX`, in the order of `controls`.
+
+    One failing check fails a control. Otherwise one that is not assessed, or was not run, leaves it
+    not assessed; otherwise what a person has to add makes it manual; otherwise one accepted check
+    makes it accepted. Only what remains is a pass.
+
+    Parameters
+    ----------
+    results : DataFrame
+        A row per check, as `findings.run` returns them.
+    controls : DataFrame
+        Rows of `CONTROLS`; by default all that `load` returns.
+    """
+    controls = load_controls() if controls is None else controls.reset_index(drop=True)
+    asked = controls["checks"].explode().dropna().rename("check").rename_axis("control")
+    says = pd.Series([_sentence(each) for each in results.itertuples()], results.index, "str")
+    told = results[["check", "status"]].assign(says=says)
+    told = asked.astype("str").reset_index().merge(told, how="left", on="check")
+    told["says"] = told["says"].fillna(told["check"] + " is not assessed: it was not run")
+    told["status"] = told["status"].where(told["status"].isin(("pass", *VERBS)), "not assessed")
+
+    def listed(column: str, *statuses: str) -> pd.Series[Any]:
+        """Return the list of a column's values per control, empty where there are none."""
+        lists = told[told["status"].isin(statuses)].groupby("control")[column].agg(list)
+        return pd.Series([lists.get(each, []) for each in controls.index], dtype="object")
+
+    fails, unknown = listed("check", "fail"), listed("check", "not assessed")
+    says = listed("says", "fail", "not assessed", "accepted", "pass").str.join("; ")
+    status = pd.Series("pass", controls.index, "str")
+    status[listed("check", "accepted").astype(bool)] = "accepted"
+    status[controls["manual"].notna()] = "manual"
+    status[unknown.astype(bool)] = "not assessed"
+    status[fails.astype(bool)] = "fail"
+    return MATRIX.conform(
+        controls.assign(
+            status=status,
+            failing_checks=fails,
+            not_assessed_checks=unknown,
+            evidence=says.mask(says == ""),
+            note=_notes(controls),
+        )
+    )
+
+
+def _sentence(result: Any) -> str:
+    """Say what a check says: "3 of 41 console users fail console_user_without_mfa"."""
+    if result.status not in ("pass", *VERBS):
+        first, *others = str(result.reason).split("; ")
+        more = f", and {len(others)} more" if others else ""
+        return f"{result.check} is not assessed: {first}{more}"
+    count = {"fail": result.failing, "accepted": result.accepted}.get(result.status)
+    one, several = VERBS.get(result.status, ("passes", "fails"))
+    total = "the" if pd.isna(result.total) else result.total
+    if result.among.startswith("the "):
+        said = f"{result.among} {one} {result.check}"
+    elif result.status == "pass":
+        said = f"none of {total} {result.among} {several} {result.check}"
+    else:
+        said = f"{count} of {total} {result.among} {one if count == 1 else several} {result.check}"
+    return said if pd.isna(result.reason) else f"{said} ({result.reason})"
+
+
+def _notes(controls: pd.DataFrame) -> pd.Series[Any]:
+    """Return what is left to a person and the note, as sentences; missing without both."""
+    left = controls["manual"] + "."
+    left = left.mask(controls["checks"].astype(bool), "Left open: " + left)
+    both = left.str.cat(controls["note"], sep=" ", na_rep="").str.strip()
+    return both.mask(both == "")

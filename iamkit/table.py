@@ -1,0 +1,130 @@
+"""
+What a table is: columns with a meaning, a key, and values checked when it is made.
+
+The tables themselves are defined where they are built: those of the evidence in `tables.schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.errors import SchemaError
+
+TIME: Final = "datetime64[us, UTC]"
+
+
+TEXT: Final = "str"
+
+
+TRUTH: Final = "boolean"  # nullable: evidence can be silent
+
+
+COUNT: Final = "Int64"
+
+
+OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its pandas dtype and what a value means."""
+
+    name: str
+    dtype: Any
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table is: one row's meaning, the columns that identify it, and all its columns."""
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [column.name for column in self.columns]
+
+    def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """
+        Return `frame` with exactly this table's columns, order and dtypes, and a fresh index.
+
+        Rows are never dropped. Raises `SchemaError` naming a missing column, or one whose values do
+        not fit its dtype.
+        """
+        missing = [name for name in self.names if name not in frame.columns]
+        if missing:
+            raise SchemaError(f"table {self.name!r} lacks {', '.join(missing)}")
+        data = {}
+        for column in self.columns:
+            try:
+                data[column.name] = frame[column.name].astype(column.dtype).array
+            except (TypeError, ValueError) as error:
+                raise SchemaError(
+                    f"table {self.name!r}: column {column.name!r} is not {column.dtype}: {error}"
+                ) from error
+        return pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
+
+    def rows(self, *rows: Mapping[str, Any]) -> pd.DataFrame:
+        """
+        Build the table from a few dicts; a column that a dict leaves out is missing there.
+
+        >>> MEMBERSHIPS.rows(dict(user_arn="u", group_arn="g")).to_dict("records")
+        [{'user_arn': 'u', 'group_arn': 'g'}]
+        """
+        unknown = {name for row in rows for name in row} - set(self.names)
+        if unknown:
+            raise SchemaError(f"table {self.name!r} has no column {', '.join(sorted(unknown))}")
+        data = {
+            column.name: pd.Series([row.get(column.name) for row in rows], dtype=column.dtype)
+            for column in self.columns
+        }
+        return self.conform(pd.DataFrame(data))
+
+    def describe(self) -> pd.DataFrame:
+        """One row per column: `column`, `type`, `key`, `meaning`."""
+        words = {TIME: "UTC time", TEXT: "text", TRUTH: "yes or no", COUNT: "number"}
+        return pd.DataFrame(
+            {
+                "column": self.names,
+                "type": [words.get(column.dtype, "as written") for column in self.columns],
+                "key": [column.name in self.key for column in self.columns],
+                "meaning": [column.meaning for column in self.columns],
+            }
+        )
+
+
+def objects(values: Iterable[Any], index: Any = None) -> pd.Series[Any]:
+    """A column of Python objects; pandas would otherwise spread lists over columns."""
+    listed = list(values)
+    column = pd.Series([None] * len(listed), dtype="object", index=index)
+    column[:] = listed
+    return column
+
+
+def times(values: Any) -> pd.Series[Any]:
+    """UTC times; sentinels such as N/A and anything that is no ISO 8601 time become NaT."""
+    if not isinstance(values, pd.Series):
+        values = pd.Series(values, dtype="object")
+    values = values.where(values.map(lambda value: isinstance(value, str)))
+    read: pd.Series[Any] = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+    return read.astype(TIME)
+
+
+def truths(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Nullable booleans from true and false in any case; `not_supported` and others are missing."""
+    words = values.str.lower().map({"true": True, "false": False})
+    return words.astype("boolean")
+
+
+def stack(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all parts; empty ones would cost the others their dtypes."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]

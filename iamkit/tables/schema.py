@@ -1,0 +1,492 @@
+"""
+Every table of an account: what one row is, its key, and what each column means.
+
+Loaders end with `TABLE.conform(frame)`, tests begin with `TABLE.rows(...)` and the method
+notebook prints `TABLE.describe()`, so documentation, validation and fixtures cannot disagree.
+
+Words used throughout: a column ending in `_arn` holds an ARN; a time is a UTC timestamp and `NaT`
+where there is none; where *why* there is none matters, the column beside it says so
+(`password_use`, `use`). Lists and policy documents stay Python objects, exactly as AWS wrote them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table
+
+USERS: Final = Table(
+    name="users",
+    row="one IAM user; the root user is in `principals` and `credentials` only",
+    key=("user_arn",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user"),
+        Column("user_name", TEXT, "name"),
+        Column("user_id", TEXT, "AIDA… identifier; missing if only the credential report has it"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("groups", OBJECT, "list of the names of the user's groups"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("evidence", TEXT, "both, authorization details only, or credential report only"),
+    ),
+)
+
+
+GROUPS: Final = Table(
+    name="groups",
+    row="one IAM group",
+    key=("group_arn",),
+    columns=(
+        Column("group_arn", TEXT, "ARN of the group"),
+        Column("group_name", TEXT, "name"),
+        Column("group_id", TEXT, "AGPA… identifier"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("members", COUNT, "number of users in it"),
+    ),
+)
+
+
+ROLES: Final = Table(
+    name="roles",
+    row="one IAM role",
+    key=("role_arn",),
+    columns=(
+        Column("role_arn", TEXT, "ARN of the role"),
+        Column("role_name", TEXT, "name"),
+        Column("role_id", TEXT, "AROA… identifier"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "CreateDate"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("last_used", TIME, "RoleLastUsed; NaT if not within AWS's tracking period"),
+        Column("last_used_region", TEXT, "region of that use"),
+        Column("service_linked", TRUTH, "made and managed by an AWS service"),
+        Column("instance_profiles", OBJECT, "list of the names of its instance profiles"),
+    ),
+)
+
+
+PRINCIPALS: Final = Table(
+    name="principals",
+    row="one identity of the account: the root user, a user, a group or a role",
+    key=("principal_arn",),
+    columns=(
+        Column("principal_arn", TEXT, "ARN"),
+        Column("kind", TEXT, "root, user, group or role"),
+        Column("name", TEXT, "name; <root_account> for the root user"),
+        Column("id", TEXT, "unique identifier (AIDA…, AGPA…, AROA…)"),
+        Column("path", TEXT, "path, / by default"),
+        Column("created", TIME, "when it was made"),
+        Column("last_used", TIME, "latest use of any credential, or of the role"),
+        Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
+        Column("tags", OBJECT, "dict of tag key to value"),
+    ),
+)
+
+
+CREDENTIALS: Final = Table(
+    name="credentials",
+    row="one user, or the root user, as the credential report describes it",
+    key=("user_arn",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name; <root_account> for the root user"),
+        Column("is_root", TRUTH, "the account's root user"),
+        Column("created", TIME, "user_creation_time"),
+        Column("password_enabled", TRUTH, "can sign in to the console; missing: not supported"),
+        Column(
+            "password_use",
+            TEXT,
+            "used, never used, not tracked (none since tracking began on 2014-10-20), "
+            "no password, or not known",
+        ),
+        Column("password_used", TIME, "password_last_used, to five minutes"),
+        Column("password_changed", TIME, "password_last_changed"),
+        Column("password_age_days", COUNT, "whole days since it was changed; missing: not known"),
+        Column(
+            "password_idle_days",
+            COUNT,
+            "whole days since an enabled password was used or, if never, changed",
+        ),
+        Column("password_rotates", TIME, "password_next_rotation; NaT without an expiry rule"),
+        Column("mfa_registered", TRUTH, "an MFA device is registered"),
+        Column("certificates_active", COUNT, "active X.509 signing certificates, 0 to 2"),
+        Column("keys_active", COUNT, "active access keys, 0 to 2"),
+        Column(
+            "access",
+            TEXT,
+            "console, programmatic, both or none, by enabled password and active keys; "
+            "missing where the report does not say",
+        ),
+        Column("last_used", TIME, "latest of password and both keys; NaT: no use on record"),
+    ),
+)
+
+
+ACCESS_KEYS: Final = Table(
+    name="access_keys",
+    row="one access key slot of one user; the credential report has two per user",
+    key=("user_arn", "slot"),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name"),
+        Column("is_root", TRUTH, "a key of the root user"),
+        Column("slot", COUNT, "1 or 2"),
+        Column("exists", TRUTH, "there is a key in the slot, active or not"),
+        Column("active", TRUTH, "access_key_N_active"),
+        Column("rotated", TIME, "access_key_N_last_rotated: when the key was made"),
+        Column("age_days", COUNT, "whole days since then; missing: not known"),
+        Column(
+            "use",
+            TEXT,
+            "used, never used, not tracked (none since tracking began on 2015-04-22) or no key",
+        ),
+        Column("used", TIME, "access_key_N_last_used_date, to fifteen minutes"),
+        Column("idle_days", COUNT, "whole days since it was used or, if never, made"),
+        Column("used_region", TEXT, "region of that use"),
+        Column("used_service", TEXT, "service of that use"),
+    ),
+)
+
+
+MFA_DEVICES: Final = Table(
+    name="mfa_devices",
+    row="one MFA device; one that nobody uses has no user, and root's is listed only if virtual",
+    key=("serial",),
+    columns=(
+        Column("serial", TEXT, "serial number, an ARN for virtual devices and passkeys"),
+        Column("user_arn", TEXT, "ARN of the user or of the root user"),
+        Column("user_name", TEXT, "name"),
+        Column("is_root", TRUTH, "a device of the root user"),
+        Column("kind", TEXT, "virtual, hardware (TOTP), passkey (FIDO) or unknown, by serial"),
+        Column("enabled", TIME, "EnableDate"),
+    ),
+)
+
+
+POLICIES: Final = Table(
+    name="policies",
+    row="one managed policy, or one inline policy of one principal",
+    key=("policy_arn",),
+    columns=(
+        Column("policy_arn", TEXT, "ARN; an inline policy's is OWNER_ARN#NAME (the kit's own)"),
+        Column("policy_name", TEXT, "name"),
+        Column("kind", TEXT, "aws (managed by AWS), customer or inline"),
+        Column("path", TEXT, "path, / by default; missing for inline policies"),
+        Column("owner_arn", TEXT, "principal that an inline policy belongs to"),
+        Column("version_id", TEXT, "default version"),
+        Column("versions", COUNT, "how many versions AWS keeps, at most five"),
+        Column("attached", COUNT, "principals it is attached to, as AWS counts them"),
+        Column("bounding", COUNT, "principals it is the boundary of, as AWS counts them"),
+        Column("created", TIME, "CreateDate"),
+        Column("updated", TIME, "UpdateDate"),
+        Column("problem", TEXT, "why its document cannot be read as a policy; missing: it can"),
+    ),
+)
+
+
+POLICY_VERSIONS: Final = Table(
+    name="policy_versions",
+    row="the default version of one policy: the one that counts",
+    key=("policy_arn",),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("version_id", TEXT, "default version; missing for inline policies"),
+        Column("created", TIME, "when this version was made; NaT for inline policies"),
+        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+    ),
+)
+
+
+POLICY_OLD_VERSIONS: Final = Table(
+    name="policy_old_versions",
+    row="one version of a managed policy that is kept and could be put in force, but is not",
+    key=("policy_arn", "version_id"),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("version_id", TEXT, "version, such as v2"),
+        Column("created", TIME, "when this version was made"),
+        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+        Column("problem", TEXT, "why it cannot be read as a policy; missing: it can"),
+    ),
+)
+
+
+ATTACHMENTS: Final = Table(
+    name="attachments",
+    row="one policy on one principal",
+    key=("principal_arn", "policy_arn", "how"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("policy_arn", TEXT, "policy"),
+        Column("how", TEXT, "attached, inline or boundary"),
+    ),
+)
+
+
+MEMBERSHIPS: Final = Table(
+    name="memberships",
+    row="one user in one group",
+    key=("user_arn", "group_arn"),
+    columns=(
+        Column("user_arn", TEXT, "user"),
+        Column("group_arn", TEXT, "group"),
+    ),
+)
+
+
+POLICY_ASSIGNMENTS: Final = Table(
+    name="policy_assignments",
+    row="one policy that gives one user, group or role permissions, its groups' included",
+    key=("principal_arn", "policy_arn", "via_arn"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("policy_arn", TEXT, "policy"),
+        Column("via_arn", TEXT, "group through which a user has it; missing: directly"),
+    ),
+)
+
+
+STATEMENTS: Final = Table(
+    name="statements",
+    row="one statement of the default version of one policy",
+    key=("policy_arn", "index"),
+    columns=(
+        Column("policy_arn", TEXT, "policy"),
+        Column("index", COUNT, "position in the document, from 0"),
+        Column("sid", TEXT, "Sid"),
+        Column("effect", TEXT, "Allow or Deny; as written otherwise"),
+        Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
+        Column("not_actions", OBJECT, "list of NotAction patterns"),
+        Column("resources", OBJECT, "list of Resource patterns"),
+        Column("not_resources", OBJECT, "list of NotResource patterns"),
+        Column("conditions", OBJECT, "Condition as written; {} if there is none"),
+        Column("conditional", TRUTH, "there is a Condition"),
+        Column("any_action", TRUTH, "an Action pattern is * or *:*"),
+        Column("any_resource", TRUTH, "a Resource pattern is *"),
+        Column("problem", TEXT, "what makes it unreadable as a statement; missing: nothing"),
+    ),
+)
+
+
+TRUST: Final = Table(
+    name="trust",
+    row="one principal named by one statement of one role's trust policy",
+    key=("role_arn", "index", "principal_type", "principal"),
+    columns=(
+        Column("role_arn", TEXT, "role"),
+        Column("index", COUNT, "position of the statement, from 0"),
+        Column("sid", TEXT, "Sid"),
+        Column("effect", TEXT, "Allow or Deny; as written otherwise"),
+        Column("principal_type", TEXT, "AWS, Service, Federated, CanonicalUser, or * for anyone"),
+        Column("principal", TEXT, "as written: ARN, account id, service, provider or *"),
+        Column("account_id", TEXT, "account of an AWS principal, if it names one"),
+        Column("negated", TRUTH, "the statement says NotPrincipal"),
+        Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
+        Column("not_actions", OBJECT, "list of NotAction patterns"),
+        Column("conditions", OBJECT, "Condition as written; {} if there is none"),
+        Column("conditional", TRUTH, "there is a Condition"),
+        Column("variables", TRUTH, "policy variables are replaced: Version is 2012-10-17"),
+        Column("problem", TEXT, "what makes the statement unreadable; missing: nothing"),
+    ),
+)
+
+
+LAST_ACCESSED: Final = Table(
+    name="last_accessed",
+    row="one service that one principal's policies allow, and when it was last used",
+    key=("principal_arn", "service"),
+    columns=(
+        Column("principal_arn", TEXT, "user, group or role"),
+        Column("service", TEXT, "prefix, such as s3"),
+        Column("service_name", TEXT, "name, such as Amazon S3"),
+        Column("last_used", TIME, "LastAuthenticated; NaT: not within AWS's tracking period"),
+    ),
+)
+
+
+PASSWORD_POLICY: Final = Table(
+    name="password_policy",
+    row="one rule of the account's password policy",
+    key=("rule",),
+    columns=(
+        Column("rule", TEXT, "AWS's name for it"),
+        Column("value", OBJECT, "number, True or False; None: not set"),
+        Column("origin", TEXT, "account, or AWS default where the account has no policy"),
+        Column("meaning", TEXT, "the rule in words"),
+    ),
+)
+
+
+SUMMARY: Final = Table(
+    name="summary",
+    row="one counter or quota of GetAccountSummary",
+    key=("name",),
+    columns=(
+        Column("name", TEXT, "AWS's name for it"),
+        Column("value", COUNT, "its value"),
+    ),
+)
+
+
+SERVICE_CREDENTIALS: Final = Table(
+    name="service_credentials",
+    row="one user's credential for one service only; the credential report leaves these out",
+    key=("credential_id",),
+    columns=(
+        Column("user_arn", TEXT, "ARN of the user; missing if the user is not in the evidence"),
+        Column("user_name", TEXT, "name"),
+        Column("service", TEXT, "what it opens, such as codecommit.amazonaws.com"),
+        Column("credential_id", TEXT, "ACCA… identifier, which is no secret"),
+        Column("active", TRUTH, "works: neither inactive nor expired; missing: AWS does not say"),
+        Column("created", TIME, "CreateDate"),
+        Column("age_days", COUNT, "whole days since then; missing: not known"),
+        Column("expires", TIME, "ExpirationDate; NaT: never"),
+    ),
+)
+
+
+SERVER_CERTIFICATES: Final = Table(
+    name="server_certificates",
+    row="one TLS certificate that IAM stores",
+    key=("certificate_arn",),
+    columns=(
+        Column("certificate_arn", TEXT, "ARN of the certificate"),
+        Column("name", TEXT, "name"),
+        Column("uploaded", TIME, "UploadDate"),
+        Column("expires", TIME, "Expiration; NaT: not known"),
+        Column("expired", TRUTH, "expired when the evidence was made; missing: not known"),
+    ),
+)
+
+
+IDENTITY_PROVIDERS: Final = Table(
+    name="identity_providers",
+    row="one SAML or OpenID Connect provider whose identities may be given roles",
+    key=("provider_arn",),
+    columns=(
+        Column("provider_arn", TEXT, "ARN of the provider"),
+        Column("kind", TEXT, "SAML or OIDC"),
+        Column("name", TEXT, "name of a SAML provider; an OIDC provider's URL, without https://"),
+        Column("created", TIME, "CreateDate; NaT: not known"),
+        Column("expires", TIME, "until when a SAML provider's metadata is valid; NaT for OIDC"),
+        Column(
+            "client_ids", OBJECT, "list of an OIDC provider's audiences; None: SAML, or not known"
+        ),
+        Column("thumbprints", COUNT, "an OIDC provider's thumbprints; missing: SAML, or not known"),
+    ),
+)
+
+
+CONTACTS: Final = Table(
+    name="contacts",
+    row="one kind of contact that was asked for and answered",
+    key=("kind",),
+    columns=(
+        Column("kind", TEXT, "account (the primary contact), security, operations or billing"),
+        Column("present", TRUTH, "the contact is set; missing: the answer cannot be read"),
+        Column("email", TEXT, "of the security contact; the others' are not shown"),
+    ),
+)
+
+
+ANALYZERS: Final = Table(
+    name="analyzers",
+    row="one IAM Access Analyzer in the one region that was asked",
+    key=("analyzer_arn",),
+    columns=(
+        Column("analyzer_arn", TEXT, "ARN of the analyzer"),
+        Column("name", TEXT, "name"),
+        Column(
+            "type",
+            TEXT,
+            "ACCOUNT or ORGANIZATION (external access), or either with _UNUSED_ACCESS or "
+            "_INTERNAL_ACCESS",
+        ),
+        Column("status", TEXT, "ACTIVE, CREATING, DISABLED or FAILED"),
+        Column("region", TEXT, "region it watches"),
+    ),
+)
+
+
+ORGANIZATION: Final = Table(
+    name="organization",
+    row="the organization that the account belongs to; no row: it belongs to none",
+    key=("organization_id",),
+    columns=(
+        Column("organization_id", TEXT, "o-… identifier"),
+        Column("management_account_id", TEXT, "the organization's management account"),
+        Column("is_management", TRUTH, "this account is the management account"),
+        Column("features", TEXT, "ALL or CONSOLIDATED_BILLING, which has no control policies"),
+    ),
+)
+
+
+ORGANIZATION_ACCOUNTS: Final = Table(
+    name="organization_accounts",
+    row="one account of the organization; only the management account or a delegate may list them",
+    key=("account_id",),
+    columns=(
+        Column("account_id", TEXT, "twelve digits"),
+        Column("name", TEXT, "name"),
+        Column("state", TEXT, "ACTIVE, SUSPENDED, PENDING_CLOSURE, …"),
+        Column("joined", TIME, "JoinedTimestamp"),
+    ),
+)
+
+
+ROOT_MANAGEMENT: Final = Table(
+    name="root_management",
+    row="one feature of managing member accounts' root users centrally",
+    key=("feature",),
+    columns=(
+        Column("feature", TEXT, "RootCredentialsManagement or RootSessions"),
+        Column("enabled", TRUTH, "it is enabled; never outside an organization"),
+    ),
+)
+
+
+GAPS: Final = Table(
+    name="gaps",
+    row="one piece of evidence that is missing or incomplete",
+    key=("call", "code"),
+    columns=(
+        Column("call", TEXT, "the AWS call that would have answered"),
+        Column("code", TEXT, "AWS's error code, or the kit's word for what happened"),
+        Column("message", TEXT, "what AWS or the kit said"),
+        Column("meaning", TEXT, "what cannot be known without it"),
+    ),
+)
+
+
+TABLES: Final = (
+    PRINCIPALS,
+    USERS,
+    GROUPS,
+    ROLES,
+    MEMBERSHIPS,
+    CREDENTIALS,
+    ACCESS_KEYS,
+    MFA_DEVICES,
+    POLICIES,
+    POLICY_VERSIONS,
+    POLICY_OLD_VERSIONS,
+    ATTACHMENTS,
+    POLICY_ASSIGNMENTS,
+    STATEMENTS,
+    TRUST,
+    LAST_ACCESSED,
+    PASSWORD_POLICY,
+    SUMMARY,
+    SERVICE_CREDENTIALS,
+    SERVER_CERTIFICATES,
+    IDENTITY_PROVIDERS,
+    CONTACTS,
+    ANALYZERS,
+    ORGANIZATION,
+    ORGANIZATION_ACCOUNTS,
+    ROOT_MANAGEMENT,
+    GAPS,
+)

@@ -1,0 +1,421 @@
+"""
+From a snapshot to tables: `load` opens the evidence, and an `Account` gives a DataFrame per table.
+
+A table is built when it is first asked for, so a page about passwords does not wait for policies.
+Loading is forgiving where AWS is: whatever a policy contains, it keeps its row, and the column
+`problem` says what cannot be read. Evidence that is not there leaves a table empty *and* in
+`account.missing`; an empty table alone never means that there is nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import settings
+from iamkit.errors import SettingsError
+from iamkit.evidence import Snapshot, requests, snapshot
+from iamkit.policy import statement_rows
+from iamkit.settings import Settings
+from iamkit.table import objects, stack, times
+from iamkit.tables import account_level, authorization_details, credential_report, frames, schema
+from iamkit.tables.authorization_details import inline_policy, managed_policy, unseen_policy
+from iamkit.values import as_dict, as_list
+
+# Which evidence each table is made from. A gap in the first column makes the table incomplete.
+SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "principals": (requests.DETAILS.call, requests.REPORT.call),
+    "users": (requests.DETAILS.call,),
+    "groups": (requests.DETAILS.call,),
+    "roles": (requests.DETAILS.call,),
+    "memberships": (requests.DETAILS.call,),
+    "credentials": (requests.REPORT.call,),
+    "access_keys": (requests.REPORT.call,),
+    "mfa_devices": (requests.MFA.call, "iam:ListVirtualMFADevices"),
+    "policies": (requests.DETAILS.call,),
+    "policy_versions": (requests.DETAILS.call,),
+    "policy_old_versions": (requests.DETAILS.call,),
+    "attachments": (requests.DETAILS.call,),
+    "policy_assignments": (requests.DETAILS.call,),
+    "statements": (requests.DETAILS.call,),
+    "trust": (requests.DETAILS.call,),
+    "last_accessed": (requests.LAST_ACCESSED.call,),
+    "password_policy": ("iam:GetAccountPasswordPolicy",),
+    "summary": (requests.SUMMARY.call,),
+    "service_credentials": ("iam:ListServiceSpecificCredentials",),
+    "server_certificates": ("iam:ListServerCertificates",),
+    # Without the details of OpenID Connect providers every provider has its row nevertheless.
+    "identity_providers": ("iam:ListSAMLProviders", requests.PROVIDERS.call),
+    "contacts": ("account:GetContactInformation", "account:GetAlternateContact"),
+    "analyzers": ("access-analyzer:ListAnalyzers",),
+    "organization": (requests.ORGANIZATION.call,),
+    "organization_accounts": ("organizations:ListAccounts",),
+    "root_management": ("iam:ListOrganizationsFeatures",),
+    "gaps": (),
+}
+
+
+def load(
+    path: str | Path = "latest",
+    settings_file: str | Path | Settings = "",
+    *,
+    account_id: str | None = None,
+    **thresholds: Any,
+) -> AccountTables:
+    """
+    Open a snapshot and return its account.
+
+    `path` is a snapshot's folder, or `latest` for the newest one under `reports/` here or in a
+    folder above. `account_id`, if given, is the account it must be of: twelve digits, as text.
+    `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
+
+    Raises `SnapshotError` if there is no such snapshot or a file in it has changed, `SettingsError`
+    if a setting or the account id does not fit.
+    """
+    wanted = _checked_account_id(account_id)
+    if str(path) == "latest":
+        here = Path.cwd()
+        roots = [folder / "reports" for folder in (here, *here.parents)]
+        root = next((root for root in roots if root.is_dir()), roots[0])
+        path = snapshot.latest(root, wanted)
+    opened = snapshot.read(Path(path))
+    if wanted and opened.account_id != wanted:
+        raise SettingsError(
+            f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"
+        )
+    if not isinstance(settings_file, Settings):
+        settings_file = settings.read(Path(settings_file)) if settings_file else Settings()
+    return AccountTables(opened, settings_file.with_overrides(**thresholds))
+
+
+def _checked_account_id(account_id: Any) -> str | None:
+    if not account_id:
+        return None
+    if not (isinstance(account_id, str) and re.fullmatch(r"\d{12}", account_id)):
+        raise SettingsError(
+            f"account_id is {account_id!r} ({type(account_id).__name__}); an account id is twelve "
+            "digits as text: quote it, and give it to papermill with -r instead of -p"
+        )
+    return account_id
+
+
+@dataclass(frozen=True)
+class AccountTables:
+    """
+    An AWS account as its evidence shows it: one DataFrame per table of `schema`.
+
+    Tables are shared, not copied; take a copy before changing one.
+    """
+
+    snapshot: Snapshot
+    settings: Settings
+
+    @property
+    def account_id(self) -> str:
+        """Twelve digits, as text."""
+        return self.snapshot.account_id
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS that the account is in, as ARNs write it: aws, aws-cn, aws-us-gov."""
+        return self.snapshot.manifest.get("partition") or "aws"
+
+    @property
+    def alias(self) -> str | None:
+        """The account's alias, if it has one and the evidence shows it."""
+        return self.snapshot.manifest.get("alias")
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """The moment the evidence speaks of: the only "now" of every analysis."""
+        return pd.Timestamp(self.snapshot.as_of)
+
+    def missing(self, *tables: str) -> str:
+        """
+        Say in a sentence which evidence these tables lack; empty if they lack none.
+
+        Unknown is never pass: whoever counts rows of a table asks this first.
+        """
+        calls = {call for table in tables for call in SOURCES[table]}
+        gaps = self.gaps[self.gaps["call"].isin(calls)]
+        return "; ".join(
+            f"{gap.meaning} ({gap.call}: {gap.code})" for gap in gaps.itertuples(index=False)
+        )
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """What the evidence lacks. Rows: see `schema.GAPS`."""
+        return schema.GAPS.rows(*self.snapshot.manifest["gaps"])
+
+    @cached_property
+    def _report(self) -> pd.DataFrame:
+        return credential_report.read(self.snapshot.bytes("credential_report.csv") or b"")
+
+    @cached_property
+    def credentials(self) -> pd.DataFrame:
+        """Users and the root user, from the credential report. Rows: see `schema.CREDENTIALS`."""
+        return credential_report.credentials(self._report, self.as_of)
+
+    @cached_property
+    def access_keys(self) -> pd.DataFrame:
+        """Two key slots per user. Rows: see `schema.ACCESS_KEYS`."""
+        return credential_report.access_keys(self._report, self.as_of)
+
+    @cached_property
+    def users(self) -> pd.DataFrame:
+        """IAM users, from either report. Rows: see `schema.USERS`."""
+        users = self._entries("UserDetailList")
+        detailed = pd.DataFrame(
+            {
+                "user_arn": frames.column(users, "Arn"),
+                "user_name": frames.column(users, "UserName"),
+                "user_id": frames.column(users, "UserId"),
+                "path": frames.column(users, "Path"),
+                "created": times(frames.column(users, "CreateDate")),
+                "groups": objects(as_list(user.get("GroupList")) for user in users),
+                "boundary_arn": authorization_details.boundaries(users),
+                "tags": authorization_details.tags(users),
+            }
+        )
+        reported = self.credentials.query("not is_root")[["user_arn", "user_name", "created"]]
+        only = reported[~reported["user_arn"].isin(detailed["user_arn"])]
+        both = detailed["user_arn"].isin(reported["user_arn"])
+        detailed["evidence"] = both.map({True: "both", False: "authorization details only"})
+        extra = only.assign(
+            user_id=None,
+            path=only["user_arn"].str.extract(r":user(/(?:.*/)?)", expand=False),
+            groups=objects([[] for _ in range(len(only))], only.index),
+            boundary_arn=None,
+            tags=objects([{} for _ in range(len(only))], only.index),
+            evidence="credential report only",
+        )
+        return schema.USERS.conform(stack(detailed, extra))
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """IAM groups. Rows: see `schema.GROUPS`."""
+        return authorization_details.groups(self._entries("GroupDetailList"), self.memberships)
+
+    @cached_property
+    def roles(self) -> pd.DataFrame:
+        """IAM roles. Rows: see `schema.ROLES`."""
+        return authorization_details.roles(self._entries("RoleDetailList"))
+
+    @cached_property
+    def memberships(self) -> pd.DataFrame:
+        """Which user is in which group. Rows: see `schema.MEMBERSHIPS`."""
+        groups = self._entries("GroupDetailList")
+        arns = {str(group.get("GroupName")): str(group.get("Arn")) for group in groups}
+        prefix = f"arn:{self.partition}:iam::{self.account_id}:group/"
+        pairs = [
+            (str(user.get("Arn")), arns.get(str(name), prefix + str(name)))
+            for user in self._entries("UserDetailList")
+            for name in as_list(user.get("GroupList"))
+        ]
+        return schema.MEMBERSHIPS.conform(pd.DataFrame(pairs, columns=["user_arn", "group_arn"]))
+
+    @cached_property
+    def principals(self) -> pd.DataFrame:
+        """Root user, users, groups and roles in one table. Rows: see `schema.PRINCIPALS`."""
+        root = self.credentials[self.credentials["is_root"]].rename(columns={"user_name": "name"})
+        used = self.credentials.set_index("user_arn")["last_used"]
+        used = used[~used.index.duplicated()]
+        users = self.users.assign(last_used=used.reindex(self.users["user_arn"]).array)
+        parts = {
+            "root": root.assign(id=None, path=None, boundary_arn=None, tags=None),
+            "user": users,
+            "group": self.groups.assign(last_used=None, boundary_arn=None, tags=None),
+            "role": self.roles,
+        }
+        stacked = []
+        for kind, part in parts.items():
+            owner = "user" if kind == "root" else kind
+            names = {f"{owner}_arn": "principal_arn", f"{owner}_name": "name", f"{owner}_id": "id"}
+            part = part.rename(columns=names).assign(kind=kind)
+            stacked.append(schema.PRINCIPALS.conform(part))
+        everyone = stack(*stacked)
+        everyone["tags"] = objects(as_dict(tags) for tags in everyone["tags"])
+        return schema.PRINCIPALS.conform(everyone)
+
+    @cached_property
+    def mfa_devices(self) -> pd.DataFrame:
+        """MFA devices of users and, if virtual, of root. Rows: see `schema.MFA_DEVICES`."""
+        return account_level.mfa_devices(self.snapshot, self.users)
+
+    @cached_property
+    def policies(self) -> pd.DataFrame:
+        """Managed and inline policies. Rows: see `schema.POLICIES`."""
+        frame = frames.frame(schema.POLICIES, self._policies)
+        for column in ("created", "updated"):
+            frame[column] = times(frame[column])
+        return schema.POLICIES.conform(frame)
+
+    @cached_property
+    def policy_versions(self) -> pd.DataFrame:
+        """The default version of each policy. Rows: see `schema.POLICY_VERSIONS`."""
+        return schema.POLICY_VERSIONS.conform(
+            pd.DataFrame(
+                {
+                    "policy_arn": [policy["policy_arn"] for policy in self._policies],
+                    "version_id": [policy["version_id"] for policy in self._policies],
+                    "created": times([policy["version_created"] for policy in self._policies]),
+                    "document": objects(policy["document"] for policy in self._policies),
+                }
+            )
+        )
+
+    @cached_property
+    def policy_old_versions(self) -> pd.DataFrame:
+        """Versions kept but not in force. Rows: see `schema.POLICY_OLD_VERSIONS`."""
+        return authorization_details.policy_old_versions(self._entries("Policies"))
+
+    @cached_property
+    def attachments(self) -> pd.DataFrame:
+        """Which policy is on which principal, and how. Rows: see `schema.ATTACHMENTS`."""
+        return schema.ATTACHMENTS.conform(
+            pd.DataFrame(self._attached, columns=schema.ATTACHMENTS.names)
+        )
+
+    @cached_property
+    def policy_assignments(self) -> pd.DataFrame:
+        """Policies that give each principal permissions. Rows: see `schema.POLICY_ASSIGNMENTS`."""
+        own = self.attachments.query("how != 'boundary'")[["principal_arn", "policy_arn"]]
+        group = own.rename(columns={"principal_arn": "group_arn"})
+        shared = self.memberships.merge(group, on="group_arn")
+        shared = shared.rename(columns={"user_arn": "principal_arn", "group_arn": "via_arn"})
+        both = stack(own.assign(via_arn=None), shared[[*own.columns, "via_arn"]])
+        return schema.POLICY_ASSIGNMENTS.conform(both)
+
+    @cached_property
+    def statements(self) -> pd.DataFrame:
+        """Statements of all default versions. Rows: see `schema.STATEMENTS`."""
+        rows = [
+            {"policy_arn": policy["policy_arn"], **statement}
+            for policy in self._policies
+            for statement in statement_rows(policy["document"])
+        ]
+        return schema.STATEMENTS.conform(frames.frame(schema.STATEMENTS, rows))
+
+    @cached_property
+    def trust(self) -> pd.DataFrame:
+        """Who each role trusts. Rows: see `schema.TRUST`."""
+        return authorization_details.trust(self._entries("RoleDetailList"))
+
+    @cached_property
+    def last_accessed(self) -> pd.DataFrame:
+        """Services that principals may use, and last did. Rows: see `schema.LAST_ACCESSED`."""
+        return account_level.last_accessed(self.snapshot)
+
+    @cached_property
+    def password_policy(self) -> pd.DataFrame:
+        """The password policy, rule by rule. Rows: see `schema.PASSWORD_POLICY`."""
+        return account_level.password_policy(self.snapshot)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Counters and quotas. Rows: see `schema.SUMMARY`."""
+        return account_level.summary(self.snapshot)
+
+    @cached_property
+    def service_credentials(self) -> pd.DataFrame:
+        """Credentials for single services. Rows: see `schema.SERVICE_CREDENTIALS`."""
+        return account_level.service_credentials(self.snapshot, self.users)
+
+    @cached_property
+    def server_certificates(self) -> pd.DataFrame:
+        """TLS certificates stored in IAM. Rows: see `schema.SERVER_CERTIFICATES`."""
+        return account_level.server_certificates(self.snapshot)
+
+    @cached_property
+    def identity_providers(self) -> pd.DataFrame:
+        """SAML and OpenID Connect providers. Rows: see `schema.IDENTITY_PROVIDERS`."""
+        return account_level.identity_providers(self.snapshot)
+
+    @cached_property
+    def contacts(self) -> pd.DataFrame:
+        """Whom AWS can reach. Rows: see `schema.CONTACTS`."""
+        return account_level.contacts(self.snapshot)
+
+    @cached_property
+    def analyzers(self) -> pd.DataFrame:
+        """IAM Access Analyzer in the region asked. Rows: see `schema.ANALYZERS`."""
+        return account_level.analyzers(self.snapshot)
+
+    @cached_property
+    def organization(self) -> pd.DataFrame:
+        """The organization, if any. Rows: see `schema.ORGANIZATION`."""
+        return account_level.organization(self.snapshot)
+
+    @cached_property
+    def organization_accounts(self) -> pd.DataFrame:
+        """Accounts of the organization, if any. Rows: see `schema.ORGANIZATION_ACCOUNTS`."""
+        return account_level.organization_accounts(self.snapshot)
+
+    @cached_property
+    def root_management(self) -> pd.DataFrame:
+        """Central management of root access. Rows: see `schema.ROOT_MANAGEMENT`."""
+        return account_level.root_management(self.snapshot)
+
+    @cached_property
+    def _details(self) -> Mapping[str, Any]:
+        return as_dict(self.snapshot.json("authorization_details.json"))
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        """One of the lists of the authorization details; whatever is no object counts as empty."""
+        return [as_dict(entry) for entry in as_list(self._details.get(name))]
+
+    @cached_property
+    def _attached(self) -> list[tuple[str, str, str]]:
+        """Rows (principal, policy, how)."""
+        rows = []
+        for kind in ("User", "Group", "Role"):
+            for entry in self._entries(f"{kind}DetailList"):
+                arn = str(entry.get("Arn"))
+                for policy in as_list(entry.get("AttachedManagedPolicies")):
+                    rows.append((arn, str(as_dict(policy).get("PolicyArn")), "attached"))
+                for policy in as_list(entry.get(f"{kind}PolicyList")):
+                    rows.append((arn, f"{arn}#{as_dict(policy).get('PolicyName')}", "inline"))
+                boundary = as_dict(entry.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
+                if boundary:
+                    rows.append((arn, str(boundary), "boundary"))
+        return rows
+
+    @cached_property
+    def _policies(self) -> list[dict[str, Any]]:
+        """Every policy with its document: managed, inline, and those attached but not shown."""
+        managed = [managed_policy(policy) for policy in self._entries("Policies")]
+        inline = [
+            inline_policy(str(entry.get("Arn")), as_dict(policy))
+            for kind in ("User", "Group", "Role")
+            for entry in self._entries(f"{kind}DetailList")
+            for policy in as_list(entry.get(f"{kind}PolicyList"))
+        ]
+        shown = {policy["policy_arn"] for policy in (*managed, *inline)}
+        unseen = sorted({arn for _, arn, _ in self._attached} - shown)
+        return [*managed, *inline, *(unseen_policy(arn) for arn in unseen)]
+
+    def _repr_html_(self) -> str:
+        title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"
+        title += f"evidence as of {self.as_of:%Y-%m-%d %H:%M} UTC"
+        return f"<p>{title}</p>{self._contents().to_html(index=False)}"
+
+    def __repr__(self) -> str:
+        """Name the account, its moment and its tables."""
+        contents = self._contents().to_string(index=False)
+        return f"Account {self.account_id} as of {self.as_of:%Y-%m-%d %H:%M} UTC\n{contents}"
+
+    def _contents(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "table": [table.name for table in schema.TABLES],
+                "rows": [len(getattr(self, table.name)) for table in schema.TABLES],
+                "one row is": [table.row for table in schema.TABLES],
+                "missing": [self.missing(table.name) for table in schema.TABLES],
+            }
+        )

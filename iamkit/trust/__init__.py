@@ -1,0 +1,26 @@
+"""trust."""
+
+from iamkit.trust.assumable_roles import ANYONE, AssumableRoles
+from iamkit.trust.federation import built_in
+from iamkit.trust.inbound import (
+    FEDERATED,
+    OUTSIDE,
+    WHO,
+    days_idle,
+    known_accounts,
+    trusted_principals,
+)
+from iamkit.trust.outbound import outbound_roles
+
+__all__ = [
+    "ANYONE",
+    "AssumableRoles",
+    "FEDERATED",
+    "OUTSIDE",
+    "WHO",
+    "built_in",
+    "days_idle",
+    "known_accounts",
+    "outbound_roles",
+    "trusted_principals",
+]

@@ -1,0 +1,145 @@
+"""
+Identity providers whom roles trust: which there are, and whom of theirs a door leaves it open to.
+
+Anybody can get a token of GitHub, GitLab or Google. What tells one's own from all others is the
+condition on the token's subject, or on the application it was made for. Like any door, one for a
+provider is tried, not read: with somebody else's token, and with those that a pattern covers.
+
+Source: IAM User Guide, "Create a role for OpenID Connect federation", "Available keys for AWS OIDC
+federation" and "Create a role for SAML 2.0 federation".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from iamkit.policy import UNKNOWN, Pattern, RequestContext, conditions
+from iamkit.trust.trust_policy import WORD, may, written
+
+# Who issues tokens, by the provider's URL without https://; any other goes by its URL.
+# Source: each one's page on OpenID Connect and AWS.
+ISSUERS: Final = (
+    (r"token\.actions\.githubusercontent\.com(/.*)?|.*/_services/token", "GitHub Actions"),
+    (r"gitlab\.com|gitlab\..*", "GitLab"),
+    (r"app\.terraform\.io", "HCP Terraform"),
+    (r"oidc\.eks\.[^/]*/id/.*", "EKS"),
+    (r"accounts\.google\.com", "Google"),
+    (r"cognito-identity\.amazonaws\.com", "Cognito"),
+    (r"www\.amazon\.com", "Login with Amazon"),
+    (r"graph\.facebook\.com", "Facebook"),
+    (r"api\.bitbucket\.org/.*", "Bitbucket"),
+    (r"oidc\.circleci\.com/.*", "CircleCI"),
+)
+
+
+# Providers open to everybody whose tokens are told apart by the application they are made for.
+# IAM knows them without a provider in the account.
+# Source: IAM User Guide, "Available keys for AWS OIDC federation".
+BY_APPLICATION: Final = {
+    "cognito-identity.amazonaws.com": "aud",
+    "accounts.google.com": "aud",
+    "www.amazon.com": "app_id",
+    "graph.facebook.com": "app_id",
+}
+
+
+# Claims that whoever asks for a token can have as they like: in a repository of one's own any
+# branch, environment or workflow may be called anything.
+CHOSEN: Final = ("amr", "aud", "ref", "environment", "workflow")
+
+
+# What policies write of a claim that leaves more open than one project, and what it leaves open.
+# Source: the pages on OpenID Connect of GitHub, GitLab, HCP Terraform and CircleCI; EKS User Guide,
+# "IAM roles for service accounts".
+WIDE: Final = (
+    ("sub", r"repo:[^/]*[*?].*", "any repository of every organisation whose name fits"),
+    ("sub", r"repo:([^/]+)/\*+(:.*)?", "any repository and branch of {}"),
+    ("sub", r"project_path:[^/:]*[*?].*", "any project of every group whose name fits"),
+    ("sub", r"project_path:([^:]+)/\*+(:.*)?", "any project of {}"),
+    ("sub", r"organization:[^:]*[*?].*", "any workspace of every organisation whose name fits"),
+    (
+        "sub",
+        r"organization:([^:]+):(\*+|project:\*+(:workspace:\*.*)?)",
+        "any workspace of {}",
+    ),
+    ("sub", r"system:serviceaccount:\*.*", "any service account of the cluster"),
+    ("sub", r"org/[^/]+/(\*+|project/\*.*)", "any project of the organisation"),
+    ("repository", r"[^/]*[*?].*", "any repository of every organisation whose name fits"),
+    ("repository", r"([^/]+)/\*+", "any repository and branch of {}"),
+    ("enterprise_id", r".*", "any repository of the enterprise"),
+)
+
+
+def issuer(principal: str) -> str:
+    """Return an OIDC provider's URL, without https://, as condition keys begin with it."""
+    return principal.rpartition(":oidc-provider/")[2]
+
+
+def provider(principal: str) -> str:
+    """
+    Return what to call an identity provider that a trust policy names.
+
+    >>> provider("arn:aws:iam::111122223333:oidc-provider/app.terraform.io")
+    'HCP Terraform'
+    """
+    if ":saml-provider/" in principal:
+        return principal.rpartition(":saml-provider/")[2]
+    url = issuer(principal)
+    return next((name for pattern, name in ISSUERS if re.fullmatch(pattern, url)), url)
+
+
+def built_in(principal: str) -> bool:
+    """Whether IAM knows an identity provider without its being in the account."""
+    return principal in BY_APPLICATION
+
+
+def asks_audience(door: Mapping[str, Any]) -> bool:
+    """Whether a door of a provider is shut for tokens or assertions made for somebody else."""
+    if ":saml-provider/" in door["principal"]:
+        return not may(door, RequestContext({"saml:aud": WORD}, UNKNOWN))
+    url = issuer(door["principal"])
+    application = f"{url}:{BY_APPLICATION.get(url, 'aud')}"
+    return not may(door, RequestContext({application: WORD}, UNKNOWN))
+
+
+def subjects(door: Mapping[str, Any]) -> list[str]:
+    """Return the subjects that a door's condition names, as written."""
+    if ":saml-provider/" in door["principal"]:
+        return written(door["conditions"], "saml:sub")
+    return written(door["conditions"], f"{issuer(door['principal'])}:sub".lower())
+
+
+def left_open(door: Mapping[str, Any]) -> str | None:
+    """
+    Return in words whom of a provider's identities a door lets in that it should not; None: nobody.
+
+    OIDC: somebody else's token, all claims foreign but those that callers choose, gets in; or one
+    of any project of an organisation, where a claim has a pattern for it. Providers for everybody
+    go by their application. SAML: assertions for other audiences than AWS get in.
+    """
+    if ":saml-provider/" in door["principal"]:
+        elsewhere = "whoever its provider vouches for to another service"
+        return None if asks_audience(door) else elsewhere
+    url = issuer(door["principal"])
+    claim = f"{url}:".lower()
+    asked = [door["conditions"], *door["denials"]]
+    tested = {key for each in asked for key in conditions.keys(each) if key.startswith(claim)}
+    chosen = CHOSEN if url not in BY_APPLICATION else ("amr",)
+    stranger = RequestContext(
+        dict.fromkeys(tested - {claim + each for each in chosen}, WORD), UNKNOWN
+    )
+    audience = "" if asks_audience(door) else ", for any audience"
+    if may(door, stranger):
+        return f"whoever gets a token of {url}{audience}"
+    wide = (said for said, named in _wide(door, claim) if may(door, stranger.but(named)))
+    return next((said + audience for said in wide), None)
+
+
+def _wide(door: Mapping[str, Any], claim: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each pattern of a door's that leaves more open than one project: in words, and a token."""
+    for name, pattern, said in WIDE:
+        for text in written(door["conditions"], claim + name):
+            if found := re.fullmatch(pattern, text):
+                yield said.format(*found.groups()), {claim + name: Pattern(text).filled(WORD, "-")}

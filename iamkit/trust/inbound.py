@@ -1,0 +1,311 @@
+"""
+Who comes into the account by a role, and who of the account goes out to roles of others.
+
+`doors` has a row for each principal that a trust policy lets in, tried as `iamkit.doors` says, and
+what is wrong with it in a word. `outward` has a row for each identity of the account and each role
+elsewhere that its policies let it assume; whether the other side lets it in, only the other side's
+trust policy says. Both err towards more.
+
+Source: IAM User Guide, "AWS JSON policy elements: Principal", "The confused deputy problem" and
+"Cross-account policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.policy import (
+    ABSENT,
+    KEY,
+    PASSWORD,
+    UNKNOWN,
+    RequestContext,
+    conditions,
+)
+from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table
+from iamkit.tables import AccountTables
+from iamkit.trust import federation, trust_policy
+from iamkit.trust.trust_policy import DEPUTY, VENDOR, WORD, guises, lets_in, written
+
+WHO: Final[Mapping[str, str]] = {
+    "anyone": "anybody with an AWS account",
+    "unknown account": "an account not known to be yours, or a user or role of it",
+    "known account": "another account of yours, or one of an organization that the policy asks for",
+    "organization": "anybody in the organizations that a condition names",
+    "narrowed": "anybody who meets other conditions, such as on an account or a network",
+    "OIDC": "whoever has a token of an OpenID Connect provider",
+    "SAML": "whoever a SAML provider vouches for",
+    "service": "an AWS service",
+    "own account": "whoever in this account has a policy that allows it",
+    "own identity": "users and roles of this account that are named or meet a condition",
+    "deleted identity": "the id of a user or role that no longer exists: nobody",
+    "unreadable": "nobody can tell: the statement or its principal cannot be read",
+}
+
+
+OUTSIDE: Final = tuple(WHO)[:7]
+
+
+FEDERATED: Final = ("OIDC", "SAML")
+
+
+# Services that assume a role only for a resource of the role's own account, to which somebody had
+# to pass it there (iam:PassRole), and whose role has one purpose: an instance, a function.
+# Source: EC2 User Guide, "IAM roles for Amazon EC2"; Lambda Developer Guide, "Execution role"; IAM
+# User Guide, "Grant a user permissions to pass a role to an AWS service": not across accounts.
+PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazonaws.com")
+
+
+TRUSTED_PRINCIPALS: Final = Table(
+    name="trusted_principals",
+    row="one principal that one statement of a role's trust policy lets in",
+    key=("role_arn", "index", "principal"),
+    columns=(
+        Column("role_arn", TEXT, "role; service-linked ones are left out"),
+        Column("role_name", TEXT, "its name"),
+        Column("index", COUNT, "position of the statement, from 0"),
+        Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
+        Column("who", TEXT, ", ".join(WHO)),
+        Column("principal", TEXT, "as written; * for anyone, NotPrincipal included"),
+        Column("account_id", TEXT, "account of an AWS principal, if it names one"),
+        Column("provider", TEXT, "identity provider, such as GitHub Actions; else its URL or name"),
+        Column("external_id", TRUTH, "asks for an external id; missing: not for such a principal"),
+        Column(
+            "source", TRUTH, "asks a service for whom it works; missing: no service, or no need"
+        ),
+        Column("mfa", TRUTH, "asks AWS principals for MFA; missing: for services and federation"),
+        Column("audience", TRUTH, "asks whom a token is made for; missing: no identity provider"),
+        Column("subject", TEXT, "whom of a provider's it should not let in; missing: nobody"),
+        Column("open_to", TEXT, "who comes in, in words"),
+        Column(
+            "problem",
+            TEXT,
+            "open to anyone, no external id, no source, loose subject, no audience, another "
+            "organization, deleted identity, unreadable; missing: none",
+        ),
+        Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
+        Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
+    ),
+)
+
+
+_ASKED: Final = [{"sts:externalid": each} for each in (ABSENT, WORD)]
+
+
+_DELETED: Final = {"AIDA": "user", "AROA": "role"}
+
+
+_ORGANIZATIONS: Final = ("aws:principalorgid", "aws:principalorgpaths")
+
+
+WHERE: Final = {f"aws:resourceorg{part}": WORD for part in ("id", "paths")}
+
+
+def known_accounts(account: AccountTables) -> frozenset[str]:
+    """
+    Return the accounts that are yours: this one, and those of the settings and the organization.
+
+    Where the evidence does not list the organization's accounts they are not known to be yours: no
+    reason to leave all others unassessed.
+    """
+    manager = account.organization["management_account_id"].dropna()
+    members = account.organization_accounts["account_id"].dropna()
+    return frozenset((account.account_id, *account.settings.known_accounts, *manager, *members))
+
+
+def days_idle(roles: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[Any]:
+    """Return whole days since each role was used or, if never, made; missing: neither is known."""
+    days: pd.Series[Any] = (as_of - roles["last_used"].fillna(roles["created"])).dt.days
+    return days.astype(COUNT)
+
+
+# ── In ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trusted_principals(account: AccountTables) -> pd.DataFrame:
+    """
+    Return whom each trust policy lets in, a row per principal. Rows: see `TRUSTED_PRINCIPALS`.
+
+    A principal whom the same policy certainly denies has no row. What cannot be read has one: who
+    comes in by it, nobody can tell.
+    """
+    found = trust_policy.ways_in(account.trust, account.roles)
+    shut = pd.Series(
+        map(trust_policy.shut_to_all, trust_policy.rows(found)), found.index, dtype="bool"
+    )
+    unread = trust_policy.unreadable(account.trust, account.roles)
+    made = pd.concat([_tried(found[~shut], account), unread.assign(who="unreadable")])
+    return TRUSTED_PRINCIPALS.conform(_described(made.reset_index(drop=True), account))
+
+
+def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
+    """Add what callers of whom this much is known find when they try the doors."""
+    found = found.assign(who=_who(found, account))
+    people = found["principal_type"].isin(["AWS", "*"])
+    service = found["principal"].str.lower().str.removesuffix(".cn")
+    deputies = found["principal_type"].eq("Service") & ~service.isin(PASSED)
+    federated = found["who"].isin(FEDERATED)
+    anyone = found["who"].eq("anyone")
+    elsewhere = anyone | found["who"].str.endswith(" account") & found["who"].ne("own account")
+    providers = trust_policy.rows(found[federated])
+    return found.assign(
+        provider=_column(map(federation.provider, found["principal"][federated]), federated, TEXT),
+        audience=_column(map(federation.asks_audience, providers), federated, TRUTH),
+        subject=_column(map(federation.left_open, providers), federated, TEXT),
+        external_id=(~lets_in(found[elsewhere], _without_external_id)).reindex(found.index),
+        source=(~lets_in(found[deputies], lambda _: [DEPUTY])).reindex(found.index),
+        mfa=(~lets_in(found[people], lambda _: [KEY, PASSWORD])).reindex(found.index),
+    )
+
+
+def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
+    """A column that has values in some rows and is missing in all others."""
+    return pd.Series(list(values), where.index[where], dtype=dtype).reindex(where.index)
+
+
+def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
+    """What kind of principal comes in by each door: a word of `WHO`."""
+    kind, principal, account_id = (found[c] for c in ("principal_type", "principal", "account_id"))
+    who = pd.Series("unreadable", index=found.index, dtype=TEXT)
+    aws, own = kind.eq("AWS"), account_id.eq(account.account_id)
+    whole = principal.eq(account_id) | principal.str.endswith(":root")
+    anybody = lets_in(found[aws & own & whole], lambda door: _colleagues(door, account))
+    anybody = anybody.reindex(found.index, fill_value=False)
+    who = who.mask(aws & own, "own identity").mask(aws & own & anybody, "own account")
+    foreign = aws & account_id.notna() & ~own
+    stranger = lets_in(found[foreign], lambda _: [VENDOR]).reindex(found.index, fill_value=False)
+    unknown = (stranger | _abroad(found, account)) & ~account_id.isin(known_accounts(account))
+    who = who.mask(foreign, "known account").mask(foreign & unknown, "unknown account")
+    gone = principal.str.fullmatch("(AIDA|AROA)[A-Z0-9]{12,}")
+    who = who.mask(aws & gone, "deleted identity")
+    who = who.mask(kind.eq("Service"), "service").mask(kind.eq("Federated"), "OIDC")
+    who = who.mask(kind.eq("Federated") & principal.str.contains(":saml-provider/"), "SAML")
+    anyone = kind.eq("*")
+    outsider = lets_in(found[anyone], guises).reindex(found.index, fill_value=False)
+    organized = lets_in(found[anyone], _organized).reindex(found.index, fill_value=False)
+    who = who.mask(anyone, "narrowed").mask(anyone & organized, "organization")
+    return who.mask(anyone & outsider, "anyone")
+
+
+def _colleagues(door: Mapping[str, Any], account: AccountTables) -> list[RequestContext]:
+    """A user and a role of this account, whose names and tags are not those asked for."""
+    arn = f"arn:{account.partition}:iam::{account.account_id}:"
+    tags = (key for key in conditions.keys(door["conditions"]) if ":principaltag/" in key)
+    shared = {**dict.fromkeys(tags, WORD), "aws:userid": WORD}
+    user = {"aws:principalarn": f"{arn}user/{WORD}", "aws:username": WORD}
+    role = {"aws:principalarn": f"{arn}role/{WORD}", "aws:username": ABSENT}
+    return [RequestContext({**shared, **each}, UNKNOWN) for each in (user, role)]
+
+
+def _organized(door: Mapping[str, Any]) -> list[RequestContext]:
+    """Strangers of any organization, whichever a condition asks for."""
+    keys = (*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths")
+    return [each.but(dict.fromkeys(keys, UNKNOWN)) for each in guises(door)]
+
+
+def _without_external_id(door: Mapping[str, Any]) -> list[RequestContext]:
+    """Whoever may come in by a door, without an external id or with a wrong one."""
+    callers = guises(door) if door["who"] == "anyone" else [RequestContext({}, UNKNOWN)]
+    return [each.but(asked) for each in callers for asked in _ASKED]
+
+
+def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
+    """Add the words for the statement, who comes in and what is wrong; and the role's use."""
+    roles = account.roles.drop_duplicates("role_arn").set_index("role_arn")
+    idle = days_idle(roles, account.as_of) >= account.settings.unused_role_days
+    each = trust_policy.rows(made)
+    vendor = made["who"].eq("unknown account")
+    problems = {
+        "open to anyone": made["who"].eq("anyone"),
+        "no external id": vendor & made["external_id"].eq(False),
+        "no source": made["source"].eq(False),
+        "loose subject": made["who"].eq("OIDC") & made["subject"].notna(),
+        "no audience": made["who"].eq("SAML") & made["subject"].notna(),
+        "another organization": made["who"].eq("organization") & _abroad(made, account),
+        "deleted identity": made["who"].eq("deleted identity"),
+        "unreadable": made["who"].eq("unreadable"),
+    }
+    problem = pd.Series(None, made.index, dtype="object")
+    for word, where in problems.items():
+        problem[where.fillna(value=False)] = word
+    return made.assign(
+        role_name=roles["role_name"].reindex(made["role_arn"]).array,
+        statement=pd.Series(map(called, each), made.index, dtype=TEXT),
+        open_to=pd.Series(map(_open_to, each), made.index, dtype=TEXT),
+        problem=problem,
+        last_used=roles["last_used"].reindex(made["role_arn"]).array,
+        unused=idle.reindex(made["role_arn"]).array,
+    )
+
+
+def called(row: Mapping[str, Any]) -> str | None:
+    """Return what to call a statement: its Sid, or its position from 1."""
+    if isinstance(row["sid"], str):
+        return f"statement “{row['sid']}”"
+    return None if pd.isna(row["index"]) else f"statement {row['index'] + 1}"
+
+
+def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:
+    """Whether each door asks for organizations, none of which is yours, as far as is known."""
+    ours = frozenset(account.organization["organization_id"].dropna())
+    named = [
+        {text.partition("/")[0] for key in _ORGANIZATIONS for text in written(condition, key)}
+        for condition in found["conditions"]
+    ]
+    abroad = (bool(ours and each) and not each & ours for each in named)
+    return pd.Series(abroad, found.index, dtype="bool")
+
+
+def _open_to(door: Mapping[str, Any]) -> str:
+    """Who comes in by a door, in words."""
+    who, principal = door["who"], door["principal"]
+    if who == "unreadable":
+        return str(principal if pd.isna(door["problem"]) else door["problem"])
+    if who == "anyone":
+        asked = "anyone who learns the external id, which AWS does not treat as secret"
+        return asked if door["external_id"] is True else "anyone with an AWS account"
+    if who == "service":
+        narrow = {True: ", for sources that the trust policy names", False: ", for any account"}
+        return f"{principal}{narrow.get(door['source'], ', where somebody has passed it the role')}"
+    if who in FEDERATED:
+        return _vouched(door)
+    if who == "deleted identity":
+        return f"nobody: {principal} is the id of a deleted {_DELETED[principal[:4]]}"
+    return _people(door) + (", with MFA" if door["mfa"] is True else "")
+
+
+def _people(door: Mapping[str, Any]) -> str:
+    """AWS principals who come in by a door, in words."""
+    who, condition = door["who"], door["conditions"]
+    if who == "organization":
+        asked = [text for key in _ORGANIZATIONS for text in written(condition, key)]
+        return f"any account of {', '.join(asked) or 'an organization'}"
+    if who == "narrowed":
+        keys = {key for each in (condition, *door["denials"]) for key in conditions.keys(each)}
+        return f"anyone who meets the conditions on {', '.join(sorted(keys))}"
+    if who == "own account":
+        return "whoever in this account may call sts:AssumeRole on it"
+    kind, _, name = door["principal"].rpartition(":")[2].partition("/")
+    named = f"{kind} {name.rpartition('/')[2]}" if name else f"account {door['account_id']}"
+    if who == "own identity":
+        said = ", ".join(sorted(conditions.keys(condition)))
+        return named if name else f"whoever in this account meets the conditions on {said}"
+    named += f" of account {door['account_id']}" if name else ""
+    if who == "known account":
+        return f"{named}, which is yours or in an organization that is asked for"
+    how = "with" if door["external_id"] is True else "without"
+    return f"{named}, not known to be yours, {how} an external id"
+
+
+def _vouched(door: Mapping[str, Any]) -> str:
+    """Identities of a provider who come in by a door, in words."""
+    if isinstance(door["subject"], str):
+        return door["subject"]
+    named = federation.subjects(door)
+    whose = f"whoever {door['provider']} vouches for"
+    if door["who"] == "SAML":
+        return whose + (f": {', '.join(named)}" if named else "")
+    return f"{door['provider']}: {', '.join(named)}" if named else f"{whose}, as claims ask"

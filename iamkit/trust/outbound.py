@@ -1,0 +1,127 @@
+"""
+Roles of other accounts that identities of this one may assume.
+
+Source: IAM User Guide, "Cross-account policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.access import Principals
+from iamkit.policy import (
+    Pattern,
+    decide,
+    widest,
+)
+from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
+from iamkit.tables import AccountTables
+from iamkit.trust import trust_policy
+from iamkit.trust.inbound import WHERE, called, known_accounts
+from iamkit.trust.trust_policy import NOBODY, WORD
+
+OUTBOUND_ROLES: Final = Table(
+    name="outbound_roles",
+    row="one user or role, and one pattern of roles in other accounts that it may assume",
+    key=("principal_arn", "policy_arn", "index", "role"),
+    columns=(
+        Column("principal_arn", TEXT, "user or role of this account"),
+        Column("kind", TEXT, "user or role"),
+        Column("name", TEXT, "name"),
+        Column("role", TEXT, "Resource pattern, or what NotResource leaves out"),
+        Column("account_id", TEXT, "account it names; missing: any account"),
+        Column("whose", TEXT, "known account, unknown account, any account, or conditional: any"),
+        Column("policy_arn", TEXT, "policy that allows it"),
+        Column("policy_name", TEXT, "its name"),
+        Column("index", COUNT, "position of the statement, from 0"),
+        Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
+        Column("certain", TRUTH, "by its own side's policies, whatever unknown conditions say"),
+    ),
+)
+
+
+_BEST: Final = {"user": "mfa-inside", "role": "key-inside"}  # the best way there is to come
+
+
+# ── Out ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
+    """
+    Return roles of other accounts that identities of this one may assume. Rows: see `OUTBOUND_ROLES`.
+
+    Counted is each Allow for sts:AssumeRole whose Resource names a role elsewhere or anywhere, if
+    all policies that bind its holder together may allow it, tried with MFA from inside for users
+    and without MFA for roles. Service-linked roles are left out. Errs towards more: what depends on
+    an unknown condition counts, and the other side's trust policy is not in the evidence.
+    """
+    named = _named_elsewhere(account)
+    people = account.principals[account.principals["kind"].isin(["user", "role"])]
+    linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
+    people = people.loc[~people["principal_arn"].isin(linked), ["principal_arn", "kind", "name"]]
+    held = account.policy_assignments[["principal_arn", "policy_arn"]].drop_duplicates()
+    pairs = people.merge(held, on="principal_arn").merge(named, on="policy_arn")
+    pairs = pairs.merge(account.policies[["policy_arn", "policy_name"]], on="policy_arn")
+    yours = known_accounts(account)
+    decided = [_decided(row, callers, account.partition) for row in trust_policy.rows(pairs)]
+    effect = pd.Series([found for found, _ in decided], pairs.index, dtype=TEXT)
+    anywhere = pd.Series([anyone for _, anyone in decided], pairs.index, dtype="bool")
+    whose = pd.Series("unknown account", pairs.index, dtype=TEXT)
+    whose = whose.mask(pairs["account_id"].isin(yours), "known account")
+    whose = whose.mask(pairs["account_id"].isna(), "any account")
+    whose = whose.mask(pairs["account_id"].isna() & ~anywhere, "conditional")
+    made = pairs.assign(whose=whose, certain=effect.eq("Allowed"))
+    return OUTBOUND_ROLES.conform(made[effect.isin(["Allowed", "Unknown"])])
+
+
+def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
+    """Patterns of roles that are not, or not all, this account's, by the statement they are in."""
+    columns = ["policy_arn", "index", "statement", "role", "account_id"]
+    readable = account.statements[account.statements["problem"].isna()]
+    allows = readable[readable["effect"].eq("Allow")]
+    about = pd.Series(map(_assumes, trust_policy.rows(allows)), allows.index, dtype="bool")
+    rows: list[tuple[Any, ...]] = []
+    for row in trust_policy.rows(allows[about]):
+        shared = (row["policy_arn"], row["index"], called(row))
+        if row["not_resources"]:
+            rows.append((*shared, f"all but {', '.join(row['not_resources'])}", None))
+        for text in row["resources"]:
+            at = _account_of(text, account.partition)
+            if at is not None and at != account.account_id:
+                rows.append((*shared, text, at or None))
+    return pd.DataFrame(rows, columns=columns, dtype="object")
+
+
+def _assumes(row: Mapping[str, Any]) -> bool:
+    """Whether a statement covers sts:AssumeRole."""
+    return trust_policy.ASSUME[0] in trust_policy.about(row)
+
+
+@lru_cache(maxsize=4096)
+def _account_of(text: str, partition: str) -> str | None:
+    """The account whose roles a Resource pattern names; empty: any; None: it names no role."""
+    pattern = widest(text)
+    if not pattern.overlaps(Pattern(f"arn:{partition}:iam::*:role/*")):
+        return None
+    parts = pattern.text.split(":", 5)
+    return parts[4] if len(parts) == 6 and re.fullmatch(r"\d{12}", parts[4]) else ""
+
+
+def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tuple[str, bool]:
+    """What a holder's policies together say of an example; whether of a stranger's account, too."""
+    parts = widest(row["role"]).text.split(":", 5)
+    at = row["account_id"] if isinstance(row["account_id"], str) else NOBODY
+    tail = Pattern(parts[5]).filled(WORD, "0") if len(parts) == 6 else WORD
+    role = tail if tail.startswith("role/") else f"role/{tail}"
+    who = callers.context(row["principal_arn"], _BEST[row["kind"]])
+    layers = callers.layers(row["principal_arn"])._asdict()
+    answers = [
+        decide("sts:AssumeRole", f"arn:{partition}:iam::{at}:{role}", each, **layers).effect
+        for each in (who, who.but({**WHERE, "aws:resourceaccount": at}))
+    ]
+    return answers[0], not answers[1].endswith("Denied")

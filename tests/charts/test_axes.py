@@ -1,0 +1,137 @@
+"""Charts say in words what they show, draw the same bytes, and admit what is missing."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import charts
+from iamkit.charts.axes import Chart, Sentence
+from iamkit.charts.escalation_layout import BOXES, LINKS
+
+COUNTS = pd.DataFrame({"has MFA": [3, 0], "no MFA": [1, 2]}, index=["console", "both"])
+DAYS = pd.Series([10, 100, 4000, None], dtype="Int64")
+
+
+def box(
+    number: int, steps: int, place: int, label: str, *names: str, **more: Any
+) -> dict[str, Any]:
+    """A row of `BOXES`."""
+    place_in = {"box": number, "steps": steps, "place": place}
+    return {**place_in, "label": label, "members": 1, "through": 0, "names": [*names], **more}
+
+
+BOXES_DRAWN = BOXES.rows(
+    box(0, 0, 0, "admin", "admin", kind="role", through=3),
+    box(1, 1, 0, "2 users", "ann", "bob", kind="user", members=2),
+    box(2, 1, 1, "1 more", "<b>&$x$_^\\frac"),
+)
+LINKS_DRAWN = LINKS.rows({"from": 1, "to": 0, "members": 2}, {"from": 2, "to": 0, "members": 1})
+DRAWN = {
+    "bars": lambda **more: charts.bars(COUNTS, title="Users", unit="users", **more),
+    "ages": lambda **more: charts.ages(DAYS, limit=90, title="Keys", unit="keys", **more),
+    "heat": lambda **more: charts.heat(COUNTS, title="Actions", unit="actions", **more),
+    "survival": lambda **more: charts.survival({"keys": DAYS}, title="Age", unit="keys", **more),
+    "ladder": lambda **more: charts.ladder(BOXES_DRAWN, LINKS_DRAWN, title="Rising", **more),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_chart_draws_the_same_bytes_twice(name: str) -> None:
+    first, again = (DRAWN[name]()._repr_mimebundle_() for _ in range(2))
+    assert first == again
+    assert "image/svg+xml" in first[0]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_missing_evidence_stands_in_the_place_of_a_chart(name: str) -> None:
+    shown = DRAWN[name](missing="keys are not known")
+    assert isinstance(shown, Sentence)
+    assert shown.text == "Not assessed: keys are not known."
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_chart_draws_on_the_axes_it_is_given(name: str) -> None:
+    axes = charts.new()
+    assert DRAWN[name](ax=axes) is axes
+
+
+def alt(chart: object) -> str:
+    assert isinstance(chart, Chart)
+    return chart.alt
+
+
+def test_the_alternative_text_has_the_numbers() -> None:
+    assert alt(DRAWN["bars"]()) == (
+        "Users. console: 3 has MFA, 1 no MFA; both: 0 has MFA, 2 no MFA."
+    )
+    assert alt(DRAWN["ages"]()) == (
+        "Keys. 2 of 3 keys are older than 90 days; the age of 1 is not known."
+    )
+    assert alt(DRAWN["heat"]()) == (
+        "Actions. console: most in has MFA, 3 actions; both: most in no MFA, 2 actions."
+    )
+    assert alt(DRAWN["ladder"]()) == (
+        "Rising. 1 more to admin (1); 2 users to admin (2); admin can do everything."
+    )
+
+
+def test_a_survival_curve_tells_the_cost_of_each_threshold() -> None:
+    assert alt(DRAWN["survival"]()) == (
+        "Age. keys: 3 at 30 days, 3 at 60 days, 3 at 90 days, 2 at 180 days."
+    )
+
+
+def test_a_threshold_itself_is_not_beyond_it_and_a_missing_age_is() -> None:
+    days = {"keys": pd.Series([30, 31, None], dtype="Int64")}
+    assert charts.over(days, marks=(30, 31)).loc["keys"].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_nothing_to_draw_is_no_error(name: str) -> None:
+    empty = {
+        "bars": lambda: charts.bars(COUNTS.head(0), title="T", unit="u"),
+        "ages": lambda: charts.ages(DAYS.head(0), limit=90, title="T", unit="u"),
+        "heat": lambda: charts.heat(COUNTS.iloc[:0, :0], title="T", unit="u"),
+        "survival": lambda: charts.survival({"keys": DAYS.head(0)}, title="T", unit="u"),
+        "ladder": lambda: charts.ladder(BOXES.rows(), LINKS.rows(), title="T"),
+    }
+    assert empty[name]()._repr_mimebundle_()
+
+
+def test_the_callers_table_is_never_changed() -> None:
+    given = COUNTS, BOXES_DRAWN, LINKS_DRAWN
+    before = [table.copy(deep=True) for table in given]
+    for draw in DRAWN.values():
+        draw()
+    for table, old in zip(given, before, strict=True):
+        pd.testing.assert_frame_equal(table, old)
+
+
+@pytest.mark.parametrize("columns", range(1, 9))
+@pytest.mark.parametrize(
+    "name", ["W" * 128, "$\\frac$_{^}", "<img src=x onerror=alert(1)>", "é\x07"]
+)
+def test_a_ladder_s_texts_stay_in_their_boxes(columns: int, name: str) -> None:
+    kept = {"kind": "user", "members": 9999, "through": 99999}
+    names = [[name] * (1 + steps % 2) for steps in range(columns)]
+    boxes = BOXES.rows(
+        *(box(steps, steps, 0, name, *names[steps], **kept) for steps in range(columns))
+    )
+    links = LINKS.rows(*({"from": n + 1, "to": n, "members": 9} for n in range(columns - 1)))
+    chart = charts.ladder(boxes, links, title="Rising")
+    assert isinstance(chart, Chart)
+    chart.figure.draw_without_rendering()
+    paper = chart.figure.bbox
+    frames = [patch.get_window_extent() for patch in chart.patches[columns - 1 :]]
+    assert len(frames) == columns
+    boxed = chart.texts[columns:]
+    for text in chart.texts:
+        extent = text.get_window_extent()
+        assert paper.x0 <= extent.x0 <= extent.x1 <= paper.x1
+        assert paper.y0 <= extent.y0 <= extent.y1 <= paper.y1
+    for frame, label, note in zip(frames, boxed[::2], boxed[1::2], strict=True):
+        upper, lower = label.get_window_extent(), note.get_window_extent()
+        assert frame.x0 < min(upper.x0, lower.x0)
+        assert max(upper.x1, lower.x1) < frame.x1
+        assert frame.y0 < lower.y0 < lower.y1 < upper.y0 < upper.y1 < frame.y1

@@ -1,0 +1,311 @@
+"""Checks run, count, and never pass what they have not seen."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import Account, load
+from iamkit.checks import registry as findings
+from iamkit.checks.registry import CHECKS, Check, check
+from iamkit.checks.run import run
+from iamkit.errors import CheckError
+from iamkit.report import render
+from iamkit.settings import Acceptance, Settings
+from tests.accounts import ARN, account, details, user
+from tests.accounts import report as csv_report
+
+PASSWORD = "true,2026-10-30T00:00:00Z,2026-10-01T00:00:00Z,N/A"
+NONE = "false,N/A,N/A,N/A"
+KEYS = "false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
+
+
+def line(name: str, password: str = PASSWORD, mfa: str = "false") -> str:
+    return f"{name},{ARN}user/{name},2024-05-01T12:00:00Z,{password},{mfa},{KEYS}"
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """Three users: ann without MFA, ben with it, cid without a password."""
+    lines = [line("ann"), line("ben", mfa="true"), line("cid", NONE)]
+    return account(
+        tmp_path_factory.mktemp("people"),
+        details([user("ann"), user("ben"), user("cid")]),
+        credential_report=csv_report(*lines),
+    )
+
+
+def no_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
+    hit = credentials.query("password_enabled and mfa_registered == False and not is_root")
+    return pd.DataFrame({"subject": hit["user_arn"], "detail": "no device"})
+
+
+def rule(find: Any = no_mfa, **changes: Any) -> dict[str, Check]:
+    facts = {
+        "severity": "high",
+        "title": "A console user has no MFA",
+        "among": "console users",
+        "remedy": "Register a device",
+        "source": "IAM User Guide",
+        "errs": "neither way",
+        "absence": False,
+    }
+    return {find.__name__: Check(name=find.__name__, find=find, **(facts | changes))}
+
+
+def only(account: Account, checks: dict[str, Check]) -> dict[str, Any]:
+    return dict(run(account, checks).results.iloc[0])
+
+
+def accepting(account: Account, *entries: Acceptance) -> Account:
+    return dataclasses.replace(account, settings=Settings(accepted=entries))
+
+
+def risk(**changes: Any) -> Acceptance:
+    facts = {
+        "check": "no_mfa",
+        "subject": "ann",
+        "owner": "Ana",
+        "reason": "Leaves soon.",
+        "expires": date(2026, 12, 31),
+    }
+    return Acceptance(**(facts | changes))
+
+
+def test_a_failing_check_counts_subjects_among_its_population(people: Account) -> None:
+    found, results, _ = run(people, rule())
+    assert found[["check", "kind", "name", "detail", "status", "step"]].values.tolist() == [
+        ["no_mfa", "user", "ann", "no device", "fail", "Register a device"]
+    ]
+    result = results.iloc[0]
+    assert (result["status"], result["failing"], result["total"]) == ("fail", 1, 2)
+    assert result["evidence_of"] == people.as_of
+
+
+def test_a_check_without_findings_passes(people: Account) -> None:
+    def nothing(credentials: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"subject": [], "detail": []})
+
+    result = only(people, rule(nothing))
+    assert (result["status"], result["failing"], result["total"]) == ("pass", 0, 2)
+
+
+def test_missing_evidence_is_not_assessed_with_its_gap(tmp_path: Path) -> None:
+    blind = account(tmp_path, details([user("ann")]), credential_report=None)
+    result = only(blind, rule())
+    assert result["status"] == "not assessed"
+    assert "passwords, access keys and MFA" in result["reason"]
+    assert pd.isna(result["total"])
+
+
+def test_what_fails_on_incomplete_evidence_still_fails(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(people), "missing", lambda self, *tables: "a page is missing")
+    result = only(people, rule())
+    assert (result["status"], result["reason"]) == ("fail", "a page is missing")
+
+
+def test_an_absence_on_incomplete_evidence_proves_nothing(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(people), "missing", lambda self, *tables: "a page is missing")
+    found, results, _ = run(people, rule(absence=True))
+    assert found.empty
+    assert results["status"].tolist() == ["not assessed"]
+
+
+def test_a_subject_that_cannot_be_assessed_keeps_a_check_from_passing(people: Account) -> None:
+    def undated(credentials: pd.DataFrame) -> pd.DataFrame:
+        arn = credentials["user_arn"].tail(1)
+        return pd.DataFrame({"subject": arn, "detail": "no date", "status": "not assessed"})
+
+    result = only(people, rule(undated))
+    assert (result["status"], result["unknown"], result["failing"]) == ("not assessed", 1, 0)
+    assert "too little about 1 of 2" in result["reason"]
+
+
+def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(people: Account) -> None:
+    def broken(credentials: pd.DataFrame) -> pd.DataFrame:
+        raise KeyError("colour")
+
+    results = run(people, rule(broken) | rule()).results.set_index("check")
+    assert results["status"].to_dict() == {"broken": "not assessed", "no_mfa": "fail"}
+    assert "the check broke: KeyError: 'colour'" in results.loc["broken", "reason"]
+
+
+def test_the_most_severe_come_first(people: Account) -> None:
+    def worse(credentials: pd.DataFrame) -> pd.DataFrame:
+        return no_mfa(credentials)
+
+    found = run(people, rule() | rule(worse, severity="critical")).findings
+    assert found["check"].tolist() == ["worse", "no_mfa"]
+
+
+@pytest.mark.parametrize("subject", ["ann", "a*", f"{ARN}user/ann", "*/ann", "a?n"])
+def test_an_accepted_risk_is_shown_and_counted_apart(people: Account, subject: str) -> None:
+    entry = risk(subject=subject, ticket="SEC-1")
+    found, results, acceptances = run(accepting(people, entry), rule())
+    assert found["status"].tolist() == ["accepted"]
+    assert found["acceptance"].tolist() == [
+        "accepted by Ana, until 2026-12-31: Leaves soon. (SEC-1)"
+    ]
+    result = results.iloc[0]
+    assert (result["status"], result["failing"], result["accepted"]) == ("accepted", 0, 1)
+    assert acceptances[["state", "findings"]].values.tolist() == [["in force", 1]]
+
+
+def test_accepting_one_does_not_accept_another(people: Account) -> None:
+    def all_users(credentials: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"subject": credentials["user_arn"].tail(3), "detail": "is here"})
+
+    result = only(accepting(people, risk(check="all_users")), rule(all_users, among="users"))
+    assert (result["status"], result["failing"], result["accepted"]) == ("fail", 2, 1)
+
+
+def test_an_expired_acceptance_fails_again_and_says_so(people: Account) -> None:
+    entry = risk(expires=date(2026, 10, 31))
+    found, results, acceptances = run(accepting(people, entry), rule())
+    assert found["status"].tolist() == ["fail"]
+    assert found["acceptance"].str.startswith("expired; was accepted by Ana").all()
+    assert results["status"].tolist() == ["fail"]
+    assert acceptances["state"].tolist() == ["expired"]
+
+
+def test_an_acceptance_holds_through_its_last_day(people: Account) -> None:
+    entry = risk(expires=date(2026, 11, 1))
+    assert only(accepting(people, entry), rule())["status"] == "accepted"
+
+
+def test_acceptances_that_match_nothing_are_reported(people: Account) -> None:
+    entries = [risk(subject="ben"), risk(check="no_such")]
+    acceptances = run(accepting(people, *entries), rule()).acceptances
+    assert acceptances["state"].tolist() == ["matches nothing", "no such check"]
+
+
+def test_what_was_not_assessed_cannot_be_accepted(people: Account) -> None:
+    def no_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
+        arn = credentials["user_arn"]
+        return pd.DataFrame({"subject": arn, "detail": "no date", "status": "not assessed"})
+
+    assert only(accepting(people, risk(subject="*")), rule(no_mfa))["status"] == "not assessed"
+
+
+@pytest.fixture
+def registry() -> Iterator[None]:
+    before = dict(CHECKS)
+    yield
+    CHECKS.clear()
+    CHECKS.update(before)
+
+
+FACTS: dict[str, Any] = {
+    "title": "t",
+    "among": "users",
+    "remedy": "r",
+    "source": "s",
+    "severity": "low",
+}
+
+
+def test_two_checks_cannot_have_one_name(registry: None) -> None:
+    def twice(users: pd.DataFrame) -> pd.DataFrame:
+        return users
+
+    first = twice
+
+    def other(users: pd.DataFrame) -> pd.DataFrame:
+        return users.head(1)
+
+    other.__name__ = "twice"
+    check(**FACTS)(first)
+    with pytest.raises(CheckError, match=r"two checks have the name twice; the other is in .*py"):
+        check(**FACTS)(other)
+
+
+def test_a_severity_that_does_not_exist_is_refused(registry: None) -> None:
+    with pytest.raises(CheckError, match="severity is one of critical, high"):
+        check(**(FACTS | {"severity": "grave"}))(no_mfa)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"among": "cats"}, "there is no population 'cats'; there are"),
+        ({"find": lambda cats: cats}, "asks for 'cats', which no account has"),
+        ({"find": lambda users: users}, "returns no column detail, subject"),
+    ],
+)
+def test_a_check_that_does_not_fit_is_an_error(
+    people: Account, changes: dict[str, Any], says: str
+) -> None:
+    entry = dataclasses.replace(rule()["no_mfa"], **changes)
+    with pytest.raises(CheckError, match=says):
+        run(people, {"no_mfa": entry})
+
+
+def test_every_check_says_all_that_a_report_prints() -> None:
+    for entry in CHECKS.values():
+        assert entry.source.startswith("https://docs.aws.amazon.com/"), entry.name
+        assert entry.remedy[0].isupper(), entry.name
+        assert entry.find.__doc__, entry.name
+        assert entry.among in findings.POPULATIONS, entry.name
+
+
+OWN = '''
+import pandas as pd
+from iamkit.findings import check
+
+@check(severity="low", title="A user has no tags", among="users", remedy="Tag the user.",
+       source="https://intranet.example/tags")
+def untagged_user(users: pd.DataFrame) -> pd.DataFrame:
+    """Users without tags."""
+    hit = users[users["tags"].map(len) == 0]
+    return pd.DataFrame({"subject": hit["user_arn"], "detail": "no tags"})
+'''
+
+
+def with_own(people: Account, tmp_path: Path, text: str) -> Account:
+    (tmp_path / "ours.py").write_text(text)
+    (tmp_path / "iamkit.yml").write_text("own_checks: [ours.py]\n")
+    return load(people.snapshot.path, tmp_path / "iamkit.yml")
+
+
+def test_an_organization_adds_a_check_with_one_function(people: Account, tmp_path: Path) -> None:
+    results = with_own(people, tmp_path, OWN).audit.results.set_index("check")
+    assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
+    assert "untagged_user" not in CHECKS  # the next account may have other settings
+
+
+def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: Path) -> None:
+    with_own(people, tmp_path, OWN)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(render.NOTEBOOKS / "07-controls.ipynb", notebooks)
+    settings = tmp_path / "iamkit.yml"
+    made = render.render(
+        people.snapshot.path, tmp_path / "out", settings=settings, notebooks=notebooks
+    )
+    page = made.pages[0].read_text(encoding="utf-8")
+    assert "untagged_user" in page
+    assert "A user has no tags" in (made.index.parent / "findings.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def (", r"own checks in .*ours\.py: SyntaxError"),
+        ("x = 1", "there is no function under @check in it"),
+        (OWN.replace("untagged_user", "root_access_key"), "two checks have the name"),
+    ],
+)
+def test_own_checks_that_do_not_fit_are_an_error(
+    people: Account, tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(CheckError, match=says):
+        _ = with_own(people, tmp_path, text).audit

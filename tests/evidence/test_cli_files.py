@@ -1,0 +1,198 @@
+"""Files that the AWS CLI saved, in every form it saves them."""
+
+import base64
+import json
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iamkit import load
+from iamkit.errors import CollectError, IamkitError
+from iamkit.evidence import cli_files, snapshot
+from iamkit.evidence.requests import EVIDENCE
+from iamkit.tables import schema
+from tests.accounts import ACCOUNT, ARN, details, policy, report, role, user
+from tests.test_tables import JSON
+
+MEMBERS = sorted({member for kind in EVIDENCE for member in kind.members} - {"Content"})
+CSV = report(
+    f"ana,{ARN}user/ana,2024-05-01T12:00:00Z,true,N/A,2026-10-01T06:00:00Z,N/A,false,false,N/A,N/A,"
+    "N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
+)
+GENERATED = "2026-10-30T12:00:00+00:00"
+
+
+def base64_text(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def opened(folder: Path, **options: object) -> snapshot.Snapshot:
+    return snapshot.read(cli_files.from_files(folder / "out", folder, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("report.csv", CSV.encode()),
+        ("report.csv", b"\xef\xbb\xbf" + CSV.encode()),
+        ("report.csv", CSV.replace("\n", "\r\n").encode()),
+        ("report.txt", base64_text(CSV).encode() + b"\n"),
+        ("report.txt", base64_text(CSV).encode("utf-16")),
+        ("report.json", json.dumps({"Content": base64_text(CSV)}).encode()),
+        ("report.json", json.dumps({"Content": CSV}).encode()),
+    ],
+    ids=["csv", "csv with a mark", "csv with CRLF", "text", "UTF-16 text", "json", "plain json"],
+)
+def test_a_credential_report_comes_in_many_forms(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    made = opened(tmp_path, as_of=datetime(2026, 11, 1, tzinfo=UTC))
+    assert load(made.path).credentials["user_name"].tolist() == ["<root_account>", "ana"]
+
+
+def test_a_csv_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    content = CSV.replace("\n", "\r\n").encode() + b"\r\n\r\n"
+    (tmp_path / "report.csv").write_bytes(content)
+    assert opened(tmp_path).bytes("credential_report.csv") == content
+
+
+def test_the_moment_is_generated_time_else_as_of_else_the_file_s(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    answer = {"Content": base64_text(CSV), "GeneratedTime": GENERATED}
+    path.write_text(json.dumps(answer))
+    as_of = datetime(2026, 11, 1, tzinfo=UTC)
+    made = opened(tmp_path, as_of=as_of)
+    assert made.manifest["as_of"] == "2026-10-30T12:00:00Z"
+    assert made.manifest["as_of_source"] == "credential report GeneratedTime"
+    del answer["GeneratedTime"]
+    path.write_text(json.dumps(answer))
+    assert opened(tmp_path, as_of=as_of).manifest["as_of_source"] == "--as-of"
+    os.utime(path, (1_790_000_000, 1_790_000_000))
+    made = opened(tmp_path)
+    assert made.manifest["as_of"] == "2026-09-21T14:13:20Z"
+    assert made.manifest["as_of_source"] == "modification time of report.json"
+
+
+@pytest.mark.parametrize("time", ["2024-05-01T12:00:00Z", "2024-05-01T12:00:00+00:00"])
+def test_details_come_from_either_version_of_the_cli(tmp_path: Path, time: str) -> None:
+    given = details([user("ana", CreateDate=time)], roles=[role("app", {}, CreateDate=time)])
+    (tmp_path / "details.json").write_text(json.dumps(given))
+    account = load(opened(tmp_path).path)
+    assert account.users["created"].tolist() == account.roles["created"].tolist()
+    assert account.users["created"].notna().all()
+
+
+def test_pages_saved_one_by_one_are_joined(tmp_path: Path) -> None:
+    pages = [details([user("ana")]), details([user("bo")])]
+    pages[0] |= {"IsTruncated": True, "Marker": "next"}
+    (tmp_path / "details.json").write_text(json.dumps(pages))
+    made = opened(tmp_path)
+    assert len(load(made.path).users) == 2
+    assert not any(gap["code"] == "Truncated" for gap in made.manifest["gaps"])
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [{"NextToken": "x"}, {"Marker": "x"}, {"IsTruncated": True}],
+    ids=lambda m: next(iter(m)),
+)
+def test_a_partial_file_is_a_gap(tmp_path: Path, mark: dict[str, object]) -> None:
+    (tmp_path / "details.json").write_text(json.dumps({**details([user("ana")]), **mark}))
+    gaps = {gap["call"]: gap["code"] for gap in opened(tmp_path).manifest["gaps"]}
+    assert gaps["iam:GetAccountAuthorizationDetails"] == "Truncated"
+
+
+def test_fewer_users_than_the_summary_counts_is_a_gap(tmp_path: Path) -> None:
+    own = details([user("ana")], policies=[policy("p", {})])
+    (tmp_path / "details.json").write_text(json.dumps(own))
+    counts = {"Users": 2, "Groups": 0, "Roles": 0, "Policies": 1}
+    (tmp_path / "summary.json").write_text(json.dumps({"SummaryMap": counts}))
+    gaps = {gap["call"]: gap["message"] for gap in opened(tmp_path).manifest["gaps"]}
+    assert "only 1 of 2 users" in gaps["iam:GetAccountAuthorizationDetails"]
+
+
+def test_what_no_file_answers_is_a_gap(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(CSV)
+    made = opened(tmp_path)
+    assert {gap["code"] for gap in made.manifest["gaps"]} == {"NotProvided"}
+    assert len(made.manifest["gaps"]) == len(made.manifest["calls"]) - 1
+    assert made.account_id == ACCOUNT
+
+
+def test_seeds_in_a_saved_answer_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(CSV)
+    device = {"SerialNumber": f"{ARN}mfa/spare", "Base32StringSeed": "SEED", "QRCodePNG": "PNG"}
+    (tmp_path / "mfa.json").write_text(json.dumps({"VirtualMFADevices": [device]}))
+    made = opened(tmp_path)
+    assert made.json("virtual_mfa_devices.json") == {
+        "VirtualMFADevices": [{"SerialNumber": f"{ARN}mfa/spare"}]
+    }
+
+
+def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(CSV)
+    (tmp_path / "notes.txt").write_text("call Ana")
+    (tmp_path / "other.json").write_text('{"hello": 1}')
+    notes: list[str] = []
+    opened(tmp_path, note=notes.append)
+    assert sorted(Path(note.split(":")[0]).name for note in notes) == ["notes.txt", "other.json"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "neither a credential report nor account authorization details"),
+        ({"a.csv": CSV, "b.csv": CSV}, r"a\.csv and .*b\.csv both answer"),
+        ({"a.csv": CSV.replace(ACCOUNT, "999999999999"), "d.json": details([user("ana")])},
+         "several accounts: 012345678901, 999999999999"),
+        ({"d.json": details()}, "no ARN in the evidence names its account"),
+        ({"d.json": "{"}, r"d\.json is not JSON"),
+        ({"d.json": {**details(), "UserDetailList": "x"}}, "UserDetailList should be a list"),
+        ({"r.json": {"Content": "!", "GeneratedTime": GENERATED}}, "Content is no"),
+        ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "today"}}, "no ISO 8601 time"),
+    ],
+)  # fmt: skip
+def test_bad_files_get_a_clear_answer(tmp_path: Path, files: dict[str, object], says: str) -> None:
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CollectError, match=says):
+        opened(tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+@given(contents=st.dictionaries(st.sampled_from(MEMBERS), JSON, min_size=1, max_size=4))
+@settings(max_examples=80)
+def test_a_file_may_hold_anything(contents: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "report.csv").write_text(CSV)
+        for number, (member, value) in enumerate(contents.items()):
+            (folder / f"{number}.json").write_text(json.dumps({member: value}))
+        try:
+            account = load(opened(folder).path)
+        except IamkitError:
+            return  # refused in words
+        for table in schema.TABLES:
+            getattr(account, table.name)
+
+
+def test_a_named_file_must_be_what_its_option_says(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(CSV)
+    with pytest.raises(CollectError, match="answers iam:GetCredentialReport, but should answer"):
+        cli_files.from_files(tmp_path, named={"authorization_details": tmp_path / "report.csv"})
+    with pytest.raises(CollectError, match="cannot be read"):
+        cli_files.from_files(tmp_path, named={"authorization_details": tmp_path / "nowhere.json"})
+
+
+def test_a_named_file_wins_over_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(CSV)
+    (tmp_path / "new").mkdir()
+    newer = tmp_path / "new/report.csv"
+    newer.write_text(CSV.replace("ana", "bo"))
+    made = opened(tmp_path, named={"credential_report": newer})
+    assert load(made.path).credentials["user_name"].tolist()[1] == "bo"

@@ -1,0 +1,129 @@
+"""The known ways to gain permissions as they are read, and what they want in words."""
+
+import re
+
+import pytest
+
+from iamkit.escalation import available_paths
+from iamkit.reference.escalation_methods import (
+    NOTHING_THERE,
+    EscalationMethod,
+    escalation_methods,
+    given,
+)
+from iamkit.reference.files import read_data
+
+DATA = read_data("escalation.yaml")
+PATHS = escalation_methods()
+
+
+def test_each_entry_is_read_as_it_is_written() -> None:
+    assert list(PATHS) == [entry["id"] for entry in DATA["paths"]]
+    for entry, path in zip(DATA["paths"], PATHS.values(), strict=True):
+        for name in ("id", "name", "category", "reach", "target", "caller", "gains", "trust"):
+            assert getattr(path, name) == entry[name]
+        assert (path.services, path.needs) == (entry["services"], entry["needs"])
+        written = [(each["action"], each["resource"]) for each in entry["permissions"]]
+        assert list(path.permissions.items()) == written
+        assert path.resources == {on for _, on in written}
+
+
+WANTING = {
+    "an own resource": ("iam-010", "a group that the caller is in"),
+    "a target that may do more": ("iam-012", "a role that may do more than the caller"),
+    "a target that is given everything": ("iam-019", "a role"),
+    "a target that the caller may enter": ("iam-014", "a role that the caller may assume"),
+    "a target that names the caller": (
+        "put-into-trusting-role",
+        "a role whose trust policy names the caller",
+    ),
+    "both, in one sentence": (
+        "sts-001",
+        "a role that the caller may assume and that may do more than the caller",
+    ),
+    "the service that a role trusts, and what else it needs": (
+        "ec2-001",
+        "a role that trusts ec2.amazonaws.com and that may do more than the caller; "
+        "an instance profile holds the role",
+    ),
+    "either of two services": (
+        "datapipeline-001",
+        "a role that trusts datapipeline.amazonaws.com or elasticmapreduce.amazonaws.com "
+        "and that may do more than the caller",
+    ),
+    "whom the role trusts, where a need says it": (
+        "cloudformation-003",
+        "a role that may do more than the caller; "
+        "a role that trusts CloudFormation may assume the execution role",
+    ),
+    "the user once": (
+        "iam-004",
+        "a user that may do more than the caller; it has no console password; "
+        "it has no MFA device, or the caller may deactivate it",
+    ),
+    "what has the role, with its article": (
+        "ec2instanceconnect-003",
+        "an instance that has a role; it runs; "
+        "it accepts EC2 Instance Connect, and the network lets SSH through",
+    ),
+    "where the policy is that denies": (
+        "delete-role-policy",
+        "the caller's role; an inline policy there denies something that another allows",
+    ),
+    "of a group, it says so already": (
+        "delete-group-policy",
+        "a group that the caller is in; "
+        "an inline policy there denies something that another allows",
+    ),
+    "the caller's boundary once": (
+        "rewrite-own-boundary",
+        "the customer policy that is the caller's permissions boundary",
+    ),
+    "the caller's boundary": ("iam-022", "the caller has a permissions boundary"),
+    "a target of another account, which the need says": (
+        "assume-root",
+        "the account is the management account, or IAM's delegated administrator, "
+        "and root sessions are enabled",
+    ),
+    "nothing but what a boundary takes away": (
+        "iam-007",
+        "no permissions boundary, or one that allows more",
+    ),
+    "nothing that is given": (
+        "apprunner-001",
+        "a role that trusts tasks.apprunner.amazonaws.com and that may do more than the caller",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WANTING)
+def test_a_way_says_what_it_wants(case: str) -> None:
+    name, expected = WANTING[case]
+    assert PATHS[name].wanting == expected
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_what_is_wanted_reads_well(path: EscalationMethod) -> None:
+    parts = path.wanting.split("; ")
+    assert all(parts), "something is wanted, and nothing is empty"
+    assert len(parts) == len(set(parts)), "nothing is said twice"
+    nouns = re.findall(r"\bthe (?:user|project|function|instance)\b", path.wanting)
+    assert len(nouns) == len(set(nouns)), "the same thing is named once"
+    assert not re.search(r"\ba [aeio]|\ban [^aeioAE]| {2}| $|\.$", path.wanting), "English"
+    assert " may do more than the caller and " not in path.wanting
+    assert all(DATA["needs"][each]["means"] not in path.wanting for each in given())
+
+
+def test_what_is_there_already_is_what_the_caller_does_not_make() -> None:
+    path = PATHS["lambda-001"]
+    assert path.used == ["iam:PassRole"]
+    assert {on for path in PATHS.values() for on in path.resources} >= NOTHING_THERE
+
+
+# ── Every word of the data is known to the code ────────────────────────────────────────────────
+
+
+def test_every_resource_is_looked_for_or_nowhere_in_the_evidence() -> None:
+    assert set(DATA["resources"]) == set(available_paths.KIND) | available_paths.INVENTORY
+    assert not set(available_paths.KIND) & available_paths.INVENTORY
+    assert {name for name in DATA["resources"] if name.startswith("own ")} == available_paths.OWN

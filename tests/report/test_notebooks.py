@@ -1,0 +1,311 @@
+"""The kit's own notebooks: on every kind of account, in a browser, and under plain papermill."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from iamkit import load
+from iamkit.demo import company
+from iamkit.evidence import aws, cli_files
+from iamkit.report import render
+from iamkit.settings import Settings
+from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, user
+from tests.accounts import account as imported
+from tests.accounts import report as csv_report
+from tests.aws.faults import FaultProxy
+from tests.browser import Browser, browser
+from tests.test_pages_in_browser import HOSTILE, assert_inert
+
+__all__ = ["browser"]  # the fixture
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+def pages(snapshot: Path, **options: Any) -> dict[str, str]:
+    """Render a report and return each page's text, as a reader sees it, by name."""
+    made = render.render(snapshot, **options)
+    return {page.stem: seen(page) for page in (*made.pages, made.index)}
+
+
+def seen(page: Path) -> str:
+    """The text of a page without its code, scripts and styles."""
+    parsed = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    for hidden in parsed.select("details, script, style"):
+        hidden.decompose()
+    return " ".join(parsed.get_text(" ").split())
+
+
+@pytest.fixture(scope="module")
+def demo_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return company.snapshots(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def demo_pages(demo_snapshot: Path) -> dict[str, str]:
+    return pages(demo_snapshot)
+
+
+def test_every_page_of_the_demo_says_that_it_is_one(demo_pages: dict[str, str]) -> None:
+    assert set(demo_pages) == {path.stem for path in NOTEBOOKS} | {"index"}
+    for name, html in demo_pages.items():
+        assert "demo data" in html, name
+        assert "2026-11-01 06:00 UTC" in html, name
+        assert "111122223333" in html, name
+
+
+def test_every_page_prints_the_hash_of_its_evidence(
+    demo_snapshot: Path, demo_pages: dict[str, str]
+) -> None:
+    evidence = load(demo_snapshot).snapshot.evidence_hash
+    assert all(evidence in html for html in demo_pages.values())
+
+
+def test_the_numbers_on_the_pages_are_the_account_s(
+    demo_snapshot: Path, demo_pages: dict[str, str]
+) -> None:
+    people = load(demo_snapshot).credentials.query("password_enabled and not is_root")
+    with_mfa, everyone = people["mfa_registered"].sum(), len(people)
+    share = f"{with_mfa} of {everyone} ({100 * with_mfa / everyone:.0f} %)"
+    assert share in demo_pages["01-mfa"]
+    for name in people.query("not mfa_registered")["user_name"]:
+        assert name in demo_pages["01-mfa"]
+
+
+def test_all_pages_count_administrators_by_what_they_can_do(
+    demo_snapshot: Path, demo_pages: dict[str, str]
+) -> None:
+    powers = load(demo_snapshot).permissions.summary().query("admin != ''")
+    assert "jack.doyle" not in set(powers["name"]), "everything is denied him"
+    for page in ("00-summary", "04-permissions"):
+        assert f"Administrators {powers['principal_arn'].nunique()} " in demo_pages[page]
+
+
+def test_the_summary_counts_those_who_can_become_administrator(
+    demo_snapshot: Path, demo_pages: dict[str, str]
+) -> None:
+    account = load(demo_snapshot)
+    rises = account.admin_paths.query("steps > 0")
+    able = set(rises.loc[rises["comes"].fillna(True), "principal_arn"])
+    others = able - set(account.administrators["principal_arn"])
+    assert others < able, "an administrator may need a step from elsewhere"
+    assert f"Can become one {len(others)} " in demo_pages["00-summary"]
+
+
+def test_the_same_snapshot_gives_the_same_bytes_anywhere(
+    demo_snapshot: Path, demo_pages: dict[str, str], tmp_path: Path
+) -> None:
+    again = company.snapshots(tmp_path / "elsewhere, with a space")
+    environment = {**os.environ, "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+    command = [sys.executable, "-m", "iamkit", "report", str(again)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    for name in (*demo_pages, *(path.stem for path in NOTEBOOKS)):
+        for suffix in ("html", "ipynb"):
+            file = f"{name}.{suffix}"
+            if (demo_snapshot.parent / file).exists():
+                made = (again.parent / file).read_bytes()
+                assert made == (demo_snapshot.parent / file).read_bytes(), file
+
+
+def test_a_threshold_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> None:
+    young = load(demo_snapshot).access_keys.query("active and age_days > 30 and not is_root")
+    made = pages(demo_snapshot, out=tmp_path, parameters={"max_key_age_days": "30"})
+    assert f"Old keys {len(young)} over 30 days" in made["02-credentials"]
+    assert "older than 30 days" in made["02-credentials"]
+
+
+def test_a_settings_file_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> None:
+    (tmp_path / "iamkit.yml").write_text("max_key_age_days: 30\n")
+    made = pages(demo_snapshot, out=tmp_path / "out", settings=tmp_path / "iamkit.yml")
+    assert "older than 30 days" in made["02-credentials"]
+
+
+def plain(account: str) -> list[str]:
+    """A user's line of a credential report, with everything absent."""
+    never = ["N/A"] * 4
+    return [account, f"{ARN}user/{account}", "2024-05-01T12:00:00Z", "false", "N/A", "N/A", "N/A",
+            "false", "false", *never, "false", *never, "false", "N/A", "false", "N/A"]  # fmt: skip
+
+
+def accounts(folder: Path) -> dict[str, Any]:
+    """Accounts at the edges of what there can be, by name."""
+    documents = [None, "text", [], {}, {"Statement": "x"}, {"Statement": [{"Effect": "Allow"}]}]
+    weird = details(
+        [user("ana", Tags=None, GroupList=None)],
+        [group("g")],
+        [role(f"r{number}", document) for number, document in enumerate(documents)],
+        [policy(f"p{number}", document) for number, document in enumerate(documents)],
+    )
+    edges = {
+        "nobody but root": {},
+        "no credential report": {"contents": details([user("ana")]), "credential_report": None},
+        "weird documents": {"contents": weird},
+    }
+    made = {}
+    for name, contents in edges.items():
+        (folder / name).mkdir()
+        made[name] = imported(folder / name, **contents).snapshot.path
+    only_report = folder / "report.csv"
+    only_report.write_text(csv_report())
+    named = {"credential_report": only_report}
+    made["no authorization details"] = cli_files.from_files(folder / "only", named=named)
+    return made
+
+
+def test_pages_hold_on_the_edges(tmp_path: Path) -> None:
+    for name, snapshot in accounts(tmp_path).items():
+        made = pages(snapshot)
+        assert len(made) == len(NOTEBOOKS) + 1, name
+
+
+def test_missing_evidence_is_not_assessed_and_never_none(tmp_path: Path) -> None:
+    made = accounts(tmp_path)
+    report_missing, details_missing = (
+        pages(made[name]) for name in ("no credential report", "no authorization details")
+    )
+    reason = "Not assessed: passwords, access keys and MFA of users and of the root user"
+    assert reason in report_missing["01-mfa"]
+    assert reason in report_missing["02-credentials"]
+    assert "has no MFA device" not in report_missing["01-mfa"]
+    assert "Not assessed: groups, roles, policies" in details_missing["04-permissions"]
+    assert "Administrators – not assessed" in details_missing["00-summary"]
+    assert "Can become one – not assessed" in details_missing["00-summary"]
+    assert "MFA adopted – not assessed" in report_missing["00-summary"]
+
+
+@pytest.fixture(scope="module")
+def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of an account whose every free-text field holds the payload."""
+    folder = tmp_path_factory.mktemp("hostile")
+    given = folder / "given"
+    given.mkdir()
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(HEADER.split(","))
+    lines.writerow(["<root_account>", f"{ARN}root", *plain("x")[2:]])
+    hostile_line = plain(HOSTILE)
+    hostile_line[3:6] = ["true", "2026-10-01T00:00:00Z", "2020-01-01T00:00:00Z"]
+    hostile_line[8:13] = ["true", "2020-01-01T00:00:00Z", "2026-10-01T00:00:00Z", HOSTILE, HOSTILE]
+    lines.writerow(hostile_line)
+    (given / "report.csv").write_text(text.getvalue())
+    statement = {
+        "Sid": HOSTILE,
+        "Effect": "Allow",
+        "Action": ["*", HOSTILE],
+        "Resource": ["*", HOSTILE],
+    }
+    wide = {"Statement": [statement, {**statement, "Effect": HOSTILE, "Condition": HOSTILE}]}
+    condition = {HOSTILE: {HOSTILE: HOSTILE}}
+    trust = {"Statement": [{**statement, "Principal": "*", "Condition": condition}]}
+    tags = [{"Key": HOSTILE, "Value": HOSTILE}]
+    attached = [{"PolicyName": HOSTILE, "PolicyArn": f"{ARN}policy/{HOSTILE}"}]
+    inline = [{"PolicyName": HOSTILE, "PolicyDocument": wide}]
+    shared = {"Tags": tags, "Path": f"/{HOSTILE}/", "AttachedManagedPolicies": attached}
+    bounded = {"PermissionsBoundary": {"PermissionsBoundaryArn": f"{ARN}policy/{HOSTILE}"}}
+    contents = details(
+        [user(HOSTILE, **shared, **bounded, GroupList=[HOSTILE], UserPolicyList=inline)],
+        [group(HOSTILE, **shared), group(HOSTILE + "2", **shared)],
+        [role(HOSTILE, trust, **shared, RoleLastUsed={"Region": HOSTILE})],
+        [policy(HOSTILE, wide, Path=HOSTILE), policy(HOSTILE + "2", HOSTILE)],
+    )
+    (given / "details.json").write_text(json.dumps(contents))
+    devices = [{"UserName": HOSTILE, "SerialNumber": HOSTILE}]
+    for name, answer in {
+        "mfa": {"MFADevices": devices},
+        "aliases": {"AccountAliases": [HOSTILE]},
+        "summary": {"SummaryMap": {HOSTILE: 1}},
+        "policy": {"PasswordPolicy": {"MinimumPasswordLength": HOSTILE}},
+    }.items():
+        (given / f"{name}.json").write_text(json.dumps(answer))
+    snapshot = cli_files.from_files(folder / "reports", given)
+    render.render(snapshot)
+    return snapshot.parent
+
+
+@pytest.mark.parametrize("page", [*(path.stem for path in NOTEBOOKS), "index"])
+def test_nothing_an_account_says_can_act_on_a_page(
+    page: str, hostile_pages: Path, browser: Browser
+) -> None:
+    html = (hostile_pages / f"{page}.html").read_text(encoding="utf-8")
+    assert "__ran" in html, "the payload is on the page"
+    with browser.open(hostile_pages / f"{page}.html") as tab:
+        assert_inert(tab)
+
+
+@pytest.mark.parametrize("page", [*(path.stem for path in NOTEBOOKS), "index"])
+def test_every_demo_page_opens_without_a_complaint(
+    page: str, demo_snapshot: Path, demo_pages: dict[str, str], browser: Browser
+) -> None:
+    with browser.open(demo_snapshot.parent / f"{page}.html") as tab:
+        assert_inert(tab)
+        charts = "[...document.images].every(image => image.alt.length > 10 && image.naturalWidth)"
+        assert tab.evaluate(charts)
+        wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        assert tab.evaluate(wide), "the page scrolls sideways"
+
+
+def test_pages_and_the_method_say_what_collection_missed(
+    aws_company: str, tmp_path: Path, credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultProxy(aws_company) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        snapshot = aws.from_aws(tmp_path)
+    monkeypatch.undo()
+    made = pages(snapshot)
+    assert "demo data" not in "".join(made.values())
+    assert "which granted services each identity really uses" in made["09-method"]
+    assert "iam:GetServiceLastAccessedDetails" in made["index"]
+
+
+def test_a_notebook_runs_under_plain_papermill(demo_snapshot: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "notebooks/01-mfa.ipynb",
+        str(tmp_path / "o.ipynb"),
+    ]
+    command += ["-p", "snapshot", str(demo_snapshot), "-p", "max_key_age_days", "60"]
+    root = NOTEBOOKS[0].parent.parent
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "unknown parameter" not in ran.stderr.lower()
+    outputs = str(nbformat.read(tmp_path / "o.ipynb", as_version=4))
+    assert "an active access key older than 60 days" in outputs
+
+
+def test_an_account_id_that_papermill_made_a_number_stops_the_notebook(
+    demo_snapshot: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "notebooks/01-mfa.ipynb",
+        str(tmp_path / "o.ipynb"),
+    ]
+    command += ["-p", "snapshot", str(demo_snapshot), "-p", "account_id", ACCOUNT]
+    root = NOTEBOOKS[0].parent.parent
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert "an account id is twelve digits as text" in ran.stderr
+
+
+def test_parameters_default_to_the_settings() -> None:
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
+        declared = dict(re.findall(r"^(\w+) = (.*?)  # type: ", cell.source, re.MULTILINE))
+        assert list(declared)[:3] == ["snapshot", "account_id", "settings"], path.name
+        thresholds = {name for name, default in declared.items() if default == "None"}
+        assert thresholds <= set(Settings().describe()["setting"]), path.name
+        assert thresholds == set(declared) & set(Settings().describe()["setting"]), path.name

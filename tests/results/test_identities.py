@@ -1,0 +1,191 @@
+"""One row per identity: what it is, what protects it, what a thief could do, what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iamkit import Account, load
+from iamkit.demo import company as demo
+from iamkit.reference.actions import load_catalog as actions
+from iamkit.results.identities import CLASSES, VERDICTS, matters
+from tests.accounts import ARN, account, details, policy, report, role, user
+
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+READS = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+WRITES = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+IDENTITY = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+MOST = {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}
+KEYS = {"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": f"{ARN}user/adam"}
+MFA = {
+    "Effect": "Deny",
+    "Action": "*",
+    "Resource": "*",
+    "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+}
+
+
+def allowed(name: str, *statements: Any, **members: Any) -> dict[str, Any]:
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    inline = [{"PolicyName": "own", "PolicyDocument": document}] if statements else []
+    return user(name, UserPolicyList=inline, **members)
+
+
+def line(name: str, *, password: bool = False, key: bool = False, mfa: bool = False) -> str:
+    console = "true,2026-10-30T00:00:00Z,2026-10-01T00:00:00Z,N/A"
+    no_console = "false,N/A,N/A,N/A"
+    first = "true,2026-09-01T00:00:00Z,2026-10-31T00:00:00Z,us-east-1,s3"
+    no_key = "false,N/A,N/A,N/A,N/A"
+    parts = [
+        *(name, f"{ARN}user/{name}", "2024-05-01T12:00:00Z"),
+        *(console if password else no_console, str(mfa).lower()),
+        *(first if key else no_key, no_key, "false,N/A,false,N/A"),
+    ]
+    return ",".join(parts)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """Users by what they may do, and two roles."""
+    users = [
+        allowed("adam", EVERYTHING, Tags=[{"Key": "Team", "Value": "platform"}]),
+        allowed("iris", IDENTITY),
+        allowed("mona", MOST),
+        allowed("will", WRITES),
+        allowed("rita", READS),
+        allowed("nora"),
+        allowed("idle", READS),
+        allowed("safe", EVERYTHING, MFA),
+        allowed("hank", KEYS),
+    ]
+    lines = [
+        line("adam", password=True, key=True),
+        line("iris", password=True, mfa=True),
+        line("mona", key=True),
+        line("will", key=True),
+        line("rita", password=True),
+        line("nora"),
+        line("idle"),
+        line("safe", password=True, key=True, mfa=True),
+        line("hank", password=True),
+    ]
+    ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+    ec2["Action"] = "sts:AssumeRole"
+    roles = [
+        role("web", {"Version": "2012-10-17", "Statement": ec2}),
+        role("AWSServiceRoleForSupport", {}, Path="/aws-service-role/support.amazonaws.com/"),
+    ]
+    return account(
+        tmp_path_factory.mktemp("company"),
+        details(users, roles=roles, policies=[policy("spare", {})]),
+        credential_report=report(*lines),
+    )
+
+
+@pytest.fixture(scope="module")
+def rows(company: Account) -> pd.DataFrame:
+    return company.identities.set_index("name")
+
+
+def test_there_is_a_row_for_everyone_who_can_act(rows: pd.DataFrame) -> None:
+    users = {"adam", "iris", "mona", "will", "rita", "nora", "idle", "safe", "hank"}
+    assert set(rows.index) == {"<root_account>", "web", *users}
+
+
+@pytest.mark.parametrize(
+    ("name", "privilege"),
+    [
+        ("adam", "admin"),
+        ("iris", "near-admin"),  # gives itself everything with one call
+        ("mona", "near-admin"),  # changes most things, IAM aside
+        ("will", "write"),
+        ("rita", "read"),
+        ("nora", "none"),
+        ("safe", "admin"),  # with MFA
+        ("<root_account>", "admin"),
+        ("web", "none"),
+    ],
+)
+def test_privilege_is_by_what_can_be_done(rows: pd.DataFrame, name: str, privilege: str) -> None:
+    assert rows.loc[name, "privilege"] == privilege
+
+
+def test_steps_to_administration_are_counted_with_what_one_has(rows: pd.DataFrame) -> None:
+    """Hank may make a key for Adam."""
+    next_steps = rows["admin_steps"]
+    assert next_steps[["adam", "iris", "safe", "<root_account>", "hank"]].tolist() == [
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert next_steps[["will", "rita", "nora", "web"]].isna().all()
+
+
+def test_a_thief_can_do_what_the_stolen_credential_can(rows: pd.DataFrame) -> None:
+    thief = rows["exposed_actions"]
+    assert thief["adam"] == actions().size
+    assert thief["will"] == 1
+    assert thief["nora"] == thief["idle"] == 0  # nothing to steal
+    assert pd.isna(thief["web"])
+    assert rows.loc["adam", "exposed_worst"] == "escalation"
+    assert rows.loc["rita", "exposed_worst"] == "data exfiltration"
+    assert pd.isna(rows.loc["nora", "exposed_worst"])
+
+
+def test_mfa_keeps_a_thief_out(rows: pd.DataFrame) -> None:
+    assert rows.loc["safe", ["exposed_actions", "mfa_enforced"]].tolist() == [0, "enforced"]
+
+
+def test_root_with_mfa_and_without_a_key_is_safe_from_thieves(rows: pd.DataFrame) -> None:
+    assert rows.loc["<root_account>", ["exposed_actions", "fence"]].tolist() == [0, "none"]
+
+
+def test_risk_classes_are_counted(rows: pd.DataFrame, company: Account) -> None:
+    catalog = company.permissions.catalog
+    everything = {name: int(catalog.mask(risk=name).view("uint8").any()) for name in CLASSES}
+    assert all(everything.values())
+    for name in CLASSES:
+        assert rows.loc["adam", name] == rows.loc["<root_account>", name] > 0
+        assert rows.loc["nora", name] == 0
+
+
+def test_ages_and_owner(rows: pd.DataFrame) -> None:
+    assert rows.loc["adam", ["password_age_days", "key_age_days"]].tolist() == [31, 61]
+    assert rows.loc["adam", ["owner", "use", "access"]].tolist() == ["platform", "used", "both"]
+    assert rows.loc["nora", "use"] == "never used"
+    assert rows.loc["web", "access"] == "services"
+    assert pd.isna(rows.loc["rita", "key_age_days"])
+
+
+def test_the_verdict_is_the_worst_finding_and_steps_are_its_remedies(
+    rows: pd.DataFrame, company: Account
+) -> None:
+    findings = company.audit.findings
+    mine = findings.query("name == 'adam' and status == 'fail'")
+    assert rows.loc["adam", "verdict"] == mine["severity"].iloc[0] == "critical"
+    assert rows.loc["adam", "findings"] == len(mine)
+    assert rows.loc["adam", "next_steps"] == list(mine["step"].drop_duplicates().head(3))
+
+
+def test_the_one_that_needs_most_comes_first(company: Account) -> None:
+    identities = company.identities
+    assert identities["name"].iloc[0] == "adam"
+    ranks = identities["verdict"].map(VERDICTS.index)
+    assert ranks.is_monotonic_increasing
+    assert set(matters(identities)["verdict"]) <= {"critical", "high"}
+
+
+def test_nobody_is_ok_without_a_credential_report(tmp_path: Path) -> None:
+    blind = account(tmp_path, details([allowed("rita", READS)]), credential_report=None)
+    row = blind.identities.set_index("name").loc["rita"]
+    assert row["verdict"] != "ok"
+    assert row[["mfa_registered", "exposed_actions", "access"]].isna().all()
+
+
+def test_an_identity_without_findings_is_ok(tmp_path: Path) -> None:
+    demo_company = load(demo.snapshots(tmp_path))
+    rows = demo_company.identities.set_index("name")
+    assert rows.loc["lena.fischer", ["verdict", "findings"]].tolist() == ["ok", 0]

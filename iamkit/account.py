@@ -8,7 +8,6 @@ question lives in the module that its docstring names.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,7 +22,7 @@ from iamkit.policy import Decision
 from iamkit.restrictions import mfa_enforcement, network_lists, network_restrictions
 from iamkit.results import identities
 from iamkit.settings import Settings
-from iamkit.tables import tables
+from iamkit.tables import AccountTables, open_account
 from iamkit.trust import outbound_roles, trusted_principals
 
 # What is derived, and from which tables: where one lacks evidence, so does what follows from it.
@@ -43,7 +42,6 @@ DERIVED: Final = {
     "outbound_roles": ("policy_assignments",),
 }
 
-
 T = TypeVar("T")
 
 
@@ -58,7 +56,7 @@ def _derived(build: Callable[[Account], T]) -> cached_property[T]:
     return cached_property(built)
 
 
-class Account(tables.AccountTables):
+class Account(AccountTables):
     """An AWS account as its evidence shows it, and what each of its identities can do."""
 
     def missing(self, *tables: str) -> str:
@@ -205,9 +203,8 @@ def load(
     **thresholds: Any,
 ) -> Account:
     """
-    Open a snapshot and return its account. Arguments and errors: see `tables.load`.
+    Open a snapshot and return its account. Arguments and errors: see `tables.open_account`.
 
     `path` is a snapshot's folder, or `latest` for the newest one under `reports/`.
     """
-    opened = tables.load(path, settings_file, account_id=account_id, **thresholds)
-    return Account(**{field.name: getattr(opened, field.name) for field in fields(opened)})
+    return Account(*open_account(path, settings_file, account_id=account_id, **thresholds))

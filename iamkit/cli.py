@@ -21,10 +21,7 @@ import click
 from iamkit.errors import IamkitError, NotebookError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-
-
 FILE = click.Path(path_type=Path, dir_okay=False)
-
 
 OUT = click.option(
     "--out", type=FOLDER, default="reports", show_default=True, help="Folder for snapshots."
@@ -127,13 +124,13 @@ def verify(snapshot: Path) -> None:
 @OUT
 def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> None:
     """Make snapshots of an invented company and print the path of the last one."""
-    from iamkit.demo import company
+    from iamkit import demo as demo_company
 
     with _progress("Demo company") as progress:
-        path = company.snapshots(
+        path = demo_company.snapshots(
             out,
             months=months,
-            date=_moment(date) or company.DATE,
+            date=_moment(date) or demo_company.DATE,
             users=users,
             seed=seed,
             progress=progress,
@@ -208,7 +205,3 @@ def _moment(text: str | None) -> datetime | None:
         raise click.BadParameter(
             f"{text!r} is no ISO 8601 time such as 2026-11-01T06:00:00Z"
         ) from error
-
-
-if __name__ == "__main__":
-    main(prog_name="iamkit")

@@ -35,7 +35,6 @@ SELF_SERVICE: Final = (
     "sts:GetSessionToken",
 )
 
-
 WHOSE: Final = ("nobody", "administrators", "everyone")
 
 

@@ -15,17 +15,9 @@ import pandas as pd
 from iamkit.errors import SchemaError
 
 TIME: Final = "datetime64[us, UTC]"
-
-
 TEXT: Final = "str"
-
-
 TRUTH: Final = "boolean"  # nullable: evidence can be silent
-
-
 COUNT: Final = "Int64"
-
-
 OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote
 
 

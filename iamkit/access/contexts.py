@@ -17,22 +17,11 @@ from iamkit.policy import (
 )
 
 INSIDE: Final = "inside"  # an approved network: see `Setting.addresses`
-
-
 OUTSIDE: Final = "outside"  # an address in no list of any policy and in no approved network
-
-
 NOW: Final = "now"  # the time of the evidence: only temporary credentials say when they were made
-
-
 ISSUED: Final = "aws:TokenIssueTime"
-
-
 _NO_MFA: Final = {"aws:MultiFactorAuthPresent": ABSENT, "aws:MultiFactorAuthAge": ABSENT}
-
-
 _KEY: Final = {**_NO_MFA, ISSUED: ABSENT}
-
 
 _PASSWORD: Final = {
     "aws:MultiFactorAuthPresent": "false",
@@ -40,13 +29,11 @@ _PASSWORD: Final = {
     ISSUED: NOW,
 }
 
-
 _MFA: Final = {
     "aws:MultiFactorAuthPresent": "true",
     "aws:MultiFactorAuthAge": "60",
     ISSUED: NOW,
 }
-
 
 # How a caller arrived. A key that a context does not mention is what `Callers.arrival` says for
 # all: the request comes straight from the internet, now; every other key is unknown.
@@ -63,12 +50,8 @@ CONTEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "via-service": {"aws:SourceIp": OUTSIDE, "aws:ViaAWSService": "true"},
 }
 
-
 DEFAULT_CONTEXTS: Final = tuple(CONTEXTS)[:6]
-
-
 ARRIVAL: Final = frozenset(key.lower() for keys in CONTEXTS.values() for key in keys)
-
 
 WHO: Final = (
     "aws:username",
@@ -79,7 +62,6 @@ WHO: Final = (
     "aws:principalisawsservice",
     "aws:tokenissuetime",
 )
-
 
 # Where OUTSIDE is looked for: public addresses that no list is likely to hold.
 CANDIDATES: Final = tuple(

@@ -42,7 +42,6 @@ from iamkit.tables import AccountTables
 
 __all__ = [
     "CONTEXTS",
-    "DEFAULT",
     "UNKNOWN",
     "Decision",
     "Permissions",
@@ -50,15 +49,9 @@ __all__ = [
     "effective",
 ]
 
-
 CHUNK = 512  # rows of bits that are spread out at a time: some 11 MB
-
-
 COLUMNS = ("principal_arn", "kind", "name")
-
-
 CHANGING = ("Permissions management", "Tagging", "Write")  # access levels
-
 
 # The risk classes that a thief looks for; infrastructure is changed for a living.
 RISKY = ("escalation", "data exfiltration", "resource exposure", "credential exposure")

@@ -68,26 +68,15 @@ POLICY_GRANTS: Final = Table(
     ),
 )
 
-
 _IP: Final = INTERNET[0]
-
-
 _PLACES: Final = frozenset((*INTERNET, *ENDPOINT))
-
-
 _WAY_IN: Final = _PLACES | ARRIVAL
-
-
 _ASSUME: Final = "sts:AssumeRole"
-
 
 # The one policy of AWS's whose name says what is in it: IAM User Guide, "AWS managed policies for
 # job functions". Evidence may lack AWS's policies; who is an administrator need not stay open.
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
-
-
 _EVERYTHING: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-
 
 # What reads secrets in clear, and a resource that stands for any: `~` is nobody's region or name,
 # so a pattern that matches it matches them all.

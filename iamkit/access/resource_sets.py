@@ -18,8 +18,6 @@ from iamkit.policy import (
 )
 
 KINDS: Final = ("user", "group", "role", "policy")
-
-
 BOUNDARY: Final = "iam:permissionsboundary"
 
 

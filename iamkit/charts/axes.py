@@ -24,77 +24,24 @@ from matplotlib.ticker import MaxNLocator
 from iamkit.charts import escalation_layout
 from iamkit.charts.display import (
     Bundle,
-    Figures,
     Sentence,
-    TableView,
-    assessed,
     clean,
-    figures,
     not_assessed,
-    percent,
-    say,
-    share,
-    table,
-    when,
 )
 
-__all__ = [
-    "Chart",
-    "Figures",
-    "Sentence",
-    "TableView",
-    "ages",
-    "assessed",
-    "bars",
-    "figures",
-    "heat",
-    "labelled",
-    "ladder",
-    "new",
-    "not_assessed",
-    "over",
-    "percent",
-    "say",
-    "share",
-    "survival",
-    "table",
-    "when",
-]
-
-
 P = ParamSpec("P")
-
-
 R = TypeVar("R")
-
 
 # Colours that stay apart for colour-blind readers and in grey print; all reach 3:1 on white.
 INK = "#1f2933"
-
-
 MUTED = "#616e7c"
-
-
 RULE = "#d5dbe1"
-
-
 BLUE = "#2b6ca3"
-
-
 ORANGE = "#c2570c"
-
-
 TEAL = "#1b7f79"
-
-
 PURPLE = "#7b5aa6"
-
-
 GREY = "#7b8794"
-
-
 SERIES = (BLUE, ORANGE, TEAL, PURPLE, GREY)
-
 
 SEVERITY_COLORS = {
     "critical": "#7f1d2d",
@@ -104,15 +51,9 @@ SEVERITY_COLORS = {
     "info": "#7b8794",
 }
 
-
 THRESHOLDS = (30, 60, 90, 180)  # days; what organizations choose from
-
-
 KIND_COLORS = {"user": BLUE, "role": TEAL, "group": PURPLE, "everything": ORANGE}
-
-
 MOST_VECTOR_MARKS = 3000
-
 
 _STYLE = {
     "axes.edgecolor": RULE,

@@ -18,23 +18,11 @@ import numpy as np
 import pandas as pd
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
-
-
 TEXT_TYPE = "application/vnd.iamkit.text+json"
-
-
 FIGURES_TYPE = "application/vnd.iamkit.figures+json"
-
-
 Kind = Literal["text", "number", "time", "truth", "severity"]
-
-
 Tone = Literal["plain", "good", "bad", "note"]
-
-
 Bundle = dict[str, Any]
-
-
 PREVIEW_ROWS = 50
 
 

@@ -24,13 +24,8 @@ import pandas as pd
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 
 MOST_BOXES: Final = 24
-
-
 MOST_IN_COLUMN: Final = 8
-
-
 MOST_HOPS: Final = 7  # who is further away stands there, too
-
 
 BOXES: Final = Table(
     name="boxes",
@@ -48,7 +43,6 @@ BOXES: Final = Table(
     ),
 )
 
-
 LINKS: Final = Table(
     name="links",
     row="the way from one box to one of the next column",
@@ -60,38 +54,17 @@ LINKS: Final = Table(
     ),
 )
 
-
 # What the drawing measures.
 WIDEST: Final = 2.35  # a box
-
-
 GAP: Final = 0.4  # between two columns, in boxes
-
-
 HIGH: Final = 0.52  # a box
-
-
 ROW: Final = 0.62  # a box and the space below it
-
-
 HEAD: Final = 0.42  # two lines above a column
-
-
 NARROWEST, PAGE = 7.2, 10.4  # the whole
-
-
 SIZE, SMALL = 7.5, 6.8  # points, of a label and of the note below it
-
-
 LETTER: Final = 0.602 / 72  # inches to a point, the width of each letter of DejaVu Sans Mono
-
-
 INDENT: Final = 0.07  # of a text in its box
-
-
 MARGIN: Final = 0.16  # beside a text on both sides, and for what the figure's edge takes
-
-
 REST: Final = "rest"
 
 
@@ -114,15 +87,15 @@ def rungs(rises: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns: list[pd.DataFrame] = []
     taken: dict[tuple[int, str], int] = {}
     places: dict[int, int] = {}
-    for steps in sorted(slots):
-        part = nodes[nodes["steps"].eq(steps)]
-        onward = [taken.get((steps - 1, arn), -1) for arn in part["after"]]
+    for far in sorted(slots):
+        part = nodes[nodes["steps"].eq(far)]
+        onward = [taken.get((far - 1, arn), -1) for arn in part["after"]]
         part = part.assign(onward=onward, level=[places.get(box, 0) for box in onward])
-        column = _column(part, slots[steps], first=len(places))
+        column = _column(part, slots[far], first=len(places))
         columns.append(column)
         places |= dict(zip(column["box"], column["place"], strict=True))
         for box, arns in zip(column["box"], column["arns"], strict=True):
-            taken |= dict.fromkeys(((steps, arn) for arn in arns), box)
+            taken |= dict.fromkeys(((far, arn) for arn in arns), box)
     steps["from"] = [taken[node] for node in zip(steps["steps"], steps["arn"], strict=True)]
     steps["to"] = steps.groupby("row")["from"].shift(-1)
     links = steps.dropna(subset="to").groupby(["from", "to"]).size().reset_index(name="members")

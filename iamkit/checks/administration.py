@@ -19,18 +19,12 @@ BOUNDARIES: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
 )
 
-
 VERSIONS: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html"
 )
 
-
 CIS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-1"
-
-
 WHOLE: Final = "allows every action on every resource"
-
-
 ERRS: Final = "towards silence: what a condition on an unknown key guards is not counted"
 
 

@@ -15,14 +15,8 @@ from iamkit.checks.registry import check
 from iamkit.settings import Settings
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-
-
 KEYS: Final = f"{GUIDE}/id_credentials_access-keys.html"
-
-
 UNUSED: Final = f"{GUIDE}/id_credentials_finding-unused.html"
-
-
 SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
 
 

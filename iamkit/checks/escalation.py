@@ -11,16 +11,9 @@ from iamkit.checks.registry import check
 from iamkit.policy import ANYWHERE
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-
-
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
-
-
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
-
-
 MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
-
 
 COMES: Final = {
     "stolen-key": "with a stolen key",

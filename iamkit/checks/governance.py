@@ -13,14 +13,10 @@ import pandas as pd
 from iamkit.checks.registry import check
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
-
-
 CONTACT: Final = "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact"
-
 
 # IAM Identity Center makes roles with this prefix, one for each permission set.
 IDENTITY_CENTER: Final = "AWSReservedSSO_"
-
 
 # OpenID Connect issuers that vouch for workloads, not for people.
 WORKLOADS: Final = (
@@ -33,7 +29,6 @@ WORKLOADS: Final = (
     "oidc.eks.",
     "container.googleapis.com/",
 )
-
 
 EXTERNAL: Final = ("ACCOUNT", "ORGANIZATION")
 

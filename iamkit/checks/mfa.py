@@ -18,7 +18,6 @@ from iamkit.settings import Settings
 
 STRONG = ("hardware", "passkey")
 
-
 ACCESS = {
     "console": "a console password",
     "programmatic": "an active access key",
@@ -26,12 +25,8 @@ ACCESS = {
     "none": "no password or active access key yet",
 }
 
-
 ADMIN = {"everything": "can do everything", "through IAM": "can give itself everything"}
-
-
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-
 
 DEMAND = (
     f"{GUIDE}reference_policies_examples_aws_my-sec-creds-self-manage.html (AWS: Allows "

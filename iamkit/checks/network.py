@@ -16,11 +16,7 @@ from iamkit.checks.registry import check
 from iamkit.restrictions import MOOT
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-
-
 FENCE = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
-
-
 SOURCE_IP = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
 
 

@@ -1,16 +1,10 @@
 """
-The checks: one function per rule, in files by subject. Adding one is adding a function.
-
-Every file in this folder is read; an organization's own stand in files that the settings name
-(`own_checks`). What a check is: see `findings.check`. Words used in all of them: a subject is an
-ARN; comparisons with a missing value are false, so a check that asks for an age says what becomes
-of a credential without one.
+An organization's own checks, in files that the settings name, beside the kit's.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +13,6 @@ from iamkit.checks.registry import CHECKS, Check
 from iamkit.checks.run import Audit
 from iamkit.errors import CheckError
 from iamkit.settings import Settings
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
 
 
 def run_checks(account: Any) -> Audit:

@@ -19,10 +19,7 @@ PAGE: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"
 )
 
-
 SHORTEST: Final = 14  # characters; CIS AWS Foundations 7.0, 2.8
-
-
 REMEMBERED: Final = 24  # passwords, the most that IAM remembers; CIS AWS Foundations 7.0, 2.9
 
 

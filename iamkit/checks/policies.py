@@ -17,11 +17,7 @@ from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, TRUTH, stack
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-
-
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
-
-
 NARROW: Final = "Name the actions and resources that its holders need."
 
 

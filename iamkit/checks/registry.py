@@ -22,8 +22,6 @@ import pandas as pd
 from iamkit.errors import CheckError
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
-
-
 Rows = Callable[..., pd.DataFrame]
 
 
@@ -48,8 +46,6 @@ class Check:
 
 
 CHECKS: Final[dict[str, Check]] = {}
-
-
 POPULATIONS: Final[dict[str, Callable[..., pd.Series[Any]]]] = {}
 
 

@@ -17,13 +17,8 @@ from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
-
-
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
-
-
 CENTRAL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html"
-
 
 # Words of `credentials.password_use` that say whether, and when, the password was used.
 KNOWN_USE: Final = ("used", "never used", "not tracked", "no password")

@@ -35,7 +35,6 @@ FINDINGS: Final = Table(
     ),
 )
 
-
 RESULTS: Final = Table(
     name="results",
     row="one check and what came of it",
@@ -60,7 +59,6 @@ RESULTS: Final = Table(
     ),
 )
 
-
 ACCEPTANCES: Final = Table(
     name="acceptances",
     row="one accepted risk of the settings",
@@ -77,7 +75,6 @@ ACCEPTANCES: Final = Table(
         Column("findings", COUNT, "findings that it is about"),
     ),
 )
-
 
 NOT_TABLES: Final = ("account_id", "as_of", "settings")
 

@@ -20,8 +20,6 @@ from iamkit.settings import Settings
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
-
-
 NAMED: Final = 5  # services that a detail names
 
 

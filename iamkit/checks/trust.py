@@ -23,11 +23,7 @@ from iamkit.table import stack
 from iamkit.trust import days_idle
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-
-
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
-
-
 ADMIN: Final = {"everything": "can do everything", "through IAM": "can give itself everything"}
 
 

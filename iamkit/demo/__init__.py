@@ -1,9 +1,7 @@
-"""demo."""
+"""
+The demo company: an invented AWS account of any size, with a year of history.
+"""
 
-from iamkit.demo import company
-from iamkit.demo.responses import Row
+from iamkit.demo.company import CLEAN, DATE, PLANTED, company, history, save, snapshots, write
 
-__all__ = [
-    "Row",
-    "company",
-]
+__all__ = ["CLEAN", "DATE", "PLANTED", "company", "history", "save", "snapshots", "write"]

@@ -27,7 +27,6 @@ from iamkit.reference import FOLDER, read_data
 
 DATE = datetime(2026, 11, 1, 6, tzinfo=UTC)
 
-
 PLANTED: dict[str, str] = {
     # the account
     "<root_account>": "Root's password was used three months ago; its MFA device is virtual.",

@@ -15,11 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 ACCOUNT = "111122223333"
-
-
 ALIAS = "example-corp"
-
-
 Row = dict[str, Any]
 
 
@@ -44,13 +40,8 @@ _REPORT_HEADER = (
     "cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated"
 )
 
-
 _ABSENT_WHEN_EMPTY = {"UserPolicyList", "PermissionsBoundary", "Tags"}
-
-
 _ID_PREFIXES = {"User": "AIDA", "Group": "AGPA", "Role": "AROA"}
-
-
 _ROOT = "<root_account>"
 
 

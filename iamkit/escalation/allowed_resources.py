@@ -38,8 +38,6 @@ from iamkit.policy import (
 )
 
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
-
-
 _NOBODY: Final = RequestContext({})
 
 

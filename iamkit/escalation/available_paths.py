@@ -48,20 +48,12 @@ from iamkit.reference import NEW, NOTHING_THERE, EscalationMethod, escalation_me
 from iamkit.trust import AssumableRoles
 
 PASSING: Final = "iam:PassRole"
-
-
 DEACTIVATE: Final = "iam:DeactivateMFADevice"
-
-
 INVENTORY: Final = NOTHING_THERE | {"existing resource", "account root"}
-
 
 # Calls that attach a policy, and the one that their caller would choose.
 CHOSEN: Final = frozenset({"iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy"})
-
-
 ADMINISTRATOR: Final = "arn:{}:iam::aws:policy/AdministratorAccess"
-
 
 # The kind of resource that a permission is used on.
 KIND: Final = {
@@ -77,14 +69,10 @@ KIND: Final = {
     "target policy": "policy",
 }
 
-
 _UNBOUNDED: Final = RequestContext({BOUNDARY: ABSENT}, UNKNOWN)
-
 
 # What whoever assumes a role may call itself.
 _NAMED: Final = ("sts:rolesessionname", "sts:sourceidentity")
-
-
 OWN: Final = frozenset(name for name in KIND if name.startswith("own "))
 
 

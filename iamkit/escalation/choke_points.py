@@ -32,7 +32,6 @@ from iamkit.table import COUNT, TEXT, Column, Table
 
 EFFORT: Final = 20_000_000  # edges to walk for each place that is found
 
-
 CHOKE_POINTS: Final = Table(
     name="choke_points",
     row="one place at which ways to administration can be cut, after those before it",
@@ -47,7 +46,6 @@ CHOKE_POINTS: Final = Table(
         Column("remaining_count", COUNT, "users and roles that still can, administrators aside"),
     ),
 )
-
 
 Candidate = tuple[str, str]  # kind and ARN
 

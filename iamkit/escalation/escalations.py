@@ -28,10 +28,7 @@ from iamkit.escalation.graph import ARRIVALS, PLACES, EscalationGraph, arrives, 
 from iamkit.table import OBJECT, TEXT, TRUTH, Column, Table
 
 PROVEN: Final = "proven"
-
-
 NEEDS_TARGET: Final = "needs a target"
-
 
 ESCALATIONS: Final = Table(
     name="escalations",

@@ -47,20 +47,14 @@ ARRIVALS: Final[Mapping[str, tuple[str, str]]] = {
     "mfa": ("mfa-outside", "mfa-inside"),
 }
 
-
 MODES: Final = tuple(ARRIVALS)
-
-
 PLACES: Final = ("outside", "inside")
-
 
 # The graphs of a place: 0 of what is certain, 1 of what is possible.
 BOTH: Final = (0, 1)
 
-
 # What a step leaves its caller with, if not a session or a key.
 _PASSWORDS: Final = frozenset({"iam:CreateLoginProfile", "iam:UpdateLoginProfile"})
-
 
 REACHED: Final = Table(
     name="reached",
@@ -76,7 +70,6 @@ REACHED: Final = Table(
         Column("how", OBJECT, "list of texts, one per step: the way and the deciding statements"),
     ),
 )
-
 
 ADMIN_PATHS: Final = Table(
     name="admin_paths",

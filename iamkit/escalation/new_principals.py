@@ -25,10 +25,7 @@ from iamkit.policy import Pattern, Policy, PolicyLayers, RequestContext, Truth, 
 from iamkit.reference import NEW, EscalationMethod
 
 ASSUME: Final = "sts:AssumeRole"
-
-
 _NAME: Final = "iamkit-new"
-
 
 _TRUSTED: Final = Policy(
     "the new role's trust policy",

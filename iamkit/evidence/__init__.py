@@ -1,13 +1,10 @@
-"""evidence."""
+"""
+How evidence is taken and kept: the calls to AWS, saved answers of the AWS CLI, and the snapshot.
 
-from iamkit.evidence import aws, cli_files, requests, snapshot
+`aws`, the only module that imports boto3, and `cli_files` are imported where they are used.
+"""
+
+from iamkit.evidence import requests, snapshot
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
-__all__ = [
-    "Snapshot",
-    "aws",
-    "cli_files",
-    "parse_time",
-    "requests",
-    "snapshot",
-]
+__all__ = ["Snapshot", "aws", "cli_files", "parse_time", "requests", "snapshot"]

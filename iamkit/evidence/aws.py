@@ -49,19 +49,10 @@ from iamkit.evidence.responses import (
 )
 
 Progress = Callable[[str, int, int], None]  # what was done, how many are done, of how many
-
-
 POLL_SECONDS: float = 2.0
-
-
 POLLS: Final = 300
-
-
 THREADS: Final = 8
-
-
 DAMAGED_ANSWER_TRIES: Final = 3
-
 
 BAD_CREDENTIALS: Final = {
     "AuthFailure",
@@ -76,14 +67,12 @@ BAD_CREDENTIALS: Final = {
     "UnrecognizedClientException",
 }
 
-
 REFUSALS: Final = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
     "UnauthorizedOperation",
 }
-
 
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
 

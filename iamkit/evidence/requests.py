@@ -33,14 +33,12 @@ CALLER: Final = Evidence(
     "who collected the evidence is not recorded",
 )
 
-
 REPORT: Final = Evidence(
     "iam:GetCredentialReport",
     "credential_report.csv",
     ("Content", "GeneratedTime"),
     "passwords, access keys and MFA of users and of the root user are not known",
 )
-
 
 DETAILS: Final = Evidence(
     "iam:GetAccountAuthorizationDetails",
@@ -49,14 +47,12 @@ DETAILS: Final = Evidence(
     "groups, roles, policies and what anyone may do are not known, or not completely",
 )
 
-
 SUMMARY: Final = Evidence(
     "iam:GetAccountSummary",
     "account_summary.json",
     ("SummaryMap",),
     "whether every user, group, role and policy was seen cannot be checked",
 )
-
 
 MFA: Final = Evidence(
     "iam:ListMFADevices",
@@ -65,7 +61,6 @@ MFA: Final = Evidence(
     "which kind of MFA device users have is known for virtual devices at most",
 )
 
-
 PROVIDERS: Final = Evidence(
     "iam:ListOpenIDConnectProviders",
     "open_id_connect_providers.json",
@@ -73,14 +68,12 @@ PROVIDERS: Final = Evidence(
     "OpenID Connect providers are not known",
 )
 
-
 PROVIDER_DETAILS: Final = Evidence(
     "iam:GetOpenIDConnectProvider",
     "open_id_connect_details.json",
     (),
     "clients and thumbprints of OpenID Connect providers are not known",
 )
-
 
 ORGANIZATION: Final = Evidence(
     "organizations:DescribeOrganization",
@@ -90,7 +83,6 @@ ORGANIZATION: Final = Evidence(
     none="AWSOrganizationsNotInUseException",
 )
 
-
 CONTROL_POLICIES: Final = Evidence(
     "organizations:ListPoliciesForTarget",
     "service_control_policies.json",
@@ -98,14 +90,12 @@ CONTROL_POLICIES: Final = Evidence(
     "service control policies are not known: what they forbid is reported as allowed",
 )
 
-
 LAST_ACCESSED: Final = Evidence(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
     (),
     "which granted services each identity really uses is not known",
 )
-
 
 ONE_CALL: Final = (
     SUMMARY,
@@ -189,7 +179,6 @@ ONE_CALL: Final = (
         "whether IAM Access Analyzer runs in this region is not known",
     ),
 )
-
 
 EVIDENCE: Final = (
     CALLER,

@@ -30,14 +30,8 @@ from typing import Any, Final
 from iamkit.errors import SnapshotError
 
 FORMAT: Final = 1
-
-
 MANIFEST: Final = "manifest.json"
-
-
 FOLDER: Final = "snapshot"
-
-
 REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
 
 

@@ -1,9 +1,11 @@
-"""lint."""
+"""
+What is wrong with policies as written, whoever holds them.
 
-from iamkit.lint.lookup import lint_facts
-from iamkit.lint.rules import lint
+A rule is one function in `rules`; `lint` runs them all.
+"""
 
-__all__ = [
-    "lint",
-    "lint_facts",
-]
+from iamkit.lint import rules  # registers them
+from iamkit.lint.rule import LINT
+from iamkit.lint.run import lint
+
+__all__ = ["LINT", "lint", "rules"]

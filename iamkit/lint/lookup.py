@@ -4,16 +4,16 @@ What lint rules look up: actions, condition keys and resource types of AWS.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from iamkit.lint.statement import like
 from iamkit.policy import (
     private_networks,
 )
-from iamkit.reference import Bits, Catalog, read_data
+from iamkit.reference import Bits, Catalog, lint_facts
 
 
 class Actions(NamedTuple):
@@ -21,11 +21,6 @@ class Actions(NamedTuple):
 
     patterns: tuple[str, ...]
     negated: bool
-
-
-@cache
-def lint_facts() -> Any:
-    return read_data("lint.yaml")
 
 
 class Lookup:
@@ -104,3 +99,9 @@ class Lookup:
         if service not in self.services:
             service = like(service, {known: known for known in self.services}, 0.85) or ""
         return like(name, self.services.get(service, {}))
+
+
+def like(word: str, known: Mapping[str, str], least: float = 0.7) -> str | None:
+    """What `known` says of its key most like `word`, if one is like it."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=least)
+    return known[close[0]] if close else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from iamkit.lint.run import UNCONDITIONAL
 from iamkit.lint.statement import WrittenStatement
 from iamkit.table import COUNT, TEXT, Column, Table
 
@@ -38,9 +37,8 @@ class Finding(NamedTuple):
 
 
 Rule: TypeAlias = Callable[[WrittenStatement], Iterable[Finding]]
-
-
 RULES: Final[dict[str, Rule]] = {}
+UNCONDITIONAL: Final[dict[str, Rule]] = {}  # those that look at more than the Condition
 
 
 def rule(function: Rule) -> Rule:

@@ -20,15 +20,14 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from iamkit.lint.rule import LINT, RULES, Finding, condition_rule, rule
-from iamkit.lint.run import lint
+from iamkit.lint.lookup import like
+from iamkit.lint.rule import Finding, condition_rule, rule
 from iamkit.lint.statement import (
     ANYONE,
     ELEMENTS,
     MFA_DENY,
     VERSION,
     WrittenStatement,
-    like,
     quoted,
 )
 from iamkit.policy import (
@@ -51,9 +50,6 @@ from iamkit.policy import (
     conditions,
 )
 from iamkit.values import as_dict
-
-__all__ = ["LINT", "RULES", "lint"]
-
 
 # ── Rules ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,12 +9,12 @@ documents are judged once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from iamkit.lint.lookup import Lookup
-from iamkit.lint.rule import LINT, RULES, Finding, Rule
+from iamkit.lint.rule import LINT, RULES, UNCONDITIONAL, Finding
 from iamkit.lint.statement import OLD_VERSION, VERSION, WrittenStatement, quoted
 from iamkit.policy import (
     statement_rows,
@@ -22,8 +22,6 @@ from iamkit.policy import (
 from iamkit.reference import Catalog
 from iamkit.tables import AccountTables
 from iamkit.values import as_dict, listed
-
-UNCONDITIONAL: Final[dict[str, Rule]] = {}  # those that look at more than the Condition
 
 
 def lint(account: AccountTables, catalog: Catalog) -> pd.DataFrame:

@@ -4,7 +4,6 @@ A statement as its author wrote it, for lint rules to ask about.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,17 +24,9 @@ from iamkit.reference import Bits
 from iamkit.values import as_dict
 
 VERSION: Final = "2012-10-17"
-
-
 OLD_VERSION: Final = "2008-10-17"
-
-
 ELEMENTS: Final = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
-
-
 ANYONE: Final = RequestContext({}, UNKNOWN)
-
-
 MFA_DENY: Final = 'Write "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}'
 
 
@@ -120,12 +111,6 @@ class WrittenStatement:
     def __str__(self) -> str:
         """Name the statement by position and Sid."""
         return f"statement {self.index}" + (f" ({self.sid})" if self.sid else "")
-
-
-def like(word: str, known: Mapping[str, str], least: float = 0.7) -> str | None:
-    """What `known` says of its key most like `word`, if one is like it."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=least)
-    return known[close[0]] if close else None
 
 
 def quoted(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from iamkit.lint import lint_facts
+from iamkit.reference import lint_facts
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -49,8 +49,6 @@ def networks(
 
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
 WIDE: Final = {4: 8, 6: 32}  # by IP version: networks with a shorter prefix
 
 

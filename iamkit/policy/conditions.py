@@ -146,10 +146,7 @@ def _operators() -> Iterable[_Operator]:
 
 
 _OPERATORS: Final = {known.name.lower(): known for known in _operators()}
-
-
 _QUANTIFIERS: Final = {"": "", "forallvalues": "ForAllValues:", "foranyvalue": "ForAnyValue:"}
-
 
 # Global keys that can have several values; every other aws: key has one.
 # Source: IAM User Guide, "AWS global condition context keys".

@@ -25,11 +25,7 @@ class Mark(Enum):
 
 
 ABSENT: Final = Mark.ABSENT
-
-
 UNKNOWN: Final = Mark.UNKNOWN
-
-
 Value: TypeAlias = str | tuple[str, ...] | Mark
 
 

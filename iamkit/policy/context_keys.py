@@ -17,7 +17,6 @@ ENDPOINT_KEYS: Final = (
     *("aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths"),
 )
 
-
 # Condition keys that end in a tag's name, and those of identity providers.
 FREE: Final = re.compile(
     r"aws:(principal|resource|request)tag/.+|(?!aws:)[a-z0-9-]+:[a-z-]*tag/.+"
@@ -25,26 +24,15 @@ FREE: Final = re.compile(
     re.DOTALL,
 )
 
-
 MFA: Final = ("aws:multifactorauthpresent", "aws:multifactorauthage")
-
-
 INTERNET: Final = ("aws:sourceip",)
-
-
 ENDPOINT: Final = tuple(key.lower() for key in ENDPOINT_KEYS)
-
 
 CALLER: Final = re.compile(
     r"aws:principal(orgid|orgpaths|tag/.+)|aws:sourceidentity|aws:federatedprovider|sts:externalid"
 )
 
-
 # A long-term access key, a password without MFA, and a session with it.
 KEY: Final = RequestContext({MFA[0]: ABSENT, MFA[1]: ABSENT}, UNKNOWN)
-
-
 PASSWORD: Final = RequestContext({MFA[0]: "false", MFA[1]: ABSENT}, UNKNOWN)
-
-
 PROTECTED: Final = RequestContext({MFA[0]: "true", MFA[1]: "60"}, UNKNOWN)

@@ -40,23 +40,11 @@ from iamkit.policy.scopes import ALL, EVERY, Keys, Scope, Scopes, apart, covers,
 from iamkit.reference import Bits, Catalog
 
 POSSIBLE: Final = 0
-
-
 CERTAIN: Final = 1
-
-
 ANYWHERE: Final = 2
-
-
 STRENGTHS: Final = ("possible", "certain", "anywhere")
-
-
 Cells: TypeAlias = dict[tuple[Scopes, bool], Bits]  # where, and whether certainly: which actions
-
-
 Denial: TypeAlias = tuple[Scope, bool, Bits]  # where, whether certainly, which actions
-
-
 Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of judged policies, layer by layer
 
 

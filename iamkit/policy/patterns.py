@@ -33,16 +33,9 @@ class Wild(Enum):
 
 
 _VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
-
-
 _SPECIAL: Final = ("*", "?", "$")
-
-
 _UNUSUAL: Final = re.compile(r"[*?$]")
-
-
 _WRITTEN: Final = re.compile(r"\$\{([*?$])\}|(.)", re.DOTALL)
-
 
 # How many sets of positions `covers` follows before it gives up and says no.
 _PATIENCE: Final = 1000

@@ -39,14 +39,8 @@ class _Every:
 
 
 ALL: Final = Scope((), negated=True)
-
-
 EVERY: Final = _Every()
-
-
 Keys: TypeAlias = frozenset[str] | _Every
-
-
 Scopes: TypeAlias = frozenset[Scope]  # resources that all of these cover; empty: every resource
 
 

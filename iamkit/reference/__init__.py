@@ -11,21 +11,23 @@ from iamkit.reference.escalation_methods import (
 )
 from iamkit.reference.files import FOLDER, read_data
 from iamkit.reference.frameworks import CONTROL, load_controls
+from iamkit.reference.lint_facts import lint_facts
 from iamkit.reference.risks import risks
 
 __all__ = [
-    "Bits",
     "CONTROL",
-    "Catalog",
-    "EscalationMethod",
     "FOLDER",
-    "Flags",
     "LEVELS",
     "NEW",
     "NOTHING_THERE",
+    "Bits",
+    "Catalog",
+    "EscalationMethod",
+    "Flags",
     "actions",
     "escalation_methods",
     "given",
+    "lint_facts",
     "load_catalog",
     "load_controls",
     "popcount",

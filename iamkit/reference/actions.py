@@ -12,7 +12,7 @@ is used where it is newer and valid. Access levels are *sets*: AWS calls `iam:Pa
 own resource, not what it is worth to an attacker; for that there are the risk classes of
 `data/risks.yaml`, which are this kit's own judgement.
 
-`python -c "from iamkit import catalog; catalog.embed()"` renews the snapshot.
+`python -c "from iamkit.reference import actions; actions.embed_actions()"` renews the snapshot.
 """
 
 from __future__ import annotations
@@ -40,38 +40,21 @@ from iamkit.errors import CatalogError
 from iamkit.reference.risks import RISKS, RULES, risks
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
-
-
 Flags: TypeAlias = npt.NDArray[np.bool_]
-
-
 Spans: TypeAlias = tuple[tuple[int, int], ...]  # half-open ranges of rows
-
-
 WORD: Final = np.dtype("<u8")
-
 
 # Service Authorization Reference, "Access level"; the most consequential first.
 LEVELS: Final = ("Permissions management", "Tagging", "Write", "Read", "List")
-
-
-SNAPSHOT: Final = Path(__file__).parent / "data" / "actions.json.gz"
-
-
+SNAPSHOT: Final = Path(__file__).parents[1] / "data" / "actions.json.gz"
 FEWEST: Final = 0.9  # a newer list with a smaller share of the embedded one's actions is damaged
-
 
 _PATTERN: Final = re.compile(
     r"[!-9;-~]+:[!-9;-~]+"
 )  # printable ASCII; IAM rejects all else but `*`
 
-
 _NAME: Final = re.compile(r"[a-z0-9-]+:[\w-]+", re.IGNORECASE | re.ASCII)
-
-
 _STARS: Final = re.compile(r"\*+")
-
-
 _LITERAL: Final = re.compile(r"[^*?]*")
 
 

@@ -17,7 +17,6 @@ from iamkit.reference.files import read_data
 # Whom the caller makes, and what kind it is.
 NEW: Final = {"new user": "user", "new role": "role"}
 
-
 # What a permission is used on, where nothing of the account has to be looked for.
 NOTHING_THERE: Final = frozenset({"new resource", "anything", *NEW})
 
@@ -89,7 +88,6 @@ def _trusting(path: EscalationMethod) -> str:
 
 
 _OWN: Final = ("own group", "own policy", "own boundary")
-
 
 # Needs that say whom the role trusts.
 _SAYS_TRUST: Final = frozenset({"EMR roles", "stack set administration"})

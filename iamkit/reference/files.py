@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-FOLDER: Final = Path(__file__).parent / "data"
-
+FOLDER: Final = Path(__file__).parents[1] / "data"
 
 # PyYAML's parser in C, where it was built with one, is several times as fast.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -16,16 +16,13 @@ from iamkit.table import OBJECT, TEXT, Column, Table
 
 DATA: Final = FOLDER / "controls.yaml"
 
-
 REQUIRED: Final = {
     "framework": {"framework", "versions", "source", "sections"},
     "section": {"section", "controls"},
     "control": {"id", "title"},
 }
 
-
 OPTIONAL: Final = {"control": {"checks", "manual", "note"}}
-
 
 CONTROL: Final = (
     Column("framework", TEXT, "who asks for it"),
@@ -34,7 +31,6 @@ CONTROL: Final = (
     Column("section", TEXT, "part of the framework"),
     Column("title", TEXT, "what it asks for, in our words"),
 )
-
 
 CONTROLS: Final = Table(
     name="controls",

@@ -15,8 +15,6 @@ import pandas as pd
 from iamkit.reference.files import read_data
 
 RISKS: Final = "risks.yaml"
-
-
 RULES: Final = ("actions", "unlisted", "levels", "except")
 
 

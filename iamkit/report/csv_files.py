@@ -23,7 +23,6 @@ from iamkit.results import matrix
 
 FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 
-
 TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
     "identities.csv": lambda account: account.identities,
     "findings.csv": lambda account: account.audit.findings,

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from iamkit.account import Account
-from iamkit.report.render import OWN, reason
-from iamkit.report.tidy import METADATA
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+OWN = ("snapshot", "settings")  # parameters that have an argument of their own
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 PATTERN = "[0-9][0-9]-*"
 
 
@@ -132,3 +136,18 @@ def _typed(name: str, text: str, declared: str, default: str) -> object:
             if kind in ("str", "nonetype"):
                 return text
     raise SettingsError(f"parameter {name!r} takes {declared.replace('|', ' or ')}, not {text!r}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed notebook; if a cell failed, its position in it and one line on how."""
+
+    notebook: "NotebookNode"
+    failed: int | None = None
+    failure: str = ""
+
+
+def reason(error: Exception) -> str:
+    """One line on what went wrong."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (said.splitlines() or [type(error).__name__])[0]

@@ -28,17 +28,10 @@ from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
 
-FOLDER = Path(__file__).parent / "data" / "page"
-
-
+FOLDER = Path(__file__).parents[1] / "data" / "page"
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
-
-
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
-
-
 TONES = {"plain", "good", "bad", "note"}
-
 
 # The media types of `charts.py`, which is not imported here because it brings matplotlib.
 DATA = {
@@ -47,9 +40,7 @@ DATA = {
     "application/vnd.iamkit.text+json": "sentence",
 }
 
-
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
-
 
 REFUSED = {
     "text/html": "HTML",
@@ -57,23 +48,15 @@ REFUSED = {
     "application/vnd.jupyter.widget-view+json": "An interactive widget",
 }
 
-
 BADGES = {
     **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
     "accepted": "accepted",
     "not assessed": "unknown",
 }
 
-
 MISSING = "–"
-
-
 LONG = 28
-
-
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-
-
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 

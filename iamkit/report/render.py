@@ -30,18 +30,20 @@ if TYPE_CHECKING:
 
     from iamkit.report.kernels.engine import Kernels
     from iamkit.report.page import Page
-from iamkit.report.notebooks import Notebook, checked_account, parameter_values, read_notebooks
-from iamkit.report.tidy import Tidy, prepare
-
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-
-
-OWN = ("snapshot", "settings")  # parameters that have an argument of their own
-
+from iamkit.report.notebooks import (
+    NOTEBOOKS,
+    OWN,
+    PATTERN,
+    Notebook,
+    Run,
+    checked_account,
+    parameter_values,
+    read_notebooks,
+    reason,
+)
+from iamkit.report.tidy import Tidy
 
 NONE: Mapping[str, str] = MappingProxyType({})
-
-
 Progress = Callable[[str, int, int], object]
 
 
@@ -51,15 +53,6 @@ class Report:
 
     index: Path
     pages: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """An executed notebook; if a cell failed, its position in it and one line on how."""
-
-    notebook: "NotebookNode"
-    failed: int | None = None
-    failure: str = ""
 
 
 def render(
@@ -246,14 +239,26 @@ def _write(path: Path, text: str) -> None:
         raise ReportError(f"{path} cannot be written: {reason(error)}") from error
 
 
-def reason(error: Exception) -> str:
-    """One line on what went wrong."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (said.splitlines() or [type(error).__name__])[0]
-
-
 def _version() -> str:
     try:
         return version("iamkit")
     except PackageNotFoundError:
         return "(not installed)"
+
+
+def prepare(out: Path, notebooks: Path) -> None:
+    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
+    if out.resolve() == notebooks.resolve():
+        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
+    from iamkit.report import csv_files
+
+    try:
+        for folder in [*reversed(out.parents), out]:
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
+        old += [out / name for name in csv_files.TABLES]
+        for path in [*old, *out.glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"pages cannot be written to {out}: {reason(error)}") from error

@@ -11,19 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import ReportError
-
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-from iamkit.report.notebooks import PATTERN
-from iamkit.report.render import NOTEBOOKS, Run, reason
-
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
-
+from iamkit.report.notebooks import METADATA, NOTEBOOKS, Run
 
 # Tidying and writing
 
@@ -102,21 +93,3 @@ class Tidy:
             if path in text:
                 text = text.replace(path, name)
         return text
-
-
-def prepare(out: Path, notebooks: Path) -> None:
-    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
-    if out.resolve() == notebooks.resolve():
-        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
-    from iamkit.report import csv_files
-
-    try:
-        for folder in [*reversed(out.parents), out]:
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
-        old += [out / name for name in csv_files.TABLES]
-        for path in [*old, *out.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(f"pages cannot be written to {out}: {reason(error)}") from error

@@ -63,9 +63,7 @@ VERDICTS: Final[Mapping[str, str]] = {
     "not assumable by people": "a role that only services or federated identities, or nobody, may assume",
 }
 
-
 MOOT: Final = ("nothing to protect", "not assumable by people")
-
 
 # What undoes MFA for who can do it without: the device goes, another credential comes, or the
 # policy that asks for MFA does.
@@ -84,7 +82,6 @@ BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
         "iam:*PermissionsBoundary",
     ),
 }
-
 
 MFA_ENFORCEMENT: Final = Table(
     name="mfa_enforcement",
@@ -120,7 +117,6 @@ MFA_ENFORCEMENT: Final = Table(
     ),
 )
 
-
 COVERAGE: Final = Table(
     name="coverage",
     row="one measure of how far MFA is enforced in the account",
@@ -133,7 +129,6 @@ COVERAGE: Final = Table(
         Column("meaning", TEXT, "what is counted"),
     ),
 )
-
 
 MFA_GAPS: Final = Table(
     name="mfa_gaps",
@@ -155,13 +150,11 @@ MFA_GAPS: Final = Table(
     ),
 )
 
-
 PLACES: Final = {
     "key": ("stolen-key", "key-inside"),
     "password": ("stolen-password", "password-inside"),
     "mfa": ("mfa-outside", "mfa-inside"),
 }
-
 
 CURE: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
 
@@ -205,14 +198,14 @@ def mfa_enforcement(account: AccountTables, permissions: Permissions | None = No
     return made
 
 
-def coverage(enforcement: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
+def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     """
     Return how far MFA is enforced in the account, from `MFA_ENFORCEMENT` rows. Rows: see `COVERAGE`.
 
     `admins` are the ARNs of the administrators. Whoever has nothing to protect, and roles that are
     not for people, count neither in part nor in whole.
     """
-    people = mfa_enforcement[~mfa_enforcement["verdict"].isin(MOOT)]
+    people = verdicts[~verdicts["verdict"].isin(MOOT)]
     users = people[people["kind"] == "user"]
     powerful = people[people["principal_arn"].isin(set(admins))]
     closed = [int((each["verdict"] == "enforced").sum()) for each in (users, powerful)]
@@ -227,13 +220,13 @@ def coverage(enforcement: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     return made.assign(share=made["part"] / made["whole"].replace(0, pd.NA))
 
 
-def mfa_gaps(enforcement: pd.DataFrame) -> pd.DataFrame:
+def mfa_gaps(verdicts: pd.DataFrame) -> pd.DataFrame:
     """
     Return the statements that leave users without enforced MFA, from `MFA_ENFORCEMENT` rows.
 
     Rows: see `MFA_GAPS`. Those that decide most users come first.
     """
-    users = mfa_enforcement[mfa_enforcement["kind"] == "user"]
+    users = verdicts[verdicts["kind"] == "user"]
     today = int((users["verdict"] == "enforced").sum())
     unprotected = users[~users["verdict"].isin(["enforced", *MOOT])]
     statement = ["policy_arn", "policy_name", "statement"]

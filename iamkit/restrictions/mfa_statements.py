@@ -26,16 +26,9 @@ import pandas as pd
 from iamkit.policy import KEY, PASSWORD, PROTECTED, Pattern, Truth, conditions
 
 WAYS: Final = ("key", "password")
-
-
 CARRIED: Final = {"key": KEY, "password": PASSWORD, "mfa": PROTECTED}
-
-
 ON_DENY: Final = '"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}'
-
-
 ON_ALLOW: Final = '"Bool": {"aws:MultiFactorAuthPresent": "true"}'
-
 
 _SLIPS: Final = {
     "key": "lets access keys pass, whose requests carry no aws:MultiFactorAuthPresent",

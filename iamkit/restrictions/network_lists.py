@@ -52,12 +52,10 @@ NETWORK_LISTS: Final = Table(
     ),
 )
 
-
 KEYS: Final = {
     key.lower(): key
     for key in ("aws:SourceIp", "aws:VpcSourceIp", "aws:SourceVpc", "aws:SourceVpce")
 }
-
 
 _OF_ADDRESSES: Final = (*INTERNET, "aws:vpcsourceip")
 
@@ -66,11 +64,7 @@ _OF_ADDRESSES: Final = (*INTERNET, "aws:vpcsourceip")
 
 
 Place: TypeAlias = tuple[bool, ...]  # for each list, whether it holds an address
-
-
 Span: TypeAlias = tuple[int, int, int]  # IP version, first address, the one after the last
-
-
 _ADDRESS: Final[dict[int, Any]] = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
 
 
@@ -116,7 +110,7 @@ def divided(lists: tuple[tuple[Network, ...], ...]) -> Places:
 
 def _joined(networks: Iterable[Network]) -> list[Network]:
     """The fewest networks that hold the same addresses, IPv4 first."""
-    given: list[Any] = list(network_lists)
+    given: list[Any] = list(networks)
     parts = ([each for each in given if each.version == version] for version in (4, 6))
     return [network for part in parts for network in ipaddress.collapse_addresses(part)]
 

@@ -109,7 +109,6 @@ NETWORK_RESTRICTIONS: Final = Table(
     ),
 )
 
-
 FENCED, PARTIAL, NONE, NOTHING = (
     "restricted",
     "partly restricted",
@@ -117,42 +116,30 @@ FENCED, PARTIAL, NONE, NOTHING = (
     "nothing to protect",
 )
 
-
 ANYWHERE: Final = ("0.0.0.0/0", "::/0")
-
 
 # Keys that say by which way a request comes; a policy that tests none is the same from everywhere.
 SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast")
-
-
 ROUTE: Final = frozenset((*INTERNET, *ENDPOINT, *SERVICE))
-
 
 NO_ENDPOINTS: Final = (
     "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
     "they are meant to work."
 )
 
-
 NO_SERVICES: Final = "Calls that AWS services make on its behalf are denied too."
-
 
 EASED: Final = (
     "Networks bind requests with MFA or those without, but not both, so all is possible from "
     "anywhere."
 )
 
-
 IN_VAIN: Final = "Its policies list networks, but every action is possible from others too."
-
-
 OUTSIDE: Final = ("stolen-key", "stolen-password", "mfa-outside")  # a key, a password, MFA
-
 
 NOBODY: Final = RequestContext(
     {}, UNKNOWN
 )  # what is known of a caller whom no policy asks who it is
-
 
 FACTORS: Final = tuple(
     {key.lower(): value for key, value in CONTEXTS[name].items() if key.lower() in MFA}

@@ -18,7 +18,6 @@ from iamkit.table import OBJECT, TEXT, Column, Table
 
 VERBS: Final = {"fail": ("fails", "fail"), "accepted": ("is accepted in", "are accepted in")}
 
-
 MATRIX: Final = Table(
     name="matrix",
     row="one control and what the checks say of it",

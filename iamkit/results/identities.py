@@ -29,19 +29,12 @@ CLASSES: Final = (
     "infrastructure modification",
 )
 
-
 PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")
-
-
 VERDICTS: Final = (*SEVERITIES, "not assessed", "accepted", "ok")
-
-
 STEPS: Final = 3
-
 
 # Tags that say whose an identity is, the first that is there.
 OWNER_TAGS: Final = ("owner", "contact", "team")
-
 
 IDENTITIES: Final = Table(
     name="identities",

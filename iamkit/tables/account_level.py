@@ -33,10 +33,8 @@ PASSWORD_RULES: Final = (
     ("HardExpiry", None, "only an administrator can reset an expired password"),
 )
 
-
 # IAM API, ServiceSpecificCredentialMetadata: what its Status may be.
 ACTIVE: Final = {"Active": True, "Inactive": False, "Expired": False}
-
 
 # Account Management API: the primary contact, and the alternate ones with a file each.
 CONTACTS: Final = {
@@ -45,7 +43,6 @@ CONTACTS: Final = {
     "operations": ("operations_contact.json", "AlternateContact"),
     "billing": ("billing_contact.json", "AlternateContact"),
 }
-
 
 # IAM API, ListOrganizationsFeatures: all there is to enable.
 ROOT_FEATURES: Final = ("RootCredentialsManagement", "RootSessions")

@@ -20,16 +20,9 @@ from iamkit.table import times, truths
 from iamkit.tables import schema
 
 PASSWORD_TRACKING: Final = pd.Timestamp("2014-10-20", tz="UTC")  # IAM API, User, PasswordLastUsed
-
-
 KEY_TRACKING: Final = pd.Timestamp("2015-04-22", tz="UTC")  # IAM API, GetAccessKeyLastUsed
-
-
 ROOT_NAME: Final = "<root_account>"
-
-
 SLOTS: Final = (1, 2)
-
 
 KEY_COLUMNS: Final = (
     "active",
@@ -38,7 +31,6 @@ KEY_COLUMNS: Final = (
     "last_used_region",
     "last_used_service",
 )
-
 
 COLUMNS: Final = (
     "user",

@@ -15,6 +15,37 @@ from typing import Final
 
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table
 
+__all__ = [
+    "ACCESS_KEYS",
+    "ANALYZERS",
+    "ATTACHMENTS",
+    "CONTACTS",
+    "CREDENTIALS",
+    "GAPS",
+    "GROUPS",
+    "IDENTITY_PROVIDERS",
+    "LAST_ACCESSED",
+    "MEMBERSHIPS",
+    "MFA_DEVICES",
+    "ORGANIZATION",
+    "ORGANIZATION_ACCOUNTS",
+    "PASSWORD_POLICY",
+    "POLICIES",
+    "POLICY_ASSIGNMENTS",
+    "POLICY_OLD_VERSIONS",
+    "POLICY_VERSIONS",
+    "PRINCIPALS",
+    "ROLES",
+    "ROOT_MANAGEMENT",
+    "SERVER_CERTIFICATES",
+    "SERVICE_CREDENTIALS",
+    "STATEMENTS",
+    "SUMMARY",
+    "TABLES",
+    "TRUST",
+    "USERS",
+]
+
 USERS: Final = Table(
     name="users",
     row="one IAM user; the root user is in `principals` and `credentials` only",
@@ -32,7 +63,6 @@ USERS: Final = Table(
     ),
 )
 
-
 GROUPS: Final = Table(
     name="groups",
     row="one IAM group",
@@ -46,7 +76,6 @@ GROUPS: Final = Table(
         Column("members", COUNT, "number of users in it"),
     ),
 )
-
 
 ROLES: Final = Table(
     name="roles",
@@ -67,7 +96,6 @@ ROLES: Final = Table(
     ),
 )
 
-
 PRINCIPALS: Final = Table(
     name="principals",
     row="one identity of the account: the root user, a user, a group or a role",
@@ -84,7 +112,6 @@ PRINCIPALS: Final = Table(
         Column("tags", OBJECT, "dict of tag key to value"),
     ),
 )
-
 
 CREDENTIALS: Final = Table(
     name="credentials",
@@ -124,7 +151,6 @@ CREDENTIALS: Final = Table(
     ),
 )
 
-
 ACCESS_KEYS: Final = Table(
     name="access_keys",
     row="one access key slot of one user; the credential report has two per user",
@@ -150,7 +176,6 @@ ACCESS_KEYS: Final = Table(
     ),
 )
 
-
 MFA_DEVICES: Final = Table(
     name="mfa_devices",
     row="one MFA device; one that nobody uses has no user, and root's is listed only if virtual",
@@ -164,7 +189,6 @@ MFA_DEVICES: Final = Table(
         Column("enabled", TIME, "EnableDate"),
     ),
 )
-
 
 POLICIES: Final = Table(
     name="policies",
@@ -186,7 +210,6 @@ POLICIES: Final = Table(
     ),
 )
 
-
 POLICY_VERSIONS: Final = Table(
     name="policy_versions",
     row="the default version of one policy: the one that counts",
@@ -198,7 +221,6 @@ POLICY_VERSIONS: Final = Table(
         Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
     ),
 )
-
 
 POLICY_OLD_VERSIONS: Final = Table(
     name="policy_old_versions",
@@ -213,7 +235,6 @@ POLICY_OLD_VERSIONS: Final = Table(
     ),
 )
 
-
 ATTACHMENTS: Final = Table(
     name="attachments",
     row="one policy on one principal",
@@ -225,7 +246,6 @@ ATTACHMENTS: Final = Table(
     ),
 )
 
-
 MEMBERSHIPS: Final = Table(
     name="memberships",
     row="one user in one group",
@@ -235,7 +255,6 @@ MEMBERSHIPS: Final = Table(
         Column("group_arn", TEXT, "group"),
     ),
 )
-
 
 POLICY_ASSIGNMENTS: Final = Table(
     name="policy_assignments",
@@ -247,7 +266,6 @@ POLICY_ASSIGNMENTS: Final = Table(
         Column("via_arn", TEXT, "group through which a user has it; missing: directly"),
     ),
 )
-
 
 STATEMENTS: Final = Table(
     name="statements",
@@ -269,7 +287,6 @@ STATEMENTS: Final = Table(
         Column("problem", TEXT, "what makes it unreadable as a statement; missing: nothing"),
     ),
 )
-
 
 TRUST: Final = Table(
     name="trust",
@@ -293,7 +310,6 @@ TRUST: Final = Table(
     ),
 )
 
-
 LAST_ACCESSED: Final = Table(
     name="last_accessed",
     row="one service that one principal's policies allow, and when it was last used",
@@ -305,7 +321,6 @@ LAST_ACCESSED: Final = Table(
         Column("last_used", TIME, "LastAuthenticated; NaT: not within AWS's tracking period"),
     ),
 )
-
 
 PASSWORD_POLICY: Final = Table(
     name="password_policy",
@@ -319,7 +334,6 @@ PASSWORD_POLICY: Final = Table(
     ),
 )
 
-
 SUMMARY: Final = Table(
     name="summary",
     row="one counter or quota of GetAccountSummary",
@@ -329,7 +343,6 @@ SUMMARY: Final = Table(
         Column("value", COUNT, "its value"),
     ),
 )
-
 
 SERVICE_CREDENTIALS: Final = Table(
     name="service_credentials",
@@ -347,7 +360,6 @@ SERVICE_CREDENTIALS: Final = Table(
     ),
 )
 
-
 SERVER_CERTIFICATES: Final = Table(
     name="server_certificates",
     row="one TLS certificate that IAM stores",
@@ -360,7 +372,6 @@ SERVER_CERTIFICATES: Final = Table(
         Column("expired", TRUTH, "expired when the evidence was made; missing: not known"),
     ),
 )
-
 
 IDENTITY_PROVIDERS: Final = Table(
     name="identity_providers",
@@ -379,7 +390,6 @@ IDENTITY_PROVIDERS: Final = Table(
     ),
 )
 
-
 CONTACTS: Final = Table(
     name="contacts",
     row="one kind of contact that was asked for and answered",
@@ -390,7 +400,6 @@ CONTACTS: Final = Table(
         Column("email", TEXT, "of the security contact; the others' are not shown"),
     ),
 )
-
 
 ANALYZERS: Final = Table(
     name="analyzers",
@@ -410,7 +419,6 @@ ANALYZERS: Final = Table(
     ),
 )
 
-
 ORGANIZATION: Final = Table(
     name="organization",
     row="the organization that the account belongs to; no row: it belongs to none",
@@ -422,7 +430,6 @@ ORGANIZATION: Final = Table(
         Column("features", TEXT, "ALL or CONSOLIDATED_BILLING, which has no control policies"),
     ),
 )
-
 
 ORGANIZATION_ACCOUNTS: Final = Table(
     name="organization_accounts",
@@ -436,7 +443,6 @@ ORGANIZATION_ACCOUNTS: Final = Table(
     ),
 )
 
-
 ROOT_MANAGEMENT: Final = Table(
     name="root_management",
     row="one feature of managing member accounts' root users centrally",
@@ -446,7 +452,6 @@ ROOT_MANAGEMENT: Final = Table(
         Column("enabled", TRUTH, "it is enabled; never outside an organization"),
     ),
 )
-
 
 GAPS: Final = Table(
     name="gaps",
@@ -459,7 +464,6 @@ GAPS: Final = Table(
         Column("meaning", TEXT, "what cannot be known without it"),
     ),
 )
-
 
 TABLES: Final = (
     PRINCIPALS,

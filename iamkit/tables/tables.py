@@ -61,15 +61,15 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def load(
+def open_account(
     path: str | Path = "latest",
     settings_file: str | Path | Settings = "",
     *,
     account_id: str | None = None,
     **thresholds: Any,
-) -> AccountTables:
+) -> tuple[Snapshot, Settings]:
     """
-    Open a snapshot and return its account.
+    Open a snapshot; return it, and the settings that hold for it.
 
     `path` is a snapshot's folder, or `latest` for the newest one under `reports/` here or in a
     folder above. `account_id`, if given, is the account it must be of: twelve digits, as text.
@@ -91,7 +91,7 @@ def load(
         )
     if not isinstance(settings_file, Settings):
         settings_file = settings.read(Path(settings_file)) if settings_file else Settings()
-    return AccountTables(opened, settings_file.with_overrides(**thresholds))
+    return opened, settings_file.with_overrides(**thresholds)
 
 
 def _checked_account_id(account_id: Any) -> str | None:

@@ -14,10 +14,10 @@ from iamkit.trust.outbound import outbound_roles
 
 __all__ = [
     "ANYONE",
-    "AssumableRoles",
     "FEDERATED",
     "OUTSIDE",
     "WHO",
+    "AssumableRoles",
     "built_in",
     "days_idle",
     "known_accounts",

@@ -28,8 +28,6 @@ from iamkit.policy import UNKNOWN, RequestContext, Truth, conditions
 from iamkit.trust.trust_policy import PERHAPS, may, rows, ways_in
 
 ANYONE: Final = "*"
-
-
 ACCOUNT: Final = "account"
 
 

@@ -33,7 +33,6 @@ ISSUERS: Final = (
     (r"oidc\.circleci\.com/.*", "CircleCI"),
 )
 
-
 # Providers open to everybody whose tokens are told apart by the application they are made for.
 # IAM knows them without a provider in the account.
 # Source: IAM User Guide, "Available keys for AWS OIDC federation".
@@ -44,11 +43,9 @@ BY_APPLICATION: Final = {
     "graph.facebook.com": "app_id",
 }
 
-
 # Claims that whoever asks for a token can have as they like: in a repository of one's own any
 # branch, environment or workflow may be called anything.
 CHOSEN: Final = ("amr", "aud", "ref", "environment", "workflow")
-
 
 # What policies write of a claim that leaves more open than one project, and what it leaves open.
 # Source: the pages on OpenID Connect of GitHub, GitLab, HCP Terraform and CircleCI; EKS User Guide,

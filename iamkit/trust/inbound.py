@@ -45,19 +45,14 @@ WHO: Final[Mapping[str, str]] = {
     "unreadable": "nobody can tell: the statement or its principal cannot be read",
 }
 
-
 OUTSIDE: Final = tuple(WHO)[:7]
-
-
 FEDERATED: Final = ("OIDC", "SAML")
-
 
 # Services that assume a role only for a resource of the role's own account, to which somebody had
 # to pass it there (iam:PassRole), and whose role has one purpose: an instance, a function.
 # Source: EC2 User Guide, "IAM roles for Amazon EC2"; Lambda Developer Guide, "Execution role"; IAM
 # User Guide, "Grant a user permissions to pass a role to an AWS service": not across accounts.
 PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazonaws.com")
-
 
 TRUSTED_PRINCIPALS: Final = Table(
     name="trusted_principals",
@@ -91,16 +86,9 @@ TRUSTED_PRINCIPALS: Final = Table(
     ),
 )
 
-
 _ASKED: Final = [{"sts:externalid": each} for each in (ABSENT, WORD)]
-
-
 _DELETED: Final = {"AIDA": "user", "AROA": "role"}
-
-
 _ORGANIZATIONS: Final = ("aws:principalorgid", "aws:principalorgpaths")
-
-
 WHERE: Final = {f"aws:resourceorg{part}": WORD for part in ("id", "paths")}
 
 

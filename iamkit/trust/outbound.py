@@ -44,7 +44,6 @@ OUTBOUND_ROLES: Final = Table(
     ),
 )
 
-
 _BEST: Final = {"user": "mfa-inside", "role": "key-inside"}  # the best way there is to come
 
 

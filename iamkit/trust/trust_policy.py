@@ -23,10 +23,7 @@ from iamkit.table import objects
 from iamkit.values import as_dict, listed
 
 PERHAPS: Final = "?"
-
-
 ASSUME: Final = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
-
 
 # With which of them a kind of principal comes; anyone may come with any.
 ASSUMES: Final = {
@@ -35,16 +32,10 @@ ASSUMES: Final = {
     "Federated": frozenset(ASSUME[1:]),
 }
 
-
 # An account that nobody trusts, an address that is in nobody's network, a word nobody asks for.
 NOBODY: Final = "000000000000"
-
-
 ADDRESS: Final = "240.0.0.1"
-
-
 WORD: Final = "iamkit-stranger"
-
 
 _SOURCE: Final = {
     "aws:sourceaccount": NOBODY,
@@ -53,15 +44,9 @@ _SOURCE: Final = {
     "aws:sourceorgpaths": [f"{WORD}/r-0/ou-0/"],
 }
 
-
 _PATHS: Final = ("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths")
-
-
 _ORGANIZATION: Final = {key: f"{WORD}/r-0/ou-0/" if "paths" in key else WORD for key in _PATHS}
-
-
 _ENDPOINT: Final = ("aws:sourcevpc", "aws:sourcevpce", "aws:sourcevpcarn", "aws:vpcsourceip")
-
 
 # Somebody with an account of their own, in another organization or in none, from the internet or
 # through a VPC endpoint. Amazon S3's page "Blocking public access to your Amazon S3 storage" lists
@@ -78,7 +63,6 @@ _PERSON: Final = {
     "aws:vpceaccount": NOBODY,
 }
 
-
 STRANGERS: Final = tuple(
     RequestContext({**_PERSON, **organization, **route}, UNKNOWN)
     for organization in (_ORGANIZATION, dict.fromkeys(_PATHS, ABSENT))
@@ -88,12 +72,10 @@ STRANGERS: Final = tuple(
     )
 )
 
-
 # A service at work for another customer; a vendor at work for one.
 DEPUTY: Final = RequestContext(
     {**_SOURCE, "aws:principalaccount": NOBODY, "sts:externalid": WORD}, UNKNOWN
 )
-
 
 VENDOR: Final = RequestContext(_ORGANIZATION, UNKNOWN)
 

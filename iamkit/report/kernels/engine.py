@@ -35,11 +35,7 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 from iamkit.report.kernels import fork_server
 
 NAME = "iamkit"
-
-
 STARTUP_SECONDS = 60
-
-
 Process: TypeAlias = fork_server.ForkedKernel | subprocess.Popen[bytes]
 
 

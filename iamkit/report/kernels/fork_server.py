@@ -4,7 +4,7 @@ A process that has imported what notebooks use, and forks a kernel from itself o
 Most of the time of a short notebook goes into importing pandas and matplotlib. Here one process,
 started fresh and with a single thread, does that once; each kernel is a fork of it, so it begins
 with a clean state and the imports done. `Preloaded` is the report's end of the socket between the
-two, `serve` the process's. It runs as `python -m iamkit.preloaded`, where forking exists.
+two, `serve` the process's. It runs as `python -m iamkit.report.kernels.fork_server`, where forking exists.
 
 Nothing outlives the run: `close` kills the kernels, the process does so when the socket closes
 because the report died, and a kernel ends itself when its parent is gone.
@@ -28,7 +28,6 @@ from pathlib import Path
 
 AVAILABLE = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
 
-
 # pyplot is not here: it must be imported after a kernel's shell exists, to show figures in it.
 IMPORTS = (
     "ipykernel.kernelapp",
@@ -37,7 +36,6 @@ IMPORTS = (
     "iamkit",
     "iamkit.charts",
 )
-
 
 STARTUP_SECONDS = 60
 
@@ -98,7 +96,12 @@ class Preloaded:
         with theirs:
             if fork:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-m", "iamkit.preloaded", str(theirs.fileno())],
+                    [
+                        sys.executable,
+                        "-m",
+                        "iamkit.report.kernels.fork_server",
+                        str(theirs.fileno()),
+                    ],
                     env=self.env,
                     cwd=self.folder,
                     pass_fds=[theirs.fileno()],
@@ -137,7 +140,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """The environment of every kernel: ours, less what would change a page."""
     kept = re.compile(r"(?!PYTHON(?!PATH$|HOME$)|NO_COLOR$|FORCE_COLOR$|LINES$)")
     env = {name: value for name, value in os.environ.items() if kept.match(name)}
-    package = str(Path(__file__).parent.parent)
+    package = str(Path(__file__).parents[3])
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [package, env.get("PYTHONPATH")]))
     matplotlib = find_spec("matplotlib")
     if matplotlib and matplotlib.origin:

@@ -45,9 +45,9 @@ def key_usable_from_anywhere(
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> keys = schema.ACCESS_KEYS.rows(
     ...     dict(user_arn=arn, slot=1, is_root=False, active=True, age_days=505))
-    >>> mfa = MFA_ENFORCEMENT.rows(dict(principal_arn=arn, verdict="none", key="open",
+    >>> mfa = MFA_ENFORCEMENT.rows(dict(principal_arn=arn, verdict="none", key="not required",
     ...     place="anywhere", actions_without_mfa=41, risky_without_mfa=3, worst=[]))
-    >>> open_ = NETWORK_RESTRICTIONS.rows(dict(principal_arn=arn, verdict="none"))
+    >>> open_ = NETWORK_RESTRICTIONS.rows(dict(principal_arn=arn, verdict="unrestricted"))
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
     ['the oldest active key was made 505 days ago; actions open to a thief: 41, of them risky: 3']
     """
@@ -68,12 +68,10 @@ def key_usable_from_anywhere(
         right_on="principal_arn",
         how="left",
     )
-    fence = (
-        network_restrictions.set_index("principal_arn")["verdict"].reindex(people["user_arn"]).array
-    )
-    people = people.assign(fence=fence)
+    restriction = network_restrictions.set_index("principal_arn")["verdict"]
+    people["network_restriction"] = restriction.reindex(people["user_arn"]).array
     unseen = people["verdict"].isna() | people["network_restriction"].isna()
-    closed = people["key"].eq("closed") | people["place"].ne("anywhere")
+    closed = people["key"].eq("required") | people["place"].ne("anywhere")
     moot = people["verdict"].isin(MOOT) | people["network_restriction"].isin(
         ["restricted", "nothing to protect"]
     )
@@ -200,16 +198,17 @@ def network_fence_with_holes(
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import NETWORK_RESTRICTIONS
     >>> from iamkit.restrictions import NETWORK_LISTS
-    >>> fenced = NETWORK_RESTRICTIONS.rows(dict(principal_arn="u", verdict="partial", actions_without_mfa=2,
-    ...     risky_without_mfa=1, why="2 of 9 possible actions are possible from anywhere."))
+    >>> fenced = NETWORK_RESTRICTIONS.rows(dict(
+    ...     principal_arn="u", verdict="partly restricted", outside_actions=2, outside_risky=1,
+    ...     why="2 of 9 possible actions are possible from anywhere."))
     >>> network_fence_with_holes(
     ...     fenced, NETWORK_LISTS.rows(), schema.POLICY_ASSIGNMENTS.rows(), schema.ROLES.rows()).detail.tolist()
     ['2 of 9 possible actions are possible from anywhere.']
     """
     in_vain = network_lists.loc[network_lists["open"].fillna(value=False), "policy_arn"]
     meant = policy_assignments.loc[policy_assignments["policy_arn"].isin(in_vain), "principal_arn"]
-    holed = network_restrictions["verdict"].eq("partial")
-    holed |= network_restrictions["verdict"].eq("none") & network_restrictions[
+    holed = network_restrictions["verdict"].eq("partly restricted")
+    holed |= network_restrictions["verdict"].eq("unrestricted") & network_restrictions[
         "principal_arn"
     ].isin(meant)
     linked = roles.loc[roles["service_linked"], "role_arn"]

@@ -114,7 +114,7 @@ def identities(account: Any) -> pd.DataFrame:
         }
     )
     is_root, is_role = made["kind"] == "root", made["kind"] == "role"
-    made.loc[is_root, "fence"] = "none"
+    made.loc[is_root, "network_restriction"] = "unrestricted"
     made["admin_steps"] = made["admin_steps"].mask(is_root, 0)
     made["access"] = made["access"].mask(is_role, _assumed_by(account).reindex(arns).array)
     since = who["last_used"].fillna(who["created"])

@@ -26,7 +26,7 @@ from iamkit.policy.model import Policy, PolicyLayers
 from tests.accounts import ARN, details, policy, role, user
 from tests.accounts import account as imported
 
-MATRIX = Path(__file__).parent / "data" / "matrix"
+MATRIX = Path(__file__).parents[1] / "data" / "matrix"
 
 
 @cache

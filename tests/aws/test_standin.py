@@ -41,7 +41,7 @@ from tests.aws.faults import (
 from tests.aws.server import moto_server
 
 EMPTY_ACCOUNT = "999988887777"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 

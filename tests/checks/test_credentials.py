@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks.own import credentials as checks
+from iamkit.checks import credentials as checks
 from iamkit.settings import Settings
 from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, SERVICE_CREDENTIALS, USERS
 from tests.accounts import ARN, account, details, report, user

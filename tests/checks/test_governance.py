@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks.own import governance
+from iamkit.checks import governance
 from iamkit.checks.registry import CHECKS
 from iamkit.tables.schema import (
     ANALYZERS,

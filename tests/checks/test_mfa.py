@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks.own import mfa as checks
+from iamkit.checks import mfa as checks
 from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
 from iamkit.settings import Settings
 from iamkit.table import stack

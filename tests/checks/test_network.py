@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from iamkit import Account
+from iamkit.checks import network as checks
 from iamkit.checks import registry, run
-from iamkit.checks.own import network as checks
 from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
 from iamkit.restrictions.network_lists import NETWORK_LISTS
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS
@@ -55,7 +55,7 @@ def said(opened: Account, name: str) -> list[str]:
 def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
     usual = {
         "verdict": "none",
-        "key": "open",
+        "key": "not required",
         "place": "anywhere",
         "actions_without_mfa": 4,
         "worst": [],
@@ -72,15 +72,15 @@ def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("mfa", "network_restriction", "fails"),
+    ("mfa", "fence", "fails"),
     [
-        ({}, "none", True),
-        ({}, "partial", True),
-        ({"key": "holed", "verdict": "partial"}, "none", True),
+        ({}, "unrestricted", True),
+        ({}, "partly restricted", True),
+        ({"key": "partly required", "verdict": "partial"}, "unrestricted", True),
         ({}, "restricted", False),
-        ({"key": "closed", "verdict": "enforced", "place": None}, "none", False),
-        ({"place": "inside only"}, "partial", False),  # MFA is asked for outside
-        ({"verdict": "nothing to protect", "key": "closed"}, "none", False),
+        ({"key": "required", "verdict": "enforced", "place": None}, "unrestricted", False),
+        ({"place": "inside only"}, "partly restricted", False),  # MFA is asked for outside
+        ({"verdict": "nothing to protect", "key": "required"}, "unrestricted", False),
         ({}, "nothing to protect", False),
     ],
 )
@@ -89,8 +89,8 @@ def test_mfa_or_a_fence_is_enough(mfa: dict[str, Any], fence: str, fails: bool) 
 
 
 def test_an_inactive_key_and_one_of_root_are_not_asked() -> None:
-    assert stolen({}, "none", active=False) == []
-    assert stolen({}, "none", is_root=True) == []
+    assert stolen({}, "unrestricted", active=False) == []
+    assert stolen({}, "unrestricted", is_root=True) == []
 
 
 def test_a_user_without_verdicts_is_not_assessed() -> None:
@@ -98,7 +98,7 @@ def test_a_user_without_verdicts_is_not_assessed() -> None:
 
 
 def test_a_key_without_a_date_fails_all_the_same() -> None:
-    assert stolen({}, "none", age_days=None) == ["fail"]
+    assert stolen({}, "unrestricted", age_days=None) == ["fail"]
 
 
 def test_a_key_without_any_fence_says_what_a_thief_gets(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_network_that_is_not_approved_fails_in_a_list_of_those_let_in_only() -
 # ── Fences ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("verdict", ["restricted", "none", "nothing to protect"])
+@pytest.mark.parametrize("verdict", ["restricted", "unrestricted", "nothing to protect"])
 def test_a_whole_fence_has_no_holes_and_neither_has_none(verdict: str) -> None:
     network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": verdict})
     held = POLICY_ASSIGNMENTS.rows({"principal_arn": ANA, "policy_arn": OFFICE})
@@ -188,7 +188,7 @@ def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
 
 def test_service_linked_roles_are_not_asked() -> None:
     role = f"{ARN}role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"
-    network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": role, "verdict": "partial"})
+    network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": role, "verdict": "partly restricted"})
     linked = ROLES.rows({"role_arn": role, "service_linked": True})
     found = checks.network_fence_with_holes(
         network_restrictions, NETWORK_LISTS.rows(), POLICY_ASSIGNMENTS.rows(), linked

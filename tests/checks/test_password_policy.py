@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks.own import password_policy as checks
+from iamkit.checks import password_policy as checks
 from iamkit.checks.registry import CHECKS
 from iamkit.settings import Settings
 from iamkit.tables.account_level import PASSWORD_RULES

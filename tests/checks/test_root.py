@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit.checks.own import root
+from iamkit.checks import root
 from iamkit.settings import Settings
 from iamkit.tables.schema import (
     ACCESS_KEYS,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from iamkit import Account
-from iamkit.checks.own import services as checks
+from iamkit.checks import services as checks
 from iamkit.settings import Settings
 from iamkit.tables.schema import (
     CREDENTIALS,

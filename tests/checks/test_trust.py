@@ -8,7 +8,7 @@ import pytest
 
 from iamkit import Account, load
 from iamkit.checks import registry, run
-from iamkit.checks.own import trust as checks
+from iamkit.checks import trust as checks
 from iamkit.settings import Settings
 from iamkit.tables.schema import ROLES
 from tests.accounts import ACCOUNT, ARN, account, details, role

@@ -35,7 +35,7 @@ from tests.policies import (
     worker,
 )
 
-DATA = Path(__file__).parent / "data" / "escalation"
+DATA = Path(__file__).parents[1] / "data" / "escalation"
 IDS = set(json.loads((DATA.parent / "privesc_ids.json").read_text("utf-8")))
 PATHS = {path["id"]: path for path in read_data("escalation.yaml")["paths"]}
 PROVEN, NEEDS = "proven", "needs a target"

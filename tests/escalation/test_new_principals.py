@@ -7,18 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.accounts import ARN, account, details, policy
-from tests.policies import (
-    EVERYTHING,
-    allow,
-    attached,
-    bounded,
-    controlled,
-    deny,
-    document,
-    person,
-    worker,
-)
-from tests.test_escalation import (
+from tests.escalation.test_escalations import (
     ANN,
     NOBODY,
     OWN_ONLY,
@@ -29,6 +18,17 @@ from tests.test_escalation import (
     rows_of,
     status,
     ways,
+)
+from tests.policies import (
+    EVERYTHING,
+    allow,
+    attached,
+    bounded,
+    controlled,
+    deny,
+    document,
+    person,
+    worker,
 )
 
 MAKES = ["iam:CreateRole", "iam:PutRolePolicy"]

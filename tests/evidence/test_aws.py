@@ -125,7 +125,7 @@ def test_the_service_control_policies_of_every_level_arrive(whole: Any) -> None:
 
 
 def test_the_policy_in_the_readme_is_neither_short_nor_wide(whole: Any) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
     policy = next(parsed for block in blocks if "Statement" in (parsed := json.loads(block)))
     granted = [action for statement in policy["Statement"] for action in statement["Action"]]

@@ -17,7 +17,7 @@ from iamkit.evidence import cli_files, snapshot
 from iamkit.evidence.requests import EVIDENCE
 from iamkit.tables import schema
 from tests.accounts import ACCOUNT, ARN, details, policy, report, role, user
-from tests.test_tables import JSON
+from tests.tables.test_tables import JSON
 
 MEMBERS = sorted({member for kind in EVIDENCE for member in kind.members} - {"Content"})
 CSV = report(

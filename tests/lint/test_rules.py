@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from iamkit import load
 from iamkit.demo import company
 from iamkit.lint import run as linting
-from iamkit.lint.rules import LINT, RULES, lint
+from iamkit.lint.rule import LINT, RULES
+from iamkit.lint.run import lint
 from iamkit.reference import actions as catalog
 from iamkit.reference.actions import load_catalog
 from tests.accounts import ARN, account, details, policy, role

@@ -13,7 +13,7 @@ from iamkit.reference.actions import load_catalog
 from iamkit.reference.files import FOLDER
 
 DATA = FOLDER / "escalation.yaml"
-SOURCE = Path(__file__).parent / "data" / "privesc_ids.json"
+SOURCE = Path(__file__).parents[1] / "data" / "privesc_ids.json"
 FIELDS = [
     "id", "name", "category", "reach", "target", "caller", "permissions", "gains", "trust",
     "services", "needs", "evidence", "source",
@@ -64,7 +64,7 @@ def test_every_path_of_pathfinding_is_there_under_its_id(paths: dict[str, Any]) 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
 def test_readers_are_told_how_many_there_are(paths: dict[str, Any], name: str) -> None:
-    text = (Path(__file__).parent.parent / name).read_text("utf-8")
+    text = (Path(__file__).parents[2] / name).read_text("utf-8")
     assert f"{len(paths)} known ways to gain permissions" in text
 
 

@@ -13,7 +13,7 @@ import pytest
 from iamkit.demo import company
 from tests.browser import Browser, browser  # noqa: F401 (a fixture)
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 PANEL = "[...jupyterapp.shell.widgets('main')].find(panel => panel.context)"
 CELLS = f"{PANEL}.content.model.sharedModel.toJSON().cells"
 READY = f"""window.jupyterapp && {PANEL}?.context.isReady && {PANEL}.sessionContext.isReady

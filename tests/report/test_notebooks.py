@@ -24,11 +24,11 @@ from tests.accounts import account as imported
 from tests.accounts import report as csv_report
 from tests.aws.faults import FaultProxy
 from tests.browser import Browser, browser
-from tests.test_pages_in_browser import HOSTILE, assert_inert
+from tests.report.test_pages_in_browser import HOSTILE, assert_inert
 
 __all__ = ["browser"]  # the fixture
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def pages(snapshot: Path, **options: Any) -> dict[str, str]:

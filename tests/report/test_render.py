@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import iamkit
 from iamkit import charts
 from iamkit.charts import display
 from iamkit.errors import NotebookError, ReportError, SettingsError, SnapshotError
@@ -200,7 +201,7 @@ def test_raw_html_and_javascript_are_refused_with_a_note(made: Audit):
 
 
 def test_nothing_of_this_machine_or_run_is_on_a_page_or_in_a_notebook(made: Audit):
-    places = [str(made.out.parent), sys.prefix, str(Path(report.__file__).parent.parent)]
+    places = [str(made.out.parent), sys.prefix, str(Path(iamkit.__file__).parents[1])]
     for path in sorted(made.out.glob("*.*")):
         text = path.read_text()
         for said in (*places, tempfile.gettempdir() + "/", "ipykernel_", " at 0x"):
@@ -459,7 +460,9 @@ def varied(audit: Audit) -> Audit:
 HASHES = """
 import sys
 from pathlib import Path
-from iamkit import errors, preloaded, report
+from iamkit import errors
+from iamkit.report import render as report
+from iamkit.report.kernels import fork_server as preloaded
 preloaded.Preloaded.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
 try:
     report.render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]), parameters={"account": "1"})
@@ -470,7 +473,7 @@ except errors.NotebookError as error:
 
 def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
     """The hash of each file, as another process makes it, and what that process said."""
-    package = str(Path(report.__file__).parent.parent)
+    package = str(Path(iamkit.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", HASHES, audit.snapshot, audit.notebooks, kernel],
         env={**os.environ, "PYTHONPATH": package, **env},
@@ -567,7 +570,8 @@ def pipe(tmp_path: Path):
 DRIVES = """
 import sys
 from pathlib import Path
-from iamkit import preloaded, report
+from iamkit.report import render as report
+from iamkit.report.kernels import fork_server as preloaded
 preloaded.Preloaded.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
 report.render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]))
 """

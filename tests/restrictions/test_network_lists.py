@@ -6,14 +6,25 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from iamkit import load
 from iamkit.access.principals import Principals
 from iamkit.demo import company
 from iamkit.restrictions.network_lists import NETWORK_LISTS, divided, network_lists, parsed
-from iamkit.tables.tables import AccountTables, load
+from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, details, group, policy, role, user
 from tests.accounts import account as imported
 from tests.policies import controlled
-from tests.test_fences import AWAY, HOME, OFFICE, VPN, allow, deny, document, inside, outside
+from tests.restrictions.test_network_restrictions import (
+    AWAY,
+    HOME,
+    OFFICE,
+    VPN,
+    allow,
+    deny,
+    document,
+    inside,
+    outside,
+)
 
 
 def listed(account: AccountTables) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iamkit import load
 from iamkit.access.permissions import effective
 from iamkit.access.principals import Principals
 from iamkit.demo import company as demo
@@ -20,7 +21,7 @@ from iamkit.restrictions.network_restrictions import (
     NETWORK_RESTRICTIONS,
     network_restrictions,
 )
-from iamkit.tables.tables import AccountTables, load
+from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, details, group, policy, role, user
 from tests.accounts import account as imported
 from tests.policies import controlled

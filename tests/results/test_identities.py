@@ -140,7 +140,7 @@ def test_mfa_keeps_a_thief_out(rows: pd.DataFrame) -> None:
 
 
 def test_root_with_mfa_and_without_a_key_is_safe_from_thieves(rows: pd.DataFrame) -> None:
-    assert rows.loc["<root_account>", ["exposed_actions", "fence"]].tolist() == [0, "none"]
+    assert rows.loc["<root_account>", ["exposed_actions", "network_restriction"]].tolist() == [0, "unrestricted"]
 
 
 def test_risk_classes_are_counted(rows: pd.DataFrame, company: Account) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iamkit.demo import company
+from iamkit import demo
 
 
 def snapshot(folder: Path, users: int) -> Path:
     """Make the demo company with this many users (and about as many roles) under `folder`."""
-    return company.snapshots(folder / str(users), users=users)
+    return demo.snapshots(folder / str(users), users=users)
 
 
 def fastest(action: Callable[[], Any], times: int = 3) -> float:

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from iamkit import demo
 from iamkit.demo import Row
-from iamkit.demo import company as demo
 from iamkit.evidence import cli_files
 
 ACCOUNT = "210987654321"

@@ -68,8 +68,9 @@ class Table:
         """
         Build the table from a few dicts; a column that a dict leaves out is missing there.
 
-        >>> MEMBERSHIPS.rows(dict(user_arn="u", group_arn="g")).to_dict("records")
-        [{'user_arn': 'u', 'group_arn': 'g'}]
+        >>> table = Table("members", "one user", ("user",), (Column("user", TEXT, "ARN"),))
+        >>> table.rows(dict(user="ana")).to_dict("records")
+        [{'user': 'ana'}]
         """
         unknown = {name for row in rows for name in row} - set(self.names)
         if unknown:

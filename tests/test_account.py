@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 import iamkit
+from iamkit import demo
 from iamkit.access.contexts import CONTEXTS
-from iamkit.demo import company
 from tests.accounts import account as small
 from tests.accounts import details, policy, user
 
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> iamkit.Account:
-    return iamkit.load(company.snapshots(tmp_path_factory.mktemp("demo")))
+    return iamkit.load(demo.snapshots(tmp_path_factory.mktemp("demo")))
 
 
 def test_can_reads_well_and_is_true_only_where_it_is_certain(account: iamkit.Account) -> None:

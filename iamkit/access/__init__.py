@@ -13,7 +13,7 @@ from iamkit.access.permissions import (
     effective,
     undisturbed,
 )
-from iamkit.access.policy_grants import administrative, policy_grants
+from iamkit.access.policy_grants import POLICY_GRANTS, administrative, policy_grants
 from iamkit.access.principals import Principals
 from iamkit.access.resource_sets import (
     BOUNDARY,
@@ -35,6 +35,7 @@ __all__ = [
     "DEFAULT_CONTEXTS",
     "KINDS",
     "NOWHERE",
+    "POLICY_GRANTS",
     "RISKY",
     "SELF_PROMOTION",
     "Permissions",

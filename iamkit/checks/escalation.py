@@ -95,7 +95,7 @@ def can_become_administrator(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from iamkit import load
-    >>> from iamkit.demo import company
+    >>> from iamkit import demo
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     account = load(demo.snapshots(Path(folder)))
     ...     can_become_administrator(account.admin_paths, account.administrators).detail[0]

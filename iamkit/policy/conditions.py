@@ -279,7 +279,7 @@ def evaluate(condition: Any, context: RequestContext, *, variables: bool = True)
     `{}` is True, and anything malformed False. `variables` is False for policies of another Version
     than 2012-10-17.
 
-    >>> absent = Context({})
+    >>> absent = RequestContext({})
     >>> evaluate({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, absent)
     False
     >>> evaluate({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, absent)
@@ -295,7 +295,7 @@ def explain(condition: Any, context: RequestContext, *, variables: bool = True) 
     """
     Return the answer of `evaluate` in words, naming each key that decides.
 
-    >>> explain({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, Context({}))
+    >>> explain({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, RequestContext({}))
     'condition false: aws:MultiFactorAuthPresent is absent and Bool wants a value'
     """
     reading = _read(condition_key(condition), variables)

@@ -38,7 +38,7 @@ class RequestContext:
     class of them. An empty list is an absent key. Numbers and booleans become text. Contexts are
     equal if they answer alike, and can be keys of a dict. Raises `TypeError` for any other value.
 
-    >>> Context({"aws:SourceIp": "203.0.113.9"}).get("AWS:sourceip")
+    >>> RequestContext({"aws:SourceIp": "203.0.113.9"}).get("AWS:sourceip")
     '203.0.113.9'
     """
 

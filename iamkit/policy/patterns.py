@@ -154,7 +154,7 @@ def resolve(
     (policies of another Version than 2012-10-17) `${` is ordinary text; without `wildcards` so are
     `*` and `?`.
 
-    >>> resolve("home/${aws:username}/*", Context({"aws:username": "a*"}))
+    >>> resolve("home/${aws:username}/*", RequestContext({"aws:username": "a*"}))
     Pattern(text='home/a${*}/*')
     """
     keep = _keep_wildcards if wildcards else literal

@@ -5,17 +5,20 @@ from iamkit.trust.federation import built_in
 from iamkit.trust.inbound import (
     FEDERATED,
     OUTSIDE,
+    TRUSTED_PRINCIPALS,
     WHO,
     days_idle,
     known_accounts,
     trusted_principals,
 )
-from iamkit.trust.outbound import outbound_roles
+from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
 
 __all__ = [
     "ANYONE",
     "FEDERATED",
+    "OUTBOUND_ROLES",
     "OUTSIDE",
+    "TRUSTED_PRINCIPALS",
     "WHO",
     "AssumableRoles",
     "built_in",

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from iamkit import account as accounts
+from iamkit import demo
 from iamkit.access import contexts
 from iamkit.access.permissions import effective
 from iamkit.access.principals import Principals
 from iamkit.account import Account
-from iamkit.demo import company as demo
 from iamkit.errors import SettingsError
 from iamkit.evidence import cli_files
 from iamkit.policy.context import RequestContext

@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iamkit import Account, load
+from iamkit import Account, demo, load
 from iamkit.checks.registry import CHECKS, POPULATIONS, needs
-from iamkit.demo import company as demo
 from iamkit.demo.company import CLEAN, PLANTED
 
 # Which check tells of each weakness, and of what it says it if not of the name itself.

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from iamkit import Account, load
+from iamkit import Account, demo, load
 from iamkit.account import DERIVED
 from iamkit.checks.registry import CHECKS, POPULATIONS, needs
 from iamkit.checks.run import NOT_TABLES
-from iamkit.demo import company
 from iamkit.evidence import cli_files
 from iamkit.tables.tables import SOURCES
 from tests.accounts import AS_OF
@@ -52,7 +51,7 @@ def without(folder: Path, *pieces: str) -> Account:
     """The demo company's evidence but for some pieces of it."""
     given = folder / "given"
     given.mkdir(parents=True)
-    answers = {Path(name).stem: answer for name, answer in company.company().items()} | BESIDES
+    answers = {Path(name).stem: answer for name, answer in demo.company().items()} | BESIDES
     assert set(pieces) <= set(answers)
     for name in set(answers) - set(pieces):
         (given / f"{name}.json").write_text(json.dumps(answers[name]))
@@ -95,14 +94,14 @@ def test_what_rests_on_missing_evidence_never_passes(
 def test_every_piece_of_evidence_is_tried() -> None:
     # No check alone rests on these.
     idle = {"account-aliases", "organization", "organization-accounts"}
-    given = {Path(name).stem for name in company.company()} | set(BESIDES)
+    given = {Path(name).stem for name in demo.company()} | set(BESIDES)
     assert given - idle == set(UNANSWERED)
 
 
 def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.mkdir()
-    for name, answer in company.company().items():
+    for name, answer in demo.company().items():
         if "UserDetailList" in answer:
             answer = answer | {"IsTruncated": True}
         (given / name).write_text(json.dumps(answer))

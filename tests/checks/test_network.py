@@ -188,7 +188,9 @@ def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
 
 def test_service_linked_roles_are_not_asked() -> None:
     role = f"{ARN}role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"
-    network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": role, "verdict": "partly restricted"})
+    network_restrictions = NETWORK_RESTRICTIONS.rows(
+        {"principal_arn": role, "verdict": "partly restricted"}
+    )
     linked = ROLES.rows({"role_arn": role, "service_linked": True})
     found = checks.network_fence_with_holes(
         network_restrictions, NETWORK_LISTS.rows(), POLICY_ASSIGNMENTS.rows(), linked

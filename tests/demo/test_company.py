@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from iamkit.demo import company as demo
+from iamkit import demo
 
 DETAILS = "account-authorization-details.json"
 OPERATIONS = {

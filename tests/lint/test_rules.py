@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iamkit import load
-from iamkit.demo import company
+from iamkit import demo, load
 from iamkit.lint import run as linting
 from iamkit.lint.rule import LINT, RULES
 from iamkit.lint.run import lint
@@ -425,11 +424,11 @@ def test_what_aws_itself_shows_is_no_fault(found, example):
 @pytest.fixture(scope="module")
 def of_the_demo(tmp_path_factory):
     """Findings about the demo company."""
-    return lint(load(company.snapshots(tmp_path_factory.mktemp("demo"))), known())
+    return lint(load(demo.snapshots(tmp_path_factory.mktemp("demo"))), known())
 
 
 def test_the_clean_policies_of_the_demo_company_have_no_finding(of_the_demo):
-    rows = of_the_demo[of_the_demo["policy_name"].isin(company.CLEAN)]
+    rows = of_the_demo[of_the_demo["policy_name"].isin(demo.CLEAN)]
     assert rows.query("severity != 'info'").empty
     assert of_the_demo.query("kind == 'trust'").empty
 

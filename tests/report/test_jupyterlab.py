@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iamkit.demo import company
+from iamkit import demo
 from tests.browser import Browser, browser  # noqa: F401 (a fixture)
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -25,7 +25,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """JupyterLab over a copy of the notebooks with the demo company's report beside them."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(NOTEBOOKS[0].parent, folder / "notebooks")
-    company.snapshots(folder / "reports")
+    demo.snapshots(folder / "reports")
     environment = {
         **os.environ,
         **{f"JUPYTER_{name}": str(folder / name) for name in ("CONFIG_DIR", "DATA_DIR")},

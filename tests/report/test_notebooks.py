@@ -14,8 +14,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from iamkit import load
-from iamkit.demo import company
+from iamkit import demo, load
 from iamkit.evidence import aws, cli_files
 from iamkit.report import render
 from iamkit.settings import Settings
@@ -47,7 +46,7 @@ def seen(page: Path) -> str:
 
 @pytest.fixture(scope="module")
 def demo_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return company.snapshots(tmp_path_factory.mktemp("demo"))
+    return demo.snapshots(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def test_the_summary_counts_those_who_can_become_administrator(
 def test_the_same_snapshot_gives_the_same_bytes_anywhere(
     demo_snapshot: Path, demo_pages: dict[str, str], tmp_path: Path
 ) -> None:
-    again = company.snapshots(tmp_path / "elsewhere, with a space")
+    again = demo.snapshots(tmp_path / "elsewhere, with a space")
     environment = {**os.environ, "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
     command = [sys.executable, "-m", "iamkit", "report", str(again)]
     subprocess.run(command, env=environment, check=True, capture_output=True)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iamkit import account as accounts
+from iamkit import demo
 from iamkit.access import principals as callers
 from iamkit.access.permissions import effective
 from iamkit.account import Account
-from iamkit.demo import company as demo
 from iamkit.errors import SettingsError
 from iamkit.policy.model import Policy
 from iamkit.restrictions.mfa_enforcement import (

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import load
+from iamkit import demo, load
 from iamkit.access.principals import Principals
-from iamkit.demo import company
 from iamkit.restrictions.network_lists import NETWORK_LISTS, divided, network_lists, parsed
 from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, details, group, policy, role, user
@@ -183,9 +182,9 @@ def test_a_list_that_never_applies_says_so(tmp_path: Path) -> None:
 
 
 def test_the_lists_of_the_demo_company(tmp_path: Path) -> None:
-    rows = listed(load(company.snapshots(tmp_path))).set_index("policy_name")
+    rows = listed(load(demo.snapshots(tmp_path))).set_index("policy_name")
     assert rows.index[rows["open"]].tolist() == ["OfficeNetworks-Contractors"]
-    clean = rows[rows.index.isin(list(company.CLEAN))]
+    clean = rows[rows.index.isin(list(demo.CLEAN))]
     assert set(clean.index) == {"OfficeNetworksOnly", "OfficeNetworks-Services"}
     assert clean["problems"].tolist() == [[], []]
     assert "lena.fischer" in rows.loc["OfficeNetworksOnly", "who"]

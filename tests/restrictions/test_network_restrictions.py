@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iamkit import load
+from iamkit import demo, load
 from iamkit.access.permissions import effective
 from iamkit.access.principals import Principals
-from iamkit.demo import company as demo
 from iamkit.policy.context import ABSENT, UNKNOWN
 from iamkit.policy.decision import decide
 from iamkit.policy.model import Policy

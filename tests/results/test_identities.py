@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, load
-from iamkit.demo import company as demo
+from iamkit import Account, demo, load
 from iamkit.reference.actions import load_catalog as actions
 from iamkit.results.identities import CLASSES, VERDICTS, matters
 from tests.accounts import ARN, account, details, policy, report, role, user
@@ -140,7 +139,10 @@ def test_mfa_keeps_a_thief_out(rows: pd.DataFrame) -> None:
 
 
 def test_root_with_mfa_and_without_a_key_is_safe_from_thieves(rows: pd.DataFrame) -> None:
-    assert rows.loc["<root_account>", ["exposed_actions", "network_restriction"]].tolist() == [0, "unrestricted"]
+    assert rows.loc["<root_account>", ["exposed_actions", "network_restriction"]].tolist() == [
+        0,
+        "unrestricted",
+    ]
 
 
 def test_risk_classes_are_counted(rows: pd.DataFrame, company: Account) -> None:

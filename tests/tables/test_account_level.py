@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iamkit import Account, load
-from iamkit.demo import company
+from iamkit import Account, demo, load
 from iamkit.evidence.requests import CALLER, DETAILS, EVIDENCE, REPORT
 from iamkit.evidence.responses import Answer, store
 from iamkit.tables import schema
@@ -399,7 +398,7 @@ def test_trust_names_the_account_of_whoever_comes_from_outside(tmp_path: Path) -
 
 
 def test_the_demo_company_has_a_credential_and_a_certificate_too_many(tmp_path: Path) -> None:
-    made = load(company.snapshots(tmp_path))
+    made = load(demo.snapshots(tmp_path))
     credentials = made.service_credentials.set_index("user_name")
     assert bool(credentials.loc["BedrockAPIKey-k4xq", "active"])
     assert credentials.loc["BedrockAPIKey-k4xq", "age_days"] == 154

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from iamkit import account as accounts
@@ -23,7 +24,7 @@ from iamkit.policy.context import RequestContext
 from iamkit.policy.decision import decide
 from iamkit.policy.evaluation import CERTAIN, POSSIBLE, PolicyEvaluator
 from iamkit.policy.model import Policy, PolicyLayers
-from tests.accounts import ARN, details, policy, role, user
+from tests.accounts import ARN, details, policy, report, role, user
 from tests.accounts import account as imported
 
 MATRIX = Path(__file__).parents[1] / "data" / "matrix"
@@ -166,6 +167,26 @@ def test_a_deny_on_one_resource_erases_no_action(tmp_path: Path) -> None:
     assert not holds(made, "iam:PutUserPolicy", "stolen-key", "anywhere")
 
 
+@pytest.mark.parametrize(
+    ("left", "denials"),
+    [
+        ("the bucket without a suffix", [{"NotResource": "arn:aws:s3:::logs"}]),
+        ("what is within the buckets", [{"NotResource": "arn:aws:s3:::logs*/*"}]),
+        (
+            "the other buckets",
+            [{"Resource": "arn:aws:s3:::logs"}, {"Resource": "arn:aws:s3:::logs*/*"}],
+        ),
+    ],
+)
+def test_what_denials_leave_of_a_pattern_is_certain(
+    tmp_path: Path, left: str, denials: list[dict[str, Any]]
+) -> None:
+    """Denials on some of the resources that an Allow names leave the action on the others."""
+    denied = [{"Effect": "Deny", "Action": "s3:*", **each} for each in denials]
+    made = single(tmp_path, allow("s3:GetObject", "arn:aws:s3:::logs*"), *denied)
+    assert holds(made, "s3:GetObject", "stolen-key", "certain"), left
+
+
 def test_a_condition_that_always_holds_is_no_limit(tmp_path: Path) -> None:
     secure = {"Bool": {"aws:SecureTransport": "true"}}
     made = single(tmp_path, allow("*", Condition=secure))
@@ -228,6 +249,14 @@ def test_inside_is_an_approved_network(tmp_path: Path) -> None:
     assert admin(opened, "stolen-key") == ""
 
 
+def test_a_list_of_both_halves_of_the_internet_keeps_nobody_out(tmp_path: Path) -> None:
+    """An address outside is still looked for, so that the list is seen to hold it too."""
+    halves = {"NotIpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}}
+    made = single(tmp_path, allow("s3:*"), deny("*", Condition=halves))
+    assert holds(made, "s3:GetObject", "stolen-key", "certain")
+    assert made.network_restrictions.set_index("name").loc["ana", "verdict"] == "none"
+
+
 # --- layers, roles, groups
 
 
@@ -260,6 +289,22 @@ def test_a_policy_that_is_not_in_the_evidence_may_allow_anything(tmp_path: Path)
     assert holds(opened, "s3:GetObject", "stolen-key", "possible")
     assert not holds(opened, "s3:GetObject", "stolen-key")
     assert opened.can("ana", "s3:GetObject").effect == "Unknown"
+
+
+def test_who_is_in_the_credential_report_only_is_not_said_to_be_powerless(tmp_path: Path) -> None:
+    """Nothing shows the user's policies, so nothing is said about what they allow."""
+    bo = f"bo,{ARN}user/bo,2024-05-01T12:00:00Z,false,N/A,N/A,N/A,false"
+    slots = ",".join(["false,N/A,N/A,N/A,N/A"] * 2)
+    made = imported(
+        tmp_path,
+        details([user("ana")]),
+        credential_report=report(f"{bo},{slots},false,N/A,false,N/A"),
+    )
+    assert f"{ARN}user/bo" in set(made.users["user_arn"])
+    assert made.permissions.people["name"].tolist() == ["ana"]
+    privilege = made.identities.set_index("name")["privilege"]
+    assert privilege["ana"] == "none"
+    assert pd.isna(privilege["bo"])
 
 
 def test_actions_that_the_list_does_not_know_are_kept(tmp_path: Path) -> None:

@@ -435,11 +435,14 @@ def test_everybody_s_way_to_an_administrator_in_every_context(tmp_path: Path) ->
 
 
 def test_the_table_says_in_which_contexts_a_user_can_come(tmp_path: Path) -> None:
-    users = [person(name) for name in ("key", "word", "both", "none")]
+    """A device alone is no credential: MFA comes on top of a password or a key."""
+    users = [person(name) for name in ("key", "word", "both", "keymfa", "device", "none")]
     lines = (
         line("key", keys=1),
         line("word", password=True),
         line("both", password=True, keys=1, mfa=True),
+        line("keymfa", keys=1, mfa=True),
+        line("device", mfa=True),
         line("none"),
     )
     table = made(tmp_path, *users, lines=lines).admin_paths
@@ -448,6 +451,7 @@ def test_the_table_says_in_which_contexts_a_user_can_come(tmp_path: Path) -> Non
         "key": list(KEYS),
         "word": ["stolen-password", "password-inside"],
         "both": list(DEFAULT_CONTEXTS),
+        "keymfa": [*KEYS, *MFA],
     }
 
 

@@ -416,6 +416,27 @@ def test_a_roles_door_is_its_trust_policy(
     assert pd.isna(row["place"])
 
 
+@pytest.mark.parametrize("condition", [{}, {"Condition": NO_MFA}], ids=["always", "without MFA"])
+@pytest.mark.parametrize("named", [f"{ARN}user/bo", f"{ARN}root", ACCOUNT])
+def test_denying_the_one_whom_not_principal_leaves_out_denies_nobody_else(
+    tmp_path: Path, named: str, condition: dict[str, Any]
+) -> None:
+    """An Allow with NotPrincipal admits all but those it names, whom the Deny is about."""
+    others = {"NotPrincipal": {"AWS": named}}
+    denial = {"Effect": "Deny", "Principal": {"AWS": named}, **condition}
+    held = {"RolePolicyList": inline("own", allow("s3:GetObject"))}
+    row = of(tmp_path, details(roles=[role("ops", trusting(others, denial), **held)])).iloc[0]
+    assert states(row) == ("none", "not required", "not required")
+
+
+def test_denying_everyone_closes_an_allow_with_not_principal_too(tmp_path: Path) -> None:
+    others = {"NotPrincipal": {"AWS": f"{ARN}user/bo"}}
+    denial = {"Effect": "Deny", "Principal": "*", "Condition": NO_MFA}
+    held = {"RolePolicyList": inline("own", allow("s3:GetObject"))}
+    row = of(tmp_path, details(roles=[role("ops", trusting(others, denial), **held)])).iloc[0]
+    assert states(row) == ("enforced", "required", "required")
+
+
 def test_the_statement_of_a_trust_policy_that_decides_is_named(tmp_path: Path) -> None:
     guarded = ROOT | {"Condition": WITH_MFA, "Sid": "Guarded"}
     denial = {"Effect": "Deny", "Principal": "*", "Condition": BOOL, "Sid": "Halfway"}

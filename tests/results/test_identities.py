@@ -1,5 +1,6 @@
 """One row per identity: what it is, what protects it, what a thief could do, what to do."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,18 @@ import pytest
 from iamkit import Account, demo, load
 from iamkit.reference.actions import load_catalog as actions
 from iamkit.results.identities import CLASSES, VERDICTS, matters
-from tests.accounts import ARN, account, details, policy, report, role, user
+from tests.accounts import (
+    ARN,
+    AS_OF,
+    HEADER,
+    ROOT,
+    account,
+    details,
+    policy,
+    report,
+    role,
+    user,
+)
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 READS = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
@@ -143,6 +155,43 @@ def test_root_with_mfa_and_without_a_key_is_safe_from_thieves(rows: pd.DataFrame
         0,
         "unrestricted",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mfa", "key", "exposed"),
+    [(False, False, True), (False, True, True), (True, True, True), (True, False, False)],
+)
+def test_root_is_exposed_by_a_key_or_by_the_lack_of_mfa(
+    tmp_path: Path, mfa: bool, key: bool, exposed: bool
+) -> None:
+    """Without MFA, root's password is enough; a key never asks for MFA."""
+    slot = "true,2026-10-01T00:00:00Z,N/A,N/A,N/A" if key else "false,N/A,N/A,N/A,N/A"
+    root = ROOT.replace(",true,false,N/A,N/A,N/A,N/A", f",{str(mfa).lower()},{slot}", 1)
+    made = account(tmp_path, credential_report="\n".join([HEADER, root]))
+    row = made.identities.set_index("name").loc["<root_account>"]
+    assert row["mfa_registered"] == mfa
+    assert row["exposed_actions"] == (actions().size if exposed else 0)
+    assert pd.isna(row["exposed_worst"]) != exposed
+
+
+@pytest.mark.parametrize(
+    ("idle_days", "use"), [(59, "used"), (60, "unused"), (61, "unused")], ids=str
+)
+def test_idle_for_as_long_as_the_limit_is_unused(tmp_path: Path, idle_days: int, use: str) -> None:
+    """The limit itself counts, for users as for roles, as it does in the checks."""
+    last = f"{AS_OF - timedelta(days=idle_days):%Y-%m-%dT%H:%M:%SZ}"
+    console = f"true,{last},2026-01-01T00:00:00Z,N/A,true"
+    no_key = "false,N/A,N/A,N/A,N/A"
+    rita = f"rita,{ARN}user/rita,2024-05-01T12:00:00Z,{console},{no_key},{no_key}"
+    made = account(
+        tmp_path,
+        details([allowed("rita")], roles=[role("ops", {}, RoleLastUsed={"LastUsedDate": last})]),
+        credential_report=report(f"{rita},false,N/A,false,N/A"),
+    )
+    opened = load(made.snapshot.path, unused_days=60, unused_role_days=60)
+    rows = opened.identities.set_index("name")
+    assert rows.loc[["rita", "ops"], "idle_days"].tolist() == [idle_days] * 2
+    assert rows.loc[["rita", "ops"], "use"].tolist() == [use] * 2
 
 
 def test_risk_classes_are_counted(rows: pd.DataFrame, company: Account) -> None:

@@ -53,6 +53,14 @@ ABOUT = {
     "assuming": ({"Action": "sts:AssumeRole"}, {"sts:assumerole"}),
     "in any case": ({"Action": "STS:ASSUMEROLE"}, {"sts:assumerole"}),
     "all of it": ({"Action": "sts:Assume*"}, set(trust_policy.ASSUME)),
+    "assuming and tagging": (
+        {"Action": ["sts:AssumeRole", "sts:TagSession"]},
+        {"sts:assumerole"},
+    ),
+    "all but assuming and tagging": (
+        {"NotAction": ["sts:AssumeRole", "sts:TagSession"]},
+        set(trust_policy.ASSUME[1:]),
+    ),
     "something else": ({"Action": "sts:TagSession"}, set()),
     "all but tagging": ({"NotAction": "sts:TagSession"}, set(trust_policy.ASSUME)),
     "all but assuming": ({"NotAction": "sts:AssumeRole"}, set(trust_policy.ASSUME[1:])),
@@ -63,13 +71,17 @@ ABOUT = {
 @pytest.mark.parametrize(("written", "about"), ABOUT.values(), ids=ABOUT)
 def test_action_and_not_action_say_what_a_statement_is_about(written: Any, about: Any) -> None:
     row = {"actions": [], "not_actions": []}
-    row |= {"actions" if name == "Action" else "not_actions": [v] for name, v in written.items()}
+    row |= {"actions" if name == "Action" else "not_actions": v for name, v in written.items()}
     assert trust_policy.about(row) == about
 
 
 @pytest.mark.parametrize("written", [{"Action": "sts:TagSession"}, {"NotAction": "sts:*"}])
 def test_a_statement_about_something_else_is_no_way_in(written: Any) -> None:
     assert ways_in(allow("*", **written)) == []
+
+
+def test_a_statement_that_cannot_be_read_is_no_way_in() -> None:
+    assert ways_in(allow({"AWS": READER}, Condition="unreadable")) == []
 
 
 def test_not_principal_lets_in_anyone() -> None:
@@ -89,6 +101,7 @@ SHUT = {
     "the same principal": deny({"AWS": READER}),
     "its account": deny({"AWS": ROOT}),
     "its account, by id": deny({"AWS": VENDOR}),
+    "the only way in which they can come": deny("*", Action="sts:AssumeRole"),
     "one of several": deny({"AWS": [f"{ARN}user/ana", READER]}),
     "all actions but tagging": deny("*", NotAction="sts:TagSession"),
     "all but somebody else": deny(None, NotPrincipal={"AWS": f"{ARN}root"}),
@@ -124,6 +137,14 @@ def test_a_denial_of_one_way_of_coming_shuts_the_doors_for_it() -> None:
     web = deny("*", Action="sts:AssumeRoleWithWebIdentity")
     assert not opened(allow({"Federated": GITHUB}, Action="sts:AssumeRoleWithWebIdentity"), web)
     assert opened(allow({"AWS": READER}, Action="sts:AssumeRole"), web)
+    assert opened(allow({"Federated": GITHUB}), deny("*", Action="sts:AssumeRoleWithSAML"))
+
+
+def test_a_denial_of_another_kind_of_principal_leaves_the_door_open() -> None:
+    """Whoever comes with a provider's token is none of the account's users and roles."""
+    web = {"Action": "sts:AssumeRoleWithWebIdentity"}
+    assert opened(allow({"Federated": GITHUB}, **web), deny({"AWS": f"{ARN}root"}))
+    assert opened(allow("*"), deny({"Service": "*"}))
 
 
 def test_not_principal_keeps_strangers_out_and_nobody_whom_it_names() -> None:

@@ -3,7 +3,7 @@
 # `python -m`: the scripts in .venv/bin name their interpreter by its full path.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report collect lab test check bench lock clean
+.PHONY: help setup report collect lab test test-large check bench lock clean
 
 VENV := .venv/bin/python
 # Files side by side, in their order: those whose tests mostly wait do not all come last.
@@ -48,7 +48,7 @@ endef
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r target text; do \
-		printf 'make %-8s %s\n' "$$target" "$$text"; done
+		printf 'make %-10s %s\n' "$$target" "$$text"; done
 
 # A stamp is written after its step has succeeded and holds what the step was made from, so an
 # interrupted setup is done again, and file times, which a fresh clone makes up, play no part.
@@ -102,6 +102,9 @@ lab: setup ## Open the notebooks in JupyterLab, on this machine only
 
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
 	@$(VENV) $(TESTS) $(ARGS)
+
+test-large: setup ## Run the tests with twenty times as many examples of each property
+	@$(VENV) $(TESTS) --hypothesis-profile=large $(ARGS)
 
 check: setup ## Run what must pass before a commit: format, lint, types, tests
 	@failed=; \

@@ -2,12 +2,18 @@
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from iamkit import Account, load
-from iamkit.evidence import cli_files
+from iamkit.evidence import cli_files, requests, snapshot
+from iamkit.evidence.responses import Answer
+from iamkit.evidence.snapshot import Snapshot
+from iamkit.settings import Settings
 
 ACCOUNT = "012345678901"
 ARN = f"arn:aws:iam::{ACCOUNT}:"
@@ -106,12 +112,53 @@ def report(*lines: str) -> str:
     return "\n".join([HEADER, ROOT, *lines])
 
 
+@dataclass(frozen=True)
+class Unwritten(Snapshot):
+    """A snapshot that was never written: reading, writing and syncing it would take 30 ms."""
+
+    files: Mapping[str, bytes]
+
+    def bytes(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+
+def of_answers(
+    answers: Sequence[Answer],
+    as_of: datetime = AS_OF,
+    as_of_source: str = "the test",
+    *,
+    source: str = "files",
+) -> Account:
+    """An account whose evidence is these answers, as if they had been stored and loaded."""
+    manifest, files = requests.contents(answers, source, as_of, as_of_source)
+    held = snapshot.canonical(snapshot.listing(manifest, files))
+    opened = Unwritten(Path("never written"), json.loads(held), sha256(held).hexdigest(), files)
+    return Account(opened, Settings())
+
+
+def again(account: Account, **thresholds: Any) -> Account:
+    """The same evidence loaded anew, with these settings."""
+    return Account(account.snapshot, Settings().with_overrides(**thresholds))
+
+
 def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) -> Account:
     """
     Import a credential report (text) and whatever else is given as `name=JSON`, and load it.
 
     `contents` are authorization details; without any, the account has no principals but root.
+    Nothing is written but the files to import, in `folder`; see `written` for a snapshot on disk.
     """
+    return of_answers(*cli_files.answers_in(_given(folder, contents, files), as_of=AS_OF))
+
+
+def written(folder: Path, contents: dict[str, Any] | None = None, **files: Any) -> Account:
+    """The same as `account`, through a snapshot on disk."""
+    given = _given(folder, contents, files)
+    return load(cli_files.from_files(folder / "reports", given, as_of=AS_OF))
+
+
+def _given(folder: Path, contents: dict[str, Any] | None, files: dict[str, Any]) -> Path:
+    """A folder of files to import."""
     given = folder / "given"
     given.mkdir()
     csv = files.pop("credential_report", report())
@@ -126,4 +173,4 @@ def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) 
     (given / "authorization_details.json").write_text(json.dumps(whole))
     for name, value in files.items():
         (given / f"{name}.json").write_text(json.dumps(value))
-    return load(cli_files.from_files(folder / "reports", given, as_of=AS_OF))
+    return given

@@ -41,7 +41,7 @@ FLAGS = (
     "--remote-debugging-port=0",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
-SECONDS = 60
+SECONDS = 600
 NOT_FOUND = "no Chromium found: browser tests skipped (apt-get install chromium)"
 KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9), " ": (" ", 32)}
 

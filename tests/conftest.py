@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from iamkit import Account, demo, load
 from tests.aws import company
 from tests.aws.account import facts
 from tests.aws.server import moto_server
@@ -18,6 +20,18 @@ def aws_company() -> Iterator[str]:
         company.build(url, organization=True)
         facts().page_size = 25  # so that every list has several pages
         yield url
+
+
+@pytest.fixture(scope="session")
+def demo_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo company's evidence, which no test changes."""
+    return demo.snapshots(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def demo_account(demo_snapshot: Path) -> Account:
+    """The demo company, whose derived tables are made once for all tests of a process."""
+    return load(demo_snapshot)
 
 
 @pytest.fixture
@@ -40,8 +54,12 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 
 # No test may fail because the machine is busy; what else the profile in force says stays.
 settings.register_profile(
-    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "test",
+    settings(),
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("untimed")
-# `make test ARGS=--hypothesis-profile=large` looks ten times as far.
-settings.register_profile("large", max_examples=1000)
+settings.load_profile("test")
+# `make test-large` looks twenty times as far.
+settings.register_profile("large", settings.get_profile("test"), max_examples=2000)

@@ -2,33 +2,25 @@
 
 from pathlib import Path
 
-import pytest
-
 import iamkit
-from iamkit import demo
 from iamkit.access.contexts import CONTEXTS
 from tests.accounts import account as small
 from tests.accounts import details, policy, user
 
 
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> iamkit.Account:
-    return iamkit.load(demo.snapshots(tmp_path_factory.mktemp("demo")))
-
-
-def test_can_reads_well_and_is_true_only_where_it_is_certain(account: iamkit.Account) -> None:
-    yes = account.can("dmitri.volkov", "s3:GetObject", "arn:aws:s3:::x/y")
+def test_can_reads_well_and_is_true_only_where_it_is_certain(demo_account: iamkit.Account) -> None:
+    yes = demo_account.can("dmitri.volkov", "s3:GetObject", "arn:aws:s3:::x/y")
     assert yes
     assert repr(yes).startswith("Allowed: s3:GetObject on arn:aws:s3:::x/y is allowed by Allow")
     assert "AdministratorAccess" in yes.why
-    no = account.can("elena.petrova", "s3:GetObject", "arn:aws:s3:::x/y")
+    no = demo_account.can("elena.petrova", "s3:GetObject", "arn:aws:s3:::x/y")
     assert not no
     assert "RequireMFA" in no.why
-    assert account.can("elena.petrova", "s3:GetObject", "*", "mfa-inside")
+    assert demo_account.can("elena.petrova", "s3:GetObject", "*", "mfa-inside")
 
 
-def test_why_answers_in_every_context(account: iamkit.Account) -> None:
-    made = account.why("elena.petrova", "iam:CreateUser")
+def test_why_answers_in_every_context(demo_account: iamkit.Account) -> None:
+    made = demo_account.why("elena.petrova", "iam:CreateUser")
     assert made["context"].tolist() == list(CONTEXTS)
     effects = made.set_index("context")["effect"]
     assert effects["stolen-key"] == "ExplicitlyDenied"
@@ -41,13 +33,13 @@ def test_the_door_offers_what_a_notebook_uses() -> None:
     assert all(hasattr(iamkit, name) for name in iamkit.__all__)
 
 
-def test_lint_and_permissions_are_made_once(account: iamkit.Account) -> None:
-    assert account.lint is account.lint
-    assert account.permissions is account.permissions
+def test_lint_and_permissions_are_made_once(demo_account: iamkit.Account) -> None:
+    assert demo_account.lint is demo_account.lint
+    assert demo_account.permissions is demo_account.permissions
 
 
-def test_an_account_still_shows_its_tables(account: iamkit.Account, tmp_path: Path) -> None:
-    assert "principals" in repr(account)
+def test_an_account_still_shows_its_tables(demo_account: iamkit.Account, tmp_path: Path) -> None:
+    assert "principals" in repr(demo_account)
 
 
 def test_a_list_of_everything_leaves_the_others_an_address_outside(tmp_path: Path) -> None:

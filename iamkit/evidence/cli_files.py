@@ -60,6 +60,22 @@ def from_files(
     Raises `CollectError` if a file cannot be read, two files hold the same evidence, they come from
     several accounts, or there is neither a credential report nor authorization details.
     """
+    answers, moment, said = answers_in(folder, named, as_of=as_of, note=note)
+    return store(out, answers, source, moment, said)
+
+
+def answers_in(
+    folder: Path | None = None,
+    named: Mapping[str, Path] | None = None,
+    *,
+    as_of: datetime | None = None,
+    note: Callable[[str], Any] = lambda text: None,
+) -> tuple[list[Answer], datetime, str]:
+    """
+    Return what saved files answer, one `Answer` a call, the moment they are of and how it is known.
+
+    Arguments and errors: see `from_files`.
+    """
     found: dict[Evidence, tuple[Path, Answer]] = {}
     for name, path in (named or {}).items():
         answer, wanted = _recognise(path), NAMED[name]
@@ -94,7 +110,7 @@ def from_files(
         if evidence is not CALLER  # nobody called
     ]
     moment, said = _moment(found, as_of)
-    return store(out, counted(answers), source, moment, said)
+    return counted(answers), moment, said
 
 
 def _files(folder: Path) -> list[Path]:

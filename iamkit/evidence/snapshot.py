@@ -113,6 +113,15 @@ def refuse_existing(target: Path) -> None:
         )
 
 
+def listing(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the manifest with its format and the hash and size of each file."""
+    hashes = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for name, content in files.items()
+    }
+    return {**manifest, "format": FORMAT, "files": hashes}
+
+
 def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Path:
     """
     Write a snapshot of `files` under `out` and return its folder.
@@ -125,11 +134,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     """
     target = place(out, manifest["account_id"], parse_time(manifest["as_of"]))
     refuse_existing(target)
-    hashes = {
-        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        for name, content in files.items()
-    }
-    content_of_manifest = sealed({**manifest, "format": FORMAT, "files": hashes})
+    content_of_manifest = sealed(listing(manifest, files))
     try:
         account_folder = target.parent.parent
         _make_private(account_folder)

@@ -24,7 +24,7 @@ from iamkit.policy.context import RequestContext
 from iamkit.policy.decision import decide
 from iamkit.policy.evaluation import CERTAIN, POSSIBLE, PolicyEvaluator
 from iamkit.policy.model import Policy, PolicyLayers
-from tests.accounts import ARN, details, policy, report, role, user
+from tests.accounts import ARN, again, details, policy, role, user
 from tests.accounts import account as imported
 
 MATRIX = Path(__file__).parents[1] / "data" / "matrix"
@@ -123,8 +123,7 @@ def test_the_bit_rows_of_all_resources_bound_the_matrix(matrix: Principals) -> N
 def single(tmp_path: Path, *statements: dict[str, Any], **members: Any) -> Account:
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     inline = [{"PolicyName": "p", "PolicyDocument": document}]
-    made = imported(tmp_path, details([user("ana", UserPolicyList=inline, **members)]))
-    return accounts.load(made.snapshot.path)
+    return imported(tmp_path, details([user("ana", UserPolicyList=inline, **members)]))
 
 
 def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
@@ -244,7 +243,7 @@ def test_a_fenced_administrator_is_not_powerless(tmp_path: Path) -> None:
 
 def test_inside_is_an_approved_network(tmp_path: Path) -> None:
     made = single(tmp_path, allow("*", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}))
-    opened = accounts.load(made.snapshot.path, approved_networks=["203.0.113.0/24"])
+    opened = again(made, approved_networks=["203.0.113.0/24"])
     assert admin(opened, "key-inside") == "everything"
     assert admin(opened, "stolen-key") == ""
 
@@ -265,7 +264,7 @@ def test_a_boundary_takes_away_and_gives_nothing(tmp_path: Path) -> None:
     boundary = {"PermissionsBoundaryArn": f"{ARN}policy/edge"}
     inline = [{"PolicyName": "p", "PolicyDocument": {"Statement": [allow(["s3:Get*", "ec2:*"])]}}]
     who = user("ana", UserPolicyList=inline, PermissionsBoundary=boundary)
-    made = accounts.load(imported(tmp_path, details([who], policies=[edge])).snapshot.path)
+    made = imported(tmp_path, details([who], policies=[edge]))
     assert holds(made, "s3:GetObject", "stolen-key", "anywhere")
     assert not holds(made, "ec2:RunInstances", "stolen-key", "possible")
     assert not holds(made, "s3:PutObject", "stolen-key", "possible")
@@ -278,14 +277,13 @@ def test_scopes_that_do_not_meet_allow_nothing(tmp_path: Path) -> None:
     document = {"Statement": [allow("s3:GetObject", "arn:aws:s3:::prod-*")]}
     inline = [{"PolicyName": "p", "PolicyDocument": document}]
     who = user("ana", UserPolicyList=inline, PermissionsBoundary=boundary)
-    made = accounts.load(imported(tmp_path, details([who], policies=[edge])).snapshot.path)
+    made = imported(tmp_path, details([who], policies=[edge]))
     assert not holds(made, "s3:GetObject", "stolen-key", "possible")
 
 
 def test_a_policy_that_is_not_in_the_evidence_may_allow_anything(tmp_path: Path) -> None:
     far = [{"PolicyName": "far", "PolicyArn": f"{ARN}policy/far"}]
-    made = imported(tmp_path, details([user("ana", AttachedManagedPolicies=far)]))
-    opened = accounts.load(made.snapshot.path)
+    opened = imported(tmp_path, details([user("ana", AttachedManagedPolicies=far)]))
     assert holds(opened, "s3:GetObject", "stolen-key", "possible")
     assert not holds(opened, "s3:GetObject", "stolen-key")
     assert opened.can("ana", "s3:GetObject").effect == "Unknown"
@@ -352,8 +350,7 @@ def test_unknown_names_are_errors_that_list_what_there_is(tmp_path: Path) -> Non
 
 
 def test_a_name_that_a_user_and_a_role_share_asks_for_an_arn(tmp_path: Path) -> None:
-    made = imported(tmp_path, details([user("ana")], roles=[role("ana", {})]))
-    opened = accounts.load(made.snapshot.path)
+    opened = imported(tmp_path, details([user("ana")], roles=[role("ana", {})]))
     with pytest.raises(SettingsError, match=f"several principals.*{ARN}role/ana; give an ARN"):
         opened.can("ana", "s3:GetObject")
     assert opened.can(f"{ARN}role/ana", "s3:GetObject").effect == "ImplicitlyDenied"
@@ -374,13 +371,12 @@ def controlled(tmp_path: Path, master: str) -> Account:
         {"TargetId": "ou-1", "Policies": [less]},
         {"TargetId": "r-1", "Policies": [full]},
     ]
-    opened = accounts.load(made.snapshot.path)
-    files = {**opened.snapshot.manifest["files"], "service_control_policies.json": {}}
+    files = {**made.snapshot.manifest["files"], "service_control_policies.json": {}}
     answers = {"service_control_policies.json": {"Targets": targets}}
-    given = type(opened.snapshot)
+    given = type(made.snapshot)
     fake = type("Fake", (given,), {"json": lambda self, n: answers.get(n) or given.json(self, n)})
-    evidence = fake(opened.snapshot.path, {**opened.snapshot.manifest, "files": files}, "")
-    return Account(evidence, opened.settings)
+    seen = {**vars(made.snapshot), "manifest": {**made.snapshot.manifest, "files": files}}
+    return Account(fake(**seen), made.settings)
 
 
 def test_every_level_of_scps_must_allow(tmp_path: Path) -> None:
@@ -394,16 +390,11 @@ def test_scps_do_not_bind_the_management_account(tmp_path: Path) -> None:
     assert controlled(tmp_path, "012345678901").can("ana", "ec2:RunInstances")
 
 
-# --- the demo company
+# --- the demo demo_account
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return accounts.load(demo.snapshots(tmp_path_factory.mktemp("demo")))
-
-
-def test_strengths_are_nested_for_everyone(company: Account) -> None:
-    made = company.permissions
+def test_strengths_are_nested_for_everyone(demo_account: Account) -> None:
+    made = demo_account.permissions
     for context in made.contexts:
         possible, certain, anywhere = (
             made.bits(strength, context) for strength in ("possible", "certain", "anywhere")
@@ -412,8 +403,8 @@ def test_strengths_are_nested_for_everyone(company: Account) -> None:
         assert not (anywhere & ~certain).any()
 
 
-def test_administrators_are_found_by_what_they_can_do(company: Account) -> None:
-    summary = company.permissions.summary().query("context == 'mfa-inside'")
+def test_administrators_are_found_by_what_they_can_do(demo_account: Account) -> None:
+    summary = demo_account.permissions.summary().query("context == 'mfa-inside'")
     admins = summary.set_index("name")["admin"]
     assert admins["carlos.mendez"] == "everything"
     assert admins["aisha.rahman"] == "through IAM"
@@ -423,15 +414,15 @@ def test_administrators_are_found_by_what_they_can_do(company: Account) -> None:
     assert not admins[list(set(demo.CLEAN) & set(admins.index))].any()
 
 
-def test_every_context_evaluates(company: Account) -> None:
-    made = effective(company, contexts.CONTEXTS)
+def test_every_context_evaluates(demo_account: Account) -> None:
+    made = effective(demo_account, contexts.CONTEXTS)
     widest = made.bits("possible", "any")
     for context in contexts.CONTEXTS:
         assert not (made.bits("certain", context) & ~widest).any(), context
 
 
-def test_the_services_add_up(company: Account) -> None:
-    made = company.permissions
+def test_the_services_add_up(demo_account: Account) -> None:
+    made = demo_account.permissions
     rows = made.bits("certain", "stolen-key")
     by_service = made.by_service(rows)
     assert by_service.shape == (len(made.people), len(made.services))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit.access import policy_grants
@@ -14,6 +14,7 @@ from iamkit.access.policy_grants import POLICY_GRANTS, administrative, leaves_op
 from iamkit.policy.model import Policy
 from iamkit.reference.escalation_methods import escalation_methods
 from tests.accounts import ACCOUNT, ARN, account, details, policy, role, user
+from tests.examples import examples
 
 OFFICE = "203.0.113.0/24"
 NO_MFA = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
@@ -323,7 +324,7 @@ SOME = st.sampled_from(
 )
 
 
-@settings(max_examples=25)
+@examples(0.25)
 @given(statements=SOME, more=SOME)
 def test_another_deny_never_gives_more(callers, statements, more):
     denies = [each for each in more if each["Effect"] == "Deny"]
@@ -351,7 +352,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@examples(0.4)
 @given(statement=JUNK)
 def test_no_document_breaks_it(callers, statement):
     made = {"Version": "2012-10-17", "Statement": json.loads(json.dumps(statement))}

@@ -71,7 +71,7 @@ class Reset(Exception):  # noqa: N818 - an event, not an error of the proxy
 
 def forward(request: Request) -> Response:
     """Pass the request on: the step of every request the script says nothing about."""
-    connection = http.client.HTTPConnection(urlsplit(request.upstream).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(request.upstream).netloc, timeout=600)
     try:
         connection.request(request.method, request.path, request.body, request.headers)
         answer = connection.getresponse()
@@ -213,7 +213,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 60
+    timeout = 600  # for a connection that is dead, not for a machine that is busy
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

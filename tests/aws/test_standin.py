@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[2]
 CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
-def client(service, url, *, retries=1, timeout=10, region="us-east-1", **credentials):
+def client(service, url, *, retries=1, timeout=600, region="us-east-1", **credentials):
     """A client with standard retries, where `retries=1` is two requests."""
     config = Config(retries={"mode": "standard", "max_attempts": retries}, read_timeout=timeout)
     credentials = credentials or CREDENTIALS

@@ -78,13 +78,8 @@ ELSEWHERE = {"account-password-policy": "example-corp", "amara.diallo": "migrati
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return load(demo.snapshots(tmp_path_factory.mktemp("demo")))
-
-
-@pytest.fixture(scope="module")
-def failing(company: Account) -> pd.DataFrame:
-    return company.audit.findings.query("status == 'fail'")
+def failing(demo_account: Account) -> pd.DataFrame:
+    return demo_account.audit.findings.query("status == 'fail'")
 
 
 def test_the_list_here_is_the_demo_s() -> None:
@@ -98,13 +93,13 @@ def test_a_planted_weakness_is_found(failing: pd.DataFrame, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLEAN)
-def test_nothing_is_said_of_what_is_clean(company: Account, name: str) -> None:
-    told = company.audit.findings.query("name == @name")
+def test_nothing_is_said_of_what_is_clean(demo_account: Account, name: str) -> None:
+    told = demo_account.audit.findings.query("name == @name")
     assert told[["check", "detail"]].values.tolist() == []
 
 
-def test_clean_users_and_roles_are_ok(company: Account) -> None:
-    clean = company.identities[company.identities["name"].isin(CLEAN)]
+def test_clean_users_and_roles_are_ok(demo_account: Account) -> None:
+    clean = demo_account.identities[demo_account.identities["name"].isin(CLEAN)]
     assert len(clean) > 8
     assert set(clean["verdict"]) == {"ok"}
 
@@ -117,10 +112,10 @@ def test_another_size_of_company_tells_the_same_of_the_cast(tmp_path: Path, user
     assert findings[findings["name"].isin(CLEAN)].empty
 
 
-def test_no_check_breaks_and_every_subject_is_counted(company: Account) -> None:
-    results = company.audit.results
+def test_no_check_breaks_and_every_subject_is_counted(demo_account: Account) -> None:
+    results = demo_account.audit.results
     assert not results["reason"].fillna("").str.contains("broke").any()
-    for check, found in company.audit.findings.groupby("check"):
+    for check, found in demo_account.audit.findings.groupby("check"):
         members = POPULATIONS[CHECKS[str(check)].among]
-        wanted = {name: getattr(company, name) for name in needs(members)}
+        wanted = {name: getattr(demo_account, name) for name in needs(members)}
         assert set(found["subject"]) <= set(members(**wanted)), check

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from iamkit import Account, demo, load
+from iamkit import Account
 from iamkit.account import DERIVED
 from iamkit.checks.registry import CHECKS, POPULATIONS, needs
 from iamkit.checks.run import NOT_TABLES
 from iamkit.evidence import cli_files
 from iamkit.tables.tables import SOURCES
-from tests.accounts import AS_OF
+from tests.accounts import AS_OF, of_answers
 
 # What the demo company does not have: with it, nothing at all is missing.
 BESIDES: dict[str, Any] = {
@@ -55,7 +55,7 @@ def without(folder: Path, *pieces: str) -> Account:
     assert set(pieces) <= set(answers)
     for name in set(answers) - set(pieces):
         (given / f"{name}.json").write_text(json.dumps(answers[name]))
-    return load(cli_files.from_files(folder / "reports", given, as_of=AS_OF))
+    return of_answers(*cli_files.answers_in(given, as_of=AS_OF))
 
 
 def statuses(account: Account) -> dict[str, str]:
@@ -105,7 +105,7 @@ def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Pat
         if "UserDetailList" in answer:
             answer = answer | {"IsTruncated": True}
         (given / name).write_text(json.dumps(answer))
-    account = load(cli_files.from_files(tmp_path / "reports", given, as_of=AS_OF))
+    account = of_answers(*cli_files.answers_in(given, as_of=AS_OF))
     for check, status in statuses(account).items():
         if "iam:GetAccountAuthorizationDetails" in needed(check):
             assert status != "pass", check

@@ -17,7 +17,7 @@ from iamkit.checks.run import run
 from iamkit.errors import CheckError
 from iamkit.report import render
 from iamkit.settings import Acceptance, Settings
-from tests.accounts import ARN, account, details, user
+from tests.accounts import ARN, details, user, written
 from tests.accounts import report as csv_report
 
 PASSWORD = "true,2026-10-30T00:00:00Z,2026-10-01T00:00:00Z,N/A"
@@ -33,7 +33,7 @@ def line(name: str, password: str = PASSWORD, mfa: str = "false") -> str:
 def people(tmp_path_factory: pytest.TempPathFactory) -> Account:
     """Three users: ann without MFA, ben with it, cid without a password."""
     lines = [line("ann"), line("ben", mfa="true"), line("cid", NONE)]
-    return account(
+    return written(
         tmp_path_factory.mktemp("people"),
         details([user("ann"), user("ben"), user("cid")]),
         credential_report=csv_report(*lines),
@@ -96,7 +96,7 @@ def test_a_check_without_findings_passes(people: Account) -> None:
 
 
 def test_missing_evidence_is_not_assessed_with_its_gap(tmp_path: Path) -> None:
-    blind = account(tmp_path, details([user("ann")]), credential_report=None)
+    blind = written(tmp_path, details([user("ann")]), credential_report=None)
     result = only(blind, rule())
     assert result["status"] == "not assessed"
     assert "passwords, access keys and MFA" in result["reason"]

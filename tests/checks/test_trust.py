@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, load
+from iamkit import Account
 from iamkit.checks import registry, run
 from iamkit.checks import trust as checks
 from iamkit.settings import Settings
 from iamkit.tables.schema import ROLES
-from tests.accounts import ACCOUNT, ARN, account, details, role
+from tests.accounts import ACCOUNT, ARN, account, again, details, role
 from tests.checks import result
 
 VENDOR = "999988887777"
@@ -197,7 +197,7 @@ def test_own_known_and_the_organization_s_accounts_are_no_vendors(tmp_path: Path
         organization_accounts=members,
     )
     found = [
-        said(load(opened.snapshot.path, known_accounts=known), "vendor_without_external_id")
+        said(again(opened, known_accounts=known), "vendor_without_external_id")
         for known in ([], [VENDOR])
     ]
     assert found == [[f"account {VENDOR} may assume it without an external id"], []]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
@@ -16,6 +16,7 @@ from iamkit.policy.decision import decide
 from iamkit.policy.model import Policy, PolicyLayers
 from iamkit.policy.patterns import Pattern
 from tests.accounts import ACCOUNT, ARN, account, details, group, policy, report
+from tests.examples import examples
 from tests.policies import (
     EVERYTHING,
     allow,
@@ -205,7 +206,7 @@ def test_a_pattern_finds_those_of_a_kind_that_it_matches(arns: list[str], text: 
     ]
 
 
-@settings(max_examples=settings().max_examples * 3)
+@examples(3)
 @given(
     layered,
     st.tuples(knowing, knowing),

@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
 from iamkit.errors import SettingsError
 from tests.accounts import ARN, account, details, group, policy, report
+from tests.examples import examples
 from tests.policies import (
     ACCOUNT_ROOT,
     EVERYTHING,
@@ -278,7 +279,7 @@ PLACES = (
 )
 
 
-@settings(max_examples=settings().max_examples // 6)
+@examples(0.15)
 @given(worlds)
 def test_each_place_is_the_best_and_cuts_off_as_many_as_are_gone_without_it(world: World) -> None:
     with TemporaryDirectory() as folder:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account, load
 from iamkit.evidence import cli_files
 from iamkit.reference.files import read_data
 from tests.accounts import ARN, AS_OF, account, details, group, policy, report
+from tests.examples import examples
 from tests.policies import (
     ACCOUNT_ROOT,
     ADMINISTRATOR,
@@ -981,7 +982,7 @@ ACTIONS = sorted(
     }
 )
 NAMES = [f"{ARN}{name}" for name in ("user/ann", "role/app", "user/boss", "role/chief")]
-slowly = settings(max_examples=settings().max_examples // 5)
+slowly = examples(0.12)
 resources = st.sampled_from(["*", "*", *NAMES, f"{ARN}group/admins", f"{ARN}policy/held"])
 lists = st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4, unique=True)
 allows = st.builds(allow, lists, resources)

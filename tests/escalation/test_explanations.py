@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
@@ -17,6 +17,7 @@ from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import decide
 from iamkit.reference.escalation_methods import escalation_methods
 from tests.accounts import ARN, account, details, group, policy, report
+from tests.examples import examples
 from tests.policies import (
     ACCOUNT_ROOT,
     EVERYTHING,
@@ -400,7 +401,7 @@ def requests(opened: Account, way: EscalationPath, arn: str, target: str | None)
         ]  # fmt: skip
 
 
-@settings(max_examples=settings().max_examples // 8)
+@examples(0.125)
 @given(st.lists(st.lists(drawn, max_size=4), min_size=PEOPLE, max_size=PEOPLE))
 def test_what_is_named_allows_the_call_alone_and_is_the_first_that_does(held: list[Any]) -> None:
     with TemporaryDirectory() as folder:
@@ -434,7 +435,7 @@ def compare(opened: Account, way: EscalationPath, arn: str, target: str) -> None
     assert named == expected, (way.path.id, target, texts)
 
 
-@settings(max_examples=settings().max_examples // 8)
+@examples(0.125)
 @given(st.lists(st.lists(drawn, max_size=4), min_size=PEOPLE, max_size=PEOPLE))
 def test_what_opens_a_way_is_every_policy_that_allows_its_call(held: list[Any]) -> None:
     with TemporaryDirectory() as folder:

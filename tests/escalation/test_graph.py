@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
 from iamkit.access.contexts import DEFAULT_CONTEXTS
 from iamkit.errors import SettingsError
 from tests.accounts import ARN, account, details, group, policy, report
+from tests.examples import examples
 from tests.policies import (
     ACCOUNT_ROOT,
     EVERYTHING,
@@ -523,7 +524,7 @@ def test_who_or_what_does_not_exist_is_refused(tmp_path: Path) -> None:
 # ── Against a slow, obvious search ─────────────────────────────────────────────────────────────
 
 NAMES = [f"{kind}/{name}" for kind in ("user", "role") for name in ("a", "b", "c")]
-slowly = settings(max_examples=settings().max_examples * 2 // 5)
+slowly = examples(0.25)
 actions = st.sampled_from(
     [ASSUME, ASSUME, "iam:CreateAccessKey", "iam:UpdateAssumeRolePolicy", "iam:PassRole"]
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from iamkit import load
 from iamkit.errors import CollectError, SnapshotError
@@ -373,7 +374,7 @@ def test_killed_at_any_moment_it_leaves_a_whole_snapshot_or_none(
     context.set_forkserver_preload(["iamkit.collect"])
     draws = random.Random(20261101)
     whole, share = 0, 0.0
-    for number in range(52):
+    for number in range(settings().max_examples // 4):
         out = tmp_path / str(number)
         process = context.Process(target=_collect, args=(aws_company, str(out)))
         process.start()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import load
@@ -17,6 +17,7 @@ from iamkit.evidence import cli_files, snapshot
 from iamkit.evidence.requests import EVIDENCE
 from iamkit.tables import schema
 from tests.accounts import ACCOUNT, ARN, details, policy, report, role, user
+from tests.examples import examples
 from tests.tables.test_tables import JSON
 
 MEMBERS = sorted({member for kind in EVIDENCE for member in kind.members} - {"Content"})
@@ -166,7 +167,7 @@ def test_bad_files_get_a_clear_answer(tmp_path: Path, files: dict[str, object], 
 
 
 @given(contents=st.dictionaries(st.sampled_from(MEMBERS), JSON, min_size=1, max_size=4))
-@settings(max_examples=80)
+@examples(0.6)
 def test_a_file_may_hold_anything(contents: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

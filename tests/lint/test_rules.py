@@ -8,16 +8,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit import demo, load
+from iamkit import demo
 from iamkit.lint import run as linting
 from iamkit.lint.rule import LINT, RULES
 from iamkit.lint.run import lint
 from iamkit.reference import actions as catalog
 from iamkit.reference.actions import load_catalog
 from tests.accounts import ARN, account, details, policy, role
+from tests.examples import examples
 
 MFA = "aws:MultiFactorAuthPresent"
 ENROL = [
@@ -422,9 +423,9 @@ def test_what_aws_itself_shows_is_no_fault(found, example):
 
 
 @pytest.fixture(scope="module")
-def of_the_demo(tmp_path_factory):
+def of_the_demo(demo_account):
     """Findings about the demo company."""
-    return lint(load(demo.snapshots(tmp_path_factory.mktemp("demo"))), known())
+    return lint(demo_account, known())
 
 
 def test_the_clean_policies_of_the_demo_company_have_no_finding(of_the_demo):
@@ -488,7 +489,7 @@ DOCUMENTS = JSON | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@examples(0.75)
 @given(st.lists(DOCUMENTS, max_size=3))
 def test_no_document_is_too_odd(tmp_path_factory, documents):
     documents = [json.loads(json.dumps(document)) for document in documents]

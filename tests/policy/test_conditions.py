@@ -8,11 +8,12 @@ import itertools
 import json
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from iamkit.policy.conditions import condition_key, evaluate, explain, keys, problems
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
+from tests.examples import examples
 
 T, F, U = True, False, None
 
@@ -508,7 +509,7 @@ CONDITIONS = st.lists(blocks(), min_size=1, max_size=3).map(
 )
 
 
-@settings(max_examples=400)
+@examples(4)
 @given(CONDITIONS, st.sampled_from([UNKNOWN, *COMPLETIONS]), st.just(UNKNOWN))
 @example({"ForAllValues:StringNotLike": {"k": "${v}"}}, UNKNOWN, UNKNOWN)
 @example({"StringLikeIfExists": {"k": ["*"]}}, UNKNOWN, UNKNOWN)
@@ -522,7 +523,7 @@ def test_what_is_known_in_spite_of_an_unknown_key_holds_for_all_its_values(condi
         assert evaluate(condition, context) is answer, context
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(blocks(), st.sampled_from([UNKNOWN, *COMPLETIONS]), st.sampled_from([UNKNOWN, *COMPLETIONS]))
 def test_ifexists_only_helps_and_changes_nothing_for_a_present_key(block, k, v):
     operator, key, values = block
@@ -537,7 +538,7 @@ def test_ifexists_only_helps_and_changes_nothing_for_a_present_key(block, k, v):
         assert with_it is without
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(
     st.data(), st.sampled_from(sorted(POSITIVE)), st.sampled_from(ACTUAL), st.sampled_from(ACTUAL)
 )
@@ -564,7 +565,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(JUNK)
 def test_nothing_that_a_document_can_hold_raises(condition):
     context = RequestContext({"k": "x"}, default=UNKNOWN)

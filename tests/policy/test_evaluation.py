@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
@@ -14,6 +14,7 @@ from iamkit.policy.model import Policy, PolicyLayers
 from iamkit.policy.patterns import Pattern
 from iamkit.policy.scopes import ALL, Scope, apart, covers, witnesses
 from iamkit.reference.actions import load_catalog
+from tests.examples import examples
 
 ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "iam:PassRole", "ec2:RunInstances"]
 PATTERNS = [*ACTIONS[:4], "s3:*", "s3:?etObject", "iam:P*", "*", "*:*", "ec2:*", "s3:Get*"]
@@ -142,7 +143,7 @@ def rows(
 
 
 @given(found=layers(), values=CONTEXTS)
-@settings(max_examples=settings().max_examples * 10)
+@examples(2.5)
 def test_rows_bound_every_request_that_a_context_may_be(
     found: PolicyLayers, values: dict[str, Any]
 ) -> None:
@@ -158,7 +159,7 @@ def test_rows_bound_every_request_that_a_context_may_be(
 
 
 @given(found=layers(), values=CONTEXTS, resource=st.sampled_from([*RESOURCES, "*"]))
-@settings(max_examples=settings().max_examples * 10)
+@examples(3)
 def test_rows_about_one_resource_are_what_decide_says(
     found: PolicyLayers, values: dict[str, Any], resource: str
 ) -> None:
@@ -170,7 +171,7 @@ def test_rows_about_one_resource_are_what_decide_says(
 
 
 @given(found=layers(), values=CONTEXTS, names=st.permutations(["ana", "bo", "b"]))
-@settings(max_examples=settings().max_examples * 3)
+@examples(1)
 def test_what_is_shared_between_principals_is_what_each_would_get_alone(
     found: PolicyLayers, values: dict[str, Any], names: list[str]
 ) -> None:
@@ -200,7 +201,7 @@ def slow(found: PolicyLayers) -> set[str]:
 
 
 @given(found=layers(simple=True))
-@settings(max_examples=settings().max_examples * 5)
+@examples(2)
 def test_without_resources_and_conditions_all_rows_are_the_sets(found: PolicyLayers) -> None:
     assert rows(found, RequestContext(WHO, UNKNOWN)) == [slow(found)] * 3
 

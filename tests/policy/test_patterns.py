@@ -4,11 +4,12 @@ import itertools
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
 from iamkit.policy.patterns import Pattern, literal, resolve, variable_keys
+from tests.examples import examples
 
 # Patterns mention a and b; c stands for every character that they do not mention.
 GLOBS = st.text("ab*?", max_size=5)
@@ -27,7 +28,7 @@ def language(glob: str) -> set[str]:
     return {text for text in TEXTS if Pattern(glob).matches(text)}
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.text("ab*?", max_size=8), st.text("abc\n", max_size=10))
 @example("*a*b", "aab")
 @example("*a?b*", "aaabb")
@@ -35,7 +36,7 @@ def test_matching_agrees_with_the_slow_matcher(glob, text):
     assert Pattern(glob).matches(text) == slow_match(glob, text)
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.text("ab*?$", max_size=6), st.lists(st.text("ab$", max_size=6)))
 def test_each_is_matched_as_if_alone_and_begins_with_the_start(glob, texts):
     pattern = Pattern(glob)
@@ -57,7 +58,7 @@ def test_relations_of_all_short_globs_agree_with_all_short_texts():
         check_relations(glob, other, languages[glob], languages[other])
 
 
-@settings(max_examples=200)
+@examples(2)
 @given(GLOBS, GLOBS)
 @example("*a*", "a*b?")
 @example("a*b*", "a*?b")
@@ -65,7 +66,7 @@ def test_relations_of_longer_globs_agree_with_all_short_texts(glob, other):
     check_relations(glob, other, language(glob), language(other))
 
 
-@settings(max_examples=200)
+@examples(2)
 @given(st.text("a*?${}", max_size=8))
 def test_a_literal_matches_its_text_and_nothing_else(text):
     assert Pattern(literal(text)).plain == text

@@ -14,12 +14,11 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from iamkit import demo, load
+from iamkit import Account, demo
 from iamkit.evidence import aws, cli_files
 from iamkit.report import render
 from iamkit.settings import Settings
-from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, user
-from tests.accounts import account as imported
+from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, user, written
 from tests.accounts import report as csv_report
 from tests.aws.faults import FaultProxy
 from tests.browser import Browser, browser
@@ -45,11 +44,6 @@ def seen(page: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def demo_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo.snapshots(tmp_path_factory.mktemp("demo"))
-
-
-@pytest.fixture(scope="module")
 def demo_pages(demo_snapshot: Path) -> dict[str, str]:
     return pages(demo_snapshot)
 
@@ -63,16 +57,16 @@ def test_every_page_of_the_demo_says_that_it_is_one(demo_pages: dict[str, str]) 
 
 
 def test_every_page_prints_the_hash_of_its_evidence(
-    demo_snapshot: Path, demo_pages: dict[str, str]
+    demo_account: Account, demo_pages: dict[str, str]
 ) -> None:
-    evidence = load(demo_snapshot).snapshot.evidence_hash
+    evidence = demo_account.snapshot.evidence_hash
     assert all(evidence in html for html in demo_pages.values())
 
 
 def test_the_numbers_on_the_pages_are_the_account_s(
-    demo_snapshot: Path, demo_pages: dict[str, str]
+    demo_account: Account, demo_pages: dict[str, str]
 ) -> None:
-    people = load(demo_snapshot).credentials.query("password_enabled and not is_root")
+    people = demo_account.credentials.query("password_enabled and not is_root")
     with_mfa, everyone = people["mfa_registered"].sum(), len(people)
     share = f"{with_mfa} of {everyone} ({100 * with_mfa / everyone:.0f} %)"
     assert share in demo_pages["01-mfa"]
@@ -81,18 +75,18 @@ def test_the_numbers_on_the_pages_are_the_account_s(
 
 
 def test_all_pages_count_administrators_by_what_they_can_do(
-    demo_snapshot: Path, demo_pages: dict[str, str]
+    demo_account: Account, demo_pages: dict[str, str]
 ) -> None:
-    powers = load(demo_snapshot).permissions.summary().query("admin != ''")
+    powers = demo_account.permissions.summary().query("admin != ''")
     assert "jack.doyle" not in set(powers["name"]), "everything is denied him"
     for page in ("00-summary", "04-permissions"):
         assert f"Administrators {powers['principal_arn'].nunique()} " in demo_pages[page]
 
 
 def test_the_summary_counts_those_who_can_become_administrator(
-    demo_snapshot: Path, demo_pages: dict[str, str]
+    demo_account: Account, demo_pages: dict[str, str]
 ) -> None:
-    account = load(demo_snapshot)
+    account = demo_account
     rises = account.admin_paths.query("steps > 0")
     able = set(rises.loc[rises["comes"].fillna(True), "principal_arn"])
     others = able - set(account.administrators["principal_arn"])
@@ -115,14 +109,18 @@ def test_the_same_snapshot_gives_the_same_bytes_anywhere(
                 assert made == (demo_snapshot.parent / file).read_bytes(), file
 
 
-def test_a_threshold_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> None:
-    young = load(demo_snapshot).access_keys.query("active and age_days > 30 and not is_root")
+def test_a_threshold_changes_the_answer(
+    demo_account: Account, demo_snapshot: Path, tmp_path: Path
+) -> None:
+    young = demo_account.access_keys.query("active and age_days > 30 and not is_root")
     made = pages(demo_snapshot, out=tmp_path, parameters={"max_key_age_days": "30"})
     assert f"Old keys {len(young)} over 30 days" in made["02-credentials"]
     assert "older than 30 days" in made["02-credentials"]
 
 
-def test_a_settings_file_changes_the_answer(demo_snapshot: Path, tmp_path: Path) -> None:
+def test_a_settings_file_changes_the_answer(
+    demo_account: Account, demo_snapshot: Path, tmp_path: Path
+) -> None:
     (tmp_path / "iamkit.yml").write_text("max_key_age_days: 30\n")
     made = pages(demo_snapshot, out=tmp_path / "out", settings=tmp_path / "iamkit.yml")
     assert "older than 30 days" in made["02-credentials"]
@@ -152,7 +150,7 @@ def accounts(folder: Path) -> dict[str, Any]:
     made = {}
     for name, contents in edges.items():
         (folder / name).mkdir()
-        made[name] = imported(folder / name, **contents).snapshot.path
+        made[name] = written(folder / name, **contents).snapshot.path
     only_report = folder / "report.csv"
     only_report.write_text(csv_report())
     named = {"credential_report": only_report}

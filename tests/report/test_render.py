@@ -598,7 +598,7 @@ def drive(audit: Audit) -> Iterator[Drive]:
     yield start
     for process in started:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate()
 
 
 @pytest.mark.parametrize("kernel", ["forked", "started"])
@@ -610,7 +610,7 @@ def test_kernels_end_with_the_report_however_it_ends(
     driver = drive(kernel)
     assert pipe.read()
     driver.send_signal(number)
-    _, error = driver.communicate(timeout=60)
+    _, error = driver.communicate()
     assert driver.returncode != 0
     assert pipe.read() == b"", "the kernel has ended"
     assert not (audit.out / "index.html").exists()
@@ -629,7 +629,7 @@ def test_a_killed_process_fails_its_notebook_and_not_the_run(
     driver = drive("forked")
     victims = [int(pid) for pid in pipe.read().split()]
     os.kill(victims[which], signal.SIGKILL)
-    _, error = driver.communicate(timeout=60)
+    _, error = driver.communicate()
     assert b"NotebookError: 00-a: Cell 3 failed: KernelDied" in error
     assert pipe.read() == b""
     assert "failed</span>" in audit.page("index")

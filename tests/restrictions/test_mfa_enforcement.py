@@ -6,11 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit import account as accounts
-from iamkit import demo
 from iamkit.access import principals as callers
 from iamkit.access.permissions import effective
 from iamkit.account import Account
@@ -26,8 +24,9 @@ from iamkit.restrictions.mfa_enforcement import (
     mfa_gaps,
 )
 from iamkit.settings import SELF_SERVICE, Settings
-from tests.accounts import ACCOUNT, ARN, details, group, policy, role, user
+from tests.accounts import ACCOUNT, ARN, again, details, group, policy, role, user
 from tests.accounts import account as imported
+from tests.examples import examples
 
 PRESENT = "aws:MultiFactorAuthPresent"
 NO_MFA = {"BoolIfExists": {PRESENT: "false"}}
@@ -177,7 +176,7 @@ def test_the_minimum_is_for_an_organization_to_say(tmp_path: Path) -> None:
     ana = user("ana", UserPolicyList=inline("own", allow("*"), deny_all_but("iam:ChangePassword")))
     made = imported(tmp_path, details([ana]))
     wider = [*SELF_SERVICE, "iam:ChangePassword"]
-    opened = accounts.load(made.snapshot.path, self_service=wider)
+    opened = again(made, self_service=wider)
     assert mfa_enforcement(made)["verdict"].tolist() == ["partial"]
     assert mfa_enforcement(opened)["verdict"].tolist() == ["enforced"]
 
@@ -552,9 +551,8 @@ def test_what_the_verdicts_look_for_is_listed() -> None:
     assert set(listed.query("group == 'self-service minimum'")["pattern"]) == set(SELF_SERVICE)
 
 
-def test_the_demo_company_is_judged_as_it_was_made(tmp_path: Path) -> None:
-    made = accounts.load(demo.snapshots(tmp_path))
-    rows = mfa_enforcement(made, effective(made)).set_index("name")
+def test_the_demo_company_is_judged_as_it_was_made(demo_account: Account) -> None:
+    rows = demo_account.mfa_enforcement.set_index("name")
     expected = {
         "kwame.boateng": ("console only", "RequireMFA-Support"),
         "mei.chen": ("bypassable", "RequireMFA-DataScience"),
@@ -602,7 +600,7 @@ def statements(draw: Any, effects: tuple[str, ...] = ("Allow", "Allow", "Deny"))
 
 
 documents = st.lists(statements(), min_size=1, max_size=4)
-slowly = settings(max_examples=40)
+slowly = examples(0.25)
 
 
 def several(**policies: list[dict[str, Any]]) -> tuple[Account, pd.DataFrame]:

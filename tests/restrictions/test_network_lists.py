@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import demo, load
+from iamkit import demo
 from iamkit.access.principals import Principals
 from iamkit.restrictions.network_lists import NETWORK_LISTS, divided, network_lists, parsed
 from iamkit.tables.tables import AccountTables
-from tests.accounts import ARN, details, group, policy, role, user
+from tests.accounts import ARN, again, details, group, policy, role, user
 from tests.accounts import account as imported
 from tests.policies import controlled
 from tests.restrictions.test_network_restrictions import (
@@ -115,9 +115,9 @@ def test_lists_of_endpoints_and_private_addresses_have_their_own_keys(tmp_path: 
 def test_entries_that_are_not_approved_are_named(tmp_path: Path) -> None:
     statements = (deny(outside(OFFICE, VPN)), deny(inside(HOME)))
     contents = details(policies=[policy("p", document(*statements))])
-    path = imported(tmp_path, contents).snapshot.path
-    assert listed(load(path))["unapproved"].tolist() == [[], []]
-    approved = load(path, approved_networks=["203.0.113.0/25", "203.0.113.128/25"])
+    made = imported(tmp_path, contents)
+    assert listed(made)["unapproved"].tolist() == [[], []]
+    approved = again(made, approved_networks=["203.0.113.0/25", "203.0.113.128/25"])
     assert listed(approved)["unapproved"].tolist() == [[VPN], []], "a block list lets nobody in"
 
 
@@ -181,8 +181,8 @@ def test_a_list_that_never_applies_says_so(tmp_path: Path) -> None:
     ]
 
 
-def test_the_lists_of_the_demo_company(tmp_path: Path) -> None:
-    rows = listed(load(demo.snapshots(tmp_path))).set_index("policy_name")
+def test_the_lists_of_the_demo_company(demo_account: AccountTables) -> None:
+    rows = listed(demo_account).set_index("policy_name")
     assert rows.index[rows["open"]].tolist() == ["OfficeNetworks-Contractors"]
     clean = rows[rows.index.isin(list(demo.CLEAN))]
     assert set(clean.index) == {"OfficeNetworksOnly", "OfficeNetworks-Services"}

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit import demo, load
 from iamkit.access.permissions import effective
 from iamkit.access.principals import Principals
 from iamkit.policy.context import ABSENT, UNKNOWN
@@ -21,8 +20,9 @@ from iamkit.restrictions.network_restrictions import (
     network_restrictions,
 )
 from iamkit.tables.tables import AccountTables
-from tests.accounts import ARN, details, group, policy, role, user
+from tests.accounts import ARN, again, details, group, policy, role, user
 from tests.accounts import account as imported
+from tests.examples import examples
 from tests.policies import controlled
 
 OFFICE, VPN, HOME = "203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/25"
@@ -300,11 +300,11 @@ def test_addresses_compared_as_text_are_said_to_be(tmp_path: Path) -> None:
 
 
 def test_a_network_that_is_not_approved_is_drift(tmp_path: Path) -> None:
-    path = imported(tmp_path, ana(allow(), deny())).snapshot.path
-    assert judged(load(path))["unapproved"].item() == []
-    assert judged(load(path, approved_networks=[OFFICE]))["unapproved"].item() == [VPN]
-    assert judged(load(path, approved_networks=["203.0.112.0/20", VPN]))["unapproved"].item() == []
-    assert judged(load(path, approved_networks=[HOME]))["verdict"].item() == "restricted"
+    made = imported(tmp_path, ana(allow(), deny()))
+    assert judged(made)["unapproved"].item() == []
+    assert judged(again(made, approved_networks=[OFFICE]))["unapproved"].item() == [VPN]
+    assert judged(again(made, approved_networks=["203.0.112.0/20", VPN]))["unapproved"].item() == []
+    assert judged(again(made, approved_networks=[HOME]))["verdict"].item() == "restricted"
 
 
 def test_networks_may_depend_on_who_it_is(tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ def someone(tmp_path_factory: pytest.TempPathFactory) -> Someone:
     return Someone(tmp_path_factory.mktemp("someone"))
 
 
-@settings(max_examples=60)
+@examples(0.4)
 @given(statements=STATEMENTS, more=STATEMENTS)
 def test_a_deny_more_or_an_allow_less_never_opens(
     someone: Someone, statements: list[Any], more: list[Any]
@@ -454,7 +454,7 @@ def decided(statements: list[Any], address: str) -> bool:
     )
 
 
-@settings(max_examples=150)
+@examples(1)
 @given(drawn=STATEMENTS, address=ADDRESSES)
 def test_networks_are_where_requests_are_decided_to_be_allowed(
     someone: Someone, drawn: list[Any], address: str
@@ -473,9 +473,8 @@ def test_networks_are_where_requests_are_decided_to_be_allowed(
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    account = load(demo.snapshots(tmp_path_factory.mktemp("demo")))
-    return judged(account).set_index("name")
+def company(demo_account: AccountTables) -> pd.DataFrame:
+    return judged(demo_account).set_index("name")
 
 
 def test_the_fenced_of_the_company_are_fenced(company: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, demo, load
+from iamkit import Account
 from iamkit.reference.actions import load_catalog as actions
 from iamkit.results.identities import CLASSES, VERDICTS, matters
 from tests.accounts import (
@@ -236,7 +236,6 @@ def test_nobody_is_ok_without_a_credential_report(tmp_path: Path) -> None:
     assert row[["mfa_registered", "exposed_actions", "access"]].isna().all()
 
 
-def test_an_identity_without_findings_is_ok(tmp_path: Path) -> None:
-    demo_company = load(demo.snapshots(tmp_path))
-    rows = demo_company.identities.set_index("name")
+def test_an_identity_without_findings_is_ok(demo_account: Account) -> None:
+    rows = demo_account.identities.set_index("name")
     assert rows.loc["lena.fischer", ["verdict", "findings"]].tolist() == ["ok", 0]

@@ -1,18 +1,18 @@
 """The small answers as tables: what AWS said, what it said there is none of, what it refused."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit import Account, demo, load
+from iamkit import Account
 from iamkit.evidence.requests import CALLER, DETAILS, EVIDENCE, REPORT
-from iamkit.evidence.responses import Answer, store
+from iamkit.evidence.responses import Answer
 from iamkit.tables import schema
-from tests.accounts import ACCOUNT, ARN, AS_OF, account, details, policy, report, role, user
+from tests.accounts import ACCOUNT, ARN, account, details, of_answers, policy, report, role, user
+from tests.examples import examples
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": []}
 FILES = {evidence.file.removesuffix(".json"): evidence for evidence in EVIDENCE}
@@ -28,7 +28,7 @@ OURS = (
 )
 
 
-def answered(folder: Path, **answers: Any) -> Account:
+def answered(**answers: Any) -> Account:
     """
     An account whose calls AWS answered by file name, and refused otherwise.
 
@@ -46,20 +46,20 @@ def answered(folder: Path, **answers: Any) -> Account:
             told.append(Answer(evidence, "none", none, evidence.none))
         else:
             told.append(Answer(evidence, "ok", answer))
-    return load(store(folder / "reports", told, "aws", AS_OF, "the test"))
+    return of_answers(told, source="aws")
 
 
 @pytest.mark.parametrize("table", OURS)
-def test_a_refused_call_leaves_the_table_empty_and_says_so(tmp_path: Path, table: str) -> None:
-    made = answered(tmp_path)
+def test_a_refused_call_leaves_the_table_empty_and_says_so(table: str) -> None:
+    made = answered()
     assert len(getattr(made, table)) == 0
     assert "AccessDenied" in made.missing(table)
 
 
-def test_old_versions_are_missing_with_the_authorization_details(tmp_path: Path) -> None:
-    made = answered(tmp_path)
+def test_old_versions_are_missing_with_the_authorization_details() -> None:
+    made = answered()
     assert made.missing("policy_old_versions") == ""
-    refused = answered(tmp_path / "refused", authorization_details=None)
+    refused = answered(authorization_details=None)
     assert len(refused.policy_old_versions) == 0
     assert "iam:GetAccountAuthorizationDetails" in refused.missing("policy_old_versions")
 
@@ -103,7 +103,7 @@ def test_mfa_devices_are_told_apart_by_their_serial(tmp_path: Path) -> None:
     assert len(made) == 6
 
 
-def test_service_credentials_have_an_owner_an_age_and_perhaps_an_end(tmp_path: Path) -> None:
+def test_service_credentials_have_an_owner_an_age_and_perhaps_an_end() -> None:
     def credential(number: int, **members: Any) -> dict[str, Any]:
         return {
             "UserName": "ana",
@@ -115,7 +115,6 @@ def test_service_credentials_have_an_owner_an_age_and_perhaps_an_end(tmp_path: P
         }
 
     made = answered(
-        tmp_path,
         service_specific_credentials={
             "ServiceSpecificCredentials": [
                 credential(1),
@@ -134,16 +133,15 @@ def test_service_credentials_have_an_owner_an_age_and_perhaps_an_end(tmp_path: P
     assert table["expires"].notna().tolist() == [False, True, False, False]
 
 
-def test_a_credential_without_a_name_belongs_to_nobody(tmp_path: Path) -> None:
+def test_a_credential_without_a_name_belongs_to_nobody() -> None:
     made = answered(
-        tmp_path,
         authorization_details=details([user("ana", UserName=None)]),
         service_specific_credentials={"ServiceSpecificCredentials": [{"Status": "Active"}]},
     )
     assert made.service_credentials["user_arn"].isna().tolist() == [True]
 
 
-def test_a_certificate_has_expired_from_its_last_second_on(tmp_path: Path) -> None:
+def test_a_certificate_has_expired_from_its_last_second_on() -> None:
     ends = {
         "past": "2026-10-31T06:00:00Z",
         "now": "2026-11-01T06:00:00Z",
@@ -151,7 +149,6 @@ def test_a_certificate_has_expired_from_its_last_second_on(tmp_path: Path) -> No
         "never told": None,
     }
     made = answered(
-        tmp_path,
         server_certificates={
             "ServerCertificateMetadataList": [
                 {"ServerCertificateName": name, "Arn": f"{ARN}server-certificate/{name}"}
@@ -178,7 +175,7 @@ GITHUB = f"{ARN}oidc-provider/token.actions.githubusercontent.com"
 OPENID = {"OpenIDConnectProviderList": [{"Arn": GITHUB}, {"Arn": f"{ARN}oidc-provider/id.test/x"}]}
 
 
-def test_providers_of_both_kinds_stand_in_one_table(tmp_path: Path) -> None:
+def test_providers_of_both_kinds_stand_in_one_table() -> None:
     detail = {
         "Url": "token.actions.githubusercontent.com",
         "ClientIDList": ["sts.amazonaws.com"],
@@ -186,7 +183,6 @@ def test_providers_of_both_kinds_stand_in_one_table(tmp_path: Path) -> None:
         "CreateDate": "2025-01-01T00:00:00Z",
     }
     made = answered(
-        tmp_path,
         saml_providers=SAML,
         open_id_connect_providers=OPENID,
         open_id_connect_details={GITHUB: detail, OPENID["OpenIDConnectProviderList"][1]["Arn"]: 5},
@@ -200,19 +196,18 @@ def test_providers_of_both_kinds_stand_in_one_table(tmp_path: Path) -> None:
     assert table["thumbprints"].fillna(-1).tolist() == [-1, 2, -1]
 
 
-def test_providers_are_known_without_their_details(tmp_path: Path) -> None:
-    made = answered(tmp_path, saml_providers=SAML, open_id_connect_providers=OPENID)
+def test_providers_are_known_without_their_details() -> None:
+    made = answered(saml_providers=SAML, open_id_connect_providers=OPENID)
     assert made.missing("identity_providers") == ""
     assert len(made.identity_providers) == 3
     assert made.identity_providers["client_ids"].isna().all()
-    only = answered(tmp_path / "only", saml_providers=SAML)
+    only = answered(saml_providers=SAML)
     assert "OpenID Connect providers are not known" in only.missing("identity_providers")
 
 
-def test_a_contact_is_set_or_not_or_was_not_to_be_seen(tmp_path: Path) -> None:
+def test_a_contact_is_set_or_not_or_was_not_to_be_seen() -> None:
     person = {"Name": "Ana", "PhoneNumber": "+1", "EmailAddress": "ana@example.com"}
     made = answered(
-        tmp_path,
         contact_information={"ContactInformation": {"FullName": "Example Corp", "City": "Lisbon"}},
         security_contact={"AlternateContact": person},
         operations_contact="none",
@@ -228,22 +223,21 @@ def test_a_contact_is_set_or_not_or_was_not_to_be_seen(tmp_path: Path) -> None:
     assert "security contact is not known" not in made.missing("contacts")
 
 
-def test_of_the_other_contacts_nothing_personal_is_shown(tmp_path: Path) -> None:
+def test_of_the_other_contacts_nothing_personal_is_shown() -> None:
     person = {"Name": "Ana", "PhoneNumber": "+1", "EmailAddress": "ana@example.com"}
-    made = answered(tmp_path, billing_contact={"AlternateContact": person}).contacts
+    made = answered(billing_contact={"AlternateContact": person}).contacts
     assert made.to_dict("records")[0]["present"]
     assert "ana@example.com" not in made.to_string()
 
 
-def test_an_unreadable_contact_is_neither_set_nor_missing(tmp_path: Path) -> None:
-    made = answered(tmp_path, security_contact={"AlternateContact": "call Ana"}).contacts
+def test_an_unreadable_contact_is_neither_set_nor_missing() -> None:
+    made = answered(security_contact={"AlternateContact": "call Ana"}).contacts
     assert made["present"].isna().tolist() == [True]
 
 
-def test_an_analyzer_watches_the_region_in_its_arn(tmp_path: Path) -> None:
+def test_an_analyzer_watches_the_region_in_its_arn() -> None:
     watch = "arn:aws:access-analyzer:eu-west-1:012345678901:analyzer/watch"
     made = answered(
-        tmp_path,
         analyzers={
             "analyzers": [
                 {"arn": watch, "name": "watch", "type": "ACCOUNT", "status": "ACTIVE"},
@@ -256,9 +250,8 @@ def test_an_analyzer_watches_the_region_in_its_arn(tmp_path: Path) -> None:
     assert made["status"].fillna("").tolist() == ["ACTIVE", ""]
 
 
-def test_no_organization_is_an_answer_and_a_refusal_is_a_gap(tmp_path: Path) -> None:
+def test_no_organization_is_an_answer_and_a_refusal_is_a_gap() -> None:
     alone = answered(
-        tmp_path,
         organization="none",
         organization_accounts="none",
         organizations_features="none",
@@ -269,7 +262,7 @@ def test_no_organization_is_an_answer_and_a_refusal_is_a_gap(tmp_path: Path) -> 
         ["RootCredentialsManagement", False],
         ["RootSessions", False],
     ]
-    refused = answered(tmp_path / "refused")
+    refused = answered()
     assert len(refused.organization) == 0
     assert "belongs to an organization is not known" in refused.missing("organization")
 
@@ -278,25 +271,25 @@ def test_no_organization_is_an_answer_and_a_refusal_is_a_gap(tmp_path: Path) -> 
     ("manager", "is_management"), [(ACCOUNT, True), ("999999999999", False), (None, None)]
 )
 def test_the_management_account_knows_itself(
-    tmp_path: Path, manager: str | None, is_management: bool | None
+    manager: str | None, is_management: bool | None
 ) -> None:
     own = {"Id": "o-abcdefghij", "FeatureSet": "ALL"} | (
         {"MasterAccountId": manager, "MasterAccountEmail": "root@example.com"} if manager else {}
     )
-    made = answered(tmp_path, organization={"Organization": own}).organization
+    made = answered(organization={"Organization": own}).organization
     assert made.astype(object).where(made.notna(), None).to_numpy().tolist() == [
         ["o-abcdefghij", manager, is_management, "ALL"]
     ]
 
 
-def test_accounts_of_the_organization_keep_no_address(tmp_path: Path) -> None:
+def test_accounts_of_the_organization_keep_no_address() -> None:
     shop = {"Id": "444455556666", "Name": "shop", "Email": "shop@example.com"}
     listed = [
         shop | {"Status": "ACTIVE", "State": "PENDING_CLOSURE", "JoinedTimestamp": "2024-05-01"},
         {"Id": "777788889999", "Status": "SUSPENDED"},
         "no object",
     ]
-    made = answered(tmp_path, organization_accounts={"Accounts": listed}).organization_accounts
+    made = answered(organization_accounts={"Accounts": listed}).organization_accounts
     assert made["account_id"].fillna("").tolist() == ["444455556666", "777788889999", ""]
     assert made["state"].fillna("").tolist() == ["PENDING_CLOSURE", "SUSPENDED", ""]
     assert made["joined"].dt.year.fillna(0).tolist() == [2024, 0, 0]
@@ -315,10 +308,10 @@ def test_accounts_of_the_organization_keep_no_address(tmp_path: Path) -> None:
     ids=["one", "none", "left out", "a new one", "unreadable"],
 )
 def test_root_management_is_enabled_feature_by_feature(
-    tmp_path: Path, said: dict[str, Any], enabled: list[Any]
+    said: dict[str, Any], enabled: list[Any]
 ) -> None:
     answer = {"OrganizationId": "o-abcdefghij", **said}
-    made = answered(tmp_path, organizations_features=answer).root_management
+    made = answered(organizations_features=answer).root_management
     assert made["enabled"].astype(object).fillna("?").tolist() == enabled
 
 
@@ -397,16 +390,17 @@ def test_trust_names_the_account_of_whoever_comes_from_outside(tmp_path: Path) -
     assert all(found == ["sts:AssumeRole", "sts:TagSession"] for found in made["actions"])
 
 
-def test_the_demo_company_has_a_credential_and_a_certificate_too_many(tmp_path: Path) -> None:
-    made = load(demo.snapshots(tmp_path))
-    credentials = made.service_credentials.set_index("user_name")
+def test_the_demo_company_has_a_credential_and_a_certificate_too_many(
+    demo_account: Account,
+) -> None:
+    credentials = demo_account.service_credentials.set_index("user_name")
     assert bool(credentials.loc["BedrockAPIKey-k4xq", "active"])
     assert credentials.loc["BedrockAPIKey-k4xq", "age_days"] == 154
     assert credentials["expires"].isna().to_dict()["BedrockAPIKey-k4xq"]
-    expired = made.server_certificates.query("expired")
+    expired = demo_account.server_certificates.query("expired")
     assert expired["name"].tolist() == ["legacy-shop-2024"]
-    assert made.identity_providers["kind"].tolist() == ["SAML", "OIDC", "OIDC"]
-    wide = made.policy_old_versions.query("policy_arn.str.endswith('/DeployPipeline')")
+    assert demo_account.identity_providers["kind"].tolist() == ["SAML", "OIDC", "OIDC"]
+    wide = demo_account.policy_old_versions.query("policy_arn.str.endswith('/DeployPipeline')")
     assert wide["version_id"].tolist() == ["v2", "v1"]
 
 
@@ -445,15 +439,14 @@ def anything(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(answers=anything(), policies=JSON)
-@settings(max_examples=150)
+@examples(0.6)
 def test_whatever_an_answer_contains_no_table_breaks(
     answers: dict[str, Any], policies: Any
 ) -> None:
     answers["authorization_details"] = details([user("ana")], policies=policies or None)
-    with tempfile.TemporaryDirectory() as folder:
-        made = answered(Path(folder), **answers)
-        for table in schema.TABLES:
-            assert list(getattr(made, table.name).columns) == table.names
-        given_here = answers.get("server_certificates", {}).get("ServerCertificateMetadataList")
-        if isinstance(given_here, list):
-            assert len(made.server_certificates) == len(given_here), "no row is lost"
+    made = answered(**answers)
+    for table in schema.TABLES:
+        assert list(getattr(made, table.name).columns) == table.names
+    given_here = answers.get("server_certificates", {}).get("ServerCertificateMetadataList")
+    if isinstance(given_here, list):
+        assert len(made.server_certificates) == len(given_here), "no row is lost"

@@ -6,14 +6,26 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account, load
 from iamkit.errors import SettingsError, SnapshotError
 from iamkit.settings import Settings
 from iamkit.tables import schema
-from tests.accounts import ACCOUNT, ARN, account, details, group, policy, report, role, user
+from tests.accounts import (
+    ACCOUNT,
+    ARN,
+    account,
+    details,
+    group,
+    policy,
+    report,
+    role,
+    user,
+    written,
+)
+from tests.examples import examples
 
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 DOCUMENT = {"Version": "2012-10-17", "Statement": [ALL]}
@@ -144,10 +156,7 @@ JSON = st.recursive(
 
 
 @given(document=JSON, statement=JSON, tags=JSON, entry=JSON)
-@settings(
-    max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(0.6)
 def test_whatever_a_policy_contains_no_row_is_lost(
     tmp_path_factory: pytest.TempPathFactory, document: Any, statement: Any, tags: Any, entry: Any
 ) -> None:
@@ -211,7 +220,7 @@ def test_now_is_the_moment_of_the_evidence(tmp_path: Path) -> None:
 
 
 def test_an_account_id_that_became_a_number_is_caught(tmp_path: Path) -> None:
-    made = account(tmp_path)
+    made = written(tmp_path)
     path = made.snapshot.path
     assert load(path, account_id=ACCOUNT).account_id == ACCOUNT
     with pytest.raises(SettingsError, match=r"12345678901 \(int\).*-r instead of -p"):
@@ -223,7 +232,7 @@ def test_an_account_id_that_became_a_number_is_caught(tmp_path: Path) -> None:
 def test_latest_is_looked_for_in_the_folders_above(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = account(tmp_path)
+    made = written(tmp_path)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
     assert load().snapshot.path == made.snapshot.path
@@ -232,7 +241,7 @@ def test_latest_is_looked_for_in_the_folders_above(
 
 
 def test_thresholds_win_over_the_settings_file(tmp_path: Path) -> None:
-    made = account(tmp_path)
+    made = written(tmp_path)
     file = tmp_path / "settings.yml"
     file.write_text("unused_days: 30\nmax_key_age_days: 60\n")
     opened = load(made.snapshot.path, file, unused_days=10, max_password_age_days=None)

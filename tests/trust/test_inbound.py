@@ -9,7 +9,7 @@ import pytest
 from iamkit import Account, load
 from iamkit.evidence import cli_files
 from iamkit.trust.inbound import WHO, known_accounts
-from tests.accounts import ACCOUNT, ARN, AS_OF, account, details, policy, report, role, user
+from tests.accounts import ACCOUNT, ARN, AS_OF, account, again, details, policy, report, role, user
 
 VENDOR = "999988887777"
 MEMBER = "444455556666"
@@ -32,7 +32,7 @@ def trusting(folder: Path, *statements: Any, settings: Any = None, **files: Any)
     """The doors of an account with one role and this trust policy."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     opened = account(folder, details(roles=[role("door", document)]), **files)
-    return load(opened.snapshot.path, **(settings or {})).trusted_principals
+    return again(opened, **(settings or {})).trusted_principals
 
 
 def one(folder: Path, *statements: Any, **options: Any) -> dict[str, Any]:
@@ -300,7 +300,7 @@ MEMBERS = {"Accounts": [{"Id": MEMBER, "Name": "shop", "Status": "SUSPENDED"}, {
 
 def test_the_settings_the_manager_and_the_organization_s_members_are_yours(tmp_path: Path) -> None:
     opened = account(tmp_path, organization=ORGANIZATION, accounts=MEMBERS)
-    opened = load(opened.snapshot.path, known_accounts=[VENDOR])
+    opened = again(opened, known_accounts=[VENDOR])
     assert known_accounts(opened) == {ACCOUNT, VENDOR, MANAGER, MEMBER}
 
 

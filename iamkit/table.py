@@ -28,6 +28,7 @@ class Column:
     name: str
     dtype: Any
     meaning: str
+    values: tuple[str, ...] = ()  # all that it may hold besides missing; empty: anything
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,33 @@ class Table:
         """
         Return `frame` with exactly this table's columns, order and dtypes, and a fresh index.
 
-        Rows are never dropped. Raises `SchemaError` naming a missing column, or one whose values do
-        not fit its dtype.
+        Rows are never dropped. Raises `SchemaError` naming a missing column, one whose values do
+        not fit its dtype or are none of its `values`, or the first key that is there twice. A row
+        without a value in the key's first column stands for something that has no name: it is
+        compared with no other.
         """
+        made = self.cast(frame)
+        again = self._again(made)
+        if again.any():
+            first = made.loc[again, list(self.key)].iloc[0].tolist()
+            names = ", ".join(self.key)
+            raise SchemaError(f"table {self.name!r}: the key ({names}) is there twice: {first}")
+        return made
+
+    def gather(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """
+        Return `frame` as `conform` does, the first row of each key only.
+
+        For evidence, which may say the same thing twice, such as lists that were joined by hand.
+        """
+        return self.conform(self.distinct(frame))
+
+    def distinct(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of `frame` without those whose key an earlier row has."""
+        return frame[~self._again(frame)]
+
+    def cast(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` as `conform` does, without a look at the key."""
         missing = [name for name in self.names if name not in frame.columns]
         if missing:
             raise SchemaError(f"table {self.name!r} lacks {', '.join(missing)}")
@@ -62,7 +87,23 @@ class Table:
                 raise SchemaError(
                     f"table {self.name!r}: column {column.name!r} is not {column.dtype}: {error}"
                 ) from error
+            self._known(column, data[column.name])
         return pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
+
+    def _known(self, column: Column, values: Any) -> None:
+        """Refuse a value that is none of the column's."""
+        if not column.values:
+            return
+        held = pd.Series(values)
+        other = held[held.notna() & ~held.isin(column.values)]
+        if len(other):
+            said = f"{other.iloc[0]!r} is none of {', '.join(column.values)}"
+            raise SchemaError(f"table {self.name!r}: column {column.name!r}: {said}")
+
+    def _again(self, frame: pd.DataFrame) -> pd.Series[Any]:
+        """Whether an earlier row has the same key, row by row."""
+        named = frame[self.key[0]].notna()
+        return frame.duplicated(list(self.key)) & named
 
     def rows(self, *rows: Mapping[str, Any]) -> pd.DataFrame:
         """

@@ -1,9 +1,12 @@
 """The files around the package say the same thing: pyproject, lock, conda, Makefile, top level."""
 
+import ast
 import importlib.metadata
+import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -22,6 +25,8 @@ DIRECT = [
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
     for text in group
 ]
+# The package, and what tests and benchmarks import from their own folder.
+OWN = {"iamkit", "tests", *(path.stem for path in (ROOT / "benchmarks").glob("*.py"))}
 ENTRIES = [  # one logical line per package and marker
     line for line in LOCK.replace("\\\n", " ").splitlines() if not re.match(r"\s*(#|$)", line)
 ]
@@ -39,6 +44,43 @@ def locked_versions() -> dict[str, set[str]]:
         name, version = re.match(r"([^=\s]+)==(\S+)", entry).groups()
         versions.setdefault(canonicalize_name(name), set()).add(version)
     return versions
+
+
+def split_pin(item: str) -> tuple[str, str]:
+    name, _, version = item.partition("=")
+    return name, version
+
+
+def code_of(path: Path) -> str:
+    """The Python of a module, or of a notebook's code cells."""
+    if path.suffix == ".py":
+        return path.read_text("utf-8")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def imports(code: str) -> set[str]:
+    """Top-level names of what a module imports, wherever in it the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.importorskip":
+            names.add(node.args[0].value.partition(".")[0])
+    return names
+
+
+def undeclared(code: str, declared: set[str]) -> set[str]:
+    """What a module imports from distributions that are not declared, or that are not installed."""
+    packages = importlib.metadata.packages_distributions()
+    known = sys.stdlib_module_names | OWN
+    return {
+        name
+        for name in imports(code) - known
+        if not declared & {canonicalize_name(each) for each in packages.get(name, ())}
+    }
 
 
 def tracked_files() -> list[str]:
@@ -61,6 +103,38 @@ def test_every_direct_dependency_is_locked_at_a_version_that_pyproject_allows(re
     assert all(requirement.specifier.contains(version) for version in versions)
 
 
+@pytest.mark.parametrize("folder", ["iamkit", "notebooks", "tests", "benchmarks"])
+def test_what_is_imported_is_declared(folder):
+    run = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    allowed = (
+        run if folder in ("iamkit", "notebooks") else {canonicalize_name(r.name) for r in DIRECT}
+    )
+    files = [
+        ROOT / name
+        for name in tracked_files()
+        if name.startswith(f"{folder}/") and name.endswith((".py", ".ipynb"))
+    ]
+    assert files
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        if path.is_file()
+        for name in undeclared(code_of(path), allowed)
+    }
+    assert missing == set()
+
+
+def test_an_import_of_what_only_another_package_needs_is_undeclared():
+    code = "import json\nfrom traitlets import Any\ndef f():\n    import numpy.linalg, nowhere"
+    assert undeclared(code, {"numpy"}) == {"traitlets", "nowhere"}
+
+
+def test_the_lock_says_what_is_declared():
+    noted = re.findall(r"^([a-z0-9-]+)==(?:[^#]|#(?! via))*# via([^=]*?)(?=^[a-z]|\Z)", LOCK, re.M)
+    declared = {name for name, via in noted if "iamkit (pyproject.toml)" in via}
+    assert declared == {canonicalize_name(requirement.name) for requirement in DIRECT}
+
+
 def test_the_lock_holds_pins_with_hashes_and_nothing_else():
     # No index, host or path: the lock means the same packages wherever it is installed.
     pin = re.compile(r"[a-z0-9-]+==[\w.]+( ; [^@#/\\]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
@@ -74,6 +148,8 @@ def test_conda_lists_the_same_packages_at_the_locked_versions():
     pip_pins = [item for item in pip if item != "--editable ."]
     given = {item.replace("==", "=") for item in conda + pip_pins}
     given -= {"pip", f"python{PROJECT['requires-python']}"}
+    # conda-forge writes some names with an underscore: jupyter_client
+    given = {f"{canonicalize_name(name)}={version}" for name, version in map(split_pin, given)}
 
     versions = locked_versions()
     wanted = {name: versions[name] for name in (canonicalize_name(r.name) for r in DIRECT)}

@@ -77,7 +77,8 @@ def effective(
     judge = PolicyEvaluator(callers.catalog)
     people = account.principals.query("kind in ['user', 'role']")
     unseen = account.users.query("evidence == 'credential report only'")["user_arn"]
-    people = people[~people["principal_arn"].isin(unseen)].reset_index(drop=True)
+    seen = people["principal_arn"].notna() & ~people["principal_arn"].isin(unseen)
+    people = people[seen].reset_index(drop=True)  # nothing tells what applies to whom has no ARN
     shared = [RequestContext(callers.arrival(name), UNKNOWN) for name in names]
     numbers: dict[Outcomes, int] = {}  # several outcomes may have the same rows
     distinct: dict[bytes, int] = {}

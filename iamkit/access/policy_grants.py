@@ -51,7 +51,16 @@ POLICY_GRANTS: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "policy"),
         Column("policy_name", TEXT, "name"),
-        Column("kind", TEXT, "aws (managed by AWS), customer or inline"),
+        Column(
+            "kind",
+            TEXT,
+            "aws (managed by AWS), customer or inline",
+            values=(
+                "aws",
+                "customer",
+                "inline",
+            ),
+        ),
         Column("unseen", TRUTH, "its document is not in the evidence, or cannot be read"),
         Column("everything", TRUTH, "allows every action on every resource"),
         Column(

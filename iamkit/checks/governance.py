@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.reference import oidc_providers
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
 CONTACT: Final = "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-update-contact"
@@ -18,17 +19,6 @@ CONTACT: Final = "https://docs.aws.amazon.com/accounts/latest/reference/manage-a
 # IAM Identity Center makes roles with this prefix, one for each permission set.
 IDENTITY_CENTER: Final = "AWSReservedSSO_"
 
-# OpenID Connect issuers that vouch for workloads, not for people.
-WORKLOADS: Final = (
-    "token.actions.githubusercontent.com",
-    "gitlab.com",
-    "api.bitbucket.org/",
-    "oidc.circleci.com",
-    "agent.buildkite.com",
-    "app.terraform.io",
-    "oidc.eks.",
-    "container.googleapis.com/",
-)
 
 EXTERNAL: Final = ("ACCOUNT", "ORGANIZATION")
 
@@ -131,7 +121,9 @@ def federation_missing(
     """
     people = credentials.query("not is_root and password_enabled")
     named = identity_providers["name"].fillna("").str.lower()
-    for_people = identity_providers["kind"].eq("SAML") | ~named.str.startswith(WORKLOADS)
+    for_people = identity_providers["kind"].eq("SAML") | ~named.str.startswith(
+        oidc_providers.workload_prefixes()
+    )
     central = roles["role_name"].str.startswith(IDENTITY_CENTER)
     failing = len(people) and not for_people.any() and not central.any()
     said = f"no identity provider for people; users with a password: {len(people)}"

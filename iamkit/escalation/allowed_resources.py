@@ -75,7 +75,8 @@ class AllowedResources:
             linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
             unseen = account.users["evidence"].eq("credential report only")
             aside = {*linked, *account.users.loc[unseen, "user_arn"]}
-            people = people[~people["principal_arn"].isin(aside)]
+            seen = people["principal_arn"].notna() & ~people["principal_arn"].isin(aside)
+            people = people[seen]
             arns = people["principal_arn"].tolist()
             known = [
                 _tags(tags) | {BOUNDARY: boundary if isinstance(boundary, str) else ABSENT}

@@ -37,7 +37,16 @@ CHOKE_POINTS: Final = Table(
     row="one place at which ways to administration can be cut, after those before it",
     key=("kind", "arn"),
     columns=(
-        Column("kind", TEXT, "identity, policy or trust policy"),
+        Column(
+            "kind",
+            TEXT,
+            "identity, policy or trust policy",
+            values=(
+                "identity",
+                "policy",
+                "trust policy",
+            ),
+        ),
         Column("arn", TEXT, "user, role or policy; the role of a trust policy"),
         Column("name", TEXT, "its name; of an inline policy, and of its owner"),
         Column(

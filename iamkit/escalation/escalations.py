@@ -36,12 +36,28 @@ ESCALATIONS: Final = Table(
     key=("principal_arn", "method"),
     columns=(
         Column("principal_arn", TEXT, "user or role; service-linked roles are left out"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column("method", TEXT, "the way's id in escalation.yaml"),
         Column("description", TEXT, "the way in words"),
         Column("category", TEXT, "what kind of way it is"),
-        Column("status", TEXT, "proven, or needs a target"),
+        Column(
+            "status",
+            TEXT,
+            "proven, or needs a target",
+            values=(
+                "proven",
+                "needs a target",
+            ),
+        ),
         Column(
             "reaches_admin", TRUTH, "a proven way to everything, the target's further ways counted"
         ),

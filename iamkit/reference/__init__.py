@@ -1,6 +1,6 @@
 """reference."""
 
-from iamkit.reference import actions
+from iamkit.reference import actions, oidc_providers
 from iamkit.reference.actions import LEVELS, Bits, Catalog, Flags, load_catalog, popcount
 from iamkit.reference.escalation_methods import (
     NEW,
@@ -9,7 +9,7 @@ from iamkit.reference.escalation_methods import (
     escalation_methods,
     given,
 )
-from iamkit.reference.files import FOLDER, read_data
+from iamkit.reference.files import FOLDER, read_data, schema
 from iamkit.reference.frameworks import CONTROL, load_controls
 from iamkit.reference.lint_facts import lint_facts
 from iamkit.reference.risks import risks
@@ -30,7 +30,9 @@ __all__ = [
     "lint_facts",
     "load_catalog",
     "load_controls",
+    "oidc_providers",
     "popcount",
     "read_data",
     "risks",
+    "schema",
 ]

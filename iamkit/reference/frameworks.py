@@ -11,18 +11,11 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.errors import SchemaError
-from iamkit.reference.files import FOLDER, read_data
+from iamkit.reference.files import FOLDER, read_data, schema
 from iamkit.table import OBJECT, TEXT, Column, Table
 
 DATA: Final = FOLDER / "controls.yaml"
 
-REQUIRED: Final = {
-    "framework": {"framework", "versions", "source", "sections"},
-    "section": {"section", "controls"},
-    "control": {"id", "title"},
-}
-
-OPTIONAL: Final = {"control": {"checks", "manual", "note"}}
 
 CONTROL: Final = (
     Column("framework", TEXT, "who asks for it"),
@@ -96,8 +89,10 @@ def _ids(control: dict[str, Any], framework: dict[str, Any], file: str) -> dict[
 
 
 def _fits(kind: str, entry: dict[str, Any], at: str) -> None:
-    missing = REQUIRED[kind] - set(entry)
-    unknown = set(entry) - REQUIRED[kind] - OPTIONAL.get(kind, set())
+    """Refuse an entry that lacks a field of the file's schema, or has one that is not in it."""
+    form = schema("controls")["$defs"][kind]
+    missing = set(form["required"]) - set(entry)
+    unknown = set(entry) - set(form["properties"])
     if missing:
         raise SchemaError(f"{at}: this {kind} lacks {', '.join(sorted(missing))}")
     if unknown:

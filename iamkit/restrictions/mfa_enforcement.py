@@ -89,9 +89,17 @@ MFA_ENFORCEMENT: Final = Table(
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
-        Column("verdict", TEXT, ", ".join(VERDICTS)),
+        Column("verdict", TEXT, ", ".join(VERDICTS), values=tuple(VERDICTS)),
         Column("key", TEXT, "with an access key and no MFA: closed, holed or open"),
         Column("password", TEXT, "with a password and no MFA: closed, holed or open"),
         Column("place", TEXT, "where from that is: anywhere, inside only; missing: nowhere, roles"),

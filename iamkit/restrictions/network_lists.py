@@ -34,7 +34,18 @@ NETWORK_LISTS: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "policy; a trust policy's role; an SCP's name"),
         Column("policy_name", TEXT, "name; the role's for a trust policy"),
-        Column("kind", TEXT, "aws (managed by AWS), customer, inline, trust or scp"),
+        Column(
+            "kind",
+            TEXT,
+            "aws (managed by AWS), customer, inline, trust or scp",
+            values=(
+                "aws",
+                "customer",
+                "inline",
+                "trust",
+                "scp",
+            ),
+        ),
         Column("index", COUNT, "position of the statement, from 0"),
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny"),
@@ -204,7 +215,7 @@ def _conditional(
     """Statements with a Condition, and to whom those of trust policies and SCPs apply."""
     names = ["policy_arn", "policy_name", "kind"]
     own = account.statements.query("conditional").merge(account.policies[names], on="policy_arn")
-    roles = account.roles.set_index("role_arn")["role_name"]
+    roles = account.roles.dropna(subset="role_arn").set_index("role_arn")["role_name"]
     trust = account.trust.query("conditional").drop_duplicates(["role_arn", "index"])
     role = trust["role_arn"]
     trust = trust.assign(policy_arn=role, policy_name=role.map(roles), kind="trust")

@@ -66,13 +66,22 @@ NETWORK_RESTRICTIONS: Final = Table(
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column(
             "verdict",
             TEXT,
             "fenced: nothing is possible from outside; partial: some actions are; none: the "
             "network makes no difference; nothing to protect: nothing is possible from anywhere",
+            values=("restricted", "partly restricted", "unrestricted", "nothing to protect"),
         ),
         Column(
             "networks",

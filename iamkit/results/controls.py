@@ -24,7 +24,18 @@ MATRIX: Final = Table(
     key=("framework", "version", "id"),
     columns=(
         *CONTROL,
-        Column("status", TEXT, "fail, not assessed, manual, accepted or pass"),
+        Column(
+            "status",
+            TEXT,
+            "fail, not assessed, manual, accepted or pass",
+            values=(
+                "fail",
+                "not assessed",
+                "manual",
+                "accepted",
+                "pass",
+            ),
+        ),
         Column("checks", OBJECT, "list of the checks that speak to it"),
         Column("failing_checks", OBJECT, "list of those that fail"),
         Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),

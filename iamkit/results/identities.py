@@ -42,7 +42,16 @@ IDENTITIES: Final = Table(
     key=("principal_arn",),
     columns=(
         Column("verdict", TEXT, "worst severity of its findings, not assessed, accepted or ok"),
-        Column("kind", TEXT, "root, user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "root, user or role",
+            values=(
+                "root",
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column("privilege", TEXT, "admin, near-admin, write, read or none, in its best context"),
         Column(

@@ -130,7 +130,7 @@ def organization_accounts(snapshot: Snapshot) -> pd.DataFrame:
     Source: Organizations API, ListAccounts.
     """
     found = objects_in(snapshot, "organization_accounts.json", "Accounts")
-    return schema.ORGANIZATION_ACCOUNTS.conform(
+    return schema.ORGANIZATION_ACCOUNTS.gather(
         pd.DataFrame(
             {
                 "account_id": column(found, "Id"),
@@ -168,7 +168,7 @@ def analyzers(snapshot: Snapshot) -> pd.DataFrame:
     """Analyzers in the one region that was asked. Rows: see `schema.ANALYZERS`."""
     found = objects_in(snapshot, "analyzers.json", "analyzers")
     arns = column(found, "arn")
-    return schema.ANALYZERS.conform(
+    return schema.ANALYZERS.gather(
         pd.DataFrame(
             {
                 "analyzer_arn": arns,
@@ -205,7 +205,7 @@ def mfa_devices(snapshot: Snapshot, users: pd.DataFrame) -> pd.DataFrame:
     kind = kind.mask(serial.str.fullmatch(r"[A-Za-z0-9-]+"), "hardware")
     kind = kind.mask(serial.str.contains(":mfa/"), "virtual")
     kind = kind.mask(serial.str.contains(":u2f/"), "passkey")
-    return schema.MFA_DEVICES.conform(
+    return schema.MFA_DEVICES.gather(
         pd.DataFrame(
             {
                 "serial": serial,
@@ -229,7 +229,7 @@ def service_credentials(snapshot: Snapshot, users: pd.DataFrame) -> pd.DataFrame
     found = objects_in(snapshot, "service_specific_credentials.json", "ServiceSpecificCredentials")
     names = column(found, "UserName")
     created = times(column(found, "CreateDate"))
-    return schema.SERVICE_CREDENTIALS.conform(
+    return schema.SERVICE_CREDENTIALS.gather(
         pd.DataFrame(
             {
                 "user_arn": names.map(arns_by_name(users), na_action="ignore"),
@@ -250,7 +250,7 @@ def server_certificates(snapshot: Snapshot) -> pd.DataFrame:
     found = objects_in(snapshot, "server_certificates.json", "ServerCertificateMetadataList")
     expires = times(column(found, "Expiration"))
     expired = (expires <= pd.Timestamp(snapshot.as_of)).astype("boolean")
-    return schema.SERVER_CERTIFICATES.conform(
+    return schema.SERVER_CERTIFICATES.gather(
         pd.DataFrame(
             {
                 "certificate_arn": column(found, "Arn"),
@@ -277,7 +277,7 @@ def identity_providers(snapshot: Snapshot) -> pd.DataFrame:
     unknown = [None] * len(saml)
     prints = lists_in(details, "ThumbprintList")
     arns = column([*saml, *openid], "Arn")
-    return schema.IDENTITY_PROVIDERS.conform(
+    return schema.IDENTITY_PROVIDERS.gather(
         pd.DataFrame(
             {
                 "provider_arn": arns,
@@ -301,7 +301,7 @@ def last_accessed(snapshot: Snapshot) -> pd.DataFrame:
         for service in as_list(as_dict(job).get("ServicesLastAccessed"))
     ]
     services = [service for _, service in pairs]
-    return schema.LAST_ACCESSED.conform(
+    return schema.LAST_ACCESSED.gather(
         pd.DataFrame(
             {
                 "principal_arn": pd.Series([arn for arn, _ in pairs], dtype="str"),

@@ -6,7 +6,9 @@ Source: IAM API Reference, "GetAccountAuthorizationDetails".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -88,7 +90,7 @@ def groups(entries: Sequence[Mapping[str, Any]], memberships: pd.DataFrame) -> p
     """IAM groups. Rows: see `schema.GROUPS`."""
     arns = column(entries, "Arn")
     members = memberships["group_arn"].value_counts()
-    return schema.GROUPS.conform(
+    return schema.GROUPS.gather(
         pd.DataFrame(
             {
                 "group_arn": arns,
@@ -106,7 +108,7 @@ def roles(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """IAM roles. Rows: see `schema.ROLES`."""
     used = [as_dict(role.get("RoleLastUsed")) for role in entries]
     path = column(entries, "Path")
-    return schema.ROLES.conform(
+    return schema.ROLES.gather(
         pd.DataFrame(
             {
                 "role_arn": column(entries, "Arn"),
@@ -134,13 +136,15 @@ def roles(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def trust(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Who each role trusts. Rows: see `schema.TRUST`."""
     statements: list[dict[str, Any]] = []
+    numbers: dict[str, Iterator[int]] = defaultdict(count)  # evidence may hold a role twice
     for role in entries:
         arn = str(role.get("Arn"))
         document, problem = read_document(role.get("AssumeRolePolicyDocument"))
         written = [] if problem else listed(document.get("Statement"))
         variables = as_dict(document).get("Version") == "2012-10-17"
-        for index, statement in enumerate(written):
-            statements.append({**trust_row(arn, index, statement), "variables": variables})
+        for statement in written:
+            row = trust_row(arn, next(numbers[arn]), statement)
+            statements.append({**row, "variables": variables})
         if not written:
             said = problem or "no Statement"
             empty = {"actions": [], "not_actions": [], "conditions": {}, "problem": said}
@@ -149,14 +153,14 @@ def trust(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         [
             (number, *principal)
             for number, statement in enumerate(statements)
-            for principal in statement["principals"]
+            for principal in dict.fromkeys(statement["principals"])
         ],
         columns=["statement", "principal_type", "principal", "account_id"],
     )
     # Once per statement, then repeated: an account may have a million principals.
-    shared = schema.TRUST.conform(frame(schema.TRUST, statements))
+    shared = schema.TRUST.cast(frame(schema.TRUST, statements))
     rows = shared.take(named.pop("statement").to_numpy()).reset_index(drop=True)
-    return schema.TRUST.conform(rows.assign(**named))
+    return schema.TRUST.gather(rows.assign(**named))
 
 
 def policy_old_versions(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -183,7 +187,7 @@ def policy_old_versions(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 }
             )
     made = frame(schema.POLICY_OLD_VERSIONS, rows)
-    return schema.POLICY_OLD_VERSIONS.conform(made.assign(created=times(made["created"])))
+    return schema.POLICY_OLD_VERSIONS.gather(made.assign(created=times(made["created"])))
 
 
 def boundaries(entries: Sequence[Mapping[str, Any]]) -> pd.Series[Any]:

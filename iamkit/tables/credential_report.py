@@ -60,7 +60,7 @@ def credentials(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     used = times(report["password_last_used"])
     changed = times(report["password_last_changed"])
     keys_active = sum(_count(key["active"]) for key in keys)
-    return schema.CREDENTIALS.conform(
+    return schema.CREDENTIALS.gather(
         pd.DataFrame(
             {
                 "user_arn": report["arn"],
@@ -89,7 +89,7 @@ def credentials(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 def access_keys(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Two key slots per user. Rows: see `schema.ACCESS_KEYS`."""
     slots = pd.concat([_key(report, as_of, slot) for slot in SLOTS])
-    return schema.ACCESS_KEYS.conform(slots.sort_index(kind="stable"))
+    return schema.ACCESS_KEYS.gather(slots.sort_index(kind="stable"))
 
 
 def _key(report: pd.DataFrame, as_of: pd.Timestamp, slot: int) -> pd.DataFrame:

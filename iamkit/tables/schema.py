@@ -59,7 +59,16 @@ USERS: Final = Table(
         Column("groups", OBJECT, "list of the names of the user's groups"),
         Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
         Column("tags", OBJECT, "dict of tag key to value"),
-        Column("evidence", TEXT, "both, authorization details only, or credential report only"),
+        Column(
+            "evidence",
+            TEXT,
+            "both, authorization details only, or credential report only",
+            values=(
+                "both",
+                "authorization details only",
+                "credential report only",
+            ),
+        ),
     ),
 )
 
@@ -102,7 +111,17 @@ PRINCIPALS: Final = Table(
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "ARN"),
-        Column("kind", TEXT, "root, user, group or role"),
+        Column(
+            "kind",
+            TEXT,
+            "root, user, group or role",
+            values=(
+                "root",
+                "user",
+                "group",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name; <root_account> for the root user"),
         Column("id", TEXT, "unique identifier (AIDA…, AGPA…, AROA…)"),
         Column("path", TEXT, "path, / by default"),
@@ -128,6 +147,13 @@ CREDENTIALS: Final = Table(
             TEXT,
             "used, never used, not tracked (none since tracking began on 2014-10-20), "
             "no password, or not known",
+            values=(
+                "used",
+                "never used",
+                "not tracked",
+                "no password",
+                "not known",
+            ),
         ),
         Column("password_used", TIME, "password_last_used, to five minutes"),
         Column("password_changed", TIME, "password_last_changed"),
@@ -146,6 +172,12 @@ CREDENTIALS: Final = Table(
             TEXT,
             "console, programmatic, both or none, by enabled password and active keys; "
             "missing where the report does not say",
+            values=(
+                "console",
+                "programmatic",
+                "both",
+                "none",
+            ),
         ),
         Column("last_used", TIME, "latest of password and both keys; NaT: no use on record"),
     ),
@@ -168,6 +200,12 @@ ACCESS_KEYS: Final = Table(
             "use",
             TEXT,
             "used, never used, not tracked (none since tracking began on 2015-04-22) or no key",
+            values=(
+                "used",
+                "never used",
+                "not tracked",
+                "no key",
+            ),
         ),
         Column("used", TIME, "access_key_N_last_used_date, to fifteen minutes"),
         Column("idle_days", COUNT, "whole days since it was used or, if never, made"),
@@ -185,7 +223,17 @@ MFA_DEVICES: Final = Table(
         Column("user_arn", TEXT, "ARN of the user or of the root user"),
         Column("user_name", TEXT, "name"),
         Column("is_root", TRUTH, "a device of the root user"),
-        Column("kind", TEXT, "virtual, hardware (TOTP), passkey (FIDO) or unknown, by serial"),
+        Column(
+            "kind",
+            TEXT,
+            "virtual, hardware (TOTP), passkey (FIDO) or unknown, by serial",
+            values=(
+                "virtual",
+                "hardware",
+                "passkey",
+                "unknown",
+            ),
+        ),
         Column("enabled", TIME, "EnableDate"),
     ),
 )
@@ -197,7 +245,16 @@ POLICIES: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "ARN; an inline policy's is OWNER_ARN#NAME (the kit's own)"),
         Column("policy_name", TEXT, "name"),
-        Column("kind", TEXT, "aws (managed by AWS), customer or inline"),
+        Column(
+            "kind",
+            TEXT,
+            "aws (managed by AWS), customer or inline",
+            values=(
+                "aws",
+                "customer",
+                "inline",
+            ),
+        ),
         Column("path", TEXT, "path, / by default; missing for inline policies"),
         Column("owner_arn", TEXT, "principal that an inline policy belongs to"),
         Column("version_id", TEXT, "default version"),
@@ -242,7 +299,16 @@ ATTACHMENTS: Final = Table(
     columns=(
         Column("principal_arn", TEXT, "user, group or role"),
         Column("policy_arn", TEXT, "policy"),
-        Column("how", TEXT, "attached, inline or boundary"),
+        Column(
+            "how",
+            TEXT,
+            "attached, inline or boundary",
+            values=(
+                "attached",
+                "inline",
+                "boundary",
+            ),
+        ),
     ),
 )
 
@@ -329,7 +395,15 @@ PASSWORD_POLICY: Final = Table(
     columns=(
         Column("rule", TEXT, "AWS's name for it"),
         Column("value", OBJECT, "number, True or False; None: not set"),
-        Column("origin", TEXT, "account, or AWS default where the account has no policy"),
+        Column(
+            "origin",
+            TEXT,
+            "account, or AWS default where the account has no policy",
+            values=(
+                "account",
+                "AWS default",
+            ),
+        ),
         Column("meaning", TEXT, "the rule in words"),
     ),
 )
@@ -379,7 +453,15 @@ IDENTITY_PROVIDERS: Final = Table(
     key=("provider_arn",),
     columns=(
         Column("provider_arn", TEXT, "ARN of the provider"),
-        Column("kind", TEXT, "SAML or OIDC"),
+        Column(
+            "kind",
+            TEXT,
+            "SAML or OIDC",
+            values=(
+                "SAML",
+                "OIDC",
+            ),
+        ),
         Column("name", TEXT, "name of a SAML provider; an OIDC provider's URL, without https://"),
         Column("created", TIME, "CreateDate; NaT: not known"),
         Column("expires", TIME, "until when a SAML provider's metadata is valid; NaT for OIDC"),
@@ -395,7 +477,17 @@ CONTACTS: Final = Table(
     row="one kind of contact that was asked for and answered",
     key=("kind",),
     columns=(
-        Column("kind", TEXT, "account (the primary contact), security, operations or billing"),
+        Column(
+            "kind",
+            TEXT,
+            "account (the primary contact), security, operations or billing",
+            values=(
+                "account",
+                "security",
+                "operations",
+                "billing",
+            ),
+        ),
         Column("present", TRUTH, "the contact is set; missing: the answer cannot be read"),
         Column("email", TEXT, "of the security contact; the others' are not shown"),
     ),
@@ -456,7 +548,7 @@ ROOT_MANAGEMENT: Final = Table(
 GAPS: Final = Table(
     name="gaps",
     row="one piece of evidence that is missing or incomplete",
-    key=("call", "code"),
+    key=("call", "code", "message", "meaning"),
     columns=(
         Column("call", TEXT, "the AWS call that would have answered"),
         Column("code", TEXT, "AWS's error code, or the kit's word for what happened"),

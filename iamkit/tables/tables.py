@@ -10,9 +10,11 @@ Loading is forgiving where AWS is: whatever a policy contains, it keeps its row,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +61,10 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "root_management": ("iam:ListOrganizationsFeatures",),
     "gaps": (),
 }
+
+
+# The lists of the authorization details.
+LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 
 def open_account(
@@ -151,7 +157,22 @@ class AccountTables:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """What the evidence lacks. Rows: see `schema.GAPS`."""
-        return schema.GAPS.rows(*self.snapshot.manifest["gaps"])
+        kept = [tuple(gap.items()) for gap in self.snapshot.manifest["gaps"]]
+        found = [dict(gap) for gap in dict.fromkeys(kept)]
+        for source, arns in self._contradictions.items():
+            found += [_contradiction(source, arns)] if arns else []
+        return schema.GAPS.rows(*found)
+
+    @cached_property
+    def _contradictions(self) -> dict[str, list[str]]:
+        """ARNs of what one answer describes twice, and differently, by the call that answers."""
+        entries = [entry for name in LISTS for entry in self._entries(name)]
+        detailed = [arn for entry in entries if (arn := _arn(entry))]
+        reported = self._report.drop_duplicates()["arn"].dropna()
+        return {
+            requests.DETAILS.call: _repeated(detailed),
+            requests.REPORT.call: _repeated(reported),
+        }
 
     @cached_property
     def _report(self) -> pd.DataFrame:
@@ -195,7 +216,7 @@ class AccountTables:
             tags=objects([{} for _ in range(len(only))], only.index),
             evidence="credential report only",
         )
-        return schema.USERS.conform(stack(detailed, extra))
+        return schema.USERS.gather(stack(detailed, extra))
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -218,6 +239,7 @@ class AccountTables:
             for user in self._entries("UserDetailList")
             for name in as_list(user.get("GroupList"))
         ]
+        pairs = list(dict.fromkeys(pairs))
         return schema.MEMBERSHIPS.conform(pd.DataFrame(pairs, columns=["user_arn", "group_arn"]))
 
     @cached_property
@@ -239,7 +261,7 @@ class AccountTables:
             names = {f"{owner}_arn": "principal_arn", f"{owner}_name": "name", f"{owner}_id": "id"}
             part = part.rename(columns=names).assign(kind=kind)
             stacked.append(schema.PRINCIPALS.conform(part))
-        everyone = stack(*stacked)
+        everyone = schema.PRINCIPALS.gather(stack(*stacked))
         everyone["tags"] = objects(as_dict(tags) for tags in everyone["tags"])
         return schema.PRINCIPALS.conform(everyone)
 
@@ -254,21 +276,20 @@ class AccountTables:
         frame = frames.frame(schema.POLICIES, self._policies)
         for column in ("created", "updated"):
             frame[column] = times(frame[column])
-        return schema.POLICIES.conform(frame)
+        return schema.POLICIES.gather(frame)
 
     @cached_property
     def policy_versions(self) -> pd.DataFrame:
         """The default version of each policy. Rows: see `schema.POLICY_VERSIONS`."""
-        return schema.POLICY_VERSIONS.conform(
-            pd.DataFrame(
-                {
-                    "policy_arn": [policy["policy_arn"] for policy in self._policies],
-                    "version_id": [policy["version_id"] for policy in self._policies],
-                    "created": times([policy["version_created"] for policy in self._policies]),
-                    "document": objects(policy["document"] for policy in self._policies),
-                }
-            )
+        made = pd.DataFrame(
+            {
+                "policy_arn": [policy["policy_arn"] for policy in self._policies],
+                "version_id": [policy["version_id"] for policy in self._policies],
+                "created": times([policy["version_created"] for policy in self._policies]),
+                "document": objects(policy["document"] for policy in self._policies),
+            }
         )
+        return schema.POLICY_VERSIONS.gather(made)
 
     @cached_property
     def policy_old_versions(self) -> pd.DataFrame:
@@ -290,13 +311,19 @@ class AccountTables:
         shared = self.memberships.merge(group, on="group_arn")
         shared = shared.rename(columns={"user_arn": "principal_arn", "group_arn": "via_arn"})
         both = stack(own.assign(via_arn=None), shared[[*own.columns, "via_arn"]])
-        return schema.POLICY_ASSIGNMENTS.conform(both)
+        return schema.POLICY_ASSIGNMENTS.gather(both)
 
     @cached_property
     def statements(self) -> pd.DataFrame:
         """Statements of all default versions. Rows: see `schema.STATEMENTS`."""
+        # One numbering for all documents under one ARN: evidence may hold two that differ.
+        numbers: dict[str, Iterator[int]] = defaultdict(count)
         rows = [
-            {"policy_arn": policy["policy_arn"], **statement}
+            {
+                "policy_arn": policy["policy_arn"],
+                **statement,
+                "index": next(numbers[policy["policy_arn"]]),
+            }
             for policy in self._policies
             for statement in statement_rows(policy["document"])
         ]
@@ -368,7 +395,12 @@ class AccountTables:
 
     def _entries(self, name: str) -> list[dict[str, Any]]:
         """One of the lists of the authorization details; whatever is no object counts as empty."""
-        return [as_dict(entry) for entry in as_list(self._details.get(name))]
+        return list(self._distinct[name])
+
+    @cached_property
+    def _distinct(self) -> dict[str, list[dict[str, Any]]]:
+        """The lists of the authorization details, without entries that repeat one of their ARN."""
+        return {name: _once(map(as_dict, as_list(self._details.get(name)))) for name in LISTS}
 
     @cached_property
     def _attached(self) -> list[tuple[str, str, str]]:
@@ -384,7 +416,7 @@ class AccountTables:
                 boundary = as_dict(entry.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
                 if boundary:
                     rows.append((arn, str(boundary), "boundary"))
-        return rows
+        return list(dict.fromkeys(rows))
 
     @cached_property
     def _policies(self) -> list[dict[str, Any]]:
@@ -398,7 +430,8 @@ class AccountTables:
         ]
         shown = {policy["policy_arn"] for policy in (*managed, *inline)}
         unseen = sorted({arn for _, arn, _ in self._attached} - shown)
-        return [*managed, *inline, *(unseen_policy(arn) for arn in unseen)]
+        known = _once([*managed, *inline], "policy_arn")
+        return [*known, *(unseen_policy(arn) for arn in unseen)]
 
     def _repr_html_(self) -> str:
         title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"
@@ -419,3 +452,37 @@ class AccountTables:
                 "missing": [self.missing(table.name) for table in schema.TABLES],
             }
         )
+
+
+def _arn(entry: Mapping[str, Any]) -> str | None:
+    arn = entry.get("Arn")
+    return arn if isinstance(arn, str) else None
+
+
+def _once(entries: Iterable[dict[str, Any]], name: str = "Arn") -> list[dict[str, Any]]:
+    """Entries without those that are equal to an earlier one of their ARN."""
+    found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    once = []
+    for entry in entries:
+        arn = entry.get(name)
+        earlier = found[arn if isinstance(arn, str) else None]
+        if isinstance(arn, str) and entry in earlier:
+            continue
+        earlier.append(entry)
+        once.append(entry)
+    return once
+
+
+def _repeated(arns: Iterable[str]) -> list[str]:
+    return sorted(arn for arn, times in Counter(arns).items() if times > 1)
+
+
+def _contradiction(call: str, arns: Sequence[str]) -> dict[str, str]:
+    """The gap that entries leave which differ although they are of one ARN."""
+    others = f" and {len(arns) - 1} more" if len(arns) > 1 else ""
+    return {
+        "call": call,
+        "code": "Contradictory",
+        "message": f"{arns[0]}{others}: described more than once, and differently",
+        "meaning": f"which description of {arns[0]}{others} holds",
+    }

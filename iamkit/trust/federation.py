@@ -13,60 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from iamkit.policy import UNKNOWN, Pattern, RequestContext, conditions
+from iamkit.reference import oidc_providers
 from iamkit.trust.trust_policy import WORD, may, written
-
-# Who issues tokens, by the provider's URL without https://; any other goes by its URL.
-# Source: each one's page on OpenID Connect and AWS.
-ISSUERS: Final = (
-    (r"token\.actions\.githubusercontent\.com(/.*)?|.*/_services/token", "GitHub Actions"),
-    (r"gitlab\.com|gitlab\..*", "GitLab"),
-    (r"app\.terraform\.io", "HCP Terraform"),
-    (r"oidc\.eks\.[^/]*/id/.*", "EKS"),
-    (r"accounts\.google\.com", "Google"),
-    (r"cognito-identity\.amazonaws\.com", "Cognito"),
-    (r"www\.amazon\.com", "Login with Amazon"),
-    (r"graph\.facebook\.com", "Facebook"),
-    (r"api\.bitbucket\.org/.*", "Bitbucket"),
-    (r"oidc\.circleci\.com/.*", "CircleCI"),
-)
-
-# Providers open to everybody whose tokens are told apart by the application they are made for.
-# IAM knows them without a provider in the account.
-# Source: IAM User Guide, "Available keys for AWS OIDC federation".
-BY_APPLICATION: Final = {
-    "cognito-identity.amazonaws.com": "aud",
-    "accounts.google.com": "aud",
-    "www.amazon.com": "app_id",
-    "graph.facebook.com": "app_id",
-}
-
-# Claims that whoever asks for a token can have as they like: in a repository of one's own any
-# branch, environment or workflow may be called anything.
-CHOSEN: Final = ("amr", "aud", "ref", "environment", "workflow")
-
-# What policies write of a claim that leaves more open than one project, and what it leaves open.
-# Source: the pages on OpenID Connect of GitHub, GitLab, HCP Terraform and CircleCI; EKS User Guide,
-# "IAM roles for service accounts".
-WIDE: Final = (
-    ("sub", r"repo:[^/]*[*?].*", "any repository of every organisation whose name fits"),
-    ("sub", r"repo:([^/]+)/\*+(:.*)?", "any repository and branch of {}"),
-    ("sub", r"project_path:[^/:]*[*?].*", "any project of every group whose name fits"),
-    ("sub", r"project_path:([^:]+)/\*+(:.*)?", "any project of {}"),
-    ("sub", r"organization:[^:]*[*?].*", "any workspace of every organisation whose name fits"),
-    (
-        "sub",
-        r"organization:([^:]+):(\*+|project:\*+(:workspace:\*.*)?)",
-        "any workspace of {}",
-    ),
-    ("sub", r"system:serviceaccount:\*.*", "any service account of the cluster"),
-    ("sub", r"org/[^/]+/(\*+|project/\*.*)", "any project of the organisation"),
-    ("repository", r"[^/]*[*?].*", "any repository of every organisation whose name fits"),
-    ("repository", r"([^/]+)/\*+", "any repository and branch of {}"),
-    ("enterprise_id", r".*", "any repository of the enterprise"),
-)
 
 
 def issuer(principal: str) -> str:
@@ -83,13 +34,12 @@ def provider(principal: str) -> str:
     """
     if ":saml-provider/" in principal:
         return principal.rpartition(":saml-provider/")[2]
-    url = issuer(principal)
-    return next((name for pattern, name in ISSUERS if re.fullmatch(pattern, url)), url)
+    return oidc_providers.name(issuer(principal))
 
 
 def built_in(principal: str) -> bool:
     """Whether IAM knows an identity provider without its being in the account."""
-    return principal in BY_APPLICATION
+    return principal in oidc_providers.application_claims()
 
 
 def asks_audience(door: Mapping[str, Any]) -> bool:
@@ -97,7 +47,7 @@ def asks_audience(door: Mapping[str, Any]) -> bool:
     if ":saml-provider/" in door["principal"]:
         return not may(door, RequestContext({"saml:aud": WORD}, UNKNOWN))
     url = issuer(door["principal"])
-    application = f"{url}:{BY_APPLICATION.get(url, 'aud')}"
+    application = f"{url}:{oidc_providers.application_claims().get(url, 'aud')}"
     return not may(door, RequestContext({application: WORD}, UNKNOWN))
 
 
@@ -123,10 +73,8 @@ def left_open(door: Mapping[str, Any]) -> str | None:
     claim = f"{url}:".lower()
     asked = [door["conditions"], *door["denials"]]
     tested = {key for each in asked for key in conditions.keys(each) if key.startswith(claim)}
-    chosen = CHOSEN if url not in BY_APPLICATION else ("amr",)
-    stranger = RequestContext(
-        dict.fromkeys(tested - {claim + each for each in chosen}, WORD), UNKNOWN
-    )
+    chosen = {claim + each for each in oidc_providers.chosen_claims(url)}
+    stranger = RequestContext(dict.fromkeys(tested - chosen, WORD), UNKNOWN)
     audience = "" if asks_audience(door) else ", for any audience"
     if may(door, stranger):
         return f"whoever gets a token of {url}{audience}"
@@ -136,7 +84,7 @@ def left_open(door: Mapping[str, Any]) -> str | None:
 
 def _wide(door: Mapping[str, Any], claim: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Each pattern of a door's that leaves more open than one project: in words, and a token."""
-    for name, pattern, said in WIDE:
+    for name, pattern, said in oidc_providers.broad_patterns():
         for text in written(door["conditions"], claim + name):
             if found := re.fullmatch(pattern, text):
                 yield said.format(*found.groups()), {claim + name: Pattern(text).filled(WORD, "-")}

@@ -31,7 +31,15 @@ OUTBOUND_ROLES: Final = Table(
     key=("principal_arn", "policy_arn", "index", "role"),
     columns=(
         Column("principal_arn", TEXT, "user or role of this account"),
-        Column("kind", TEXT, "user or role"),
+        Column(
+            "kind",
+            TEXT,
+            "user or role",
+            values=(
+                "user",
+                "role",
+            ),
+        ),
         Column("name", TEXT, "name"),
         Column("role", TEXT, "Resource pattern, or what NotResource leaves out"),
         Column("account_id", TEXT, "account it names; missing: any account"),

@@ -24,7 +24,7 @@ from iamkit.policy.context import RequestContext
 from iamkit.policy.decision import decide
 from iamkit.policy.evaluation import CERTAIN, POSSIBLE, PolicyEvaluator
 from iamkit.policy.model import Policy, PolicyLayers
-from tests.accounts import ARN, again, details, policy, role, user
+from tests.accounts import ARN, again, details, policy, report, role, user
 from tests.accounts import account as imported
 
 MATRIX = Path(__file__).parents[1] / "data" / "matrix"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iamkit import Account
+from iamkit import Account, demo
 from iamkit.account import DERIVED
 from iamkit.checks.registry import CHECKS, POPULATIONS, needs
 from iamkit.checks.run import NOT_TABLES

@@ -10,24 +10,14 @@ import pytest
 import yaml
 
 from iamkit.reference.actions import load_catalog
-from iamkit.reference.files import FOLDER
+from iamkit.reference.files import FOLDER, schema
 
 DATA = FOLDER / "escalation.yaml"
 SOURCE = Path(__file__).parents[1] / "data" / "privesc_ids.json"
-FIELDS = [
-    "id", "name", "category", "reach", "target", "caller", "permissions", "gains", "trust",
-    "services", "needs", "evidence", "source",
-]  # fmt: skip
-WORDS = {
-    "category": {
-        "give oneself more", "lift a limit", "become another identity", "pass a role",
-        "use what has a role", "reach another account",
-    },
-    "reach": {"self", "target", "made"},
-    "caller": {"any", "user", "role"},
-    "trust": {"none", "service", "caller", "named", "rewritten"},
-    "evidence": {"details", "report", "inventory", "organization"},
-}  # fmt: skip
+SCHEMA = schema("escalation")["$defs"]
+FORM = SCHEMA["path"]["properties"]
+WORDS = {field: set(form["enum"]) for field, form in FORM.items() if "enum" in form}
+WORDS["evidence"] = set(SCHEMA["evidence"]["enum"])
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +79,7 @@ def test_ways_that_the_list_of_65_lacks_are_there(paths: dict[str, Any], action:
 
 
 def test_every_path_has_every_field_in_order(paths: dict[str, Any]) -> None:
-    assert {tuple(path) for path in paths.values()} == {tuple(FIELDS)}
+    assert {tuple(path) for path in paths.values()} == {tuple(FORM)}
     for path in paths.values():
         assert path["permissions"], path["id"]
         texts = [value for value in path.values() if not isinstance(value, list)]

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account
+from iamkit import Account, load
 from iamkit.reference.actions import load_catalog as actions
 from iamkit.results.identities import CLASSES, VERDICTS, matters
 from tests.accounts import (

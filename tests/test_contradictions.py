@@ -1,0 +1,122 @@
+"""Evidence that says something twice: nothing is lost or crashes, and differences are told."""
+
+from copy import deepcopy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iamkit import Account
+from iamkit.tables import schema
+from tests.accounts import ARN, account, details, group, policy, report, role, user
+
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+WRITE = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+MANAGED = {"PolicyName": "read", "PolicyArn": f"{ARN}policy/read"}
+LINE = f"ann,{ARN}user/ann,2024-05-01T12:00:00+00:00,true,no_information" + ",N/A" * 2 + ",false"
+KEYS = ",true,2024-05-01T12:00:00+00:00,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
+
+
+def document(*statements: Any) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trusts(*principals: str) -> dict[str, Any]:
+    who = {"AWS": [f"{ARN}user/{name}" for name in principals]}
+    return document({"Effect": "Allow", "Principal": who, "Action": "sts:AssumeRole"})
+
+
+def inline(name: str, *statements: Any) -> dict[str, Any]:
+    return {"PolicyName": name, "PolicyDocument": document(*statements)}
+
+
+def company() -> dict[str, Any]:
+    return details(
+        users=[
+            user("ann", GroupList=["staff"], UserPolicyList=[inline("own", READ)]),
+            user("bob", AttachedManagedPolicies=[MANAGED]),
+        ],
+        groups=[group("staff", AttachedManagedPolicies=[MANAGED])],
+        roles=[role("ops", trusts("ann", "ann"), RolePolicyList=[inline("own", READ)])],
+        policies=[policy("read", document(READ))],
+    )
+
+
+def opened(folder: Path, contents: Any, *lines: str) -> Account:
+    made = account(folder, contents, credential_report=report(*lines))
+    for table in schema.TABLES:
+        getattr(made, table.name)
+    return made
+
+
+def test_what_is_there_twice_and_alike_counts_once(tmp_path: Path) -> None:
+    contents = company()
+    for entries in contents.values():
+        entries *= 2
+    contents["UserDetailList"][1]["AttachedManagedPolicies"] *= 2
+    contents["UserDetailList"][0]["GroupList"] *= 2
+    contents["UserDetailList"][0]["UserPolicyList"] *= 2
+    (tmp_path / "twice").mkdir()
+    (tmp_path / "once").mkdir()
+    twice = opened(tmp_path / "twice", contents, LINE + KEYS, LINE + KEYS)
+    once = opened(tmp_path / "once", company(), LINE + KEYS)
+    for name in (
+        "principals",
+        "policies",
+        "statements",
+        "attachments",
+        "policy_assignments",
+        "trust",
+    ):
+        made, wanted = getattr(twice, name), getattr(once, name)
+        assert made.astype(str).to_dict("list") == wanted.astype(str).to_dict("list"), name
+    assert len(twice.credentials) == len(once.credentials)
+    assert twice.gaps.to_dict("list") == once.gaps.to_dict("list")
+
+
+def test_a_principal_described_in_two_ways_has_what_either_says(tmp_path: Path) -> None:
+    contents = company()
+    contents["UserDetailList"].append(user("ann", UserPolicyList=[inline("own", WRITE)]))
+    contents["RoleDetailList"].append(role("ops", trusts("bob")))
+    made = opened(tmp_path, contents, LINE + KEYS)
+    own = made.statements.query("policy_arn.str.endswith('user/ann#own')")
+    assert own["index"].tolist() == [0, 1]
+    assert own["actions"].tolist() == [["s3:GetObject"], ["s3:PutObject"]]
+    assert made.trust[["index", "principal"]].to_numpy().tolist() == [
+        [0, f"{ARN}user/ann"],
+        [1, f"{ARN}user/bob"],
+    ]
+    assert made.users["user_name"].tolist().count("ann") == 1
+    assert made.missing("credentials") == ""
+    assert f"{ARN}role/ops and 1 more" in made.missing("users")
+    assert set(made.gaps["code"]) >= {"Contradictory"}
+
+
+def test_two_lines_on_one_user_are_told(tmp_path: Path) -> None:
+    other = LINE.replace("true", "false") + KEYS
+    made = opened(tmp_path, company(), LINE + KEYS, other, other)
+    assert len(made.access_keys.query("user_name == 'ann'")) == 2
+    assert made.credentials.set_index("user_name").loc["ann", "password_enabled"]
+    assert f"{ARN}user/ann" in made.missing("credentials")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_nothing_that_is_repeated_crashes_a_table(data: st.DataObject) -> None:
+    """Any list of the evidence may repeat an entry, another's ARN in it, or without an ARN."""
+    contents = company()
+    lists = st.sampled_from(list(contents))
+    for _ in range(data.draw(st.integers(1, 4))):
+        entries = contents[data.draw(lists)]
+        entry = deepcopy(data.draw(st.sampled_from(entries)))
+        others = data.draw(st.sampled_from([entry.get("Arn"), entries[0].get("Arn"), None, 5]))
+        entries.append(entry | {"Arn": others})
+        for value in entry.values():
+            if isinstance(value, list):
+                value.extend(deepcopy(value))
+    with TemporaryDirectory() as folder:
+        made = opened(Path(folder), contents, LINE + KEYS)
+        wanted = {f"{ARN}user/ann", f"{ARN}user/bob", f"{ARN}role/ops"}
+        assert wanted <= set(made.principals["principal_arn"].dropna())

@@ -8,6 +8,7 @@ Audit and report on AWS IAM: evidence to pandas tables, notebooks, self-containe
 """
 
 from iamkit.account import Account, load
+from iamkit.checks import check
 from iamkit.errors import IamkitError
 
-__all__ = ["Account", "IamkitError", "load"]
+__all__ = ["Account", "IamkitError", "check", "load"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iamkit import Account, load
-from iamkit.evidence import cli_files, requests, snapshot
+from iamkit.evidence import cli_files, responses, snapshot
 from iamkit.evidence.responses import Answer
 from iamkit.evidence.snapshot import Snapshot
 from iamkit.settings import Settings
@@ -130,7 +130,7 @@ def of_answers(
     source: str = "files",
 ) -> Account:
     """An account whose evidence is these answers, as if they had been stored and loaded."""
-    manifest, files = requests.contents(answers, source, as_of, as_of_source)
+    manifest, files = responses.contents(answers, source, as_of, as_of_source)
     held = snapshot.canonical(snapshot.listing(manifest, files))
     opened = Unwritten(Path("never written"), json.loads(held), sha256(held).hexdigest(), files)
     return Account(opened, Settings())

@@ -84,7 +84,7 @@ def _put_together(rows: Iterable[Sequence[Any]]) -> tuple[dict[str, Any], str | 
         kept = statements.setdefault(index, statement)
         named = kept.setdefault("NotPrincipal" if negated else "Principal", {})
         named.setdefault(str(kind), []).append(principal)
-    document = {"Version": VERSION, "WrittenStatement": list(statements.values())}
+    document = {"Version": VERSION, "Statement": list(statements.values())}
     return document, "; ".join(problems) or None
 
 
@@ -112,7 +112,7 @@ def _problems(
 
 
 def _statements(document: Any) -> list[dict[str, Any]]:
-    return [as_dict(raw) for raw in listed(as_dict(document).get("WrittenStatement"))]
+    return [as_dict(raw) for raw in listed(as_dict(document).get("Statement"))]
 
 
 def _unreadable_document(document: Any, problem: str | None) -> Iterator[Finding]:

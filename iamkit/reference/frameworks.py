@@ -4,6 +4,7 @@ Controls of audit frameworks, and the checks that answer each: `data/controls.ya
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -46,13 +47,11 @@ def load_controls(path: Path = DATA) -> pd.DataFrame:
     Raises `SchemaError` naming the control that is written wrongly, is there twice, or has neither
     `checks` nor `manual`: it would pass unseen.
     """
-    frameworks = read_data(path)
-    table = CONTROLS.rows(*(row for entry in frameworks for row in _rows(entry, path.name)))
-    again = table[table.duplicated(list(CONTROLS.key))]
-    if len(again):
-        names = again["framework"] + " " + again["version"] + " " + again["id"]
-        raise SchemaError(f"{path.name}: there twice: {'; '.join(names)}")
-    return table
+    rows = [row for entry in read_data(path) for row in _rows(entry, path.name)]
+    named = Counter(" ".join(row[name] for name in CONTROLS.key) for row in rows)
+    if twice := [name for name, count in named.items() if count > 1]:
+        raise SchemaError(f"{path.name}: there twice: {'; '.join(twice)}")
+    return CONTROLS.rows(*rows)
 
 
 def _rows(framework: dict[str, Any], file: str) -> Iterator[dict[str, Any]]:

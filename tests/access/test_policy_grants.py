@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit.access import policy_grants
-from iamkit.access.policy_grants import POLICY_GRANTS, administrative, leaves_open
+from iamkit.access.policy_grants import POLICY_GRANTS, _judged, administrative, leaves_open
 from iamkit.policy.model import Policy
 from iamkit.reference.escalation_methods import escalation_methods
 from tests.accounts import ACCOUNT, ARN, account, details, policy, role, user
@@ -328,7 +327,7 @@ SOME = st.sampled_from(
 @given(statements=SOME, more=SOME)
 def test_another_deny_never_gives_more(callers, statements, more):
     denies = [each for each in more if each["Effect"] == "Deny"]
-    before, after = policy_grants._judged(
+    before, after = _judged(
         [Policy("p", document(*statements)), Policy("p", document(*statements, *denies))], callers
     ).to_dict("records")
     assert set(after["escalations"]) <= set(before["escalations"])

@@ -608,7 +608,7 @@ def identifiers():
 
 def test_the_company_is_the_same_every_time(url):
     code = (
-        "from tests import test_aws_standin as here\n"
+        "from tests.aws import test_standin as here\n"
         "with here.moto_server() as url:\n"
         "    here.company.build(url, organization=True)\n"
         "    print(here.identifiers())\n"

@@ -259,7 +259,7 @@ def test_every_check_says_all_that_a_report_prints() -> None:
 
 OWN = '''
 import pandas as pd
-from iamkit.findings import check
+from iamkit import check
 
 @check(severity="low", title="A user has no tags", among="users", remedy="Tag the user.",
        source="https://intranet.example/tags")

@@ -15,6 +15,8 @@ import botocore.session
 import pytest
 
 from iamkit import demo
+from iamkit.demo.company import _data
+from iamkit.demo.responses import ACCOUNT
 
 DETAILS = "account-authorization-details.json"
 OPERATIONS = {
@@ -119,7 +121,7 @@ def test_the_shape_test_sees_faults(company):
 def test_the_summary_agrees_with_the_other_files(users):
     company = demo.company(users=users)
     details, summary = company[DETAILS], company["account-summary.json"]["SummaryMap"]
-    customer = [policy for policy in details["Policies"] if demo.ACCOUNT in policy["Arn"]]
+    customer = [policy for policy in details["Policies"] if ACCOUNT in policy["Arn"]]
     assert summary["Users"] == len(details["UserDetailList"]) == max(users, 41)
     assert summary["Groups"] == len(details["GroupDetailList"])
     assert summary["Roles"] == len(details["RoleDetailList"])
@@ -163,7 +165,7 @@ def test_every_attached_policy_exists_and_is_counted(company):
         assert policy["PermissionsBoundaryUsageCount"] == bounding[arn]
         default = [one for one in policy["PolicyVersionList"] if one["IsDefaultVersion"]]
         assert [one["VersionId"] for one in default] == [policy["DefaultVersionId"]]
-        assert demo.ACCOUNT in arn or attached[arn]
+        assert ACCOUNT in arn or attached[arn]
 
 
 def test_ids_and_names_are_unique_and_well_formed():
@@ -180,7 +182,7 @@ def test_ids_and_names_are_unique_and_well_formed():
 
 
 def test_the_managed_policies_are_those_in_use():
-    _, managed = demo._data()
+    _, managed = _data()
     assert managed.keys() == {
         policy["PolicyName"]
         for policy in demo.company()[DETAILS]["Policies"]

@@ -288,10 +288,10 @@ def test_each_place_is_the_best_and_cuts_off_as_many_as_are_gone_without_it(worl
     left = rising(world, removed)
     for row in table.itertuples():
         trials = {place: len(rising(world, [*removed, place])) for place in PLACES}
-        assert row.cuts == len(left) - min(trials.values()), "no place is better"
+        assert row.removed_count == len(left) - min(trials.values()), "no place is better"
         removed.append((row.kind, row.name))
         left = rising(world, removed)
-        assert trials[row.kind, row.name] == len(left) == row.left
+        assert trials[row.kind, row.name] == len(left) == row.remaining_count
     assert all(rising(world, [*removed, place]) == left for place in PLACES), "it ends with none"
 
 

@@ -278,7 +278,7 @@ def test_rules_about_a_condition_are_not_missed_where_there_is_none(tmp_path, mo
     ]
     subject = account(tmp_path, details(policies=plain))
     rows = lint(subject, known())
-    monkeypatch.setattr(linting, "_UNCONDITIONAL", RULES)
+    monkeypatch.setattr(linting, "UNCONDITIONAL", RULES)
     pd.testing.assert_frame_equal(rows, lint(subject, known()))
     assert rows["rule"].nunique() > 5
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iamkit import Account, load
+from iamkit import Account
 from iamkit.reference.actions import load_catalog as actions
 from iamkit.results.identities import CLASSES, VERDICTS, matters
 from tests.accounts import (
@@ -16,6 +16,7 @@ from tests.accounts import (
     HEADER,
     ROOT,
     account,
+    again,
     details,
     policy,
     report,
@@ -188,7 +189,7 @@ def test_idle_for_as_long_as_the_limit_is_unused(tmp_path: Path, idle_days: int,
         details([allowed("rita")], roles=[role("ops", {}, RoleLastUsed={"LastUsedDate": last})]),
         credential_report=report(f"{rita},false,N/A,false,N/A"),
     )
-    opened = load(made.snapshot.path, unused_days=60, unused_role_days=60)
+    opened = again(made, unused_days=60, unused_role_days=60)
     rows = opened.identities.set_index("name")
     assert rows.loc[["rita", "ops"], "idle_days"].tolist() == [idle_days] * 2
     assert rows.loc[["rita", "ops"], "use"].tolist() == [use] * 2

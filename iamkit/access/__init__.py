@@ -1,4 +1,8 @@
-"""access."""
+"""
+Who is who in an account, how each can arrive, and what each can do.
+
+Contexts, principals, administrators, effective permissions, and what each policy grants by itself.
+"""
 
 from iamkit.access import contexts, permissions
 from iamkit.access.administrators import SELF_PROMOTION

@@ -1,4 +1,6 @@
-"""escalation."""
+"""
+Who can become someone else, and gain what: escalation paths, and the graph of who becomes whom.
+"""
 
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.choke_points import CHOKE_POINTS, choke_points

@@ -1,4 +1,8 @@
-"""policy."""
+"""
+One policy and one request: documents, conditions, patterns, and how AWS decides.
+
+Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference".
+"""
 
 from iamkit.policy import conditions
 from iamkit.policy.cidr import WIDE, Network, networks, private_networks

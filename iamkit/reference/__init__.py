@@ -1,4 +1,8 @@
-"""reference."""
+"""
+What the kit knows besides an account: actions, risks, escalation methods, frameworks, providers.
+
+The knowledge itself is in `data/`, with sources.
+"""
 
 from iamkit.reference import actions, oidc_providers
 from iamkit.reference.actions import LEVELS, Bits, Catalog, Flags, load_catalog, popcount

@@ -1,4 +1,6 @@
-"""report."""
+"""
+Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot.
+"""
 
 from iamkit.report import render
 

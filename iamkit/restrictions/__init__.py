@@ -1,4 +1,6 @@
-"""restrictions."""
+"""
+What restricts identities: whether MFA is enforced, and from which networks each can be used.
+"""
 
 from iamkit.restrictions.mfa_enforcement import (
     MFA_ENFORCEMENT,

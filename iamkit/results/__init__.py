@@ -1,4 +1,6 @@
-"""results."""
+"""
+What an audit comes to: one row per identity, and the controls of audit frameworks.
+"""
 
 from iamkit.results.controls import matrix
 from iamkit.results.identities import CLASSES, identities, matters

@@ -1,4 +1,6 @@
-"""trust."""
+"""
+Who may assume a role, from inside and outside the account, and which roles elsewhere identities may.
+"""
 
 from iamkit.trust.assumable_roles import ANYONE, AssumableRoles
 from iamkit.trust.federation import built_in

@@ -1,0 +1,32 @@
+"""A folder imports only from folders above it, and only what their `__init__` offers."""
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "iamkit"
+ORDER = """errors | settings table values | reference | policy | evidence | tables | access |
+trust restrictions lint | escalation | checks | results | account | charts | report demo |
+__init__ | cli | __main__""".split("|")
+LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of each import of iamkit's own, deferred ones included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("iamkit"):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_imports_follow_the_order_of_the_folders():
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for module, name in imports(path):
+            folder, *inside = [*module.split("."), name][1:]
+            offered = getattr(import_module(module), "__all__", [name]) if inside else [name]
+            above = LEVEL.get(folder, 99) < LEVEL[home] and len(inside) < 2 and name in offered
+            if name.startswith("_") or not (folder == home or above):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name} from {module}")
+    assert wrong == []

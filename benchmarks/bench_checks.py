@@ -51,7 +51,7 @@ def main() -> None:
         best = min(runs, key=lambda taken: sum(taken.values()))
         whole = sum(best[name] for name in DERIVED)
         results = account.audit.results
-        say(f"{len(results)} checks on {len(account.permissions.people):,} users and roles")
+        say(f"{len(results)} checks on {len(account.permissions.principals):,} users and roles")
         say(f"  beyond the permissions: {whole:.2f} s, {whole / parse:.1f} parses (goal: 2 s)")
         for name, seconds in best.items():
             say(f"  {name}: {seconds:.2f} s, {seconds / parse:.1f} parses")

@@ -58,7 +58,7 @@ def main() -> None:
         made = everyone(path)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         say(
-            f"{len(made.people):,} users and roles, {len(made.contexts)} contexts, "
+            f"{len(made.principals):,} users and roles, {len(made.contexts)} contexts, "
             f"{made.catalog.size:,} actions, {len(content) / 1e6:.1f} MB; "
             f"{len(made.rows):,} distinct rows; most memory used {peak:.2f} GB"
         )
@@ -73,7 +73,7 @@ def main() -> None:
         sizes = []
         for users in SIZES:
             grown = snapshot(Path(folder), users)
-            principals = len(everyone(grown).people)
+            principals = len(everyone(grown).principals)
             sizes.append((principals, fastest(lambda grown=grown: everyone(grown), times=2)))
             times = sizes[-1][1] / parsed
             say(f"{principals:>7,} principals  {times:5.1f} parses of the file above")

@@ -49,7 +49,7 @@ def main() -> None:
         whole = sum(taken.values())
         ends = account.admin_paths["hops"]
         say(
-            f"{len(account.permissions.people):,} users and roles, {trusting:,} rows of "
+            f"{len(account.permissions.principals):,} users and roles, {trusting:,} rows of "
             f"trust policies, {len(content) / 1e6:.1f} MB; {len(account.escalations):,} ways to "
             f"escalate; {ends.notna().sum():,} of {len(ends):,} lines end at an administrator"
         )

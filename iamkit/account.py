@@ -14,10 +14,18 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-from iamkit.access import Permissions, Principals, contexts, effective, policy_grants, undisturbed
+from iamkit.access import (
+    CONTEXTS,
+    Permissions,
+    Principals,
+    administrators,
+    effective,
+    policy_grants,
+)
 from iamkit.checks import Audit, run_checks
 from iamkit.escalation import AvailablePaths, EscalationGraph, choke_points, escalations
 from iamkit.lint import lint
+from iamkit.memory import garbage_collection_paused
 from iamkit.policy import Decision
 from iamkit.restrictions import mfa_enforcement, network_lists, network_restrictions
 from iamkit.results import identities
@@ -50,7 +58,7 @@ def _derived(build: Callable[[Account], T]) -> cached_property[T]:
 
     @wraps(build)
     def built(account: Account) -> T:
-        with undisturbed():
+        with garbage_collection_paused():
             return build(account)
 
     return cached_property(built)
@@ -85,11 +93,7 @@ class Account(AccountTables):
 
         `admin` is "everything", or "through IAM" for those who can give themselves everything.
         """
-        summary = (
-            self.permissions.summary().query("admin != ''").sort_values("admin", kind="stable")
-        )
-        first = summary.drop_duplicates("principal_arn")
-        return first[["principal_arn", "kind", "name", "admin"]].reset_index(drop=True)
+        return administrators(self.permissions.summary())
 
     @_derived
     def mfa_enforcement(self) -> pd.DataFrame:
@@ -179,7 +183,7 @@ class Account(AccountTables):
     def why(self, principal: str, action: str, resource: str = "*") -> pd.DataFrame:
         """Decide one request in every named context: `context`, `effect`, `why`."""
         decisions = {
-            context: self.can(principal, action, resource, context) for context in contexts.CONTEXTS
+            context: self.can(principal, action, resource, context) for context in CONTEXTS
         }
         return pd.DataFrame(
             {

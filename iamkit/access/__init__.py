@@ -5,8 +5,19 @@ Contexts, principals, administrators, effective permissions, and what each polic
 """
 
 from iamkit.access import contexts, permissions
-from iamkit.access.administrators import SELF_PROMOTION
-from iamkit.access.contexts import ARRIVAL, CONTEXTS, DEFAULT_CONTEXTS
+from iamkit.access.administrators import SELF_PROMOTION, administrators
+from iamkit.access.contexts import (
+    ARRIVAL_KEYS,
+    BY_CREDENTIAL,
+    BY_PLACE,
+    CONTEXTS,
+    DEFAULT_CONTEXTS,
+    WITHOUT_MFA,
+    Credential,
+    Place,
+    context_of,
+    with_mfa,
+)
 from iamkit.access.permissions import (
     CHUNK,
     COLUMNS,
@@ -15,7 +26,7 @@ from iamkit.access.permissions import (
     changes_most,
     changing,
     effective,
-    undisturbed,
+    risky_actions,
 )
 from iamkit.access.policy_grants import POLICY_GRANTS, administrative, policy_grants
 from iamkit.access.principals import Principals
@@ -31,8 +42,10 @@ from iamkit.access.resource_sets import (
 )
 
 __all__ = [
-    "ARRIVAL",
+    "ARRIVAL_KEYS",
     "BOUNDARY",
+    "BY_CREDENTIAL",
+    "BY_PLACE",
     "CHUNK",
     "COLUMNS",
     "CONTEXTS",
@@ -42,19 +55,25 @@ __all__ = [
     "POLICY_GRANTS",
     "RISKY",
     "SELF_PROMOTION",
+    "WITHOUT_MFA",
+    "Credential",
     "Permissions",
+    "Place",
     "Principals",
     "ResourceSet",
     "Resources",
     "administrative",
+    "administrators",
     "both",
     "changes_most",
     "changing",
+    "context_of",
     "contexts",
     "effective",
     "joined",
     "members",
     "permissions",
     "policy_grants",
-    "undisturbed",
+    "risky_actions",
+    "with_mfa",
 ]

@@ -1,60 +1,49 @@
 """
 What each principal of an account can do in named contexts.
 
-`effective` evaluates every user and role in each context; see `evaluation` for what *possible*,
-*certain* and *anywhere* mean and which way they err, and `callers` for the contexts. Root is left
-out: no policy of the account limits it.
+`effective` evaluates every user and role in each context; see `policy.evaluation` for what
+*possible*, *certain* and *anywhere* mean and which way they err, and `contexts` for the contexts.
+Root is left out: no policy of the account limits it.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access.administrators import SELF_PROMOTION
-from iamkit.access.contexts import ARRIVAL, CONTEXTS, DEFAULT_CONTEXTS
+from iamkit.access.administrators import administration
+from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.errors import SettingsError
+from iamkit.memory import garbage_collection_paused
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
     POSSIBLE,
     STRENGTHS,
     UNKNOWN,
-    Decision,
     Outcomes,
     PolicyEvaluator,
     PolicyLayers,
     RequestContext,
-    decide,
 )
 from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import AccountTables
 
-__all__ = [
-    "CONTEXTS",
-    "UNKNOWN",
-    "Decision",
-    "Permissions",
-    "decide",
-    "effective",
-]
+CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
+COLUMNS: Final = ("principal_arn", "kind", "name")
+CHANGING: Final = ("Permissions management", "Tagging", "Write")  # access levels
 
-CHUNK = 512  # rows of bits that are spread out at a time: some 11 MB
-COLUMNS = ("principal_arn", "kind", "name")
-CHANGING = ("Permissions management", "Tagging", "Write")  # access levels
-
-# The risk classes that a thief looks for; infrastructure is changed for a living.
-RISKY = ("escalation", "data exfiltration", "resource exposure", "credential exposure")
+# The risk classes that an attacker looks for. Changing infrastructure is everyday work, so that
+# class is left out.
+RISKY: Final = ("escalation", "data exfiltration", "resource exposure", "credential exposure")
 
 
 def effective(
@@ -74,42 +63,61 @@ def effective(
     """
     names = tuple(contexts)
     callers = callers or Principals(account)
-    judge = PolicyEvaluator(callers.catalog)
-    people = account.principals.query("kind in ['user', 'role']")
+    principals = account.principals.query("kind in ['user', 'role']")
     unseen = account.users.query("evidence == 'credential report only'")["user_arn"]
-    seen = people["principal_arn"].notna() & ~people["principal_arn"].isin(unseen)
-    people = people[seen].reset_index(drop=True)  # nothing tells what applies to whom has no ARN
-    shared = [RequestContext(callers.arrival(name), UNKNOWN) for name in names]
-    numbers: dict[Outcomes, int] = {}  # several outcomes may have the same rows
-    distinct: dict[bytes, int] = {}
-    alike: dict[PolicyLayers, list[int]] = {}  # rows that do not depend on who the caller is
+    # Without an ARN, nothing says which policies apply.
+    seen = principals["principal_arn"].notna() & ~principals["principal_arn"].isin(unseen)
+    principals = principals[seen].reset_index(drop=True)
+    evaluation = _Evaluation(callers, names)
+    with garbage_collection_paused():
+        numbers = [evaluation.numbers(arn) for arn in principals["principal_arn"]]
+    index = np.array(numbers, dtype=np.int64).reshape(len(principals), len(names))
+    return Permissions(callers, principals, names, index, evaluation.rows())
 
-    def number(outcomes: Outcomes) -> int:
-        if outcomes not in numbers:
-            rows = np.array(judge.combine(outcomes)).tobytes()
-            numbers[outcomes] = distinct.setdefault(rows, len(distinct))
-        return numbers[outcomes]
 
-    index = []
-    with undisturbed():
-        for arn in people["principal_arn"]:
-            layers = callers.layers(arn)
-            if layers not in alike:
-                called, personal = shared, not judge.keys(layers).isdisjoint(callers.who)
-                if personal:
-                    known = RequestContext(callers.known(arn), UNKNOWN)
-                    called = [context.joined(known) for context in shared]
-                made = judge.outcomes(layers, *called, varying=ARRIVAL)
-                row = [number(outcomes) for outcomes in made]
-                if personal:
-                    index.append(row)
-                    continue
-                alike[layers] = row
-            index.append(alike[layers])
-    shape = (len(distinct), len(STRENGTHS), callers.catalog.words)
-    matrix = np.frombuffer(b"".join(distinct), dtype=catalogs.WORD).reshape(shape)
-    where = np.array(index, dtype=np.int64).reshape(len(people), len(names))
-    return Permissions(callers, people, names, where, matrix)
+class _Evaluation:
+    """
+    The rows of an account while they are worked out, each distinct one stored once.
+
+    Principals with the same policies share their rows, unless a policy asks who the caller is.
+    """
+
+    def __init__(self, callers: Principals, names: Iterable[str]) -> None:
+        self._callers = callers
+        self._evaluator = PolicyEvaluator(callers.catalog)
+        self._contexts = [RequestContext(callers.arrival(name), UNKNOWN) for name in names]
+        self._distinct: dict[bytes, int] = {}
+        self._number = cache(self._stored)
+        self._shared = cache(self._alike)
+
+    def numbers(self, principal_arn: str) -> list[int]:
+        """Return for each context the number of the principal's row."""
+        layers = self._callers.layers(principal_arn)
+        shared = self._shared(layers)
+        if shared is not None:
+            return shared
+        known = RequestContext(self._callers.known(principal_arn), UNKNOWN)
+        return self._evaluated(layers, [context.joined(known) for context in self._contexts])
+
+    def rows(self) -> Bits:
+        """Return the distinct rows, of shape (distinct rows, 3, words), by number."""
+        shape = (len(self._distinct), len(STRENGTHS), self._callers.catalog.words)
+        return np.frombuffer(b"".join(self._distinct), dtype=catalogs.WORD).reshape(shape)
+
+    def _alike(self, layers: PolicyLayers) -> list[int] | None:
+        """What all principals with these policies share; None if a policy asks who they are."""
+        if not self._evaluator.keys(layers).isdisjoint(self._callers.caller_keys):
+            return None
+        return self._evaluated(layers, self._contexts)
+
+    def _evaluated(self, layers: PolicyLayers, contexts: Iterable[RequestContext]) -> list[int]:
+        outcomes = self._evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
+        return [self._number(each) for each in outcomes]
+
+    def _stored(self, outcomes: Outcomes) -> int:
+        """Number of the row that the outcomes make; several may make the same."""
+        row = np.array(self._evaluator.combine(outcomes)).tobytes()
+        return self._distinct.setdefault(row, len(self._distinct))
 
 
 def changing(catalog: Catalog) -> Bits:
@@ -124,16 +132,10 @@ def changes_most(rows: Bits, catalog: Catalog) -> Any:
     return 2 * catalogs.popcount(rows & mask) >= catalogs.popcount(mask)
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep the garbage collector from walking a big account's evidence again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def risky_actions(catalog: Catalog) -> Bits:
+    """Return the actions in a class of `RISKY`."""
+    row: Bits = np.bitwise_or.reduce([catalog.mask(risk=risk) for risk in RISKY])
+    return row
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +143,13 @@ class Permissions:
     """
     The bit rows of an account: who can do what, in which context.
 
-    `people` has one row per user and role, in the order of the rows of bits. Distinct rows are
-    stored once: `index[p, c]` says which of `rows`, of shape (distinct rows, 3, words), is that of
+    `principals` has one row per user and role, as the table of that name. Distinct rows are stored
+    once: `index[p, c]` says which of `rows`, of shape (distinct rows, 3, words), is that of
     principal p in context c.
     """
 
     callers: Principals
-    people: pd.DataFrame
+    principals: pd.DataFrame
     contexts: tuple[str, ...]
     index: np.ndarray[Any, np.dtype[np.int64]]
     rows: Bits
@@ -172,25 +174,25 @@ class Permissions:
         that allow it, `known` to the action list.
         """
         arn = self.callers.principal(principal)["principal_arn"]
-        at = self.people.index[self.people["principal_arn"] == arn][0]
+        at = self.principals.index[self.principals["principal_arn"] == arn][0]
         row = self.rows[self.index[at, self._column(context)]]
         flags = self.catalog.flags(row)
         actions = self.catalog.actions[flags[POSSIBLE]]
-        sure = np.where(flags[CERTAIN], "certain", "possible")
-        extent = np.where(flags[ANYWHERE], "anywhere", sure)
-        through = self._through(arn, context, flags[POSSIBLE])
+        somewhere = np.where(flags[CERTAIN], "certain", "possible")
+        extent = np.where(flags[ANYWHERE], "anywhere", somewhere)
+        policies = self._allowing(arn, context, flags[POSSIBLE])
         columns = ["service", "action", "levels", "risks", "known"]
-        made = actions[columns].assign(extent=extent[flags[POSSIBLE]], policies=through)
+        made = actions[columns].assign(extent=extent[flags[POSSIBLE]], policies=policies)
         ordered: pd.DataFrame = made.reset_index(drop=True)
         return ordered
 
-    def _through(self, arn: str, context: str, wanted: Any) -> list[list[str]]:
+    def _allowing(self, arn: str, context: str, wanted: Any) -> list[list[str]]:
         """Names of the identity policies that may allow each wanted action."""
-        judge = PolicyEvaluator(self.catalog)
+        evaluator = PolicyEvaluator(self.catalog)
         where = self.callers.context(arn, context)
         found: list[list[str]] = [[] for _ in range(int(wanted.sum()))]
         for policy in self.callers.layers(arn).identity:
-            allowed = judge.rows(PolicyLayers((policy,)), where)[POSSIBLE]
+            allowed = evaluator.rows(PolicyLayers((policy,)), where)[POSSIBLE]
             for place in np.flatnonzero(self.catalog.flags(allowed)[wanted]):
                 found[place].append(policy.name)
         return found
@@ -202,8 +204,7 @@ class Permissions:
         Columns: principal_arn, kind, name, context; `possible`, `certain` and `anywhere`, numbers
         of actions; of the certain ones, `risky` (in a class of `RISKY`), `services`, and a column
         per access level and risk class;
-        `admin`: "everything", "through IAM" (it can give itself everything: see
-        `Callers.promotes_itself`), or empty.
+        `admin`: see `administrators.administration`.
         """
         return self._summary.copy()
 
@@ -211,8 +212,7 @@ class Permissions:
     def _summary(self) -> pd.DataFrame:
         certain = self.rows[:, CERTAIN]
         counts = {name: catalogs.popcount(self.rows[:, at]) for at, name in enumerate(STRENGTHS)}
-        risky = np.bitwise_or.reduce([self.catalog.mask(risk=risk) for risk in RISKY])
-        counts["risky"] = catalogs.popcount(certain & risky)
+        counts["risky"] = catalogs.popcount(certain & risky_actions(self.catalog))
         counts["services"] = (self.by_service(certain) > 0).sum(axis=1)
         counts |= {level.lower(): self.catalog.count(certain, level=level) for level in LEVELS}
         counts |= {
@@ -221,21 +221,16 @@ class Permissions:
         parts = []
         for column, name in enumerate(self.contexts):
             at = self.index[:, column]
-            part = self.people[list(COLUMNS)].assign(context=name)
+            part = self.principals[list(COLUMNS)].assign(context=name)
             parts.append(part.assign(**{key: values[at] for key, values in counts.items()}))
         whole = pd.concat(parts, ignore_index=True)
         whole["admin"] = np.concatenate([self._admin(name) for name in self.contexts])
         return whole
 
     def _admin(self, context: str) -> Any:
-        listed = self.catalog.bits(self.catalog.actions.query("known")["action"])
-        everything = ~(listed & ~self.bits("anywhere", context)).any(axis=1)
-        near = self.bits("certain", context) & self.catalog.bits(SELF_PROMOTION)
-        promotes = np.zeros(len(self.people), dtype=bool)
-        for at in np.flatnonzero(near.any(axis=1)):
-            arn = self.people["principal_arn"].iloc[at]
-            promotes[at] = self.callers.promotes_itself(arn, context)
-        return np.where(everything, "everything", np.where(promotes, "through IAM", ""))
+        arns = self.principals["principal_arn"]
+        certain, anywhere = self.bits("certain", context), self.bits("anywhere", context)
+        return administration(self.callers, arns, certain, anywhere, context)
 
     def holders(self, context: str, strength: str = "anywhere") -> pd.DataFrame:
         """
@@ -243,12 +238,12 @@ class Permissions:
 
         Columns: action, risks, `holders` (number of users and roles), `who` (list of names).
         """
-        risky = np.bitwise_or.reduce([self.catalog.mask(risk=risk) for risk in RISKY])
-        flags = self.catalog.flags(self.bits(strength, context) & risky)
-        held = np.flatnonzero(flags.any(axis=0))
-        names = self.people["name"].to_numpy()
-        who = objects(list(names[flags[:, at]]) for at in held)
-        made = self.catalog.actions.iloc[held][["action", "risks"]].reset_index(drop=True)
+        allowed = self.bits(strength, context) & risky_actions(self.catalog)
+        flags = self.catalog.flags(allowed)
+        granted = np.flatnonzero(flags.any(axis=0))
+        names = self.principals["name"].to_numpy()
+        who = objects(list(names[flags[:, at]]) for at in granted)
+        made = self.catalog.actions.iloc[granted][["action", "risks"]].reset_index(drop=True)
         made = made.assign(holders=who.map(len), who=who)
         ordered = made.sort_values(["holders", "action"], ascending=[False, True])
         return ordered.reset_index(drop=True)
@@ -258,19 +253,19 @@ class Permissions:
         What each permissions boundary takes away from its principal in a context.
 
         Columns: kind, name, boundary, `without` it and `removed`, numbers of possible actions. A
-        boundary that removes nothing does not bind.
+        boundary that removes nothing has no effect.
         """
-        judge = PolicyEvaluator(self.catalog)
+        evaluator = PolicyEvaluator(self.catalog)
         rows = []
-        bounded = self.people.dropna(subset="boundary_arn")
-        for arn, kind, called in zip(*(bounded[c] for c in COLUMNS), strict=True):
+        bounded = self.principals.dropna(subset="boundary_arn")
+        for arn, kind, principal in zip(*(bounded[c] for c in COLUMNS), strict=True):
             layers = self.callers.layers(arn)
             where = self.callers.context(arn, context)
-            free = judge.rows(layers._replace(boundary=None), where)[POSSIBLE]
-            bound = judge.rows(layers, where)[POSSIBLE]
-            name = layers.boundary[0].name if layers.boundary else ""
-            counts = [int(catalogs.popcount(bits)) for bits in (free, free & ~bound)]
-            rows.append((kind, called, name, *counts))
+            without = evaluator.rows(layers._replace(boundary=None), where)[POSSIBLE]
+            within = evaluator.rows(layers, where)[POSSIBLE]
+            boundary = layers.boundary[0].name if layers.boundary else ""
+            counts = [int(catalogs.popcount(bits)) for bits in (without, without & ~within)]
+            rows.append((kind, principal, boundary, *counts))
         return pd.DataFrame(rows, columns=["kind", "name", "boundary", "without", "removed"])
 
     def by_service(self, rows: Bits) -> np.ndarray[Any, np.dtype[np.int64]]:

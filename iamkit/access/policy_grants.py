@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access.administrators import SELF_PROMOTION
-from iamkit.access.contexts import ARRIVAL
+from iamkit.access.contexts import ARRIVAL_KEYS
 from iamkit.access.permissions import RISKY
 from iamkit.access.principals import Principals
 from iamkit.policy import (
@@ -79,7 +79,7 @@ POLICY_GRANTS: Final = Table(
 
 _IP: Final = INTERNET[0]
 _PLACES: Final = frozenset((*INTERNET, *ENDPOINT))
-_WAY_IN: Final = _PLACES | ARRIVAL
+_WAY_IN: Final = _PLACES | ARRIVAL_KEYS
 _ASSUME: Final = "sts:AssumeRole"
 
 # The one policy of AWS's whose name says what is in it: IAM User Guide, "AWS managed policies for

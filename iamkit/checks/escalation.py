@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.access import Permissions, changes_most
+from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.registry import check
 from iamkit.policy import ANYWHERE
 
@@ -14,15 +14,6 @@ GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
 LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
 MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
-
-COMES: Final = {
-    "stolen-key": "with a stolen key",
-    "key-inside": "with a key from inside",
-    "stolen-password": "with a stolen password",
-    "password-inside": "with a password from inside",
-    "mfa-outside": "with MFA",
-    "mfa-inside": "with MFA from inside",
-}
 
 
 @check(
@@ -42,7 +33,7 @@ def near_administrator(
     Such as those of AWS's PowerUserAccess. Administrators are left to the checks about them.
     """
     most = changes_most(permissions.rows[:, ANYWHERE], permissions.catalog)
-    people, broad = permissions.people, most[permissions.index].any(axis=1)
+    people, broad = permissions.principals, most[permissions.index].any(axis=1)
     beside = {*administrators["principal_arn"], *roles.query("service_linked")["role_arn"]}
     found = people[broad & ~people["principal_arn"].isin(beside)]
     detail = "may change most of the account, by a policy that leaves out little"
@@ -108,7 +99,11 @@ def can_become_administrator(
     best = best.drop_duplicates("principal_arn").sort_index()
     through = pd.Series([_named(route) for route in best["route"]], best.index, dtype="str")
     steps = best["steps"].astype("str") + best["steps"].eq(1).map({True: " step", False: " steps"})
-    come = best["context"].map(COMES).mask(best["kind"].eq("role"), "from its session")
+    come = (
+        best["context"]
+        .map({name: each.said for name, each in CONTEXTS.items()})
+        .mask(best["kind"].eq("role"), "from its session")
+    )
     unsure = " at least, if conditions that nobody knows hold"
     return pd.DataFrame(
         {

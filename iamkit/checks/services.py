@@ -136,7 +136,7 @@ def stale_service_access(
     unused as a whole, and other rules say so), and in the unused service it may do something of a
     class in `permissions.RISKY`, from the office and with MFA. AWS looks back 400 days at most.
     """
-    people = permissions.people
+    people = permissions.principals
     limit = as_of - pd.Timedelta(days=settings.unused_role_days)
     recent = last_accessed["last_used"] > limit
     lively = people["principal_arn"].isin(last_accessed.loc[recent, "principal_arn"])

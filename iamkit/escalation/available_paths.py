@@ -125,7 +125,7 @@ class AvailablePaths:
         self.kinds = self.uses.kinds
         self.trusting = AssumableRoles(callers, self.kinds["role"])
         self._judge = PolicyEvaluator(self.catalog)
-        self.row = {arn: at for at, arn in enumerate(permissions.people["principal_arn"])}
+        self.row = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
         self._callers: dict[str, Caller] = {}
         self._arrivals: dict[str, RequestContext] = {}
         self._known: dict[str, RequestContext] = {}

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from iamkit.access import SELF_PROMOTION, both, members
+from iamkit.access import SELF_PROMOTION, both, members, with_mfa
 from iamkit.escalation.available_paths import AvailablePaths, Caller, EscalationPath
 from iamkit.policy import (
     ANYWHERE,
@@ -30,14 +30,6 @@ from iamkit.policy import (
 )
 from iamkit.reference import actions as catalogs
 from iamkit.values import as_dict
-
-# The context of a caller that comes back with MFA to where it came from without.
-WITH_MFA: Final = {
-    "stolen-key": "mfa-outside",
-    "stolen-password": "mfa-outside",
-    "key-inside": "mfa-inside",
-    "password-inside": "mfa-inside",
-}
 
 
 class Gain(NamedTuple):
@@ -218,11 +210,11 @@ class Gains:
 
     def _with_mfa(self, arn: str, context: str) -> Gain:
         """What a user gains by coming back with MFA, from the same place."""
-        if context not in WITH_MFA:
+        if with_mfa(context) == context:
             return NOTHING
-        rows = self.ways.rows(arn, WITH_MFA[context])
+        rows = self.ways.rows(arn, with_mfa(context))
         more = (rows[CERTAIN] & ~self.ways.rows(arn, context)[POSSIBLE]).any()
-        layers, who = self.ways.caller(arn).layers, self.ways.context(arn, WITH_MFA[context])
+        layers, who = self.ways.caller(arn).layers, self.ways.context(arn, with_mfa(context))
         whole = bool(more) and self._whole(rows, "user", layers, who)
         return Gain(more=bool(more), everything=whole, target_arn=arn)
 

@@ -22,7 +22,7 @@ Source: IAM User Guide, "Policy evaluation logic", "Roles terms and concepts" (r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -32,7 +32,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from iamkit.access import DEFAULT_CONTEXTS, ResourceSet, members
+from iamkit.access import BY_CREDENTIAL, BY_PLACE, DEFAULT_CONTEXTS, ResourceSet, members
 from iamkit.errors import SettingsError
 from iamkit.escalation.available_paths import AvailablePaths, EscalationPath
 from iamkit.escalation.explanations import Explanations
@@ -41,14 +41,10 @@ from iamkit.reference import escalation_methods
 from iamkit.table import COUNT, OBJECT, TEXT, TRUTH, Column, Table, objects
 
 # How credentials were come by, and the context that they are used in from either place.
-ARRIVALS: Final[Mapping[str, tuple[str, str]]] = {
-    "key": ("stolen-key", "key-inside"),
-    "password": ("stolen-password", "password-inside"),
-    "mfa": ("mfa-outside", "mfa-inside"),
-}
+ARRIVALS: Final = BY_CREDENTIAL
 
-MODES: Final = tuple(ARRIVALS)
-PLACES: Final = ("outside", "inside")
+MODES: Final = tuple(BY_CREDENTIAL)
+PLACES: Final = tuple(BY_PLACE)
 
 # The graphs of a place: 0 of what is certain, 1 of what is possible.
 BOTH: Final = (0, 1)
@@ -190,7 +186,7 @@ class EscalationGraph:
         self.worth = Gains(ways)
         self.reasons = Explanations(ways)
         self.account = ways.account
-        people = ways.permissions.people
+        people = ways.permissions.principals
         linked = self.account.roles.loc[self.account.roles["service_linked"], "role_arn"]
         self.people = people[~people["principal_arn"].isin(linked)].reset_index(drop=True)
         groups = ways.kinds["group"].arns

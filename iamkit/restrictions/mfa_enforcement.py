@@ -34,7 +34,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import DEFAULT_CONTEXTS, RISKY, Permissions, effective
+from iamkit.access import BY_CREDENTIAL, DEFAULT_CONTEXTS, RISKY, Permissions, effective
 from iamkit.errors import SettingsError
 from iamkit.policy import CERTAIN, POSSIBLE, Policy, PolicyEvaluator
 from iamkit.reference import Bits, Catalog, popcount, risks
@@ -158,12 +158,6 @@ MFA_GAPS: Final = Table(
     ),
 )
 
-PLACES: Final = {
-    "key": ("stolen-key", "key-inside"),
-    "password": ("stolen-password", "password-inside"),
-    "mfa": ("mfa-outside", "mfa-inside"),
-}
-
 CURE: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
 
 
@@ -188,7 +182,7 @@ def mfa_enforcement(account: AccountTables, permissions: Permissions | None = No
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
     which = []
-    people = held.people
+    people = held.principals
     columns = people["principal_arn"].tolist(), people["kind"].tolist(), held.index.tolist()
     for arn, kind, numbers in zip(*columns, strict=True):
         at, door = tuple(numbers), entrances.get(arn)
@@ -303,7 +297,10 @@ class _Reach:
         rows = {
             context: held.rows[numbers[context]] & ~scale.minimum for context in DEFAULT_CONTEXTS
         }
-        by = {way: np.array([rows[place] for place in places]) for way, places in PLACES.items()}
+        by = {
+            way: np.array([rows[place] for place in places])
+            for way, places in BY_CREDENTIAL.items()
+        }
         self.left = {way: np.bitwise_or.reduce(by[way][:, POSSIBLE]) for way in WAYS}
         self.sure = {way: np.bitwise_or.reduce(by[way][:, CERTAIN]) for way in WAYS}
         gone = {way: (by["mfa"] & ~by[way])[:, [POSSIBLE, CERTAIN]] for way in WAYS}
@@ -393,7 +390,7 @@ class _Deciders:
     def _cut_off(self, arn: str) -> dict[str, Any]:
         """Say why a user may do nothing: the boundary, if there is something without it."""
         layers = self.callers.layers(arn)
-        contexts = [self.callers.context(arn, place) for place in PLACES["mfa"]]
+        contexts = [self.callers.context(arn, place) for place in BY_CREDENTIAL["mfa"]]
         free = [self.judge.rows(layers._replace(boundary=None), each) for each in contexts]
         if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in free):
             return {"why": "Nothing is allowed beyond the self-service minimum."}

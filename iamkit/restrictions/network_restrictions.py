@@ -29,7 +29,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from iamkit.access import ARRIVAL, CHUNK, COLUMNS, CONTEXTS, DEFAULT_CONTEXTS, RISKY, Permissions
+from iamkit.access import (
+    ARRIVAL_KEYS,
+    CHUNK,
+    COLUMNS,
+    CONTEXTS,
+    DEFAULT_CONTEXTS,
+    RISKY,
+    Permissions,
+)
 from iamkit.policy import (
     ENDPOINT,
     INTERNET,
@@ -151,7 +159,7 @@ NOBODY: Final = RequestContext(
 )  # what is known of a caller whom no policy asks who it is
 
 FACTORS: Final = tuple(
-    {key.lower(): value for key, value in CONTEXTS[name].items() if key.lower() in MFA}
+    {key.lower(): value for key, value in CONTEXTS[name].keys.items() if key.lower() in MFA}
     for name in OUTSIDE
 )
 
@@ -281,7 +289,7 @@ class Survey:
         known = NOBODY
         alike: tuple[PolicyLayers, Any] = (layers, everywhere)
         routed = not keys.isdisjoint(ROUTE)
-        if routed and (personal := keys & self.callers.who):
+        if routed and (personal := keys & self.callers.caller_keys):
             who = self.callers.known(principal_arn)
             known = RequestContext({key: who[key] for key in personal}, UNKNOWN)
             # With equal outcomes in one context, nothing that policies ask of them differs.
@@ -352,7 +360,7 @@ class Survey:
     ) -> dict[Any, Bits]:
         """Rows of what is possible by way, shape (factors, words)."""
         contexts = [context for each in ways.values() for context in each]
-        outcomes = self.judge.outcomes(layers, *contexts, varying=ARRIVAL)
+        outcomes = self.judge.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
         for each in outcomes:
             if each not in self._rows:
                 self._rows[each] = self.judge.combine(each)[POSSIBLE]
@@ -427,7 +435,7 @@ def network_restrictions(account: AccountTables, permissions: Permissions) -> pd
     `permissions` are the account's, in the contexts of `callers.DEFAULT` at least. Users whom only
     the credential report knows are left out, as there.
     """
-    survey, people = Survey(permissions), permissions.people
+    survey, people = Survey(permissions), permissions.principals
     columns = [permissions.contexts.index(name) for name in DEFAULT_CONTEXTS]
     found, which = np.unique(permissions.index[:, columns], axis=0, return_inverse=True)
     possible = (np.bitwise_or.reduce(permissions.rows[each, POSSIBLE]) for each in found)

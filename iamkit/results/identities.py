@@ -182,7 +182,7 @@ def _powers(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dict
     """Privilege, actions by class in the best context, and what a thief could do from outside."""
     held: Permissions = account.permissions
     catalog = held.catalog
-    at = pd.Series(range(len(held.people)), index=held.people["principal_arn"])
+    at = pd.Series(range(len(held.principals)), index=held.principals["principal_arn"])
     place = at.reindex(made["principal_arn"]).fillna(-1).astype(int).to_numpy()
     combos, which = np.unique(held.index, axis=0, return_inverse=True)
     which = which.reshape(-1)

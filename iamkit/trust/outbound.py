@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.access import Principals
+from iamkit.access import Principals, context_of
 from iamkit.policy import (
     Pattern,
     decide,
@@ -52,7 +52,8 @@ OUTBOUND_ROLES: Final = Table(
     ),
 )
 
-_BEST: Final = {"user": "mfa-inside", "role": "key-inside"}  # the best way there is to come
+# The context in which most is allowed: only a user's session can have MFA.
+_BEST: Final = {"user": context_of("mfa", "inside"), "role": context_of("key", "inside")}
 
 
 # ── Out ──────────────────────────────────────────────────────────────────────────────────────────

@@ -299,7 +299,7 @@ def test_who_is_in_the_credential_report_only_is_not_said_to_be_powerless(tmp_pa
         credential_report=report(f"{bo},{slots},false,N/A,false,N/A"),
     )
     assert f"{ARN}user/bo" in set(made.users["user_arn"])
-    assert made.permissions.people["name"].tolist() == ["ana"]
+    assert made.permissions.principals["name"].tolist() == ["ana"]
     privilege = made.identities.set_index("name")["privilege"]
     assert privilege["ana"] == "none"
     assert pd.isna(privilege["bo"])
@@ -425,5 +425,5 @@ def test_the_services_add_up(demo_account: Account) -> None:
     made = demo_account.permissions
     rows = made.bits("certain", "stolen-key")
     by_service = made.by_service(rows)
-    assert by_service.shape == (len(made.people), len(made.services))
+    assert by_service.shape == (len(made.principals), len(made.services))
     assert np.array_equal(by_service.sum(axis=1), made.catalog.count(rows))

@@ -540,7 +540,7 @@ def test_rows_are_those_of_the_permissions(tmp_path: Path) -> None:
     made = imported(tmp_path, details([user("mia"), user("bo")], roles=roles))
     held = effective(made)
     rows = mfa_enforcement(made, held)
-    assert rows["principal_arn"].tolist() == held.people["principal_arn"].tolist()
+    assert rows["principal_arn"].tolist() == held.principals["principal_arn"].tolist()
     with pytest.raises(SettingsError, match="mfa-inside"):
         mfa_enforcement(made, effective(made, ["stolen-key"]))
 

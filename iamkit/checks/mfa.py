@@ -13,7 +13,7 @@ import pandas as pd
 from iamkit.checks.credentials import ago
 from iamkit.checks.registry import check
 from iamkit.evidence import requests
-from iamkit.restrictions import MOOT
+from iamkit.restrictions import NOT_APPLICABLE
 from iamkit.settings import Settings
 
 STRONG = ("hardware", "passkey")
@@ -200,7 +200,9 @@ def password_without_enforced_mfa(
     ['Nothing asks for MFA.']
     """
     people = _judged(credentials.query("not is_root and password_enabled"), mfa_enforcement)
-    return _rows(people, people["password"].ne("required") & ~people["verdict"].isin(MOOT))
+    return _rows(
+        people, people["password"].ne("required") & ~people["verdict"].isin(NOT_APPLICABLE)
+    )
 
 
 @check(
@@ -307,7 +309,7 @@ def _judged(people: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame
 
 def _fine(roles: pd.DataFrame) -> pd.Series[bool]:
     """Whether assuming a role needs MFA, or is not for people."""
-    return roles["verdict"].isin(["enforced", *MOOT])
+    return roles["verdict"].isin(["enforced", *NOT_APPLICABLE])
 
 
 def _rows(

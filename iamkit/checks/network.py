@@ -13,7 +13,7 @@ import pandas as pd
 
 from iamkit.checks.credentials import ago
 from iamkit.checks.registry import check
-from iamkit.restrictions import MOOT
+from iamkit.restrictions import NOT_APPLICABLE
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 FENCE = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
@@ -72,7 +72,7 @@ def key_usable_from_anywhere(
     people["network_restriction"] = restriction.reindex(people["user_arn"]).array
     unseen = people["verdict"].isna() | people["network_restriction"].isna()
     closed = people["key"].eq("required") | people["place"].ne("anywhere")
-    moot = people["verdict"].isin(MOOT) | people["network_restriction"].isin(
+    moot = people["verdict"].isin(NOT_APPLICABLE) | people["network_restriction"].isin(
         ["restricted", "nothing to protect"]
     )
     hit = people[unseen | ~(closed | moot)]

@@ -4,7 +4,6 @@ What restricts identities: whether MFA is enforced, and from which networks each
 
 from iamkit.restrictions.mfa_enforcement import (
     MFA_ENFORCEMENT,
-    MOOT,
     coverage,
     definitions,
     mfa_enforcement,
@@ -12,12 +11,23 @@ from iamkit.restrictions.mfa_enforcement import (
 )
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions
+from iamkit.restrictions.verdicts import (
+    NOT_APPLICABLE,
+    NOTHING_TO_PROTECT,
+    PARTLY_RESTRICTED,
+    RESTRICTED,
+    UNRESTRICTED,
+)
 
 __all__ = [
     "MFA_ENFORCEMENT",
-    "MOOT",
     "NETWORK_LISTS",
     "NETWORK_RESTRICTIONS",
+    "NOTHING_TO_PROTECT",
+    "NOT_APPLICABLE",
+    "PARTLY_RESTRICTED",
+    "RESTRICTED",
+    "UNRESTRICTED",
     "coverage",
     "definitions",
     "mfa_enforcement",

@@ -48,6 +48,7 @@ from iamkit.restrictions.mfa_statements import (
     truths,
     verdict,
 )
+from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.settings import Settings
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
 from iamkit.tables import AccountTables
@@ -62,8 +63,6 @@ VERDICTS: Final[Mapping[str, str]] = {
     "nothing to protect": "nothing is allowed beyond the minimum, even with MFA",
     "not assumable by people": "a role that only services or federated identities, or nobody, may assume",
 }
-
-MOOT: Final = ("nothing to protect", "not assumable by people")
 
 # What undoes MFA for who can do it without: the device goes, another credential comes, or the
 # policy that asks for MFA does.
@@ -207,7 +206,7 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     `admins` are the ARNs of the administrators. Whoever has nothing to protect, and roles that are
     not for people, count neither in part nor in whole.
     """
-    people = verdicts[~verdicts["verdict"].isin(MOOT)]
+    people = verdicts[~verdicts["verdict"].isin(NOT_APPLICABLE)]
     users = people[people["kind"] == "user"]
     powerful = people[people["principal_arn"].isin(set(admins))]
     closed = [int((each["verdict"] == "enforced").sum()) for each in (users, powerful)]
@@ -230,7 +229,7 @@ def mfa_gaps(verdicts: pd.DataFrame) -> pd.DataFrame:
     """
     users = verdicts[verdicts["kind"] == "user"]
     today = int((users["verdict"] == "enforced").sum())
-    unprotected = users[~users["verdict"].isin(["enforced", *MOOT])]
+    unprotected = users[~users["verdict"].isin(["enforced", *NOT_APPLICABLE])]
     statement = ["policy_arn", "policy_name", "statement"]
     grouped = unprotected.groupby([*statement, "verdict"], dropna=False)["name"]
     made = grouped.agg(users="size", who=list).reset_index()
@@ -377,7 +376,7 @@ class _Deciders:
 
     def user(self, arn: str, reach: _Reach) -> dict[str, Any]:
         """Return the columns of `MFA_ENFORCEMENT` for a user, but for who it is."""
-        if reach.user["verdict"] in MOOT:
+        if reach.user["verdict"] in NOT_APPLICABLE:
             return reach.user | self._cut_off(arn)
         rule = _deciding(list(self._binding(arn)), reach)
         return reach.user | {

@@ -14,11 +14,8 @@ from iamkit.access.principals import Principals
 from iamkit.policy.context import ABSENT, UNKNOWN
 from iamkit.policy.decision import decide
 from iamkit.policy.model import Policy
-from iamkit.restrictions.network_restrictions import (
-    ANYWHERE,
-    NETWORK_RESTRICTIONS,
-    network_restrictions,
-)
+from iamkit.restrictions.network_reach import ANYWHERE
+from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions
 from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, again, details, group, policy, role, user
 from tests.accounts import account as imported

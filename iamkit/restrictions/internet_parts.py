@@ -1,0 +1,79 @@
+"""
+How lists of networks divide the internet.
+
+Of several lists, `divide` makes the parts that they tell apart, so that one address of each part
+stands for all of its addresses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+
+from iamkit.policy import Network
+
+Part: TypeAlias = tuple[bool, ...]  # for each list, whether it has an address
+Span: TypeAlias = tuple[int, int, int]  # IP version, first address, the one after the last
+_ADDRESS: Final[dict[int, Any]] = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
+
+
+@dataclass(frozen=True)
+class InternetParts:
+    """The internet as some lists of networks divide it."""
+
+    spans: dict[Part, list[Span]]
+    outside: tuple[Part, ...]  # the largest of IPv4, then of IPv6
+
+    def address(self, part: Part) -> str:
+        """Return an address of a part."""
+        version, first, _ = self.spans[part][0]
+        return str(_ADDRESS[version](first))
+
+    def networks(self, parts: Iterable[Part]) -> list[str]:
+        """Return the fewest networks that make up the parts."""
+        found: list[Network] = []
+        for version, first, end in (span for part in parts for span in self.spans[part]):
+            edges = _ADDRESS[version](first), _ADDRESS[version](end - 1)
+            found += ipaddress.summarize_address_range(*edges)
+        return list(map(str, joined_networks(found)))
+
+
+@lru_cache(maxsize=4096)
+def divide(lists: tuple[tuple[Network, ...], ...]) -> InternetParts:
+    """Return the parts that these lists tell apart, of both IP versions."""
+    spans: dict[Part, list[Span]] = {}
+    outside = []
+    for version, length in ((4, 32), (6, 128)):
+        ranges = [
+            [(int(n[0]), int(n[-1]) + 1) for n in each if n.version == version] for each in lists
+        ]
+        edges = {0, 2**length}.union(*(span for each in ranges for span in each))
+        sizes: dict[Part, int] = {}
+        for first, end in pairwise(sorted(edges)):
+            part = tuple(any(low <= first < high for low, high in each) for each in ranges)
+            spans.setdefault(part, []).append((version, first, end))
+            sizes[part] = sizes.get(part, 0) + end - first
+        outside.append(max(sizes, key=lambda part: (sizes[part], -sum(part))))
+    return InternetParts(spans, tuple(outside))
+
+
+def joined_networks(networks: Iterable[Network]) -> list[Network]:
+    """Return the fewest networks that have the same addresses, IPv4 first."""
+    given: list[Any] = list(networks)
+    versions = ([each for each in given if each.version == version] for version in (4, 6))
+    return [network for part in versions for network in ipaddress.collapse_addresses(part)]
+
+
+def parsed(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return the texts that are networks; `conditions.problems` names the others."""
+    found = []
+    for text in texts:
+        try:
+            found.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            continue
+    return tuple(found)

@@ -5,7 +5,12 @@ Contexts, principals, administrators, effective permissions, and what each polic
 """
 
 from iamkit.access import contexts, permissions
-from iamkit.access.administrators import SELF_PROMOTION, administrators
+from iamkit.access.administrators import (
+    EVERYTHING,
+    SELF_PROMOTION,
+    THROUGH_IAM,
+    administrators,
+)
 from iamkit.access.contexts import (
     ARRIVAL_KEYS,
     BY_CREDENTIAL,
@@ -50,11 +55,13 @@ __all__ = [
     "COLUMNS",
     "CONTEXTS",
     "DEFAULT_CONTEXTS",
+    "EVERYTHING",
     "KINDS",
     "NOWHERE",
     "POLICY_GRANTS",
     "RISKY",
     "SELF_PROMOTION",
+    "THROUGH_IAM",
     "WITHOUT_MFA",
     "Credential",
     "Permissions",

@@ -26,7 +26,7 @@ class Credential(StrEnum):
     """What a request is signed with."""
 
     KEY = "key"  # a long-term access key, without MFA
-    PASSWORD = "password"  # a console session, without MFA
+    PASSWORD = "password"  # noqa: S105, a name; a console session, without MFA
     MFA = "mfa"  # a session that was started with MFA
 
 

@@ -99,7 +99,7 @@ _SECRETS: Final = {
 
 def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
-    Judge every policy of an account by itself, in the order of `policies`. Rows: see `POLICY_GRANTS`.
+    Judge every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
 
     A way to escalate counts if all its actions are allowed, and those that use something, such as
     a role, on what the policy leaves open (see `leaves_open`): what an action on one named role is
@@ -122,7 +122,7 @@ def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
 
 
 def administrative(documents: Iterable[Any], callers: Principals) -> list[bool]:
-    """Whether each of these documents, such as old versions, is administrative; see `POLICY_GRANTS`."""
+    """Whether each document, such as an old version, is administrative; see `POLICY_GRANTS`."""
     policies = [Policy("a version", as_dict(document)) for document in documents]
     answers: list[bool] = _judged(policies, callers)["administrative"].tolist()
     return answers

@@ -1,84 +1,48 @@
 """
 Policies that give full administration, now or as soon as somebody attaches or restores them.
 
-A policy is judged by itself, with its denies and for a caller who meets its conditions on the way
-in: see `powers`.
+A policy is judged by itself, with its denies and for a caller who meets its conditions on MFA and
+networks: see `access.policy_grants`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
 from iamkit.access import Principals, administrative
 from iamkit.checks.registry import check
-from iamkit.table import TEXT
+from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, names_by_key, policy_rows
 
-BOUNDARIES: Final = (
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
-)
-
-VERSIONS: Final = (
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html"
-)
-
+BOUNDARIES: Final = f"{GUIDE}access_policies_boundaries.html"
+VERSIONS: Final = f"{GUIDE}access_policies_managed-versioning.html"
 CIS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-1"
-WHOLE: Final = "allows every action on every resource"
-ERRS: Final = "towards silence: what a condition on an unknown key guards is not counted"
-
-
-def wrong(policies: pd.DataFrame, holds: pd.Series[Any], detail: Any) -> pd.DataFrame:
-    """
-    Return rows of a check on policies: fail where `holds`, not assessed where that is missing.
-
-    `policies` are rows of `POLICY_GRANTS` or joined to them; `detail` is a text or a column of them.
-    """
-    said = pd.DataFrame({"subject": policies["policy_arn"], "detail": detail}, policies.index)
-    said["detail"] = said["detail"].where(holds.notna(), "its document is not in the evidence")
-    said["status"] = holds.notna().map({True: "fail", False: "not assessed"})
-    return said[holds.fillna(value=True)]
-
-
-def some(names: pd.Series[str]) -> str:
-    """
-    Join up to three names, or two and how many more.
-
-    >>> some(pd.Series(["Admins", "ops", "ci", "deploy"]))
-    'Admins, ops and 2 more'
-    """
-    names = names.dropna().drop_duplicates()
-    more = f" and {len(names) - 2} more" if len(names) > 3 else ""
-    return ", ".join(names[:2] if more else names) + more
-
-
-def named(keys: pd.Series[str], of: pd.Series[str], names: pd.Series[str]) -> pd.Series[str]:
-    """For each key, `some` of the names that go with it; missing where there are none."""
-    wanted = of.isin(keys)
-    return keys.map(names[wanted].groupby(of[wanted]).agg(some)).astype(TEXT)
+FULL: Final = "allows every action on every resource"
 
 
 def _administrative(policies: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """Fail where one of these policies is administrative; the detail says who has it."""
     policies = policies[policies["administrative"].fillna(value=True)]
     names = attachments["principal_arn"].str.rsplit("/", n=1).str[-1]
-    on = named(policies["policy_arn"], attachments["policy_arn"], names)
-    whole = policies["everything"].fillna(value=True)
-    met = policies["conditional"].fillna(value=False)
-    detail = whole.map(
-        {True: WHOLE, False: "allows all but a few exceptions that its holder can lift"}
+    on = names_by_key(policies["policy_arn"], attachments["policy_arn"], names)
+    everything = policies["everything"].fillna(value=True)
+    conditional = policies["conditional"].fillna(value=False)
+    detail = everything.map(
+        {True: FULL, False: "allows all but a few exceptions that its holder can lift"}
     )
-    detail += met.map({True: ", if its conditions are met", False: ""})
+    detail += conditional.map({True: ", if its conditions are met", False: ""})
     detail += ("; on " + on).fillna("")
-    return wrong(policies, policies["administrative"], detail)
+    return policy_rows(policies, policies["administrative"], detail)
 
 
-def _of(
-    policy_grants: pd.DataFrame, kind: str, policy_assignments: pd.DataFrame, *, held: bool
+def _of_kind(
+    policy_grants: pd.DataFrame, kind: str, policy_assignments: pd.DataFrame, *, assigned: bool
 ) -> pd.DataFrame:
+    """Policies of a kind that are assigned to anybody, or to nobody."""
     return policy_grants[
         policy_grants["kind"].eq(kind)
-        & policy_grants["policy_arn"].isin(policy_assignments["policy_arn"]).eq(held)
+        & policy_grants["policy_arn"].isin(policy_assignments["policy_arn"]).eq(assigned)
     ]
 
 
@@ -89,24 +53,27 @@ def _of(
     remedy="Attach policies for what its holders do instead; keep one administrator role for "
     "emergencies, assumed with MFA.",
     source=CIS,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def administrative_aws_policy(
     policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Attached policies of AWS's that allow everything, judged by what is in them, not by name.
+    Attached AWS managed policies that allow everything, judged by their content, not by name.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
     >>> arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:role/ops", policy_arn=arn)
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn=arn, kind="aws", everything=True,
-    ...                           administrative=True, conditional=False))
-    >>> administrative_aws_policy(policy_grants, POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on)).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn=arn, kind="aws", everything=True,
+    ...                    administrative=True, conditional=False))
+    >>> assigned, attached = POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on)
+    >>> administrative_aws_policy(grants, assigned, attached).detail.tolist()
     ['allows every action on every resource; on ops']
     """
-    return _administrative(_of(policy_grants, "aws", policy_assignments, held=True), attachments)
+    return _administrative(
+        _of_kind(policy_grants, "aws", policy_assignments, assigned=True), attachments
+    )
 
 
 @check(
@@ -115,7 +82,7 @@ def administrative_aws_policy(
     among="attached customer policies",
     remedy="Replace it by policies that name the actions and resources its holders need.",
     source=CIS,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def administrative_customer_policy(
     policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
@@ -124,19 +91,19 @@ def administrative_customer_policy(
     Attached customer policies that allow everything, however that is written.
 
     `Action: "*:*"`, `NotAction`, a `*` among other resources, and an Allow under a condition that
-    the right caller meets, all count; an Allow that a Deny of the policy takes back does not.
+    the right caller meets, all count; an Allow that a Deny of the policy overrides does not.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:user/ann", policy_arn="p")
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
-    ...                           administrative=True, conditional=True))
-    >>> found = administrative_customer_policy(policy_grants, POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on))
-    >>> found.detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
+    ...                    administrative=True, conditional=True))
+    >>> assigned, attached = POLICY_ASSIGNMENTS.rows(on), ATTACHMENTS.rows(on)
+    >>> administrative_customer_policy(grants, assigned, attached).detail.tolist()
     ['allows every action on every resource, if its conditions are met; on ann']
     """
     return _administrative(
-        _of(policy_grants, "customer", policy_assignments, held=True), attachments
+        _of_kind(policy_grants, "customer", policy_assignments, assigned=True), attachments
     )
 
 
@@ -146,23 +113,23 @@ def administrative_customer_policy(
     among="unattached customer policies",
     remedy="Delete it: whoever may attach a policy may attach this one.",
     source=CIS,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def administrative_unattached_policy(
     policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Customer policies on nobody that allow everything; a boundary is `open_boundary`'s matter.
+    Customer policies on nobody that allow everything; boundaries: see `open_boundary`.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
-    ...                           administrative=True))
-    >>> found = administrative_unattached_policy(policy_grants, POLICY_ASSIGNMENTS.rows(), ATTACHMENTS.rows())
-    >>> found.detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", everything=True,
+    ...                    administrative=True))
+    >>> assigned, attached = POLICY_ASSIGNMENTS.rows(), ATTACHMENTS.rows()
+    >>> administrative_unattached_policy(grants, assigned, attached).detail.tolist()
     ['allows every action on every resource']
     """
-    unused = _of(policy_grants, "customer", policy_assignments, held=False)
+    unused = _of_kind(policy_grants, "customer", policy_assignments, assigned=False)
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"]
     return _administrative(unused[~unused["policy_arn"].isin(bounds)], attachments)
 
@@ -173,7 +140,7 @@ def administrative_unattached_policy(
     among="inline policies",
     remedy="Replace it by policies that name the actions and resources its owner needs.",
     source=CIS,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def administrative_inline_policy(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
@@ -184,9 +151,9 @@ def administrative_inline_policy(
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
     >>> on = dict(principal_arn="arn:aws:iam::111122223333:user/ann", policy_arn="p", how="inline")
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", everything=False,
-    ...                           administrative=True))
-    >>> administrative_inline_policy(policy_grants, ATTACHMENTS.rows(on)).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", everything=False,
+    ...                    administrative=True))
+    >>> administrative_inline_policy(grants, ATTACHMENTS.rows(on)).detail.tolist()
     ['allows all but a few exceptions that its holder can lift; on ann']
     """
     return _administrative(policy_grants[policy_grants["kind"] == "inline"], attachments)
@@ -198,7 +165,7 @@ def administrative_inline_policy(
     among="customer policies",
     remedy="Delete the version: one call makes it the default again.",
     source=VERSIONS,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def administrative_old_version(
     policy_old_versions: pd.DataFrame,
@@ -221,7 +188,7 @@ def administrative_old_version(
     holds = pd.Series(administrative(old["document"], callers), old.index, dtype="boolean")
     made = old["created"].dt.strftime(" of %Y-%m-%d").fillna("")
     detail = "version " + old["version_id"] + made + " gives full administration"
-    found = wrong(old, holds.where(seen), detail)
+    found = policy_rows(old, holds.where(seen), detail)
     return found.assign(step="Delete version " + old["version_id"] + " of the policy")
 
 
@@ -231,22 +198,22 @@ def administrative_old_version(
     among="boundaries",
     remedy="Allow in it only what those who have it may at most do.",
     source=BOUNDARIES,
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def open_boundary(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
-    Boundaries that allow every action on every resource, whoever asks from wherever.
+    Boundaries that allow every action on every resource, to any caller from anywhere.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
     >>> on = ATTACHMENTS.rows(dict(principal_arn="u", policy_arn="p", how="boundary"))
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", everything=True, conditional=False))
-    >>> open_boundary(policy_grants, on).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", everything=True, conditional=False))
+    >>> open_boundary(grants, on).detail.tolist()
     ['allows every action on every resource; bounds 1 identity']
     """
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"].value_counts()
     used = policy_grants[policy_grants["policy_arn"].isin(bounds.index)]
     number = used["policy_arn"].map(bounds)
     who = number.astype("str") + number.eq(1).map({True: " identity", False: " identities"})
-    detail = f"{WHOLE}; bounds " + who
-    return wrong(used, used["everything"] & ~used["conditional"], detail)
+    detail = f"{FULL}; bounds " + who
+    return policy_rows(used, used["everything"] & ~used["conditional"], detail)

@@ -1,55 +1,51 @@
 """
-Who holds a policy that gives full administration, or can give itself one.
+Who has a policy that gives full administration, or can give itself one.
 
-The first three look at what is attached; who is kept from administration all the same, by a
-boundary or a denial, is not among the rows of table `administrators`, and not accused.
+The first three look at what is attached. A principal that a boundary or a Deny keeps from
+administration is not in table `administrators`, and passes.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
-from iamkit.checks.administration import named, some
 from iamkit.checks.registry import check
+from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, join_names, names_by_key, status
 from iamkit.table import TEXT
-
-LEAST: Final = (
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege"
-)
 
 
 def _holders(
     kind: str, principals: pd.DataFrame, attachments: pd.DataFrame, policy_grants: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Rows of a check: principals of a kind on whom an administrative policy is.
+    Rows of a check: principals of a kind with an administrative policy.
 
-    Not assessed are those that have none, but one whose document is not in the evidence.
+    A principal with none, but with a policy whose document is not in the evidence, is not assessed.
     """
     mine = principals.loc[principals["kind"] == kind, "principal_arn"]
     direct = attachments[attachments["how"].ne("boundary")]
-    held = direct[direct["principal_arn"].isin(mine)].merge(policy_grants, on="policy_arn")
-    held = held[held["administrative"].fillna(value=True)]
-    sure = held["administrative"].notna()
-    hit = sure | ~held["principal_arn"].isin(held.loc[sure, "principal_arn"])
-    grouped = held[hit].groupby("principal_arn", sort=False)
+    granted = direct[direct["principal_arn"].isin(mine)].merge(policy_grants, on="policy_arn")
+    granted = granted[granted["administrative"].fillna(value=True)]
+    certain = granted["administrative"].notna()
+    hit = certain | ~granted["principal_arn"].isin(granted.loc[certain, "principal_arn"])
+    grouped = granted[hit].groupby("principal_arn", sort=False)
     found = grouped.agg(
-        name=("policy_name", some), known=("administrative", "count"), unseen=("unseen", "any")
+        name=("policy_name", join_names),
+        known=("administrative", "count"),
+        unseen=("unseen", "any"),
     )
     found = found.reset_index(names="subject")
     known = found["known"] > 0
     unseen = "what " + found["name"] + " allows is not in the evidence"
     found["detail"] = ("has " + found["name"]).where(known, unseen)
-    return found.assign(status=known.map({True: "fail", False: "not assessed"}))
+    return found.assign(status=status(known))
 
 
 def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
-    """Leave out those whom a boundary or a denial keeps from administration."""
-    kept = found["status"].eq("fail") & ~found["unseen"].fillna(value=False)
-    kept &= ~found["subject"].isin(administrators["principal_arn"])
-    return found[~kept]
+    """Leave out those whom a boundary or a Deny keeps from administration."""
+    limited = found["status"].eq("fail") & ~found["unseen"].fillna(value=False)
+    limited &= ~found["subject"].isin(administrators["principal_arn"])
+    return found[~limited]
 
 
 @check(
@@ -57,7 +53,7 @@ def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFram
     title="A policy that gives full administration is on a user",
     among="users",
     remedy="Let the user assume an administrator role, with MFA, and take the policy away.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards more: what service control policies that are not in the evidence forbid counts",
 )
 def administrator_user(
@@ -67,7 +63,7 @@ def administrator_user(
     administrators: pd.DataFrame,
 ) -> pd.DataFrame:
     """
-    Users with an administrative policy attached or inline; their groups' are the groups' matter.
+    Users with an administrative policy attached or inline; see `administrator_group` for groups'.
 
     Allow `*` beside Deny `*`, or under a boundary that allows little, is no administration.
 
@@ -76,8 +72,8 @@ def administrator_user(
     >>> ann = "arn:aws:iam::111122223333:user/ann"
     >>> people = PRINCIPALS.rows(dict(principal_arn=ann, kind="user"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn=ann, policy_arn="p", how="attached"))
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
-    >>> administrator_user(people, on, policy_grants, people).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> administrator_user(people, on, grants, people).detail.tolist()
     ['has Owner']
     """
     return _unlimited(_holders("user", principals, attachments, policy_grants), administrators)
@@ -88,7 +84,7 @@ def administrator_user(
     title="A policy that gives full administration is on a group",
     among="groups",
     remedy="Keep few members, all with MFA, or let them assume an administrator role instead.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
 )
 def administrator_group(
     principals: pd.DataFrame,
@@ -103,9 +99,9 @@ def administrator_group(
     >>> from iamkit.tables import ATTACHMENTS, GROUPS, PRINCIPALS
     >>> people = PRINCIPALS.rows(dict(principal_arn="g", kind="group"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn="g", policy_arn="p", how="inline"))
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
     >>> groups = GROUPS.rows(dict(group_arn="g", members=3))
-    >>> administrator_group(people, on, policy_grants, groups).detail.tolist()
+    >>> administrator_group(people, on, grants, groups).detail.tolist()
     ['has Owner; 3 members']
     """
     found = _holders("group", principals, attachments, policy_grants)
@@ -120,7 +116,7 @@ def administrator_group(
     among="roles",
     remedy="Give the role what its work needs; keep an administrator role for emergencies, which "
     "few may assume, and with MFA.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards more: what service control policies that are not in the evidence forbid counts",
 )
 def administrator_role(
@@ -138,15 +134,15 @@ def administrator_role(
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
     >>> people = PRINCIPALS.rows(dict(principal_arn="r", kind="role"))
     >>> on = ATTACHMENTS.rows(dict(principal_arn="r", policy_arn="p", how="attached"))
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Owner", administrative=True))
     >>> trust = TRUST.rows(dict(role_arn="r", effect="Allow", principal="lambda.amazonaws.com"))
-    >>> administrator_role(people, on, policy_grants, people, ROLES.rows(), trust).detail.tolist()
+    >>> administrator_role(people, on, grants, people, ROLES.rows(), trust).detail.tolist()
     ['has Owner; may be assumed by lambda.amazonaws.com']
     """
     found = _unlimited(_holders("role", principals, attachments, policy_grants), administrators)
     linked = roles.loc[roles["service_linked"], "role_arn"]
     allowed = trust[trust["effect"] == "Allow"]
-    trusted = named(found["subject"], allowed["role_arn"], allowed["principal"])
+    trusted = names_by_key(found["subject"], allowed["role_arn"], allowed["principal"])
     who = ("; may be assumed by " + trusted).fillna("; nobody may assume it")
     return found.assign(detail=found["detail"] + who)[~found["subject"].isin(linked)]
 
@@ -157,8 +153,8 @@ def administrator_role(
     among="users and roles",
     remedy="Limit its IAM actions to identities and policies other than its own, or set a "
     "permissions boundary that it cannot lift.",
-    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
-    errs="towards silence: one call to IAM is looked for, no roundabout way",
+    source=f"{GUIDE}access_policies_boundaries.html",
+    errs="towards silence: one call to IAM is looked for, no path of several steps",
 )
 def administrator_through_iam(
     administrators: pd.DataFrame,
@@ -172,15 +168,18 @@ def administrator_through_iam(
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import POLICY_ASSIGNMENTS, ROLES
     >>> who = pd.DataFrame({"principal_arn": ["u"], "admin": ["through IAM"]})
-    >>> held = POLICY_ASSIGNMENTS.rows(dict(principal_arn="u", policy_arn="p"))
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", policy_name="Publish", escalations=["iam-001"]))
-    >>> administrator_through_iam(who, ROLES.rows(), held, policy_grants).detail.tolist()
+    >>> assigned = POLICY_ASSIGNMENTS.rows(dict(principal_arn="u", policy_arn="p"))
+    >>> grants = POLICY_GRANTS.rows(
+    ...     dict(policy_arn="p", policy_name="Publish", escalations=["iam-001"]))
+    >>> administrator_through_iam(who, ROLES.rows(), assigned, grants).detail.tolist()
     ['can give itself any permission with Publish']
     """
     linked = roles.loc[roles["service_linked"], "role_arn"]
     through = administrators[administrators["admin"] == "through IAM"]["principal_arn"]
     found = through[~through.isin(linked)].to_frame("subject")
-    ways = policy_grants[policy_grants["escalations"].map(bool, na_action="ignore").eq(other=True)]
-    held = policy_assignments.merge(ways, on="policy_arn")
-    way = named(found["subject"], held["principal_arn"], held["policy_name"])
-    return found.assign(detail="can give itself any permission" + (" with " + way).fillna(""))
+    escalating = policy_grants[
+        policy_grants["escalations"].map(bool, na_action="ignore").eq(other=True)
+    ]
+    granted = policy_assignments.merge(escalating, on="policy_arn")
+    policy = names_by_key(found["subject"], granted["principal_arn"], granted["policy_name"])
+    return found.assign(detail="can give itself any permission" + (" with " + policy).fillna(""))

@@ -1,29 +1,27 @@
 """
-Where policies are, and are not: on users, on empty groups, on nobody.
+Policies on users, on empty groups and on nobody.
 
-Counted is what is attached to a principal itself or inline; a boundary gives nothing.
+What is attached to a principal itself or inline counts; a permissions boundary grants nothing.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
-from iamkit.checks.administration import some
 from iamkit.checks.registry import check
+from iamkit.checks.wording import GUIDE, join_names
 from iamkit.table import COUNT, TEXT
 
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
-
-def _held(attachments: pd.DataFrame, principals: pd.Series[str], text: str) -> pd.DataFrame:
-    """Those of the principals that have policies: `text` with their number, and their names."""
+def _with_policies(
+    attachments: pd.DataFrame, principals: pd.Series[str], text: str
+) -> pd.DataFrame:
+    """Rows of a check: the principals with policies, `text`, and the policies' number and names."""
     direct = attachments[attachments["how"].ne("boundary")]
     direct = direct[direct["principal_arn"].isin(principals)]
     name = direct["policy_arn"].str.extract(r"([^/#]+)$", expand=False)
     grouped = direct.assign(name=name).groupby("principal_arn", sort=False)
-    found = grouped.agg(number=("policy_arn", "nunique"), names=("name", some)).reset_index()
+    found = grouped.agg(number=("policy_arn", "nunique"), names=("name", join_names)).reset_index()
     number = found["number"].map(lambda n: "1 policy" if n == 1 else f"{n} policies").astype(TEXT)
     return pd.DataFrame(
         {"subject": found["principal_arn"], "detail": text + number + ": " + found["names"]}
@@ -48,7 +46,7 @@ def policy_on_user(principals: pd.DataFrame, attachments: pd.DataFrame) -> pd.Da
     ['has itself 1 policy: ReadOnlyAccess']
     """
     users = principals.loc[principals["kind"] == "user", "principal_arn"]
-    return _held(attachments, users, "has itself ")
+    return _with_policies(attachments, users, "has itself ")
 
 
 @check(
@@ -119,4 +117,4 @@ def empty_group_with_policies(groups: pd.DataFrame, attachments: pd.DataFrame) -
     ['no members, but 1 policy: reports']
     """
     empty = groups.loc[groups["members"].eq(0), "group_arn"]
-    return _held(attachments, empty, "no members, but ")
+    return _with_policies(attachments, empty, "no members, but ")

@@ -12,26 +12,12 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.checks.wording import GUIDE, ago, day_count
 from iamkit.settings import Settings
 
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-KEYS: Final = f"{GUIDE}/id_credentials_access-keys.html"
-UNUSED: Final = f"{GUIDE}/id_credentials_finding-unused.html"
+KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
+UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
 SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
-
-
-def _days(count: pd.Series[Any]) -> pd.Series[Any]:
-    """`1 day`, `505 days`; `an unknown number of days` where the count is missing."""
-    words = count.astype("str") + " days"
-    words = words.mask(count.eq(1).fillna(value=False), "1 day")
-    return words.where(count.notna(), "an unknown number of days")
-
-
-def ago(count: pd.Series[Any]) -> pd.Series[Any]:
-    """`today`, `yesterday`, `505 days ago`."""
-    words = _days(count) + " ago"
-    words = words.mask(count.eq(1).fillna(value=False), "yesterday")
-    return words.mask(count.le(0).fillna(value=False), "today")
 
 
 def _active(access_keys: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +42,7 @@ def _too_long(
     title="An active access key is older than allowed",
     among="users with active keys",
     remedy="Replace the key by a role; if that cannot be, rotate it.",
-    source=f"{GUIDE}/id-credentials-access-keys-update.html",
+    source=f"{GUIDE}id-credentials-access-keys-update.html",
 )
 def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
@@ -69,7 +55,7 @@ def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFram
     ['access key 2 is 505 days old']
     """
     keys = _active(access_keys)
-    said = keys["key"] + " is " + _days(keys["age_days"]) + " old"
+    said = keys["key"] + " is " + day_count(keys["age_days"]) + " old"
     unsaid = "when " + keys["key"] + " was made is not known"
     return _too_long(keys, keys["age_days"], settings.max_key_age_days + 1, said, unsaid)
 
@@ -95,7 +81,7 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
     ['access key 1 was never used in the 701 days since it was made']
     """
     keys = _active(access_keys)
-    days = _days(keys["idle_days"])
+    days = day_count(keys["idle_days"])
     said = keys["key"] + " was last used " + days + " ago"
     never = keys["key"] + " was never used in the " + days + " since it was made"
     untracked = keys["key"] + " has no use on record in the " + days + " since it was made"
@@ -111,7 +97,7 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
     title="A console password is older than allowed",
     among="console users",
     remedy="Have the password changed; better, let the user sign in through federation.",
-    source=f"{GUIDE}/id_credentials_passwords_account-policy.html",
+    source=f"{GUIDE}id_credentials_passwords_account-policy.html",
 )
 def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
@@ -125,7 +111,7 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
     users = credentials.query("not is_root and password_enabled")
     days = users["password_age_days"]
-    said = "the password was last changed " + _days(days) + " ago"
+    said = "the password was last changed " + day_count(days) + " ago"
     unsaid = "when the password was changed is not known"
     return _too_long(users, days, settings.max_password_age_days + 1, said, unsaid)
 
@@ -153,9 +139,9 @@ def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFra
     users = credentials.query("not is_root and password_enabled")
     use = users["password_use"]
     idle = users["password_idle_days"].mask(use == "not known")
-    said = "the password was last used " + _days(idle) + " ago"
-    never = "the password was never used in the " + _days(idle) + " since it was set"
-    untracked = "the password has no use on record in the " + _days(idle) + " since it was set"
+    said = "the password was last used " + day_count(idle) + " ago"
+    never = "the password was never used in the " + day_count(idle) + " since it was set"
+    untracked = "the password has no use on record in the " + day_count(idle) + " since it was set"
     said = said.mask(use == "never used", never).mask(use == "not tracked", untracked)
     unsaid = "when the password was set or used is not known"
     return _too_long(users, idle, settings.unused_days, said, unsaid)
@@ -166,7 +152,7 @@ def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFra
     title="A user has two active access keys",
     among="users with active keys",
     remedy="Finish the rotation: deactivate the older key, then delete it.",
-    source=f"{GUIDE}/id-credentials-access-keys-update.html",
+    source=f"{GUIDE}id-credentials-access-keys-update.html",
     errs="towards fail: during a rotation both keys have to be active for a while",
 )
 def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
@@ -256,9 +242,9 @@ def unused_kind_of_access(
     idle_password = password.ge(limit) & key.lt(limit)
     idle_key = key.ge(limit) & password.lt(limit)
     unknown = password.isna() | key.isna()
-    said = "a password unused for " + _days(password) + ", beside an access key "
+    said = "a password unused for " + day_count(password) + ", beside an access key "
     said += _in_use(both["use"], key)
-    other = "no access key used for " + _days(key) + ", beside a password "
+    other = "no access key used for " + day_count(key) + ", beside a password "
     other += _in_use(both["password_use"], password)
     said = said.mask(idle_key.fillna(value=False), other)
     said = said.mask(unknown, "when the password or the key was last used is not known")
@@ -286,7 +272,7 @@ def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
     title="Work is done with long-lived access keys",
     among="the account",
     remedy="Move programs to roles, and people to federation, one key at a time.",
-    source=f"{GUIDE}/best-practices.html#bp-workloads-use-roles",
+    source=f"{GUIDE}best-practices.html#bp-workloads-use-roles",
     errs="towards less: of each key only the service of its latest use is known",
 )
 def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.DataFrame:

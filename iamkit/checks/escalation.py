@@ -8,11 +8,10 @@ import pandas as pd
 
 from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.registry import check
+from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
 from iamkit.policy import ANYWHERE
 
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
-LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
 MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
 
 
@@ -21,7 +20,7 @@ MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant 
     title="An identity can change most of the account",
     among="users and roles",
     remedy="Give it the services that its work needs, by name.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards less: what only some resources allow does not count",
 )
 def near_administrator(
@@ -70,7 +69,7 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     among="users and roles",
     remedy="Cut the way where most ways meet: page 05 says where. Name under Principal of a trust "
     "policy only who needs the role, and let people come with MFA.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards not assessed: what nobody knows is neither a way nor none; SCPs that are not in "
     "the evidence are taken to allow",
 )

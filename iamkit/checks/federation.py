@@ -9,15 +9,12 @@ Source: IAM User Guide, "Create a role for OpenID Connect federation" and "Creat
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
+from iamkit.checks.wording import GUIDE
 from iamkit.trust import FEDERATED, built_in
-
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
 
 @check(

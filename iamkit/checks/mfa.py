@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from iamkit.checks.credentials import ago
 from iamkit.checks.registry import check
+from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, ago
 from iamkit.evidence import requests
 from iamkit.restrictions import NOT_APPLICABLE
 from iamkit.settings import Settings
@@ -24,9 +24,6 @@ ACCESS = {
     "both": "a console password and an active access key",
     "none": "no password or active access key yet",
 }
-
-ADMIN = {"everything": "can do everything", "through IAM": "can give itself everything"}
-GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 
 DEMAND = (
     f"{GUIDE}reference_policies_examples_aws_my-sec-creds-self-manage.html (AWS: Allows "
@@ -315,7 +312,7 @@ def _fine(roles: pd.DataFrame) -> pd.Series[bool]:
 def _rows(
     people: pd.DataFrame,
     wrong: pd.Series[bool],
-    unseen: str = "its policies are not in the evidence",
+    unseen: str = POLICIES_MISSING,
 ) -> pd.DataFrame:
     """What is wrong with them, in the words of the verdict, and whom nobody could judge."""
     hit = people[wrong | people["verdict"].isna()]

@@ -1,23 +1,28 @@
 """
-Networks: which credentials work from anywhere, and which lists of networks keep nobody out.
+Networks: which credentials work from anywhere, and which lists of networks restrict nobody.
 
-From where an identity can be used is `fences`' verdict; the lists themselves are in `networks`. Of
-these only those in policies somebody here wrote are findings: AWS's own cannot be mended.
+From where an identity can be used is in `network_restrictions`; the lists are in `network_lists`.
+Only lists in customer managed and inline policies are findings: those of AWS cannot be changed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.checks.credentials import ago
 from iamkit.checks.registry import check
-from iamkit.restrictions import NOT_APPLICABLE
+from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status
+from iamkit.restrictions import (
+    NOT_APPLICABLE,
+    NOTHING_TO_PROTECT,
+    PARTLY_RESTRICTED,
+    RESTRICTED,
+    UNRESTRICTED,
+)
 
-GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-FENCE = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
-SOURCE_IP = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
+DENY_BY_IP: Final = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
+SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
 
 
 @check(
@@ -25,7 +30,7 @@ SOURCE_IP = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourc
     title="An access key that works from anywhere, without MFA",
     among="users with active keys",
     remedy="Deny requests from outside your networks, or use a role instead of the key.",
-    source=FENCE,
+    source=DENY_BY_IP,
     errs="towards open: unknown conditions are taken to help the caller, and SCPs that are not in "
     "the evidence to allow",
 )
@@ -33,11 +38,11 @@ def key_usable_from_anywhere(
     access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame, network_restrictions: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Users with an active key that neither MFA nor a network stands in the way of.
+    Users with an active key that neither MFA nor a network restricts.
 
-    Either is enough, and so is one of both: MFA that is asked for outside only. A user without
-    permissions passes. Where a fence has holes, what they leave open counts. One whose policies
-    are not in the evidence is not assessed.
+    Either is enough, and so is MFA that is required outside the networks only. A user without
+    permissions passes. Where the network restricts some actions only, the others count. A user
+    whose policies are not in the evidence is not assessed.
 
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
@@ -49,52 +54,33 @@ def key_usable_from_anywhere(
     ...     place="anywhere", actions_without_mfa=41, risky_without_mfa=3, worst=[]))
     >>> open_ = NETWORK_RESTRICTIONS.rows(dict(principal_arn=arn, verdict="unrestricted"))
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
-    ['the oldest active key was made 505 days ago; actions open to a thief: 41, of them risky: 3']
+    ['the oldest active key was made 505 days ago; exposed actions: 41, of them risky: 3']
     """
     keys = access_keys.query("active and not is_root").groupby("user_arn", as_index=False)
-    people = keys.agg(age=("age_days", "max")).merge(
-        mfa_enforcement[
-            [
-                "principal_arn",
-                "verdict",
-                "key",
-                "place",
-                "actions_without_mfa",
-                "risky_without_mfa",
-                "worst",
-            ]
-        ],
-        left_on="user_arn",
-        right_on="principal_arn",
-        how="left",
+    users = keys.agg(age=("age_days", "max")).merge(
+        mfa_enforcement, left_on="user_arn", right_on="principal_arn", how="left"
     )
     restriction = network_restrictions.set_index("principal_arn")["verdict"]
-    people["network_restriction"] = restriction.reindex(people["user_arn"]).array
-    unseen = people["verdict"].isna() | people["network_restriction"].isna()
-    closed = people["key"].eq("required") | people["place"].ne("anywhere")
-    moot = people["verdict"].isin(NOT_APPLICABLE) | people["network_restriction"].isin(
-        ["restricted", "nothing to protect"]
-    )
-    hit = people[unseen | ~(closed | moot)]
-    unseen = unseen[hit.index]
-    return pd.DataFrame(
-        {
-            "subject": hit["user_arn"],
-            "detail": _haul(hit).mask(unseen, "its policies are not in the evidence"),
-            "status": unseen.map({True: "not assessed", False: "fail"}),
-        }
-    )
+    network = restriction.reindex(users["user_arn"]).set_axis(users.index)
+    known = users["verdict"].notna() & network.notna()
+    mfa = users["key"].eq("required") | users["place"].ne("anywhere")
+    safe = mfa | users["verdict"].isin(NOT_APPLICABLE)
+    safe |= network.isin([RESTRICTED, NOTHING_TO_PROTECT])
+    hit = users[~known | ~safe]
+    known = known[hit.index]
+    detail = _exposed(hit).where(known, POLICIES_MISSING)
+    return pd.DataFrame({"subject": hit["user_arn"], "detail": detail, "status": status(known)})
 
 
-def _haul(people: pd.DataFrame) -> pd.Series[Any]:
-    """What somebody gets who steals the key, in words."""
-    worst = people["worst"].map(
+def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
+    """What a stolen key allows, in words."""
+    worst = users["worst"].map(
         lambda names: ", ".join(names[:3]) if isinstance(names, list) else ""
     )
-    counts = people[["actions_without_mfa", "risky_without_mfa"]].astype("str")
-    gets = counts["actions_without_mfa"] + ", of them risky: " + counts["risky_without_mfa"]
-    made = "the oldest active key was made " + ago(people["age"])
-    return made + "; actions open to a thief: " + gets + (" (" + worst + ")").mask(worst.eq(""), "")
+    counts = users[["actions_without_mfa", "risky_without_mfa"]].astype("str")
+    exposed = counts["actions_without_mfa"] + ", of them risky: " + counts["risky_without_mfa"]
+    made = "the oldest active key was made " + ago(users["age"])
+    return made + "; exposed actions: " + exposed + (" (" + worst + ")").mask(worst.eq(""), "")
 
 
 @check(
@@ -108,11 +94,12 @@ def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Allow-lists of networks in which every address is.
 
-    Such a list reads like a fence and keeps nobody out, whoever is behind it.
+    Such a list reads like a restriction and restricts nobody.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
-    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office", behind=2,
-    ...     key="aws:SourceIp", use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
+    >>> lists = NETWORK_LISTS.rows(dict(
+    ...     policy_arn="p", kind="customer", index=0, sid="Office", behind=2, key="aws:SourceIp",
+    ...     use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
     >>> network_list_open(lists).detail.tolist()
     ['statement “Office”, aws:SourceIp: admits every address (0.0.0.0/0); 2 identities behind it']
     """
@@ -134,7 +121,7 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Lists of networks with private, very wide, overlapping or unreadable entries.
 
-    Lists that admit everybody are `network_list_open`'s alone.
+    For lists that admit everybody, see `network_list_open`.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
     >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="inline", index=1, key="aws:SourceIp",
@@ -153,7 +140,7 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
     title="A list of networks that holds others than the approved ones",
     among="own policies",
     remedy="Take the network out of the list, or approve it in the settings.",
-    source=GUIDE + "reference_policies_examples_aws_deny-ip.html",
+    source=DENY_BY_IP,
 )
 def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
@@ -177,11 +164,11 @@ def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="medium",
-    title="A network fence with holes",
+    title="A network restriction that some or all actions escape",
     among="users and roles",
     remedy="Deny on every action and resource outside your networks, not on some.",
-    source=FENCE,
-    errs="towards open: what is open counts if unknown conditions may allow it",
+    source=DENY_BY_IP,
+    errs="towards open: an action counts if unknown conditions may allow it",
 )
 def network_fence_with_holes(
     network_restrictions: pd.DataFrame,
@@ -190,36 +177,36 @@ def network_fence_with_holes(
     roles: pd.DataFrame,
 ) -> pd.DataFrame:
     """
-    Users and roles whom a fence was made for, while some or all actions work from anywhere.
+    Users and roles whose policies list networks, while some or all actions work from anywhere.
 
-    Either the network matters to some actions and not to others, or to none although a policy has a
-    list of networks: one that admits everybody (see `network_list_open`, which is about the list).
+    Either the network restricts some actions and not others, or none although a policy has a list
+    of networks: one that admits everybody (see `network_list_open`, which is about the list).
 
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import NETWORK_RESTRICTIONS
     >>> from iamkit.restrictions import NETWORK_LISTS
-    >>> fenced = NETWORK_RESTRICTIONS.rows(dict(
+    >>> partly = NETWORK_RESTRICTIONS.rows(dict(
     ...     principal_arn="u", verdict="partly restricted", outside_actions=2, outside_risky=1,
     ...     why="2 of 9 possible actions are possible from anywhere."))
-    >>> network_fence_with_holes(
-    ...     fenced, NETWORK_LISTS.rows(), schema.POLICY_ASSIGNMENTS.rows(), schema.ROLES.rows()).detail.tolist()
+    >>> nobody = schema.POLICY_ASSIGNMENTS.rows()
+    >>> lists, roles = NETWORK_LISTS.rows(), schema.ROLES.rows()
+    >>> network_fence_with_holes(partly, lists, nobody, roles).detail.tolist()
     ['2 of 9 possible actions are possible from anywhere.']
     """
-    in_vain = network_lists.loc[network_lists["open"].fillna(value=False), "policy_arn"]
-    meant = policy_assignments.loc[policy_assignments["policy_arn"].isin(in_vain), "principal_arn"]
-    holed = network_restrictions["verdict"].eq("partly restricted")
-    holed |= network_restrictions["verdict"].eq("unrestricted") & network_restrictions[
-        "principal_arn"
-    ].isin(meant)
+    admits_all = network_lists.loc[network_lists["open"].fillna(value=False), "policy_arn"]
+    with_list = policy_assignments["policy_arn"].isin(admits_all)
+    meant = policy_assignments.loc[with_list, "principal_arn"]
+    verdict, arn = network_restrictions["verdict"], network_restrictions["principal_arn"]
+    escaped = verdict.eq(PARTLY_RESTRICTED) | (verdict.eq(UNRESTRICTED) & arn.isin(meant))
     linked = roles.loc[roles["service_linked"], "role_arn"]
-    hit = network_restrictions[holed & ~network_restrictions["principal_arn"].isin(linked)]
+    hit = network_restrictions[escaped & ~arn.isin(linked)]
     notes = hit["notes"].map(lambda found: " ".join(found) if isinstance(found, list) else "")
     detail = (hit["why"] + " " + notes).str.strip()
     return pd.DataFrame({"subject": hit["principal_arn"], "detail": detail})
 
 
 def _own(network_lists: pd.DataFrame) -> pd.DataFrame:
-    """Lists in policies that somebody here wrote."""
+    """Lists in customer managed and inline policies."""
     return network_lists[network_lists["kind"].isin(["customer", "inline"])]
 
 

@@ -1,8 +1,8 @@
 """
-What policies give too widely, and what they do not say as it is meant.
+What policies grant too widely, and where they do not say what they seem to mean.
 
-What a policy gives is judged by itself, with its denies and for a caller who meets its conditions
-on the way in (see `powers`). A policy that is only somebody's permissions boundary gives nothing.
+A policy is judged by itself, with its denies and for a caller who meets its conditions on MFA and
+networks: see `access.policy_grants`. A policy that is only a permissions boundary grants nothing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.checks.administration import ERRS, named, some, wrong
 from iamkit.checks.registry import check
+from iamkit.checks.wording import (
+    ERRS_ON_CONDITIONS,
+    GUIDE,
+    LEAST_PRIVILEGE,
+    join_names,
+    names_by_key,
+    policy_rows,
+)
 from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, TRUTH, stack
 
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-LEAST: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
 NARROW: Final = "Name the actions and resources that its holders need."
 
 
@@ -25,16 +30,16 @@ def _granting(policy_grants: pd.DataFrame, attachments: pd.DataFrame, *kinds: st
     """Policies of these kinds, without those that are nothing but a boundary."""
     bounds = attachments["how"] == "boundary"
     bounding = attachments.loc[bounds, "policy_arn"]
-    held = attachments.loc[~bounds, "policy_arn"]
+    attached = attachments.loc[~bounds, "policy_arn"]
     mine = policy_grants[policy_grants["kind"].isin(kinds or ("customer", "inline"))]
-    return mine[~mine["policy_arn"].isin(bounding) | mine["policy_arn"].isin(held)]
+    return mine[~mine["policy_arn"].isin(bounding) | mine["policy_arn"].isin(attached)]
 
 
 def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
     """Fail where a policy gives one service in full; not assessed where it is not known."""
     lists = policies["full_services"]
     holds = lists.map(lambda names: service in names, na_action="ignore").astype(TRUTH)
-    return wrong(policies, holds, f"allows every {service} action on every resource")
+    return policy_rows(policies, holds, f"allows every {service} action on every resource")
 
 
 @check(
@@ -42,8 +47,8 @@ def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
     title="A policy gives all of CloudTrail",
     among="own policies",
     remedy="Leave out what stops, deletes or changes trails; few need it.",
-    source=LEAST,
-    errs=ERRS,
+    source=LEAST_PRIVILEGE,
+    errs=ERRS_ON_CONDITIONS,
 )
 def full_access_to_cloudtrail(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
@@ -53,8 +58,9 @@ def full_access_to_cloudtrail(
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", full_services=["cloudtrail"]))
-    >>> full_access_to_cloudtrail(policy_grants, ATTACHMENTS.rows()).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(
+    ...     dict(policy_arn="p", kind="inline", full_services=["cloudtrail"]))
+    >>> full_access_to_cloudtrail(grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows every cloudtrail action on every resource']
     """
     return _full(_granting(policy_grants, attachments), "cloudtrail")
@@ -65,8 +71,8 @@ def full_access_to_cloudtrail(
     title="A policy gives all of KMS",
     among="own policies",
     remedy="Name keys, and keep their use apart from their administration.",
-    source=LEAST,
-    errs=ERRS,
+    source=LEAST_PRIVILEGE,
+    errs=ERRS_ON_CONDITIONS,
 )
 def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
@@ -74,8 +80,9 @@ def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", full_services=["kms", "s3"]))
-    >>> full_access_to_kms(policy_grants, ATTACHMENTS.rows()).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(
+    ...     dict(policy_arn="p", kind="customer", full_services=["kms", "s3"]))
+    >>> full_access_to_kms(grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows every kms action on every resource']
     """
     return _full(_granting(policy_grants, attachments), "kms")
@@ -88,7 +95,7 @@ def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
     remedy="Give aws-marketplace:Subscribe to those who buy, or use a private marketplace.",
     source="https://docs.aws.amazon.com/marketplace/latest/buyerguide/"
     "buyer-iam-users-groups-policies.html",
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def marketplace_subscription(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
@@ -98,12 +105,14 @@ def marketplace_subscription(
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", subscribes=True))
-    >>> marketplace_subscription(policy_grants, ATTACHMENTS.rows()).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", subscribes=True))
+    >>> marketplace_subscription(grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows aws-marketplace:Subscribe on every resource']
     """
     mine = _granting(policy_grants, attachments)
-    return wrong(mine, mine["subscribes"], "allows aws-marketplace:Subscribe on every resource")
+    return policy_rows(
+        mine, mine["subscribes"], "allows aws-marketplace:Subscribe on every resource"
+    )
 
 
 @check(
@@ -122,27 +131,28 @@ def permissive_role_assumption(
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", assumes_any_role=True))
-    >>> permissive_role_assumption(policy_grants, ATTACHMENTS.rows()).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", assumes_any_role=True))
+    >>> permissive_role_assumption(grants, ATTACHMENTS.rows()).detail.tolist()
     ['allows sts:AssumeRole on roles that it does not name one by one']
     """
     mine = _granting(policy_grants, attachments)
     said = "allows sts:AssumeRole on roles that it does not name one by one"
-    return wrong(mine, mine["assumes_any_role"], said)
+    return policy_rows(mine, mine["assumes_any_role"], said)
 
 
 def _escalating(policies: pd.DataFrame) -> pd.DataFrame:
-    """Fail where a policy alone holds a way to escalate; the detail says how many and which."""
+    """Fail where a policy alone allows an escalation method; the detail says how many and which."""
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
-    detail = policies["escalations"][holds.fillna(value=False)].map(_ways)
-    return wrong(policies, holds, detail)
+    detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
+    return policy_rows(policies, holds, detail)
 
 
-def _ways(found: list[str]) -> str:
-    """How many ways to escalate these are, and some of their names, those within IAM first."""
+def _methods(found: list[str]) -> str:
+    """How many escalation methods these are, and some of their names, those within IAM first."""
+    methods = escalation_methods()
     number = f"{len(found)} ways" if len(found) > 1 else "a way"
-    ordered = sorted(found, key=lambda path: not path.startswith("iam-"))
-    names = some(pd.Series([f"{escalation_methods()[path].name} ({path})" for path in ordered]))
+    ordered = sorted(found, key=lambda method: not method.startswith("iam-"))
+    names = join_names(pd.Series([f"{methods[each].name} ({each})" for each in ordered]))
     return f"holds {number} to gain permissions: {names}"
 
 
@@ -151,23 +161,23 @@ def _ways(found: list[str]) -> str:
     title="A customer managed policy alone lets its holder gain permissions",
     among="customer policies",
     remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards more: whether the roles, users and resources it takes exist is not asked; "
-    "towards silence where it names one resource, or two policies together make a way",
+    "towards silence where it names one resource, or two policies together are needed",
 )
 def escalating_customer_policy(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Policies that alone allow all that a known way to escalate takes; administrative ones as well.
+    Policies that alone allow all calls of an escalation method; administrative ones as well.
 
-    A denial without MFA, from elsewhere, or of one unrelated resource does not undo a way. Those
+    A Deny without MFA, from elsewhere, or of one unrelated resource does not prevent it. Policies
     attached to nobody count too: whoever may attach a policy may attach them.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", escalations=["iam-001"]))
-    >>> found = escalating_customer_policy(policy_grants, ATTACHMENTS.rows(), POLICY_ASSIGNMENTS.rows())
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", escalations=["iam-001"]))
+    >>> found = escalating_customer_policy(grants, ATTACHMENTS.rows(), POLICY_ASSIGNMENTS.rows())
     >>> found.detail.str.endswith("(iam-001); attached to nobody").tolist()
     [True]
     """
@@ -183,20 +193,20 @@ def escalating_customer_policy(
     title="An inline policy alone lets its holder gain permissions",
     among="inline policies",
     remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
-    source=LEAST,
+    source=LEAST_PRIVILEGE,
     errs="towards more: whether the roles, users and resources it takes exist is not asked; "
-    "towards silence where it names one resource, or two policies together make a way",
+    "towards silence where it names one resource, or two policies together are needed",
 )
 def escalating_inline_policy(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Inline policies that alone allow all that a known way to escalate takes.
+    Inline policies that alone allow all calls of an escalation method.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
-    >>> escalating_inline_policy(policy_grants, ATTACHMENTS.rows()).status.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
+    >>> escalating_inline_policy(grants, ATTACHMENTS.rows()).status.tolist()
     ['fail']
     """
     return _escalating(_granting(policy_grants, attachments, "inline"))
@@ -208,7 +218,7 @@ def escalating_inline_policy(
     among="own policies",
     remedy="Name the secrets and parameters, by path or tag.",
     source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
-    errs=ERRS,
+    errs=ERRS_ON_CONDITIONS,
 )
 def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
@@ -216,14 +226,14 @@ def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
-    ...                           administrative=False))
-    >>> reads_every_secret(policy_grants, ATTACHMENTS.rows()).detail.tolist()
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
+    ...                    administrative=False))
+    >>> reads_every_secret(grants, ATTACHMENTS.rows()).detail.tolist()
     ['reads every secret of Secrets Manager, or every parameter of Parameter Store']
     """
     mine = _granting(policy_grants, attachments)
     said = "reads every secret of Secrets Manager, or every parameter of Parameter Store"
-    return wrong(mine, mine["reads_secrets"] & ~mine["administrative"], said)
+    return policy_rows(mine, mine["reads_secrets"] & ~mine["administrative"], said)
 
 
 @check(
@@ -231,8 +241,8 @@ def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
     title="A policy gives whole services on every resource",
     among="own policies",
     remedy=NARROW,
-    source=LEAST,
-    errs=ERRS,
+    source=LEAST_PRIVILEGE,
+    errs=ERRS_ON_CONDITIONS,
 )
 def whole_services_everywhere(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
@@ -240,24 +250,24 @@ def whole_services_everywhere(
     """
     Allows of `service:*`, or of all but what NotAction lists, on `*` without a condition.
 
-    Counted is what the policy's denies leave whole; administrative policies are found elsewhere.
+    A service counts if the policy's denies leave all of it; administrative policies are left out.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, STATEMENTS
-    >>> policy_grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", administrative=False,
-    ...                           full_services=["kms", "s3"]))
+    >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", administrative=False,
+    ...                    full_services=["kms", "s3"]))
     >>> s3 = dict(policy_arn="p", effect="Allow", actions=["s3:*"], not_actions=[],
     ...           any_resource=True, conditional=False)
-    >>> whole_services_everywhere(policy_grants, ATTACHMENTS.rows(), STATEMENTS.rows(s3)).detail.tolist()
+    >>> whole_services_everywhere(grants, ATTACHMENTS.rows(), STATEMENTS.rows(s3)).detail.tolist()
     ['allows s3:* on every resource']
     """
     mine = _granting(policy_grants, attachments)
-    said = _whole(mine, statements)
+    said = _whole_services(mine, statements)
     holds = (said.notna() & ~mine["administrative"]).mask(mine["administrative"].isna())
-    return wrong(mine, holds, "allows " + said + " on every resource")
+    return policy_rows(mine, holds, "allows " + said + " on every resource")
 
 
-def _whole(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
+def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
     """What of each policy's wildcards `service:*` and of its NotAction is left, in words."""
     wide = statements[statements["any_resource"] & ~statements["conditional"]]
     wide = wide[wide["effect"].eq("Allow") & wide["problem"].isna()]
@@ -266,12 +276,14 @@ def _whole(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
     asked = wide[["policy_arn", "actions"]].explode("actions")
     asked["said"] = asked["actions"].astype(TEXT).str.lower()
     most = wide[wide["not_actions"].map(bool) & wide["policy_arn"].isin(given["policy_arn"])]
-    lists = most["not_actions"].map(lambda names: f"all but {some(pd.Series(names, dtype=TEXT))}")
+    lists = most["not_actions"].map(
+        lambda names: f"all but {join_names(pd.Series(names, dtype=TEXT))}"
+    )
     found = stack(
         asked.merge(given, on=["policy_arn", "said"])[["policy_arn", "said"]],
         most[["policy_arn"]].assign(said=lists),
     )
-    return named(policies["policy_arn"], found["policy_arn"], found["said"])
+    return names_by_key(policies["policy_arn"], found["policy_arn"], found["said"])
 
 
 def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
@@ -281,7 +293,7 @@ def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
 def _problems(lint: pd.DataFrame) -> pd.DataFrame:
     """Rows of a check: the problems of each policy, and what to write instead of the first."""
     grouped = lint.groupby("policy_arn", sort=False)
-    found = grouped.agg(detail=("problem", some), step=("suggestion", "first"))
+    found = grouped.agg(detail=("problem", join_names), step=("suggestion", "first"))
     return found.reset_index(names="subject")
 
 

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import RISKY, Permissions
-from iamkit.checks.credentials import GUIDE, ago
+from iamkit.access import Permissions, risky_actions
 from iamkit.checks.registry import check
+from iamkit.checks.wording import GUIDE, ago
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 
@@ -28,7 +28,7 @@ NAMED: Final = 5  # services that a detail names
     title="A credential for one service never expires",
     among="users with service credentials",
     remedy="Replace it by temporary credentials of a role, or by a key that expires.",
-    source=f"{GUIDE}/id_credentials_service-specific-creds.html",
+    source=f"{GUIDE}id_credentials_service-specific-creds.html",
 )
 def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.DataFrame:
     """
@@ -89,7 +89,7 @@ def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     title="An expired server certificate is still stored",
     among="server certificates",
     remedy="Make sure that no load balancer uses it, then delete it; let ACM renew certificates.",
-    source=f"{GUIDE}/id_credentials_server-certs_manage.html",
+    source=f"{GUIDE}id_credentials_server-certs_manage.html",
 )
 def expired_server_certificate(
     server_certificates: pd.DataFrame, as_of: pd.Timestamp
@@ -122,7 +122,7 @@ def expired_server_certificate(
     title="Risky permissions are held for services that are not used",
     among="users and roles",
     remedy="Take the unused services out of its policies.",
-    source=f"{GUIDE}/access_policies_last-accessed.html",
+    source=f"{GUIDE}access_policies_last-accessed.html",
     errs="towards fail: a service allowed lately, or needed once a year, counts as unused",
 )
 def stale_service_access(
@@ -156,7 +156,7 @@ def stale_service_access(
 
 def _risky_services(permissions: Permissions, people: pd.DataFrame) -> pd.DataFrame:
     """Pairs `principal_arn`, `service`: who may do something risky where. Errs towards more."""
-    risky = np.bitwise_or.reduce([permissions.catalog.mask(risk=risk) for risk in RISKY])
+    risky = risky_actions(permissions.catalog)
     column = permissions.contexts.index("mfa-inside")
     alike, place = np.unique(permissions.index[people.index, column], return_inverse=True)
     held = permissions.by_service(permissions.rows[alike, POSSIBLE] & risky) > 0

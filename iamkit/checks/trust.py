@@ -15,16 +15,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.checks.administration import named
-from iamkit.checks.credentials import ago
 from iamkit.checks.registry import check
+from iamkit.checks.wording import ADMIN, GUIDE, ago, names_by_key
 from iamkit.settings import Settings
 from iamkit.table import stack
 from iamkit.trust import days_idle
 
-GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
-ADMIN: Final = {"everything": "can do everything", "through IAM": "can give itself everything"}
 
 
 def reported(
@@ -222,7 +219,7 @@ def outsiders_go_on(trusted_principals: pd.DataFrame, outbound_roles: pd.DataFra
     hit = trusted_principals[
         outsider | trusted_principals["problem"].isin(["loose subject", "no audience"])
     ]
-    further = named(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
+    further = names_by_key(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
     return reported(hit, hit["open_to"] + " may go on to " + further, trusted_principals)
 
 

@@ -2,8 +2,8 @@
 From which networks the permissions of a principal can be used.
 
 The networks that a principal's policies name divide the internet into parts that no policy tells
-apart. What is possible is evaluated at one address of each part, through a VPC endpoint, and through
-an AWS service; with an access key, a password and MFA alike, so that a demand for MFA is not
+apart. What is possible is evaluated at one address of each part, through a VPC endpoint, and
+through an AWS service. Access key, password and MFA are all tried, so that a demand for MFA is not
 mistaken for a network restriction. *Outside* is the largest part of each IP version: with 0.0.0.0/0
 in a list, the part inside that list.
 """

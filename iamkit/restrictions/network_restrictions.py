@@ -89,7 +89,7 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column(
             "statement",
             TEXT,
-            "its Sid or its number, from 1: the one that restricts, or else the Allow that does not",
+            "its Sid or its number, from 1: the one that restricts or, if unrestricted, the Allow",
         ),
         Column(
             "endpoint",
@@ -136,7 +136,7 @@ def _described(
     permissions: Permissions,
     approved: Sequence[Network],
 ) -> pd.DataFrame:
-    """One row per case: the columns of `NETWORK_RESTRICTIONS`, those that name the principal empty."""
+    """One row of `NETWORK_RESTRICTIONS` per case; the columns that name the principal are empty."""
     reaches = list(dict.fromkeys(reach for _, reach in cases))
     shared = _shared_columns(reaches, permissions, approved)
     deciding, arns = _DecidingStatements(permissions.catalog), permissions.callers.policy_arns

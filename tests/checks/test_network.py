@@ -101,11 +101,11 @@ def test_a_key_without_a_date_fails_all_the_same() -> None:
     assert stolen({}, "unrestricted", age_days=None) == ["fail"]
 
 
-def test_a_key_without_any_fence_says_what_a_thief_gets(tmp_path: Path) -> None:
+def test_a_key_without_any_restriction_says_what_it_exposes(tmp_path: Path) -> None:
     opened = holder(tmp_path, READ)
     assert said(opened, "key_usable_from_anywhere") == [
         "the oldest active key was made 505 days ago; "
-        "actions open to a thief: 1, of them risky: 1 (s3:GetObject)"
+        "exposed actions: 1, of them risky: 1 (s3:GetObject)"
     ]
 
 

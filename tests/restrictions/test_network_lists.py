@@ -122,6 +122,27 @@ def test_entries_that_are_not_approved_are_named(tmp_path: Path) -> None:
     assert listed(approved)["unapproved"].tolist() == [[VPN], []], "a block list lets nobody in"
 
 
+def test_an_entry_that_is_approved_in_part_is_not_approved(tmp_path: Path) -> None:
+    """Its first address is in the approved network and its last is not, or the other way round."""
+    contents = details(policies=[policy("p", document(deny(outside(OFFICE))))])
+    made = imported(tmp_path, contents)
+    for half in ("203.0.113.0/25", "203.0.113.128/25"):
+        assert listed(again(made, approved_networks=[half]))["unapproved"].item() == [OFFICE]
+    assert listed(again(made, approved_networks=["203.0.112.0/20"]))["unapproved"].item() == []
+
+
+def test_only_public_networks_are_compared_with_the_approved_ones(tmp_path: Path) -> None:
+    """A private address, which is seen through a VPC endpoint only, is nobody's public network."""
+    statements = (
+        deny({"NotIpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}}),
+        deny({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}),
+        deny({"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}),
+    )
+    contents = details(policies=[policy("p", document(*statements))])
+    made = again(imported(tmp_path, contents), approved_networks=[OFFICE])
+    assert listed(made)["unapproved"].tolist() == [[], [], []]
+
+
 def test_who_is_behind_a_list_holds_it_in_any_way(tmp_path: Path) -> None:
     held = [{"PolicyName": "p", "PolicyArn": f"{ARN}policy/p"}]
     bound = {"PermissionsBoundary": {"PermissionsBoundaryArn": f"{ARN}policy/p"}}
@@ -166,6 +187,27 @@ def test_scps_that_bind_have_lists_too(tmp_path: Path) -> None:
     rows = listed(controlled(account, document(allow(), deny())))
     assert rows[["policy_arn", "kind", "index"]].values.tolist() == [["scp-0", "scp", 1]]
     assert rows["who"].item() == ["ana"], "service-linked roles are exempt"
+
+
+def test_a_list_of_an_scp_has_the_effect_of_its_statement(tmp_path: Path) -> None:
+    account = imported(tmp_path, details([user("ana")]))
+    statements = (allow(Condition=inside(OFFICE)), deny(outside(OFFICE)), deny(inside(HOME)))
+    rows = listed(controlled(account, document(allow(), *statements)))
+    assert rows[["index", "effect", "use"]].values.tolist() == [
+        [1, "Allow", "allow list"],
+        [2, "Deny", "allow list"],
+        [3, "Deny", "block list"],
+    ]
+
+
+def test_without_scps_in_the_evidence_no_list_is_an_scps(tmp_path: Path) -> None:
+    contents = details([user("ana")], policies=[policy("p", document(deny()))])
+    account = imported(tmp_path, contents)
+    callers = Principals(account)
+    assert not callers.has_scps
+    assert network_lists(account, callers)["kind"].tolist() == ["customer"]
+    assert controlled(account).snapshot.json("service_control_policies.json") is not None
+    assert listed(controlled(account))["kind"].tolist() == ["customer"]
 
 
 def test_no_list_is_an_empty_table(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Phrases, links and rows that several files of checks share."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.access import EVERYTHING, THROUGH_IAM
+from iamkit.table import TEXT
+
+GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
+
+# Which way a check errs that takes unknown condition keys as denying.
+ERRS_ON_CONDITIONS: Final = (
+    "towards silence: what a condition on an unknown key guards is not counted"
+)
+
+POLICIES_MISSING: Final = "its policies are not in the evidence"
+DOCUMENT_MISSING: Final = "its document is not in the evidence"
+
+# What an administrator can do, by `administrators.admin`.
+ADMIN: Final = {EVERYTHING: "can do everything", THROUGH_IAM: "can give itself everything"}
+
+
+def status(known: pd.Series[Any]) -> pd.Series[Any]:
+    """
+    Return "fail" where it is known that something is wrong, "not assessed" elsewhere.
+
+    >>> status(pd.Series([True, False])).tolist()
+    ['fail', 'not assessed']
+    """
+    return known.map({True: "fail", False: "not assessed"})
+
+
+def policy_rows(policies: pd.DataFrame, wrong: pd.Series[Any], detail: Any) -> pd.DataFrame:
+    """
+    Return rows of a check on policies: fail where `wrong`, not assessed where that is missing.
+
+    `policies` are rows of `POLICY_GRANTS` or joined to them; `detail` is a text or a text for each.
+    """
+    rows = pd.DataFrame({"subject": policies["policy_arn"], "detail": detail}, policies.index)
+    rows["detail"] = rows["detail"].where(wrong.notna(), DOCUMENT_MISSING)
+    rows["status"] = status(wrong.notna())
+    return rows[wrong.fillna(value=True)]
+
+
+def join_names(names: pd.Series[str]) -> str:
+    """
+    Join up to three names, or two and how many more.
+
+    >>> join_names(pd.Series(["Admins", "ops", "ci", "deploy"]))
+    'Admins, ops and 2 more'
+    """
+    names = names.dropna().drop_duplicates()
+    more = f" and {len(names) - 2} more" if len(names) > 3 else ""
+    return ", ".join(names[:2] if more else names) + more
+
+
+def names_by_key(keys: pd.Series[str], of: pd.Series[str], names: pd.Series[str]) -> pd.Series[str]:
+    """
+    Return for each key the joined names that go with it; missing where there are none.
+
+    `of` says for each of `names` which key it goes with.
+
+    >>> keys, of = pd.Series(["a", "b"]), pd.Series(["a", "a", "c"])
+    >>> names_by_key(keys, of, pd.Series(["x", "y", "z"])).tolist()
+    ['x, y', nan]
+    """
+    wanted = of.isin(keys)
+    return keys.map(names[wanted].groupby(of[wanted]).agg(join_names)).astype(TEXT)
+
+
+def day_count(count: pd.Series[Any]) -> pd.Series[Any]:
+    """
+    Return a number of days in words.
+
+    >>> day_count(pd.Series([1, 505, None], dtype="Int64")).tolist()
+    ['1 day', '505 days', 'an unknown number of days']
+    """
+    words = count.astype("str") + " days"
+    words = words.mask(count.eq(1).fillna(value=False), "1 day")
+    return words.where(count.notna(), "an unknown number of days")
+
+
+def ago(count: pd.Series[Any]) -> pd.Series[Any]:
+    """
+    Return how many days ago, in words.
+
+    >>> ago(pd.Series([0, 1, 505])).tolist()
+    ['today', 'yesterday', '505 days ago']
+    """
+    words = day_count(count) + " ago"
+    words = words.mask(count.eq(1).fillna(value=False), "yesterday")
+    return words.mask(count.le(0).fillna(value=False), "today")

@@ -1,21 +1,24 @@
 """
 The account as a notebook meets it: its tables, and the questions that can be asked of them.
 
-`tables.Account` holds what the evidence says. Here it learns to answer what follows from it; each
-question lives in the module that its docstring names.
+`tables.AccountTables` holds what the evidence says; `Account` adds what follows from it. Each table
+says, where it is built, which others it cannot do without, so what it lacks is known without
+building it (`Account.missing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, wraps
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from iamkit.access import (
+    ADMINISTRATORS,
     CONTEXTS,
+    POLICY_GRANTS,
     Permissions,
     Principals,
     administrators,
@@ -23,70 +26,71 @@ from iamkit.access import (
     policy_grants,
 )
 from iamkit.checks import Audit, run_checks
-from iamkit.escalation import AvailablePaths, EscalationGraph, choke_points, escalations
-from iamkit.lint import lint
+from iamkit.escalation import (
+    ADMIN_PATHS,
+    ESCALATIONS,
+    AvailablePaths,
+    EscalationGraph,
+    admin_paths,
+    choke_points,
+    escalations,
+    reachable,
+)
+from iamkit.lint import LINT, lint
 from iamkit.memory import garbage_collection_paused
 from iamkit.policy import Decision
-from iamkit.restrictions import mfa_enforcement, network_lists, network_restrictions
-from iamkit.results import identities
+from iamkit.restrictions import (
+    MFA_ENFORCEMENT,
+    NETWORK_LISTS,
+    NETWORK_RESTRICTIONS,
+    mfa_enforcement,
+    network_lists,
+    network_restrictions,
+)
+from iamkit.results import IDENTITIES, identities
 from iamkit.settings import Settings
-from iamkit.tables import AccountTables, open_account
-from iamkit.trust import outbound_roles, trusted_principals
-
-# What is derived, and from which tables: where one lacks evidence, so does what follows from it.
-DERIVED: Final = {
-    "permissions": ("policy_assignments",),
-    "administrators": ("policy_assignments",),
-    "lint": ("policies", "trust"),
-    "policy_grants": ("policies",),
-    "mfa_enforcement": ("policy_assignments", "trust"),
-    "network_restrictions": ("policy_assignments",),
-    "network_lists": ("policy_assignments", "trust"),
-    "callers": ("policy_assignments", "trust"),
-    "graph": ("policy_assignments", "trust", "credentials"),
-    "escalations": ("policy_assignments", "trust", "credentials"),
-    "admin_paths": ("policy_assignments", "trust", "credentials"),
-    "trusted_principals": ("trust",),
-    "outbound_roles": ("policy_assignments",),
-}
+from iamkit.table import Table
+from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, schema
+from iamkit.trust import OUTBOUND_ROLES, TRUSTED_PRINCIPALS, outbound_roles, trusted_principals
 
 T = TypeVar("T")
 
 
-def _derived(build: Callable[[Account], T]) -> cached_property[T]:
-    """Make a property computed once, without the garbage collector walking the evidence again."""
+def _derived(
+    *sources: str, optional: tuple[str, ...] = (), definition: Table | None = None
+) -> Callable[[Callable[[Any], T]], BuiltFrom[T]]:
+    """
+    Make a method a table built from other tables; see `tables.built_from`.
 
-    @wraps(build)
-    def built(account: Account) -> T:
-        with garbage_collection_paused():
-            return build(account)
+    Garbage collection is paused meanwhile.
+    """
 
-    return cached_property(built)
+    def decorate(build: Callable[[Any], T]) -> BuiltFrom[T]:
+        @wraps(build)
+        def built(account: Any) -> T:
+            with garbage_collection_paused():
+                return build(account)
+
+        return built_from(*sources, optional=optional, definition=definition)(built)
+
+    return decorate
 
 
 class Account(AccountTables):
     """An AWS account as its evidence shows it, and what each of its identities can do."""
 
-    def missing(self, *tables: str) -> str:
-        """
-        Say in a sentence which evidence these tables lack; empty if they lack none.
-
-        Knows what is derived from tables, too.
-        """
-        return super().missing(*(base for name in tables for base in DERIVED.get(name, (name,))))
-
-    @cached_property
+    @_derived("policy_assignments", optional=("principals",))
     def permissions(self) -> Permissions:
-        """Every user and role in the six contexts of a caller; see `permissions.effective`."""
+        """Every user and role in the six contexts of a caller; see `access.effective`."""
         return effective(self, callers=self.callers)
 
-    @_derived
+    @_derived("policies", "trust", definition=LINT)
     def lint(self) -> pd.DataFrame:
         """What is wrong with policies as written, a problem a row; see `lint.LINT`."""
         found: pd.DataFrame = lint(self, self.callers.catalog)
         return found
 
-    @cached_property
+    @_derived("permissions", definition=ADMINISTRATORS)
     def administrators(self) -> pd.DataFrame:
         """
         Users and roles that can do everything in some context: principal_arn, kind, name, `admin`.
@@ -95,72 +99,89 @@ class Account(AccountTables):
         """
         return administrators(self.permissions.summary())
 
-    @_derived
+    @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)
     def mfa_enforcement(self) -> pd.DataFrame:
-        """Who is made to use MFA. Rows: see `enforcement.MFA_ENFORCEMENT`."""
+        """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
         return mfa_enforcement(self, self.permissions)
 
-    @_derived
+    @_derived("permissions", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:
-        """From where each identity can be used. Rows: see `fences.NETWORK_RESTRICTIONS`."""
+        """From where each identity can be used. Rows: see `restrictions.NETWORK_RESTRICTIONS`."""
         return network_restrictions(self, self.permissions)
 
-    @_derived
+    @_derived("policy_assignments", "trust", optional=("principals",), definition=NETWORK_LISTS)
     def network_lists(self) -> pd.DataFrame:
-        """Every list of networks in a policy. Rows: see `networks.NETWORK_LISTS`."""
+        """Every list of networks in a policy. Rows: see `restrictions.NETWORK_LISTS`."""
         return network_lists(self, self.callers)
 
-    @_derived
+    @_derived(
+        "trust", optional=("organization", "organization_accounts"), definition=TRUSTED_PRINCIPALS
+    )
     def trusted_principals(self) -> pd.DataFrame:
-        """Whom each role's trust policy lets in. Rows: see `crossings.TRUSTED_PRINCIPALS`."""
+        """Who may assume each role, by its trust policy. Rows: see `trust.TRUSTED_PRINCIPALS`."""
         return trusted_principals(self)
 
-    @_derived
+    @_derived(
+        "policy_assignments",
+        optional=("principals", "organization", "organization_accounts"),
+        definition=OUTBOUND_ROLES,
+    )
     def outbound_roles(self) -> pd.DataFrame:
-        """Roles of other accounts that identities may assume. Rows: see `crossings.OUTBOUND_ROLES`."""
+        """Roles elsewhere that identities may assume. Rows: see `trust.OUTBOUND_ROLES`."""
         return outbound_roles(self, self.callers)
 
-    @_derived
+    @_derived("policies", definition=POLICY_GRANTS)
     def policy_grants(self) -> pd.DataFrame:
-        """What each policy alone gives. Rows: see `powers.POLICY_GRANTS`."""
+        """What each policy grants by itself. Rows: see `access.POLICY_GRANTS`."""
         return policy_grants(self, self.callers)
 
-    @_derived
+    @_derived("permissions", "trust", "credentials")
     def graph(self) -> EscalationGraph:
-        """Who can become whom; see `reach.Reach`."""
+        """Who can become whom, step by step; see `escalation.EscalationGraph`."""
         return EscalationGraph(AvailablePaths(self.callers, self.permissions))
 
-    @_derived
+    @_derived("graph", definition=ESCALATIONS)
     def escalations(self) -> pd.DataFrame:
-        """Who can gain permissions, in which way. Rows: see `escalation.ESCALATIONS`."""
-        return escalations(self.graph)
+        """Who can gain permissions, by which method. Rows: see `escalation.ESCALATIONS`."""
+        return escalations(self.graph, self.admin_paths)
 
-    @_derived
+    @_derived("graph", definition=ADMIN_PATHS)
     def admin_paths(self) -> pd.DataFrame:
-        """Who can come to do everything, in which contexts. Rows: see `reach.ADMIN_PATHS`."""
-        return self.graph.rises
+        """Who can become administrator, and how. Rows: see `escalation.ADMIN_PATHS`."""
+        return admin_paths(self.graph)
 
     def reach(self, principal: str, context: str = "stolen-key") -> pd.DataFrame:
         """
-        Whom a user or role, by name or ARN, can become. Rows: see `reach.REACHED`.
+        Whom a user or role, by name or ARN, can become. Rows: see `escalation.REACHABLE`.
 
-        `context` says how it came, one of `permissions.DEFAULT`. Raises `SettingsError` for a
-        principal or a context that there is not.
+        `context` says how its credentials are used, one of `access.DEFAULT_CONTEXTS`. Raises
+        `SettingsError` for a principal or a context that does not exist.
         """
-        return self.graph.of(self.callers.principal(principal)["principal_arn"], context)
+        arn = self.callers.principal(principal)["principal_arn"]
+        return reachable(self.graph, arn, context)
 
     def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
-        """Where to cut the ways to administration. Rows: see `chokes.CHOKE_POINTS`."""
-        return choke_points(self.graph, context, number)
+        """What to remove first. Rows: see `escalation.CHOKE_POINTS`."""
+        return choke_points(self.graph, self.admin_paths, context, number)
 
-    @_derived
+    @_derived(*(table.name for table in schema.TABLES))
     def audit(self) -> Audit:
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
         return run_checks(self)
 
-    @_derived
+    @_derived(
+        "principals",
+        "credentials",
+        "access_keys",
+        "mfa_devices",
+        "mfa_enforcement",
+        "network_restrictions",
+        "admin_paths",
+        optional=("audit",),
+        definition=IDENTITIES,
+    )
     def identities(self) -> pd.DataFrame:
-        """One row per identity, with its verdict and next steps; see `identities.IDENTITIES`."""
+        """One row per identity, with its verdict and next steps; see `results.IDENTITIES`."""
         return identities(self)
 
     @property
@@ -175,7 +196,7 @@ class Account(AccountTables):
         Decide one request of a principal, by name or ARN, in a named context.
 
         The `Decision` is true where the request is certainly allowed, and says why either way.
-        `context` is one of `permissions.CONTEXTS`. Raises `SettingsError` for a principal or a
+        `context` is one of `access.CONTEXTS`. Raises `SettingsError` for a principal or a
         context that does not exist.
         """
         return self.callers.decide(principal, action, resource, context)
@@ -193,9 +214,9 @@ class Account(AccountTables):
             }
         )
 
-    @cached_property
+    @_derived("policy_assignments", "trust", optional=("principals",))
     def callers(self) -> Principals:
-        """Whose policies bind whom, and what a request of each carries; see `callers.Callers`."""
+        """Which policies apply to whom, and what a request of each carries; see `access.Principals`."""
         return Principals(self)
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from iamkit import Account, load
 from iamkit.evidence import cli_files, responses, snapshot
+from iamkit.evidence.requests import Evidence
 from iamkit.evidence.responses import Answer
 from iamkit.evidence.snapshot import Snapshot
 from iamkit.settings import Settings
+from iamkit.tables.tables import SOURCES
 
 ACCOUNT = "012345678901"
 ARN = f"arn:aws:iam::{ACCOUNT}:"
@@ -139,6 +141,20 @@ def of_answers(
 def again(account: Account, **thresholds: Any) -> Account:
     """The same evidence loaded anew, with these settings."""
     return Account(account.snapshot, Settings().with_overrides(**thresholds))
+
+
+def sharing(account: Account, other: Account, *differing: Evidence) -> Account:
+    """
+    The account with those tables of another made that rest on none of the differing answers.
+
+    For properties: most tables of an example are those of every other example. The credential
+    report must be the same, as any table may have rows of it.
+    """
+    calls = {evidence.call for evidence in differing}
+    for name, sources in SOURCES.items():
+        if sources and not calls & set(sources):
+            account.__dict__[name] = getattr(other, name)
+    return account
 
 
 def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) -> Account:

@@ -1,9 +1,15 @@
 """The account as a notebook meets it."""
 
+from functools import cached_property
 from pathlib import Path
+
+import pytest
 
 import iamkit
 from iamkit.access.contexts import CONTEXTS
+from iamkit.errors import SettingsError
+from iamkit.evidence import requests
+from iamkit.tables import BuiltFrom, schema
 from tests.accounts import account as small
 from tests.accounts import details, policy, user
 
@@ -28,7 +34,7 @@ def test_why_answers_in_every_context(demo_account: iamkit.Account) -> None:
     assert effects["any"] == "Unknown"
 
 
-def test_the_door_offers_what_a_notebook_uses() -> None:
+def test_the_package_exports_what_a_notebook_uses() -> None:
     assert set(iamkit.__all__) == {"Account", "IamkitError", "check", "load"}
     assert all(hasattr(iamkit, name) for name in iamkit.__all__)
 
@@ -65,3 +71,37 @@ def test_a_list_of_everything_leaves_the_others_an_address_outside(tmp_path: Pat
         ),
     )
     assert made.can("ann", "s3:ListBucket", "*", "stolen-key").effect == "ExplicitlyDenied"
+
+
+def test_a_table_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no table 'fences'; there are access_keys, admin"):
+        small(tmp_path).missing("users", "fences")
+
+
+def test_every_table_is_built_from_tables_that_exist_and_from_calls_that_are_made() -> None:
+    tables = iamkit.Account.tables()
+    calls = {evidence.call for evidence in requests.EVIDENCE}
+    for name, table in tables.items():
+        assert table.sources or name == "gaps", name
+        for source in (*table.sources, *table.optional):
+            assert source in (calls if ":" in source else tables), (name, source)
+        assert table.definition is None or table.definition.name == name
+    assert {table.name for table in schema.TABLES} <= set(tables)
+
+
+def test_whatever_is_computed_once_is_declared() -> None:
+    """No table is kept without a word on what it is built from."""
+    for each in iamkit.Account.__mro__:
+        for name, value in vars(each).items():
+            if isinstance(value, cached_property) and not name.startswith("_"):
+                assert isinstance(value, BuiltFrom), name
+
+
+def test_the_list_of_tables_builds_no_derived_one(tmp_path: Path) -> None:
+    made = small(tmp_path, details([user("ann")]), credential_report=None)
+    listed = made._contents().set_index("table")
+    assert listed.loc["identities", "rows"] == "not built yet"
+    assert "iam:GetCredentialReport" in listed.loc["identities", "missing"]
+    assert "identities" not in vars(made)
+    made.trusted_principals  # noqa: B018
+    assert made._contents().set_index("table").loc["trusted_principals", "rows"] == "0"

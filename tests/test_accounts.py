@@ -1,5 +1,6 @@
 """Small accounts for tests are what the kit would have loaded."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 
 from iamkit import Account, demo, load
 from iamkit.evidence import cli_files
+from iamkit.evidence.requests import REPORT
+from iamkit.evidence.responses import Answer
 from iamkit.tables import schema
+from iamkit.tables.tables import SOURCES
 from tests.accounts import ARN, account, again, details, of_answers, policy, report, user, written
 
 ANA = f"ana,{ARN}user/ana,2024-05-01T12:00:00Z,true,no_information,N/A,N/A,false" + ",N/A" * 14
@@ -60,3 +64,31 @@ def test_the_demo_company_in_memory_is_the_one_on_disk(tmp_path: Path) -> None:
         of_answers(*cli_files.answers_in(tmp_path / "given")),
         load(cli_files.from_files(tmp_path / "reports", tmp_path / "given")),
     )
+
+
+SHARED = sorted(set(SOURCES.values()) - {()})
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Answer]:
+    folder = tmp_path_factory.mktemp("told")
+    demo.write(folder / "given")
+    return cli_files.answers_in(folder / "given")[0]
+
+
+@pytest.mark.parametrize("sources", SHARED, ids=[sources[0] for sources in SHARED])
+def test_a_table_rests_on_its_sources_and_the_report_alone(
+    sources: tuple[str, ...], told: Sequence[Answer]
+) -> None:
+    """And on the credential report: so accounts that differ in nothing of these can share it."""
+    whole = of_answers(told)
+    alone = of_answers(
+        [
+            answer
+            if answer.evidence.call in (*sources, REPORT.call)
+            else Answer(answer.evidence, "refused", None, "AccessDenied", "not allowed")
+            for answer in told
+        ]
+    )
+    for table in (name for name, its in SOURCES.items() if its == sources):
+        pd.testing.assert_frame_equal(getattr(alone, table), getattr(whole, table))

@@ -82,11 +82,11 @@ def test_a_principal_described_in_two_ways_has_what_either_says(tmp_path: Path) 
     contents["RoleDetailList"].append(role("ops", trusts("bob")))
     made = opened(tmp_path, contents, LINE + KEYS)
     own = made.statements.query("policy_arn.str.endswith('user/ann#own')")
-    assert own["index"].tolist() == [0, 1]
+    assert own["number"].tolist() == [1, 2]
     assert own["actions"].tolist() == [["s3:GetObject"], ["s3:PutObject"]]
-    assert made.trust[["index", "principal"]].to_numpy().tolist() == [
-        [0, f"{ARN}user/ann"],
-        [1, f"{ARN}user/bob"],
+    assert made.trust[["number", "principal"]].to_numpy().tolist() == [
+        [1, f"{ARN}user/ann"],
+        [2, f"{ARN}user/bob"],
     ]
     assert made.users["user_name"].tolist().count("ann") == 1
     assert made.missing("credentials") == ""

@@ -6,6 +6,7 @@ Contexts, principals, administrators, effective permissions, and what each polic
 
 from iamkit.access import contexts, permissions
 from iamkit.access.administrators import (
+    ADMINISTRATORS,
     EVERYTHING,
     SELF_PROMOTION,
     THROUGH_IAM,
@@ -41,12 +42,13 @@ from iamkit.access.resource_sets import (
     NOWHERE,
     Resources,
     ResourceSet,
-    both,
-    joined,
+    certainly,
     members,
+    union,
 )
 
 __all__ = [
+    "ADMINISTRATORS",
     "ARRIVAL_KEYS",
     "BOUNDARY",
     "BY_CREDENTIAL",
@@ -71,16 +73,16 @@ __all__ = [
     "Resources",
     "administrative",
     "administrators",
-    "both",
+    "certainly",
     "changes_most",
     "changing",
     "context_of",
     "contexts",
     "effective",
-    "joined",
     "members",
     "permissions",
     "policy_grants",
     "risky_actions",
+    "union",
     "with_mfa",
 ]

@@ -15,6 +15,7 @@ import pandas as pd
 from iamkit.access.principals import Principals
 from iamkit.policy import ANYWHERE, PolicyEvaluator, PolicyLayers
 from iamkit.reference import Bits
+from iamkit.table import TEXT, Column, Table
 
 EVERYTHING: Final = "everything"  # every action on every resource
 THROUGH_IAM: Final = "through IAM"  # one call to IAM gives it every permission
@@ -32,9 +33,27 @@ SELF_PROMOTION: Final[Mapping[str, str]] = {
 }
 
 
+ADMINISTRATORS: Final = Table(
+    name="administrators",
+    row="one user or role that can do everything in some context",
+    key=("principal_arn",),
+    columns=(
+        Column("principal_arn", TEXT, "user or role"),
+        Column("kind", TEXT, "user or role", values=("user", "role")),
+        Column("name", TEXT, "name"),
+        Column(
+            "admin",
+            TEXT,
+            "everything, or through IAM: it can give itself everything",
+            values=(EVERYTHING, THROUGH_IAM),
+        ),
+    ),
+)
+
+
 def administrators(summary: pd.DataFrame) -> pd.DataFrame:
     """
-    Return the administrators in any context: principal_arn, kind, name, `admin`.
+    Return the administrators in any context. Rows: see `ADMINISTRATORS`.
 
     `summary` is `Permissions.summary()`. Who can do everything comes before who can give itself
     everything.

@@ -194,7 +194,7 @@ def _rows(
     on resources that it leaves open, as far as it matters whether it does.
     """
     judge = PolicyEvaluator(catalog)
-    used = {action for path in escalation_methods().values() for action in path.used}
+    used = {action for path in escalation_methods().values() for action in path.actions_on_existing}
     matter = catalog.bits((_ASSUME, *used))
     made = np.empty((4, len(asked), catalog.words), dtype=catalogs.WORD)
     for at, (policy, context) in enumerate(asked):
@@ -210,11 +210,11 @@ def _rows(
 
 def _without_names(policy: Policy) -> Policy:
     """A policy without those allows that name their resources one by one: see `leaves_open`."""
-    named = {each.index for each in policy.statements if each.allows and not leaves_open(each)}
+    named = {each.number for each in policy.statements if each.allows and not leaves_open(each)}
     if not named:
         return policy
     document = as_dict(policy.document)
-    kept = [raw for at, raw in enumerate(listed(document["Statement"])) if at not in named]
+    kept = [raw for at, raw in enumerate(listed(document["Statement"]), 1) if at not in named]
     return Policy(policy.name, {**document, "Statement": kept})
 
 
@@ -303,7 +303,7 @@ def _escalations(certain: Bits, unnamed: Bits, catalog: Catalog) -> list[list[st
             continue  # newer than the list, and no policy names it
         if path.gains in ("session", "outside"):
             continue  # no more in AWS than the holder was given
-        needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.used)])
+        needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.actions_on_existing)])
         for at in np.flatnonzero(~_some(needed & ~rows)):
             found[at].append(name)
     return [found[number] for number in which]

@@ -1,5 +1,9 @@
 """
-Sets of an account's resources, each with what is certain and what is possible.
+Sets of an account's users, groups, roles and policies, as numbers.
+
+A set of resources of a kind is an int: bit n stands for the n-th of them, so that sets are joined,
+intersected and compared as fast as numbers. The last bit stands for a resource that may be created
+later. A `ResourceSet` is two such sets: where something is certain, and where it is possible.
 """
 
 from __future__ import annotations
@@ -13,16 +17,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from iamkit.policy import (
-    Pattern,
-)
+from iamkit.policy import Pattern
 
 KINDS: Final = ("user", "group", "role", "policy")
 BOUNDARY: Final = "iam:permissionsboundary"
 
 
 class ResourceSet(NamedTuple):
-    """Two sets of resources: where it is certain, and where it is at least possible."""
+    """Two sets of resources: where something is certain, and where it is at least possible."""
 
     certain: int
     possible: int
@@ -37,13 +39,13 @@ class ResourceSet(NamedTuple):
 NOWHERE: Final = ResourceSet(0, 0)
 
 
-def both(found: int) -> ResourceSet:
-    """What is certain is possible."""
+def certainly(found: int) -> ResourceSet:
+    """Return the same set as certain and as possible."""
     return ResourceSet(found, found)
 
 
-def joined(sets: Iterable[int]) -> int:
-    """All that is in any of the sets."""
+def union(sets: Iterable[int]) -> int:
+    """Return all that is in any of the sets."""
     return reduce(or_, sets, 0)
 
 
@@ -56,17 +58,17 @@ def members(found: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """
     size = (found.bit_length() + 7) // 8
     raw = np.frombuffer(found.to_bytes(size, "little"), dtype=np.uint8)
-    flags = np.unpackbits(raw, bitorder="little").view(bool)  # of which nonzero is found sooner
+    flags = np.unpackbits(raw, bitorder="little").view(bool)  # nonzero is faster on booleans
     return flags.nonzero()[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """The resources of one kind: their ARNs in order, and what conditions can know of each."""
+    """The resources of one kind: their ARNs in order, and the condition keys known of each."""
 
     pattern: Pattern  # which every ARN of the kind in the account matches
     arns: tuple[str, ...]
-    known: tuple[Mapping[str, Any], ...]
+    condition_keys: tuple[Mapping[str, Any], ...]
 
     @cached_property
     def number(self) -> dict[str, int]:
@@ -74,33 +76,33 @@ class Resources:
         return {arn: at for at, arn in enumerate(self.arns)}
 
     @cached_property
-    def _called(self) -> dict[str, str]:
-        """The ARN by name in lower case, in which, whatever the path, no two may be alike."""
+    def _by_name(self) -> dict[str, str]:
+        """The ARN by name in lower case; AWS allows each name once, whatever the path."""
         return {arn.rsplit("/", 1)[-1].lower(): arn for arn in self.arns}
 
-    def only(self, pattern: Pattern) -> str | None:
-        """The ARN with the name that a pattern gives; None if it gives none, or nobody's."""
+    def named_by(self, pattern: Pattern) -> str | None:
+        """The ARN with the name in which a pattern ends; None if that has wildcards or is unused."""
         name = Pattern(pattern.text.rsplit("/", 1)[-1]).plain
-        return None if name is None else self._called.get(name.lower())
+        return None if name is None else self._by_name.get(name.lower())
 
     @property
-    def unborn(self) -> int:
-        """The set of the one that might be there one day."""
+    def future(self) -> int:
+        """The set of the one that may be created later."""
         return 1 << len(self.arns)
 
     @property
-    def there(self) -> int:
-        """The set of all that are there."""
-        return self.unborn - 1
+    def existing(self) -> int:
+        """The set of all that exist."""
+        return self.future - 1
 
     @property
     def every(self) -> int:
-        """The set of all, the unborn one included."""
-        return 2 * self.unborn - 1
+        """The set of all, the one that may be created later included."""
+        return 2 * self.future - 1
 
-    def of(self, arns: Iterable[str]) -> int:
+    def set_of(self, arns: Iterable[str]) -> int:
         """The set of those with these ARNs; others are ignored."""
-        return joined(1 << self.number[arn] for arn in arns if arn in self.number)
+        return union(1 << self.number[arn] for arn in arns if arn in self.number)
 
     @cached_property
     def _ordered(self) -> tuple[list[str], Any]:
@@ -116,10 +118,12 @@ class Resources:
         last = bisect_right(arns, start, lo=first, key=lambda arn: arn[: len(start)])
         flags = np.zeros(len(arns), dtype=bool)
         flags[places[first:last]] = pattern.each(arns[first:last])
-        return self.where(flags)
+        return self.select(flags)
 
-    def where(self, flags: Iterable[Any]) -> int:
+    def select(self, flags: Iterable[Any]) -> int:
         """The set of those whose flag is true, flags in the order of the ARNs."""
-        told = flags if isinstance(flags, np.ndarray) else np.fromiter(map(bool, flags), dtype=bool)
-        bits = np.packbits(told, bitorder="little")
+        given = (
+            flags if isinstance(flags, np.ndarray) else np.fromiter(map(bool, flags), dtype=bool)
+        )
+        bits = np.packbits(given, bitorder="little")
         return int.from_bytes(bits.tobytes(), "little")

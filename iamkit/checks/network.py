@@ -98,7 +98,7 @@ def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
 
     >>> from iamkit.restrictions import NETWORK_LISTS
     >>> lists = NETWORK_LISTS.rows(dict(
-    ...     policy_arn="p", kind="customer", index=0, sid="Office", behind=2, key="aws:SourceIp",
+    ...     policy_arn="p", kind="customer", number=1, sid="Office", behind=2, key="aws:SourceIp",
     ...     use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
     >>> network_list_open(lists).detail.tolist()
     ['statement “Office”, aws:SourceIp: admits every address (0.0.0.0/0); 2 identities behind it']
@@ -124,7 +124,7 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
     For lists that admit everybody, see `network_list_open`.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
-    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="inline", index=1, key="aws:SourceIp",
+    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="inline", number=2, key="aws:SourceIp",
     ...     networks=["10.0.0.0/8"], open=False, problems=["10.0.0.0/8 is private"]))
     >>> network_list_doubtful(lists).detail.tolist()
     ['statement 2, aws:SourceIp: 10.0.0.0/8 is private']
@@ -149,7 +149,7 @@ def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
     Without any in the settings nothing is unapproved. A list to keep networks out may hold any.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
-    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", index=0, sid="Office",
+    >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", number=1, sid="Office",
     ...     key="aws:SourceIp", use="allow list", unapproved=["192.0.2.0/24"]))
     >>> network_list_unapproved(lists).detail.tolist()
     ['statement “Office”, aws:SourceIp: not approved: 192.0.2.0/24']
@@ -212,6 +212,6 @@ def _own(network_lists: pd.DataFrame) -> pd.DataFrame:
 
 def _where(lists: pd.DataFrame) -> pd.Series[Any]:
     """Where in its policy a list stands, in words."""
-    numbered = (lists["index"] + 1).astype("str")
+    numbered = lists["number"].astype("str")
     named = ("“" + lists["sid"] + "”").fillna(numbered)
     return "statement " + named + ", " + lists["key"] + ": "

@@ -1,18 +1,29 @@
 """
-Who can become someone else, and gain what: escalation paths, and the graph of who becomes whom.
+Who can become whom, and gain what: the escalation paths of an account.
+
+To add an escalation method, add one entry to `iamkit/data/escalation.yaml`; its header explains
+each field, and no code changes. In reading order: `allowed_resources` (where a caller may use an
+action), `prerequisites` and `new_principals` (what else a method needs), `callers`, `targets` and
+`available_paths` (the paths of one caller), `gains` (what a path gives), `explanations` (the
+statements that allow it), `graph`, `admin_paths`, `choke_points` and `escalations` (the answers for
+the account, as tables).
 """
 
+from iamkit.escalation.admin_paths import ADMIN_PATHS, REACHABLE, admin_paths, reachable
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.choke_points import CHOKE_POINTS, choke_points
 from iamkit.escalation.escalations import ESCALATIONS, escalations
-from iamkit.escalation.graph import ADMIN_PATHS, EscalationGraph
+from iamkit.escalation.graph import EscalationGraph
 
 __all__ = [
     "ADMIN_PATHS",
     "CHOKE_POINTS",
     "ESCALATIONS",
+    "REACHABLE",
     "AvailablePaths",
     "EscalationGraph",
+    "admin_paths",
     "choke_points",
     "escalations",
+    "reachable",
 ]

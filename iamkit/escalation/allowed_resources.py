@@ -1,15 +1,14 @@
 """
 On which users, groups, roles and policies of an account a caller may use an action.
 
-`decisions` answers for one resource, `evaluation` for all actions at once. Escalation asks a third
-question: one action, all resources of a kind. A set of resources is an int, bit n for the n-th
-of its kind, so that sets are joined, cut and compared as fast as numbers, and equal sets are equal
-keys. One bit more, the last, stands for a resource of that kind that might be there one day: it
-tells "may, but nothing is there" from "may not".
+`policy.decision` answers for one resource, `policy.evaluation` for all actions at once. Escalation
+asks a third question: one action, all resources of a kind. A set of resources is an int; see
+`access.resource_sets`. The bit of a resource that may be created later tells "allowed, but there is
+no such resource" from "not allowed".
 
-What is known of each resource counts: its tags, its permissions boundary, its account. Every answer
-comes twice: `sure`, where the caller certainly may, and `perhaps`, where an unknown condition key
-decides at most. `sure` errs towards denied, `perhaps` towards allowed.
+All that is known of each resource counts: its tags, its permissions boundary, its account. Every
+answer comes twice: `certain` errs towards denied, `possible` towards allowed, where a condition key
+is not known.
 
 Source: IAM User Guide, "Policy evaluation logic"; Service Authorization Reference, "Actions,
 resources, and condition keys for AWS Identity and Access Management (IAM)".
@@ -21,7 +20,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from iamkit.access import BOUNDARY, KINDS, NOWHERE, Principals, Resources, ResourceSet, joined
+from iamkit.access import BOUNDARY, KINDS, NOWHERE, Principals, Resources, ResourceSet, union
+from iamkit.escalation.memo import Memo
 from iamkit.policy import (
     ABSENT,
     UNKNOWN,
@@ -38,133 +38,124 @@ from iamkit.policy import (
 )
 
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
-_NOBODY: Final = RequestContext({})
+_EMPTY: Final = RequestContext({})
 
 
-class Use(NamedTuple):
-    """Where an action is allowed, and where nothing but the caller's own policies is missing."""
+class Allowance(NamedTuple):
+    """Where an action is allowed, and where it would be if the caller's own policies granted it."""
 
     allowed: ResourceSet
-    unhindered: ResourceSet
+    if_granted: ResourceSet
 
 
 class AllowedResources:
     """Answers for one account; everything costly is done once per distinct content."""
 
-    def __init__(self, callers: Principals, actions: Iterable[str]) -> None:
-        self.callers = callers
+    def __init__(self, principals: Principals, actions: Iterable[str]) -> None:
+        self.principals = principals
         self.actions = tuple(dict.fromkeys(actions))
-        self.kinds = {name: self._kind(name) for name in KINDS}
-        self._said: dict[str, Said] = {}
-        self._places: dict[Any, ResourceSet] = {}
-        self._truths: dict[Any, Truth] = {}
-        self._groups: dict[Any, list[tuple[RequestContext, int]]] = {}
-        self._tested: dict[Any, frozenset[str]] = {}
-        self._uses: dict[Any, Use] = {}
+        self.resources = {kind: self._resources(kind) for kind in KINDS}
+        self._relevant: Memo[str, RelevantPolicy] = Memo()
+        self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
+        self._allowances: Memo[Any, Allowance] = Memo()
+        self._named: Memo[Any, ResourceSet] = Memo()
+        self._truths: Memo[Any, Truth] = Memo()
+        self._alike: Memo[tuple[str, tuple[str, ...]], list[tuple[RequestContext, int]]] = Memo()
 
-    def _kind(self, name: str) -> Resources:
-        account = self.callers.account
-        if name == "policy":
+    def _resources(self, kind: str) -> Resources:
+        account = self.principals.account
+        if kind == "policy":
             own = account.policies[account.policies["kind"].eq("customer")]
             arns = own["policy_arn"].tolist()
             known: list[dict[str, Any]] = [{} for _ in arns]
         else:
-            people = account.principals[account.principals["kind"].eq(name)]
-            # What a role of AWS's own may do is AWS's affair; of a user whom only the credential
-            # report knows, nobody can tell what it may do.
+            rows = account.principals[account.principals["kind"].eq(kind)]
+            # AWS decides what a service-linked role may do; of a user whom only the credential
+            # report knows, the policies are not in the evidence.
             linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
             unseen = account.users["evidence"].eq("credential report only")
-            aside = {*linked, *account.users.loc[unseen, "user_arn"]}
-            seen = people["principal_arn"].notna() & ~people["principal_arn"].isin(aside)
-            people = people[seen]
-            arns = people["principal_arn"].tolist()
+            excluded = {*linked, *account.users.loc[unseen, "user_arn"]}
+            rows = rows[rows["principal_arn"].notna() & ~rows["principal_arn"].isin(excluded)]
+            arns = rows["principal_arn"].tolist()
             known = [
-                _tags(tags) | {BOUNDARY: boundary if isinstance(boundary, str) else ABSENT}
-                for tags, boundary in zip(people["tags"], people["boundary_arn"], strict=True)
+                _tag_keys(tags) | {BOUNDARY: boundary if isinstance(boundary, str) else ABSENT}
+                for tags, boundary in zip(rows["tags"], rows["boundary_arn"], strict=True)
             ]
-        pattern = f"arn:{account.partition}:iam::{account.account_id}:{name}/*"
+        pattern = f"arn:{account.partition}:iam::{account.account_id}:{kind}/*"
         return Resources(Pattern(pattern), tuple(arns), tuple(known))
 
-    def said(self, policies: Sequence[Policy]) -> tuple[Said, ...]:
-        """What policies say of the actions that matter; equal content is the same object."""
+    def relevant(self, policies: Sequence[Policy]) -> tuple[RelevantPolicy, ...]:
+        """Policies with a statement about the actions that matter; equal content, one object."""
         found = []
         for policy in policies:
-            if policy.content not in self._said:
-                self._said[policy.content] = Said(policy, self.actions)
-            if (said := self._said[policy.content]).statements:
-                found.append(said)
+            each = self._relevant.once(policy.content, RelevantPolicy, policy, self.actions)
+            if each.statements:
+                found.append(each)
         return tuple(found)
 
-    def layers(self, layers: PolicyLayers) -> Layered:
-        """What limits a principal, as far as it is about the actions that matter."""
-        bound = None if layers.boundary is None else self.said(layers.boundary)
-        return (self.said(layers.identity), bound, *map(self.said, layers.scps))
+    def relevant_layers(self, layers: PolicyLayers) -> RelevantLayers:
+        """A principal's layers of policies, as far as they are about the actions that matter."""
+        boundary = None if layers.boundary is None else self.relevant(layers.boundary)
+        return (self.relevant(layers.identity), boundary, *map(self.relevant, layers.scps))
 
-    def use(
+    def allowance(
         self,
-        layers: Layered,
+        layers: RelevantLayers,
         context: RequestContext,
         action: str,
         kind: str,
-        about: RequestContext | None = None,
-    ) -> Use:
+        call: RequestContext | None = None,
+    ) -> Allowance:
         """
-        Where a caller may use an action.
+        Where a caller may use an action, among the resources of a kind.
 
-        `layers` are what the method of that name returns; `about` has condition keys of the call
-        itself, such as iam:PassedToService.
+        `layers` are what `relevant_layers` returns; `call` has condition keys of the call itself,
+        such as iam:PassedToService.
         """
-        tested = self._keys(layers, action)
-        plain = about is None or tested.isdisjoint(about.values)
-        called = context if plain or about is None else context.joined(about)
-        same = (layers, action, kind, called.answers(tested))
-        if same not in self._uses:
-            self._uses[same] = self._use(layers, called, action, kind)
-        return self._uses[same]
+        tested = self._keys.once((layers, action), _tested_keys, layers, action)
+        if call is not None and not tested.isdisjoint(call.values):
+            context = context.joined(call)
+        key = (layers, action, kind, context.answers(tested))
+        return self._allowances.once(key, self._allowance, layers, context, action, kind)
 
-    def allowing(
-        self, layers: Layered, context: RequestContext, action: str, kind: str, where: int
-    ) -> tuple[Said, Statement] | None:
+    def allowing_statement(
+        self, layers: RelevantLayers, context: RequestContext, action: str, kind: str, where: int
+    ) -> tuple[RelevantPolicy, Statement] | None:
         """
-        The first statement of the caller's own policies that surely allows an action, and whose.
+        The first statement of the caller's own policies that certainly allows an action.
 
-        `where` is a set of resources, one of which it has to be about; -1: no matter which.
+        `where` is a set of resources, one of which it has to be about; -1: any resource at all.
         """
-        for said in layers[0] or ():
-            for each in said.about(action):
+        for policy in layers[0] or ():
+            for each in policy.about(action):
                 if not each.statement.allows:
                     continue
                 if (
                     self._truth(each.statement, context)
                     if where < 0
-                    else (self._where(each, context, kind).certain & where)
+                    else (self._applies_to(each, context, kind).certain & where)
                 ):
-                    return said, each.statement
+                    return policy, each.statement
         return None
 
-    def granted(self, said: Said, context: RequestContext, action: str, kind: str) -> int:
-        """Where one policy surely allows an action, whatever others deny."""
-        allows = (each for each in said.about(action) if each.statement.allows)
-        return joined(self._where(each, context, kind).certain for each in allows)
+    def granted_by(
+        self, policy: RelevantPolicy, context: RequestContext, action: str, kind: str
+    ) -> int:
+        """Where one policy certainly allows an action, whatever others deny."""
+        allows = (each for each in policy.about(action) if each.statement.allows)
+        return union(self._applies_to(each, context, kind).certain for each in allows)
 
-    def _keys(self, layers: Layered, action: str) -> frozenset[str]:
-        """Condition keys, in lower case, on which an answer depends."""
-        if (layers, action) not in self._tested:
-            asked = (
-                each for layer in layers for said in layer or () for each in said.about(action)
-            )
-            self._tested[layers, action] = frozenset().union(*(each.keys for each in asked))
-        return self._tested[layers, action]
-
-    def _use(self, layers: Layered, context: RequestContext, action: str, kind: str) -> Use:
-        every = self.kinds[kind].every
+    def _allowance(
+        self, layers: RelevantLayers, context: RequestContext, action: str, kind: str
+    ) -> Allowance:
+        every = self.resources[kind].every
         identity, bounded, denied = NOWHERE, ResourceSet(every, every), NOWHERE
         for number, layer in enumerate(layers):
             if layer is None:
                 continue
             allowed = NOWHERE
-            for each in (each for said in layer for each in said.about(action)):
-                where = self._where(each, context, kind)
+            for each in (each for policy in layer for each in policy.about(action)):
+                where = self._applies_to(each, context, kind)
                 if each.statement.allows:
                     allowed |= where
                 else:
@@ -173,116 +164,114 @@ class AllowedResources:
                 bounded &= allowed
             else:
                 identity = allowed
-        left = ResourceSet(every & ~denied.possible, every & ~denied.certain)
-        return Use(identity & bounded & left, bounded & left)
+        not_denied = ResourceSet(every & ~denied.possible, every & ~denied.certain)
+        return Allowance(identity & bounded & not_denied, bounded & not_denied)
 
-    def _where(self, each: Asked, context: RequestContext, kind: str) -> ResourceSet:
-        """Where a statement applies: its resources, cut by its condition."""
-        place = self._place(each.statement, context, kind)
+    def _applies_to(
+        self, each: RelevantStatement, context: RequestContext, kind: str
+    ) -> ResourceSet:
+        """Where a statement applies: the resources it names, if its condition holds there."""
+        named = self._named_resources(each.statement, context, kind)
         if not each.statement.condition:
-            return place
-        if not each.of_resource:
-            return _cut(place, self._truth(each.statement, context))
-        found = NOWHERE
-        for known, which in self._alike(kind, each.of_resource):
+            return named
+        if not each.keys_of_resource:
+            return _where(named, self._truth(each.statement, context))
+        keys, found = each.keys_of_resource, NOWHERE
+        for known, which in self._alike.once((kind, keys), self._group, kind, keys):
             truth = self._truth(each.statement, context.joined(known))
-            found |= _cut(ResourceSet(place.certain & which, place.possible & which), truth)
+            found |= _where(ResourceSet(named.certain & which, named.possible & which), truth)
         return found
 
     def _truth(self, statement: Statement, context: RequestContext) -> Truth:
-        asked = (statement, context.answers(statement.condition_keys))
-        if asked not in self._truths:
-            self._truths[asked] = conditions.evaluate(
-                statement.condition, context, variables=statement.variables
-            )
-        return self._truths[asked]
+        key = (statement, context.answers(statement.condition_keys))
+        return self._truths.once(key, _condition_holds, statement, context)
 
-    def _alike(self, kind: str, keys: tuple[str, ...]) -> list[tuple[RequestContext, int]]:
-        """Resources by what they answer to condition keys about them."""
-        if (kind, keys) not in self._groups:
-            own = {"aws:resourceaccount": self.callers.account.account_id}
-            groups: dict[RequestContext, int] = {}
-            resources = self.kinds[kind]
-            for at, known in enumerate(resources.known):
-                values = {key: known.get(key, own.get(key, _unsaid(kind, key))) for key in keys}
-                answer = RequestContext(values, UNKNOWN)
-                groups[answer] = groups.get(answer, 0) | 1 << at
-            unborn = RequestContext({key: own[key] for key in keys if key in own}, UNKNOWN)
-            groups[unborn] = groups.get(unborn, 0) | resources.unborn
-            self._groups[kind, keys] = list(groups.items())
-        return self._groups[kind, keys]
+    def _group(self, kind: str, keys: tuple[str, ...]) -> list[tuple[RequestContext, int]]:
+        """Sets of resources of a kind that have the same values of some condition keys."""
+        own = {"aws:resourceaccount": self.principals.account.account_id}
+        resources = self.resources[kind]
+        groups: dict[RequestContext, int] = {}
+        for at, known in enumerate(resources.condition_keys):
+            values = {key: known.get(key, own.get(key, _unmentioned(kind, key))) for key in keys}
+            answer = RequestContext(values, UNKNOWN)
+            groups[answer] = groups.get(answer, 0) | 1 << at
+        future = RequestContext({key: own[key] for key in keys if key in own}, UNKNOWN)
+        groups[future] = groups.get(future, 0) | resources.future
+        return list(groups.items())
 
-    def _place(self, statement: Statement, context: RequestContext, kind: str) -> ResourceSet:
-        """The resources that a statement is about."""
-        asked = (statement, kind, context.answers(statement.resource_keys))
-        if asked not in self._places:
-            every = self.kinds[kind].every
-            who = context if statement.resource_keys else _NOBODY  # cheaper to look up
-            sure = perhaps = 0
-            for text in statement.resources:
-                pattern = resolve(text, who, variables=statement.variables)
-                if pattern is UNKNOWN:
-                    perhaps |= self._matching(widest(text), kind, narrow=False)
-                elif isinstance(pattern, Pattern):
-                    # An allow is about the unborn one if it may be, a denial if it has to be.
-                    narrow = statement.allows == statement.not_resources
-                    sure |= self._matching(pattern, kind, narrow=narrow)
-            perhaps |= sure
-            if statement.not_resources:
-                sure, perhaps = every & ~perhaps, every & ~sure
-            self._places[asked] = ResourceSet(sure, perhaps)
-        return self._places[asked]
+    def _named_resources(
+        self, statement: Statement, context: RequestContext, kind: str
+    ) -> ResourceSet:
+        """The resources that a statement's Resource or NotResource is about."""
+        key = (statement, kind, context.answers(statement.resource_keys))
+        who = context if statement.resource_keys else _EMPTY  # is looked up faster
+        return self._named.once(key, self._matched_by, statement, who, kind)
 
-    def _matching(self, pattern: Pattern, kind: str, *, narrow: bool) -> int:
-        resources = self.kinds[kind]
+    def _matched_by(self, statement: Statement, who: RequestContext, kind: str) -> ResourceSet:
+        certain = possible = 0
+        for text in statement.resources:
+            pattern = resolve(text, who, variables=statement.variables)
+            if pattern is UNKNOWN:
+                possible |= self._matching(widest(text), kind, with_future=True)
+            elif isinstance(pattern, Pattern):
+                # An Allow is about the future resource if it may be, a Deny only if it must be.
+                with_future = statement.allows != statement.not_resources
+                certain |= self._matching(pattern, kind, with_future=with_future)
+        possible |= certain
+        if statement.not_resources:
+            every = self.resources[kind].every
+            certain, possible = every & ~possible, every & ~certain
+        return ResourceSet(certain, possible)
+
+    def _matching(self, pattern: Pattern, kind: str, *, with_future: bool) -> int:
+        resources = self.resources[kind]
         if pattern.everything:
             return resources.every
         plain = pattern.plain
         if plain is not None and plain in resources.number:
             return 1 << resources.number[plain]
-        only = resources.only(pattern)
-        if only is not None:
-            return resources.of([only]) if pattern.matches(only) else 0
+        named = resources.named_by(pattern)
+        if named is not None:
+            return resources.set_of([named]) if pattern.matches(named) else 0
         if pattern.covers(resources.pattern):
             return resources.every
         if not pattern.overlaps(resources.pattern):
             return 0
-        found = 0
-        if plain is None:
-            found = resources.matching(pattern)
-        return found if narrow else found | resources.unborn
+        found = resources.matching(pattern) if plain is None else 0
+        return found | resources.future if with_future else found
 
 
-class Asked:
-    """A statement, and the condition keys it depends on."""
+class RelevantStatement:
+    """A statement, and the condition keys that it depends on."""
 
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
         self.keys = frozenset((*statement.condition_keys, *statement.resource_keys))
-        self.of_resource = tuple(key for key in statement.condition_keys if _of_resource(key))
+        self.keys_of_resource = tuple(filter(_is_of_resource, statement.condition_keys))
 
 
-class Said:
-    """What one policy says of the actions that matter."""
+class RelevantPolicy:
+    """A policy's statements about the actions that matter."""
 
     def __init__(self, policy: Policy, actions: tuple[str, ...]) -> None:
         self.policy = policy
-        self._about: dict[str, list[Asked]] = {}
+        self._about: dict[str, list[RelevantStatement]] = {}
         self.statements = []
-        for each in policy.statements:
-            asked = Asked(each)
-            if covered := _covered(each.actions, each.not_actions, actions):
-                self.statements.append(asked)
+        for statement in policy.statements:
+            each = RelevantStatement(statement)
+            if covered := _covered(statement.actions, statement.not_actions, actions):
+                self.statements.append(each)
             for action in covered:
-                self._about.setdefault(action, []).append(asked)
+                self._about.setdefault(action, []).append(each)
         self.keys = frozenset().union(*(each.keys for each in self.statements))
 
-    def about(self, action: str) -> Sequence[Asked]:
+    def about(self, action: str) -> Sequence[RelevantStatement]:
         """Its statements that are about one action."""
         return self._about.get(action, ())
 
 
-Layered = tuple[tuple[Said, ...] | None, ...]
+# The relevant policies of the identity, of its boundary (None: it has none) and of each SCP level.
+RelevantLayers = tuple[tuple[RelevantPolicy, ...] | None, ...]
 
 
 @lru_cache(maxsize=65536)
@@ -297,28 +286,41 @@ def _covered(
 @lru_cache(maxsize=65536)
 def _matched(text: str, actions: tuple[str, ...]) -> frozenset[str]:
     """The actions that a pattern in lower case is about: none if it is no pattern of actions."""
-    pattern = resolve(text, _NOBODY, variables=False)
+    pattern = resolve(text, _EMPTY, variables=False)
     if not isinstance(pattern, Pattern) or (":" not in text and text != "*"):
         return frozenset()
     return frozenset(action for action in actions if pattern.matches(action.lower()))
 
 
-def _cut(place: ResourceSet, truth: Truth) -> ResourceSet:
+def _tested_keys(layers: RelevantLayers, action: str) -> frozenset[str]:
+    """Condition keys, in lower case, on which it depends where an action is allowed."""
+    statements = (
+        each for layer in layers for policy in layer or () for each in policy.about(action)
+    )
+    return frozenset().union(*(each.keys for each in statements))
+
+
+def _condition_holds(statement: Statement, context: RequestContext) -> Truth:
+    return conditions.evaluate(statement.condition, context, variables=statement.variables)
+
+
+def _where(named: ResourceSet, truth: Truth) -> ResourceSet:
+    """The named resources if a condition holds; only possible ones if nobody can tell."""
     if truth is False:
         return NOWHERE
-    return place if truth else ResourceSet(0, place.possible)
+    return named if truth else ResourceSet(0, named.possible)
 
 
-def _unsaid(kind: str, key: str) -> Mark:
-    """What a key is that the evidence does not mention: it has the tags of all but policies."""
+def _unmentioned(kind: str, key: str) -> Mark:
+    """The value of a key that is not mentioned: the evidence has the tags of all but policies."""
     return UNKNOWN if kind == "policy" and key.startswith(_TAGS) else ABSENT
 
 
-def _of_resource(key: str) -> bool:
+def _is_of_resource(key: str) -> bool:
     return key.startswith(_TAGS) or key in (BOUNDARY, "aws:resourceaccount")
 
 
-def _tags(tags: Any) -> dict[str, Any]:
+def _tag_keys(tags: Any) -> dict[str, Any]:
     """A resource's tags as condition keys, under both names they have."""
     given = tags if isinstance(tags, dict) else {}
     return {f"{prefix}{key.lower()}": value for prefix in _TAGS for key, value in given.items()}

@@ -1,14 +1,15 @@
 """
-The few places at which most ways to administration can be cut.
+The few places at which most paths to administrator access can be removed.
 
-A choke point is an identity that many come through, or a policy that opens the way for many. Each
-is tried out: how many can still come to do everything if nobody can become that identity, or if the
-policy gives no such permission any more? Where another policy gives it too, the way stays open. The
-best is taken first, then the best of what is left.
+A choke point is an identity that many paths go through, or a policy that allows many. Each is
+tried: how many can still become administrator if nobody can become that identity, or if the policy
+allows none of these calls any more? Where another policy allows them too, the path stays. The best
+choke point is taken first, then the best of what is left.
 
-The search is short: whoever is cut off by a removal came through it on the shortest way too, so no
-candidate cuts off more than come through it there. The numbers are exact; that no other place cuts
-off more is not certain in an account of millions of edges, where only the likeliest are tried.
+The search is short: whoever loses administrator access by a removal came through the removed place
+on its shortest path too, so no place removes more than come through it there. The numbers are
+exact. In an account of millions of edges only the likeliest places are tried, so it is not certain
+there that no other place removes more.
 
 Source: none of AWS's; what is counted here by removal is known as dominators of a flow graph.
 """
@@ -17,206 +18,214 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from iamkit.access import joined, members
-from iamkit.escalation.explanations import Opener
-from iamkit.escalation.graph import MODES, EscalationGraph, Graph, where
+from iamkit.access import members, union
+from iamkit.escalation.explanations import AllowingPolicies
+from iamkit.escalation.graph import MODES, EscalationGraph, PlaceGraph, mode_and_place
 from iamkit.reference import escalation_methods
 from iamkit.table import COUNT, TEXT, Column, Table
 
-EFFORT: Final = 20_000_000  # edges to walk for each place that is found
+EFFORT: Final = 20_000_000  # edges to follow for each choke point that is found
 
 CHOKE_POINTS: Final = Table(
     name="choke_points",
-    row="one place at which ways to administration can be cut, after those before it",
+    row="one place at which paths to administrator access can be removed, after those before it",
     key=("kind", "arn"),
     columns=(
         Column(
             "kind",
             TEXT,
             "identity, policy or trust policy",
-            values=(
-                "identity",
-                "policy",
-                "trust policy",
-            ),
+            values=("identity", "policy", "trust policy"),
         ),
         Column("arn", TEXT, "user, role or policy; the role of a trust policy"),
         Column("name", TEXT, "its name; of an inline policy, and of its owner"),
         Column(
-            "removed_count", COUNT, "users and roles that can do everything no more once it is cut"
+            "removed_count", COUNT, "users and roles that lose administrator access by this change"
         ),
-        Column("remaining_count", COUNT, "users and roles that still can, administrators aside"),
+        Column("remaining_count", COUNT, "users and roles that keep it, administrators aside"),
     ),
 )
 
-Candidate = tuple[str, str]  # kind and ARN
+
+class ChokePoint(NamedTuple):
+    """A place that may be removed."""
+
+    kind: str
+    arn: str
 
 
-def choke_points(reach: EscalationGraph, context: str, number: int = 6) -> pd.DataFrame:
+def choke_points(
+    graph: EscalationGraph, admin_paths: pd.DataFrame, context: str, number: int = 6
+) -> pd.DataFrame:
     """
-    Return where to cut, the best first, for callers who come in a context. Rows: see `CHOKE_POINTS`.
+    Return what to remove, the best first, for callers in a context. Rows: see `CHOKE_POINTS`.
 
-    Counted are users and roles that can come so, as far as the evidence says, and are no
-    administrators. Ends early when no single place cuts off anybody any more. Raises
-    `SettingsError` for other contexts than the six.
+    Counted are users and roles that have the credential for the context, as far as the evidence
+    says, and are no administrators. Ends early when no single place removes anybody any more.
+    Raises `SettingsError` for other contexts than the six.
     """
-    search = _Search(reach, context)
+    search = _Search(graph, admin_paths, context)
     found: list[dict[str, Any]] = []
     while len(found) < number and (best := search.best()) is not None:
-        (kind, arn), cuts = best
-        search.remove((kind, arn))
-        found.append({"kind": kind, "arn": arn, "name": _name(arn), "removed_count": cuts})
-        found[-1]["remaining_count"] = len(search.rising())
+        point, removed = best
+        search.remove(point)
+        found.append(
+            {
+                **point._asdict(),
+                "name": _name(point.arn),
+                "removed_count": removed,
+                "remaining_count": len(search.reaching()),
+            }
+        )
     return CHOKE_POINTS.conform(pd.DataFrame(found, columns=CHOKE_POINTS.names))
 
 
 def _name(arn: str) -> str:
-    """What to call a place; an inline policy goes by its owner, too: many have the same name."""
+    """The name of a place; of an inline policy its owner's too, as many have the same name."""
     owner, _, inline = arn.partition("#")
     name = owner.rsplit("/", 1)[-1]
     return f"{inline} of {name}" if inline else name
 
 
 class _Search:
-    """A graph from which edges are taken, and who still gets to its end."""
+    """A graph from which edges are removed, and who still gets to administrator access."""
 
-    def __init__(self, reach: EscalationGraph, context: str) -> None:
-        mode, place = where(context)
-        self._graph, edges, self._openers = _opened(reach, reach.graph(place))
-        self._from, self._to, self._opener = edges.T  # of an edge that needs nothing: -1
+    def __init__(self, graph: EscalationGraph, admin_paths: pd.DataFrame, context: str) -> None:
+        mode, place = mode_and_place(context)
+        self._graph, edges, self._allowing = _by_policy(graph, graph.of_place(place))
+        self._from, self._to, self._allowed_by = edges.T  # -1: the edge needs no policy
         self._kept = np.ones(len(self._from), dtype=bool)
-        self._trusts = reach.roles
+        self._roles = graph.roles
         self._removed: set[str] = set()
-        self._sole = self._alone()
-        rises = reach.rises.query("context == @context and steps > 0")
-        rises = rises[rises["has_credential"].fillna(True)]
-        at = {arn: number for number, arn in enumerate(self._graph.arns)}
-        roles = rises["kind"].eq("role").to_numpy()
-        self._starts = rises["principal_arn"].map(at).to_numpy(dtype=np.int64) * len(MODES)
-        self._starts = self._starts + np.where(roles, 0, MODES.index(mode))
+        self._sole = self._sole_policies()
+        able = admin_paths.query("context == @context and steps > 0")
+        able = able[able["has_credential"].fillna(True)]
+        nodes = [graph.node(arn, mode) for arn in able["principal_arn"]]
+        self._starts = np.array(nodes, dtype=np.int64)
 
-    def _alone(self) -> list[frozenset[Candidate]]:
-        """For each opener the candidates without which it opens nothing, after the removals."""
+    def _sole_policies(self) -> list[frozenset[ChokePoint]]:
+        """For each combination of policies, those without which it no longer allows its path."""
         found = []
-        for opener in self._openers:
-            left = (names - self._removed for names in opener)
+        for allowing in self._allowing:
+            left = (names - self._removed for names in allowing)
             sole = [next(iter(names)) for names in left if len(names) == 1]
-            found.append(frozenset(self._candidate(arn) for arn in sole))
+            found.append(frozenset(self._policy(arn) for arn in sole))
         return found
 
-    def _candidate(self, arn: str) -> Candidate:
-        return ("trust policy" if arn in self._trusts else "policy", arn)
+    def _policy(self, arn: str) -> ChokePoint:
+        return ChokePoint("trust policy" if arn in self._roles else "policy", arn)
 
     def _search(self, kept: Any) -> tuple[Any, Any]:
-        """Nodes that still get to the end, the nearest first, and the next on the way of each."""
+        """Nodes that still get to administrator access, nearest first; the next of each node."""
         ones = np.ones(kept.sum(), dtype=np.int8)
-        turned = (ones, (self._to[kept], self._from[kept]))
+        reversed_edges = (ones, (self._to[kept], self._from[kept]))
         shape = self._graph.edges.shape
-        backwards = self._graph.backwards(sparse.csr_array(turned, shape=shape))
-        order, after = csgraph.breadth_first_order(backwards, backwards.shape[0] - 1)
-        return order, after
+        backwards = self._graph.backwards(sparse.csr_array(reversed_edges, shape=shape))
+        order, following = csgraph.breadth_first_order(backwards, backwards.shape[0] - 1)
+        return order, following
 
-    def rising(self, kept: Any = None) -> Any:
-        """The starts from which there still is a way."""
+    def reaching(self, kept: Any = None) -> Any:
+        """The starts that still get to administrator access."""
         order, _ = self._search(self._kept if kept is None else kept)
         return self._starts[np.isin(self._starts, order)]
 
-    def best(self) -> tuple[Candidate, int] | None:
-        """The candidate that cuts off most, and how many; None if none cuts off anybody."""
-        left = len(self.rising())
+    def best(self) -> tuple[ChokePoint, int] | None:
+        """The place whose removal stops most, and how many; None if none stops anybody."""
+        left = len(self.reaching())
         tries = 5 + EFFORT // (1 + int(self._kept.sum()))
-        best: tuple[Candidate, int] | None = None
-        for tried, (candidate, most) in enumerate(self._bounds().most_common(5 * tries)):
+        best: tuple[ChokePoint, int] | None = None
+        for tried, (point, most) in enumerate(self._at_most().most_common(5 * tries)):
             if best is not None and (most <= best[1] or tried >= tries):
                 break
-            cuts = left - len(self.rising(self._kept & ~self._edges(candidate)))
-            if cuts and (best is None or cuts > best[1]):
-                best = candidate, cuts
+            removed = left - len(self.reaching(self._kept & ~self._edges(point)))
+            if removed and (best is None or removed > best[1]):
+                best = point, removed
         return best
 
-    def _bounds(self) -> Counter[Candidate]:
-        """How many come through each candidate on the shortest way: no more can be cut off."""
-        order, after = self._search(self._kept)
-        through = np.zeros(len(after), dtype=np.int64)
-        through[self._starts] = 1
-        counts, following = through.tolist(), after.tolist()
+    def _at_most(self) -> Counter[ChokePoint]:
+        """How many come through each place on the shortest path: it cannot stop more."""
+        order, following = self._search(self._kept)
+        starting = np.zeros(len(following), dtype=np.int64)
+        starting[self._starts] = 1
+        counts, onward = starting.tolist(), following.tolist()
         for node in order[:0:-1].tolist():
-            counts[following[node]] += counts[node]
-        found: Counter[Candidate] = Counter()
+            counts[onward[node]] += counts[node]
+        found: Counter[ChokePoint] = Counter()
         graph = self._graph
         for node in order[1:].tolist():
-            if node < graph.anyone:
-                others = counts[node] - int(through[node])
-                found["identity", graph.arns[node // len(MODES)]] += others
-        tree = self._kept & (after[self._from] == self._to) & (self._opener >= 0)
+            if node < graph.admin_node:
+                others = counts[node] - int(starting[node])
+                found[ChokePoint("identity", graph.arns[node // len(MODES)])] += others
+        tree = self._kept & (following[self._from] == self._to) & (self._allowed_by >= 0)
         for edge in np.flatnonzero(tree).tolist():
-            for candidate in self._sole[self._opener[edge]]:
-                found[candidate] += counts[self._from[edge]]
+            for point in self._sole[self._allowed_by[edge]]:
+                found[point] += counts[self._from[edge]]
         return +found
 
-    def _edges(self, candidate: Candidate) -> Any:
-        """The edges that go with a candidate: those into an identity, those a policy opens."""
-        kind, arn = candidate
-        if kind == "identity":
-            first = self._graph.arns.index(arn) * len(MODES)
+    def _edges(self, point: ChokePoint) -> Any:
+        """The edges that a removal takes away: those into an identity, or that a policy allows."""
+        if point.kind == "identity":
+            first = self._graph.arns.index(point.arn) * len(MODES)
             return (self._to >= first) & (self._to < first + len(MODES))
-        alone = [number for number, sole in enumerate(self._sole) if candidate in sole]
-        return np.isin(self._opener, alone)
+        alone = [number for number, sole in enumerate(self._sole) if point in sole]
+        return np.isin(self._allowed_by, alone)
 
-    def remove(self, candidate: Candidate) -> None:
-        """Cut at a candidate."""
-        self._kept &= ~self._edges(candidate)
-        if candidate[0] != "identity":
-            self._removed.add(candidate[1])
-            self._sole = self._alone()
+    def remove(self, point: ChokePoint) -> None:
+        """Take a place out of the graph."""
+        self._kept &= ~self._edges(point)
+        if point.kind != "identity":
+            self._removed.add(point.arn)
+            self._sole = self._sole_policies()
 
 
-def _opened(reach: EscalationGraph, graph: Graph) -> tuple[Graph, Any, list[Opener]]:
+def _by_policy(
+    graph: EscalationGraph, placed: PlaceGraph
+) -> tuple[PlaceGraph, Any, list[AllowingPolicies]]:
     """
-    Return the graph without dead ends, each step split by what opens it.
+    Return the graph without dead ends, each step split by the policies that allow it.
 
-    With it its edges, shape (edges, 3): from, to and the number of the opener, if any; and the
-    openers.
+    With it its edges, shape (edges, 3): from, to and the number of the combination of policies, -1
+    for none; and those combinations.
     """
-    able = graph.rises[0] >= 0
-    sources, ends = graph.edges.tocoo().coords
-    taken = np.flatnonzero((sources < graph.anyone) & (ends > graph.anyone) & able[ends])
+    able = placed.to_admin[0] >= 0
+    sources, ends = placed.edges.tocoo().coords
+    taken = np.flatnonzero((sources < placed.admin_node) & (ends > placed.admin_node) & able[ends])
     leads: dict[int, dict[int, int]] = {}
-    places: dict[tuple[int, int], int] = {}
-    openers: dict[Opener, int] = {}
+    nodes: dict[tuple[int, int], int] = {}
+    numbers: dict[AllowingPolicies, int] = {}
     edges: list[tuple[int, int, int]] = []
     for node, end in zip(sources[taken].tolist(), ends[taken].tolist(), strict=True):
-        step = graph.steps[end - graph.anyone - 1]
         if end not in leads:
-            leads[end] = _leads(reach, graph, end, able)
-        path, arn = escalation_methods()[step.path], graph.arns[node // len(MODES)]
-        targets = joined(1 << at for at in leads[end])
-        found = reach.reasons.openers(path, arn, graph.context(node), targets)
-        for opener, which in found.items():
-            place = places.get((end, which))
-            if place is None:
-                place = places[end, which] = graph.anyone + 1 + len(places)
-                edges += [(place, leads[end][at], -1) for at in members(which).tolist()]
-            edges.append((node, place, openers.setdefault(opener, len(openers))))
-    size = graph.anyone + 1 + len(places)
+            leads[end] = _leads_to(graph, placed, end, able)
+        method = escalation_methods()[placed.step(end).method]
+        arn, context = placed.arns[node // len(MODES)], placed.context(node)
+        targets = union(1 << at for at in leads[end])
+        found = graph.explanations.allowing_policies(method, arn, context, targets)
+        for allowing, which in found.items():
+            split = nodes.get((end, which))
+            if split is None:
+                split = nodes[end, which] = placed.admin_node + 1 + len(nodes)
+                edges += [(split, leads[end][at], -1) for at in members(which).tolist()]
+            edges.append((node, split, numbers.setdefault(allowing, len(numbers))))
+    size = placed.admin_node + 1 + len(nodes)
     made = np.array(edges, dtype=np.int64).reshape(-1, 3)
     ones = np.ones(len(made), dtype=np.int8)
-    split = sparse.csr_array((ones, (made[:, 0], made[:, 1])), shape=(size, size))
-    return replace(graph, edges=split), made, list(openers)
+    matrix = sparse.csr_array((ones, (made[:, 0], made[:, 1])), shape=(size, size))
+    return replace(placed, edges=matrix), made, list(numbers)
 
 
-def _leads(reach: EscalationGraph, graph: Graph, end: int, able: Any) -> dict[int, int]:
+def _leads_to(graph: EscalationGraph, placed: PlaceGraph, end: int, able: Any) -> dict[int, int]:
     """The nodes that a step leads to, dead ends aside, by number of the target; 0 for oneself."""
-    step = graph.steps[end - graph.anyone - 1]
+    step = placed.step(end)
     if step.everything:
-        return dict.fromkeys(members(step.targets).tolist() or [0], graph.anyone)
-    number = reach.ways.kinds[step.kind].number
-    nodes = graph.edges.indices[graph.edges.indptr[end] : graph.edges.indptr[end + 1]]
-    return {number[graph.arns[at // len(MODES)]]: at for at in nodes.tolist() if able[at]}
+        return dict.fromkeys(members(step.targets).tolist() or [0], placed.admin_node)
+    number = graph.callers.resources[step.kind].number
+    nodes = placed.edges.indices[placed.edges.indptr[end] : placed.edges.indptr[end + 1]]
+    return {number[placed.arns[at // len(MODES)]]: at for at in nodes.tolist() if able[at]}

@@ -1,16 +1,16 @@
 """
-Who can gain permissions that nobody gave them: each principal, each known way.
+Who can gain permissions that nobody granted: each principal, each known method.
 
-A way is *proven* where the evidence shows all of it: the permissions, certainly allowed with every
+A path is *proven* where the evidence shows all of it: the permissions, certainly allowed with every
 denial, boundary and condition counted, and a target that gives more than the caller has, or that
-can itself come to do everything, or that the caller can make. Where the caller has the permissions
-but the evidence shows no such target, the way *needs a target*, and says which: a role, a function,
-an instance.
+can itself become administrator, or that the caller can create. Where the caller has the permissions
+but the evidence shows no such target, the path *needs a target*, and says which: a role, a
+function, an instance.
 
-Errs towards silence: what hangs on a condition key that nobody knows is no row. `reach` follows the
-ways from one identity to the next.
+Errs towards silence: what depends on a condition key that nobody knows is no row. `graph` follows
+the paths from one identity to the next.
 
-Source: `data/escalation.yaml`, which names the source of each way; IAM User Guide, "Policy
+Source: `data/escalation.yaml`, which names the source of each method; IAM User Guide, "Policy
 evaluation logic".
 """
 
@@ -22,9 +22,9 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from iamkit.access import members
-from iamkit.escalation.available_paths import EscalationPath
-from iamkit.escalation.gains import NOTHING, Gain
-from iamkit.escalation.graph import ARRIVALS, PLACES, EscalationGraph, arrives, where
+from iamkit.escalation.gains import EVERYTHING, NOTHING, Gain
+from iamkit.escalation.graph import ARRIVALS, PLACES, EscalationGraph, gained_mode, mode_and_place
+from iamkit.escalation.targets import EscalationPath
 from iamkit.table import OBJECT, TEXT, TRUTH, Column, Table
 
 PROVEN: Final = "proven"
@@ -32,151 +32,145 @@ NEEDS_TARGET: Final = "needs a target"
 
 ESCALATIONS: Final = Table(
     name="escalations",
-    row="one user or role and one way by which it can gain permissions",
+    row="one user or role and one method by which it can gain permissions",
     key=("principal_arn", "method"),
     columns=(
         Column("principal_arn", TEXT, "user or role; service-linked roles are left out"),
-        Column(
-            "kind",
-            TEXT,
-            "user or role",
-            values=(
-                "user",
-                "role",
-            ),
-        ),
+        Column("kind", TEXT, "user or role", values=("user", "role")),
         Column("name", TEXT, "name"),
-        Column("method", TEXT, "the way's id in escalation.yaml"),
-        Column("description", TEXT, "the way in words"),
-        Column("category", TEXT, "what kind of way it is"),
+        Column("method", TEXT, "the method's id in escalation.yaml"),
+        Column("description", TEXT, "the method in words"),
+        Column("category", TEXT, "what kind of method it is"),
         Column(
             "status",
             TEXT,
             "proven, or needs a target",
-            values=(
-                "proven",
-                "needs a target",
-            ),
+            values=(PROVEN, NEEDS_TARGET),
         ),
-        Column(
-            "reaches_admin", TRUTH, "a proven way to everything, the target's further ways counted"
-        ),
+        Column("reaches_admin", TRUTH, "proven, and ends in administrator access by further steps"),
         Column("target_arn", TEXT, "the best target, or what of its own it uses; missing: none"),
         Column("prerequisite", TEXT, "what target it takes; missing if proven"),
-        Column("context", TEXT, "the first in which the way is open, of those it can come in"),
+        Column("context", TEXT, "the first context with the best gain, of those it can come in"),
         Column("statements", OBJECT, "list of texts: the statements that decide"),
     ),
 )
 
 
-class _Found(NamedTuple):
-    """One way of one principal, as good as it gets in any context it can come in."""
+class _BestPath(NamedTuple):
+    """One path of one principal, in the first context in which it gives most."""
 
-    way: EscalationPath
+    path: EscalationPath
     context: str
     gain: Gain
 
 
-def escalations(reach: EscalationGraph) -> pd.DataFrame:
+def escalations(graph: EscalationGraph, admin_paths: pd.DataFrame) -> pd.DataFrame:
     """
-    Return every way of every user and role. Rows: see `ESCALATIONS`.
+    Return every escalation path of every user and role. Rows: see `ESCALATIONS`.
 
     A user comes with what it has: active keys, a password, an MFA device; with every one of them
-    where the evidence does not say, and with a key if it has nothing, since one can be made for it.
+    where the evidence does not say; and with a key if it has nothing, since one can be created for
+    it. `admin_paths` says so.
     """
-    judge = _Judge(reach)
+    best = _BestPaths(graph, admin_paths)
     records = [
-        (*person, *judge.record(found, person[0]))
-        for person in zip(*(reach.people[name].tolist() for name in _WHO), strict=True)
-        for found in judge.best(person[0])
+        (*principal, *best.record(found, principal[0]))
+        for principal in zip(*(graph.principals[name].tolist() for name in _WHO), strict=True)
+        for found in best.of(principal[0])
     ]
     return ESCALATIONS.conform(pd.DataFrame(records, columns=ESCALATIONS.names))
 
 
 _WHO: Final = ("principal_arn", "kind", "name")
+_FIRST_CONTEXT: Final = ARRIVALS["key"][0]
 
 
-class _Judge:
-    """Tells for one way after the other what it gives, and to whom it leads."""
+class _BestPaths:
+    """What each path of a principal gives, and by whom."""
 
-    def __init__(self, reach: EscalationGraph) -> None:
-        self.reach, self.ways, self.worth = reach, reach.ways, reach.worth
-        comes = reach.rises[reach.rises["has_credential"].fillna(True)]
-        self._comes: dict[str, list[str]] = {}
-        for arn, context in zip(comes["principal_arn"], comes["context"], strict=True):
-            self._comes.setdefault(arn, []).append(context)
+    def __init__(self, graph: EscalationGraph, admin_paths: pd.DataFrame) -> None:
+        self._graph, self._gains = graph, graph.gains
+        self._resources = graph.callers.resources
+        able = admin_paths[admin_paths["has_credential"].fillna(True)]
+        self._contexts: dict[str, list[str]] = {}
+        for arn, context in zip(able["principal_arn"], able["context"], strict=True):
+            self._contexts.setdefault(arn, []).append(context)
 
-    def best(self, arn: str) -> Iterator[_Found]:
-        """The ways of a principal, each in the first context in which it gives most."""
-        found: dict[str, _Found] = {}
-        for context in self._comes.get(arn, [each for each, _ in ARRIVALS.values()][:1]):
-            for way in self.ways.of(arn, context):
-                old = found.get(way.path.id)
+    def of(self, arn: str) -> Iterator[_BestPath]:
+        """The paths of a principal, each in the first context in which it gives most."""
+        found: dict[str, _BestPath] = {}
+        available = self._graph.available
+        for context in self._contexts.get(arn, [_FIRST_CONTEXT]):
+            for path in available.paths(arn, context):
+                method = path.method
+                old = found.get(method.id)
                 if old is not None and old.gain.more:
                     continue
-                gain = self._gain(way, arn, context)
-                lacking = way.held[0] and way.path.trust != "named" and way.path.gains != "session"
-                if gain.more or (old is None and lacking):
-                    found[way.path.id] = _Found(way, context, gain)
-        order = self.ways.listed
-        return (found[path.id] for path in order if path.id in found)
+                gain = self._gain(path, arn, context)
+                may_need_target = method.trust != "named" and method.gains != "session"
+                needs_target = path.permitted.certain and may_need_target
+                if gain.more or (old is None and needs_target):
+                    found[method.id] = _BestPath(path, context, gain)
+        return (found[method.id] for method in available.methods if method.id in found)
 
-    def _gain(self, way: EscalationPath, arn: str, context: str) -> Gain:
-        if way.kind == "self":
-            return self.worth.own(way, arn, context)
-        if not way.found.certain:
+    def _gain(self, path: EscalationPath, arn: str, context: str) -> Gain:
+        """The best of what a path certainly gives, the further paths of its targets counted."""
+        if path.kind == "self":
+            return self._gains.own(path, arn, context)
+        certain, kind = path.targets.certain, path.kind
+        if not certain:
             return NOTHING
-        if way.kind == "group":
-            return self._joining(way, arn, context)
-        _, place = where(context)
-        arrived = ARRIVALS[arrives(way)][PLACES.index(place)]
-        if risen := way.found.certain & self.reach.risen(way.kind, arrived):
-            return Gain(more=True, everything=True, target_arn=self._nearest(way, risen, arrived))
-        if way.path.gains not in ("everything", "limit"):
-            best = self.worth.best(arn, context, way.kind, way.found.certain, arrived)
+        if kind == "group":
+            return self._joining(path, arn, context)
+        _, place = mode_and_place(context)
+        arrived = ARRIVALS[gained_mode(path)][PLACES.index(place)]
+        if reaching := certain & self._graph.reaching_admin(kind, arrived):
+            return EVERYTHING._replace(target_arn=self._nearest(path, reaching, arrived))
+        if path.method.gains not in ("everything", "limit"):
+            best = self._gains.strongest(arn, context, kind, certain, arrived)
             return NOTHING if best is None else Gain(more=True, everything=False, target_arn=best)
-        targets = (self.ways.kinds[way.kind].arns[at] for at in members(way.found.certain))
-        if way.path.gains == "limit":
-            return self.worth.unlimited(arn, context, targets, arrived)
+        targets = (self._resources[kind].arns[at] for at in members(certain))
+        if path.method.gains == "limit":
+            return self._gains.without_boundary(arn, context, targets, arrived)
         gains = (
-            self.worth.under_boundary(arn, context, target)._replace(target_arn=target)
+            self._gains.under_boundary(arn, context, target)._replace(target_arn=target)
             for target in targets
         )
         return next((gain for gain in gains if gain.more), NOTHING)
 
-    def _joining(self, way: EscalationPath, arn: str, context: str) -> Gain:
-        """The best of what joining one of the groups gives, the further ways of each counted."""
-        groups = [self.ways.kinds["group"].arns[at] for at in members(way.found.certain)]
-        risen = self.reach.risen("group", context) & way.found.certain
-        for group in sorted(groups, key=lambda group: -self.worth.strength(group, context)):
-            gain = self.worth.joined(arn, context, group)
-            rises = risen & self.ways.kinds["group"].of([group])
-            if rises and self.worth.gets_all(arn, context, group):
+    def _joining(self, path: EscalationPath, arn: str, context: str) -> Gain:
+        """The best of what joining one of the groups gives, the further paths of each counted."""
+        kind, gains = self._resources["group"], self._gains
+        groups = [kind.arns[at] for at in members(path.targets.certain)]
+        reaching = self._graph.reaching_admin("group", context) & path.targets.certain
+        for group in sorted(groups, key=lambda group: -gains.strength(group, context)):
+            gain = gains.joining(arn, context, group)
+            reaches_admin = reaching & kind.set_of([group])
+            if reaches_admin and gains.gets_all(arn, context, group):
                 return gain._replace(more=True, everything=True)
             if gain.more:
                 return gain
         return NOTHING
 
-    def _nearest(self, way: EscalationPath, risen: int, context: str) -> str:
+    def _nearest(self, path: EscalationPath, reaching: int, context: str) -> str:
         """An administrator among the targets, or the first of those that can become one."""
-        found = risen & self.reach.risen(way.kind, context, steps=0) or risen
-        arn: str = self.ways.kinds[way.kind].arns[members(found)[0]]
+        administrators = self._graph.reaching_admin(path.kind, context, steps=0)
+        found = reaching & administrators or reaching
+        arn: str = self._resources[path.kind].arns[members(found)[0]]
         return arn
 
-    def record(self, found: _Found, arn: str) -> tuple[Any, ...]:
+    def record(self, found: _BestPath, arn: str) -> tuple[Any, ...]:
         """The rest of a row of `ESCALATIONS`."""
-        way, context, gain = found
-        path = way.path
-        proven = gain.more
-        texts = self.reach.reasons.of(path, arn, context, gain.target_arn)
+        method, gain = found.path.method, found.gain
+        explanations = self._graph.explanations
         return (
-            path.id,
-            path.name,
-            path.category,
-            PROVEN if proven else NEEDS_TARGET,
+            method.id,
+            method.name,
+            method.category,
+            PROVEN if gain.more else NEEDS_TARGET,
             gain.everything,
             gain.target_arn,
-            None if proven else path.wanting,
-            context,
-            texts,
+            None if gain.more else method.prerequisite_text,
+            found.context,
+            explanations.statements(method, arn, found.context, gain.target_arn),
         )

@@ -1,203 +1,206 @@
-"""Why a caller may go a way: the statements that decide each of its calls."""
+"""For each API call of an escalation path, the policy statement that allows it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from iamkit.access import joined, members
-from iamkit.escalation.available_paths import INVENTORY, KIND, AvailablePaths, Caller, passed_to
+from iamkit.access import members, union
+from iamkit.escalation.available_paths import AvailablePaths
+from iamkit.escalation.callers import KIND, Caller
+from iamkit.escalation.memo import Memo
+from iamkit.escalation.targets import ASSUME_ROLE, NOT_IN_EVIDENCE, passed_to
 from iamkit.policy import Policy, RequestContext, Statement, called, conditions
 from iamkit.reference import EscalationMethod
 from iamkit.trust import ANYONE
 
-# For each call of a way the ARNs of the policies that allow it: any one of them is enough.
-Opener = tuple[frozenset[str], ...]
+# For each call of a path the ARNs of the policies that allow it: any one of them is enough.
+AllowingPolicies = tuple[frozenset[str], ...]
+
+
+class _Call(NamedTuple):
+    """One API call of a method by a caller: the action, and what it is used on."""
+
+    action: str
+    on: str
+    method: EscalationMethod
+    caller: Caller
+    context: RequestContext
 
 
 class Explanations:
-    """The deciding statements of ways, worked out once for callers whom no policy tells apart."""
+    """The deciding statements of paths, worked out once for callers whom no policy tells apart."""
 
-    def __init__(self, ways: AvailablePaths) -> None:
-        self.ways = ways
-        self._found: dict[Any, list[str]] = {}
-        self._openers: dict[Any, dict[Opener, int]] = {}
+    def __init__(self, available: AvailablePaths) -> None:
+        self._callers = available.callers
+        self._targets = available.targets
+        self._resources = available.callers.resources
+        self._texts: Memo[Any, list[str]] = Memo()
+        self._policies: Memo[Any, dict[AllowingPolicies, int]] = Memo()
 
-    def of(
-        self, path: EscalationMethod, arn: str, context: str, target_arn: str | None
+    def statements(
+        self, method: EscalationMethod, arn: str, context: str, target_arn: str | None
     ) -> list[str]:
         """
         Return a text per deciding statement, the trust policy's last.
 
-        `target_arn` is whom the way reaches, or what of the caller's own it uses; None if the
+        `target_arn` is whom the path reaches, or what of the caller's own it uses; None if the
         evidence shows nothing.
         """
-        caller, who = self.ways.caller(arn), self.ways.context(arn, context)
-        own = tuple(caller.own.items()) if path.reach == "self" else ()
-        asked = (caller.layers, path.id, target_arn, own, who.answers(self.ways.own_keys(caller)))
-        if asked not in self._found:
-            made = (
-                self._text(action, on, path, caller, who, target_arn)
-                for action, on in path.permissions.items()
-            )
-            self._found[asked] = list(dict.fromkeys(text for text in made if text))
-        return [*self._found[asked], *self._trust(path, caller, target_arn)]
+        caller, who = self._callers.caller(arn), self._callers.context(arn, context)
+        key = (*self._same(method, caller, who), target_arn)
+        texts = self._texts.once(key, self._own_statements, method, caller, who, target_arn)
+        return [*texts, *self._trust_statement(method, caller, target_arn)]
 
-    def openers(
-        self, path: EscalationMethod, arn: str, context: str, targets: int
-    ) -> dict[Opener, int]:
+    def allowing_policies(
+        self, method: EscalationMethod, arn: str, context: str, targets: int
+    ) -> dict[AllowingPolicies, int]:
         """
-        Return what opens a way, and to which of its targets; `targets` is 1 for one's own.
+        Return which policies allow a path, and to which of its targets; 1 for a path to oneself.
 
         A role's ARN stands for its trust policy, where that alone lets the caller in.
         """
-        caller, who = self.ways.caller(arn), self.ways.context(arn, context)
+        caller, who = self._callers.caller(arn), self._callers.context(arn, context)
         named = 0
-        if path.id == "sts-001":
-            named = self.ways.trusting.lets_in(arn, who)[0].certain & targets
-        roles = self.ways.kinds["role"].arns
-        found: dict[Opener, int] = {
+        if method.id == ASSUME_ROLE:
+            named = self._callers.assumable.lets_in(arn, who)[0].certain & targets
+        roles = self._resources["role"].arns
+        found: dict[AllowingPolicies, int] = {
             (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
         }
         if left := targets & ~named:
-            answers = who.answers(self.ways.own_keys(caller))
-            own = tuple(caller.own.items()) if path.reach == "self" else ()
-            asked = (caller.layers, path.id, left, own, answers)
-            if asked not in self._openers:
-                self._openers[asked] = self._opening(path, caller, who, left)
-            found |= self._openers[asked]
+            key = (*self._same(method, caller, who), left)
+            found |= self._policies.once(key, self._call_by_call, method, caller, who, left)
         return found
 
-    def _opening(
-        self, path: EscalationMethod, caller: Caller, who: RequestContext, targets: int
-    ) -> dict[Opener, int]:
-        """What opens a way to whom it leads, call by call."""
-        arns = self.ways.callers.policy_arns
-        found: dict[Opener, int] = {(): targets}
-        for action, on in path.permissions.items():
+    def _same(self, method: EscalationMethod, caller: Caller, who: RequestContext) -> Any:
+        """What the same method has in common for callers whom no policy tells apart."""
+        own = tuple(caller.own.items()) if method.reach == "self" else ()
+        return method.id, caller.layers, own, who.answers(self._callers.own_keys(caller))
+
+    def _call_by_call(
+        self, method: EscalationMethod, caller: Caller, who: RequestContext, targets: int
+    ) -> dict[AllowingPolicies, int]:
+        """Which policies allow each call of a path, and to which targets together."""
+        arns = self._callers.principals.policy_arns
+        found: dict[AllowingPolicies, int] = {(): targets}
+        for action, on in method.permissions.items():
+            call = _Call(action, on, method, caller, who)
             granted = [
-                (arns[policy], self._granted(policy, action, on, path, caller, who, targets))
+                (arns[policy], self._granted(policy, call, targets))
                 for policy in caller.layers.identity
             ]
             found = {
-                (*opener, names): some
-                for opener, which in found.items()
-                for names, some in _alike(granted, which).items()
+                (*before, names): some
+                for before, which in found.items()
+                for names, some in _split(granted, which).items()
             }
         return found
 
-    def _granted(
-        self,
-        policy: Policy,
-        action: str,
-        on: str,
-        path: EscalationMethod,
-        caller: Caller,
-        who: RequestContext,
-        targets: int,
-    ) -> int:
-        """The targets for which one policy surely allows one call of a way."""
-        ways, said = self.ways, self.ways.uses.said([policy])
-        asked = self._asked(action, on, path, who)
-        if not said or on in INVENTORY:
-            allows = (ways.uses.allowing((said,), each, action, "policy", -1) for each in asked)
-            return targets if any(allows) else 0
-        where = joined(ways.uses.granted(said[0], each, action, KIND[on]) for each in asked)
-        if on == "target policy":
-            arns, policies = ways.kinds["role"].arns, ways.kinds["policy"]
-            having = (at for at in members(targets).tolist())
-            return joined(
-                1 << at for at in having if policies.of(ways.policies_of(arns[at])) & where
+    def _granted(self, policy: Policy, call: _Call, targets: int) -> int:
+        """The targets for which one policy certainly allows one call of a path."""
+        allowed = self._callers.allowed
+        relevant = allowed.relevant([policy])
+        requests = self._requests(call)
+        action, on = call.action, call.on
+        if not relevant or on in NOT_IN_EVIDENCE:
+            found = (
+                allowed.allowing_statement((relevant,), each, action, "policy", -1)
+                for each in requests
             )
-        if on in caller.own:
-            return targets if where & caller.own[on] else 0
-        if on == "passed role" and "stack set administration" in path.needs:
-            return targets if where & self._passed(path) else 0
+            return targets if any(found) else 0
+        where = union(allowed.granted_by(relevant[0], each, action, KIND[on]) for each in requests)
+        if on == "target policy":
+            arns, policies = self._resources["role"].arns, self._resources["policy"]
+            return union(
+                1 << at
+                for at in members(targets).tolist()
+                if policies.set_of(self._callers.customer_policies(arns[at])) & where
+            )
+        if on in call.caller.own:
+            return targets if where & call.caller.own[on] else 0
+        if on == "passed role" and "stack set administration" in call.method.prerequisites:
+            return targets if where & self._trusting_services(call.method) else 0
         return where & targets
 
-    def _text(
-        self,
-        action: str,
-        on: str,
-        path: EscalationMethod,
-        caller: Caller,
-        who: RequestContext,
-        target: str | None,
-    ) -> str:
-        found = self._allowing(action, on, path, caller, who, target)
+    def _own_statements(
+        self, method: EscalationMethod, caller: Caller, who: RequestContext, target: str | None
+    ) -> list[str]:
+        """A text per statement of the caller's own policies."""
+        texts = (
+            self._text(_Call(action, on, method, caller, who), target)
+            for action, on in method.permissions.items()
+        )
+        return list(dict.fromkeys(text for text in texts if text))
+
+    def _text(self, call: _Call, target: str | None) -> str:
+        found = self._allowing(call, target)
         if found is None:
             return ""
-        policy, statement, asked = found
-        why = conditions.explain(statement.condition, asked, variables=statement.variables)
+        policy, statement, request = found
+        why = conditions.explain(statement.condition, request, variables=statement.variables)
         because = f" ({why})" if statement.condition else ""
-        name = called(statement.sid, statement.index)
-        return f"{action}: Allow statement {name} of {policy.name}{because}"
+        name = called(statement.sid, statement.number)
+        return f"{call.action}: Allow statement {name} of {policy.name}{because}"
 
     def _allowing(
-        self,
-        action: str,
-        on: str,
-        path: EscalationMethod,
-        caller: Caller,
-        who: RequestContext,
-        target: str | None,
+        self, call: _Call, target: str | None
     ) -> tuple[Policy, Statement, RequestContext] | None:
         """The first statement that allows an action where the path uses it, with its policy."""
-        somewhere = target is None or on in INVENTORY
-        kind = "policy" if somewhere else KIND[on]
-        where = -1 if somewhere else self._resources(on, path, caller, str(target))
-        for asked in self._asked(action, on, path, who):
-            found = self.ways.uses.allowing(caller.said, asked, action, kind, where)
+        kind, where = "policy", -1
+        if target is not None and call.on not in NOT_IN_EVIDENCE:
+            kind, where = KIND[call.on], self._used_resources(call, target)
+        caller, allowed = call.caller, self._callers.allowed
+        for request in self._requests(call):
+            found = allowed.allowing_statement(caller.relevant, request, call.action, kind, where)
             if found is not None:
-                said, statement = found
-                own = caller.layers.identity  # others may have a policy that says the same
-                policy = next(each for each in own if each.content == said.policy.content)
-                return policy, statement, asked
+                relevant, statement = found
+                own = caller.layers.identity  # others may have a policy of the same content
+                policy = next(each for each in own if each.content == relevant.policy.content)
+                return policy, statement, request
         return None
 
-    def _asked(
-        self, action: str, on: str, path: EscalationMethod, who: RequestContext
-    ) -> list[RequestContext]:
+    def _requests(self, call: _Call) -> list[RequestContext]:
         """What a call carries: for each service that a role may be passed to, or once."""
-        if on == "passed role":
-            return [who.joined(passed_to(each)) for each in path.services]
-        return [self.ways.asked(action, on, who)]
+        if call.on == "passed role":
+            return [call.context.joined(passed_to(each)) for each in call.method.services]
+        return [self._targets.call(call.action, call.on, call.context)]
 
-    def _passed(self, path: EscalationMethod) -> int:
-        """The roles that may be passed to a way's services."""
-        return joined(map(self.ways.trusting.service, path.services))
+    def _trusting_services(self, method: EscalationMethod) -> int:
+        """The roles that trust one of a method's services."""
+        return union(map(self._callers.assumable.service, method.services))
 
-    def _resources(self, on: str, path: EscalationMethod, caller: Caller, target_arn: str) -> int:
+    def _used_resources(self, call: _Call, target_arn: str) -> int:
         """What a permission may be used on: a set of resources of its kind."""
-        kind = self.ways.kinds[KIND[on]]
-        if on == "passed role" and "stack set administration" in path.needs:
+        on, kind = call.on, self._resources[KIND[call.on]]
+        if on == "passed role" and "stack set administration" in call.method.prerequisites:
             # What is passed is not the role that is reached, but one that may assume it.
-            return self._passed(path)
+            return self._trusting_services(call.method)
         if on == "target policy":
-            return kind.of(self.ways.policies_of(target_arn))
-        if on in caller.own and target_arn not in kind.number:
-            return caller.own[on]
-        return kind.of([target_arn])
+            return kind.set_of(self._callers.customer_policies(target_arn))
+        if on in call.caller.own and target_arn not in kind.number:
+            return call.caller.own[on]
+        return kind.set_of([target_arn])
 
-    def _trust(
-        self, path: EscalationMethod, caller: Caller, target_arn: str | None
+    def _trust_statement(
+        self, method: EscalationMethod, caller: Caller, target_arn: str | None
     ) -> Iterator[str]:
         """The statement of a trust policy that lets the caller, or the service, in."""
-        trusting = self.ways.trusting
+        assumable = self._callers.assumable
         names = {
-            "service": path.services,
-            "caller": [caller.arn, ANYONE, *trusting.own],
+            "service": method.services,
+            "caller": [caller.arn, ANYONE, *assumable.own],
             "named": [caller.arn, ANYONE],
         }
-        if target_arn is not None and path.trust in names:
-            door = trusting.door(target_arn, names[path.trust])
-            if door is not None:
-                role, statement = target_arn.rsplit("/", 1)[-1], called(door.sid, door.at)
-                yield f"trust policy of {role}: statement {statement} lets in {door.principal}"
+        if target_arn is not None and method.trust in names:
+            trusted = assumable.door(target_arn, names[method.trust])
+            if trusted is not None:
+                role, statement = target_arn.rsplit("/", 1)[-1], called(trusted.sid, trusted.at)
+                yield f"trust policy of {role}: statement {statement} lets in {trusted.principal}"
 
 
-def _alike(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:
-    """Targets by which policies allow a call for them."""
+def _split(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:
+    """Targets, split by which policies allow a call for them."""
     found = {frozenset[str](): targets}
     for arn, where in granted:
         split: dict[frozenset[str], int] = {}

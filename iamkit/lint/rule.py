@@ -13,7 +13,7 @@ from iamkit.table import COUNT, TEXT, Column, Table
 LINT: Final = Table(
     name="lint",
     row="one problem of one statement or policy",
-    key=("policy_arn", "index", "rule", "problem"),
+    key=("policy_arn", "number", "rule", "problem"),
     columns=(
         Column("policy_arn", TEXT, "policy; the role's ARN for a trust policy"),
         Column("policy_name", TEXT, "name; the role's for a trust policy"),
@@ -28,7 +28,7 @@ LINT: Final = Table(
                 "trust",
             ),
         ),
-        Column("index", COUNT, "position of the statement, from 0; missing: the whole document"),
+        Column("number", COUNT, "position of the statement, from 1; missing: the whole document"),
         Column("sid", TEXT, "Sid of the statement"),
         Column("rule", TEXT, "short id of the rule"),
         Column(

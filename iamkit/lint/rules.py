@@ -375,7 +375,7 @@ def redundant(s: WrittenStatement) -> Iterator[Finding]:
     is pointless for that reason. Of two that say the same the later is named. Errs towards silence.
     """
     for other in s.siblings if s.effect in ("Allow", "Deny") else ():
-        earlier = other.index < s.index
+        earlier = other.number < s.number
         if other is s or other.effect != s.effect:
             continue
         if earlier and other.about == s.about and other.content == s.content:

@@ -75,13 +75,13 @@ def _put_together(rows: Iterable[Sequence[Any]]) -> tuple[dict[str, Any], str | 
     """Make a trust policy's document of its rows, and say what is wrong with it as a whole."""
     statements: dict[int, dict[str, Any]] = {}
     problems = []
-    for index, sid, effect, kind, principal, negated, actions, condition, problem in rows:
-        if index is None:
+    for number, sid, effect, kind, principal, negated, actions, condition, problem in rows:
+        if number is None:
             problems.append(problem)
             continue
         statement = {"Sid": sid, "Effect": effect, "Action": actions}
         statement |= {"Condition": condition, "problem": problem}
-        kept = statements.setdefault(index, statement)
+        kept = statements.setdefault(number, statement)
         named = kept.setdefault("NotPrincipal" if negated else "Principal", {})
         named.setdefault(str(kind), []).append(principal)
     document = {"Version": VERSION, "Statement": list(statements.values())}
@@ -105,7 +105,7 @@ def _problems(
             )
         )
     for statement in statements:
-        about = {"index": statement.index, "sid": statement.sid}
+        about = {"number": statement.number, "sid": statement.sid}
         for name, look in (RULES if statement.conditional else UNCONDITIONAL).items():
             for found in dict.fromkeys(look(statement)):
                 yield {**about, "rule": name, **found._asdict()}

@@ -34,7 +34,7 @@ MFA_DENY: Final = 'Write "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}
 class WrittenStatement:
     """One statement as rules see it: a row of `documents.statement_rows`, and what is around it."""
 
-    index: int
+    number: int
     sid: str | None
     effect: str | None
     actions: list[str]
@@ -110,7 +110,7 @@ class WrittenStatement:
 
     def __str__(self) -> str:
         """Name the statement by position and Sid."""
-        return f"statement {self.index}" + (f" ({self.sid})" if self.sid else "")
+        return f"statement {self.number}" + (f" ({self.sid})" if self.sid else "")
 
 
 def quoted(value: Any) -> str:

@@ -33,14 +33,14 @@ class Reason:
 
     layer: str
     policy: str
-    index: int
+    number: int
     sid: str | None
     effect: str
     why: str
 
     def __str__(self) -> str:
         """Name the statement and say why it decides."""
-        name = called(self.sid, self.index)
+        name = called(self.sid, self.number)
         where = "" if self.layer == "identity" else f", {self.layer}"
         return f"{self.effect} statement {name} of {self.policy}{where} ({self.why})"
 
@@ -188,4 +188,4 @@ def _reason(layer: str, statement: Statement, resource: str, context: RequestCon
     if on_resource(statement, resource, context) is None:
         why = f"resource unknown: {', '.join(statement.resources)}; {why}"
     effect = "Allow" if statement.allows else "Deny"
-    return Reason(layer, statement.policy, statement.index, statement.sid, effect, why)
+    return Reason(layer, statement.policy, statement.number, statement.sid, effect, why)

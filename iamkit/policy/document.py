@@ -36,8 +36,8 @@ def read_document(raw: Any) -> tuple[Any, str | None]:
 
 def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
     """Rows for `schema.STATEMENTS`, one per statement, whatever stands there."""
-    for index, statement in enumerate(
-        listed(document.get("Statement")) if isinstance(document, dict) else []
+    for number, statement in enumerate(
+        listed(document.get("Statement")) if isinstance(document, dict) else [], start=1
     ):
         problems: list[str] = []
         if not isinstance(statement, dict):
@@ -59,7 +59,7 @@ def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
         if entry and ("Resource" in entry) == ("NotResource" in entry):
             problems.append("needs one of Resource and NotResource")
         yield {
-            "index": index,
+            "number": number,
             "sid": as_text(entry.get("Sid")),
             "effect": as_text(entry.get("Effect")),
             **lists,
@@ -71,7 +71,7 @@ def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
         }
 
 
-def trust_row(role_arn: str, index: int, statement: Any) -> dict[str, Any]:
+def trust_row(role_arn: str, number: int, statement: Any) -> dict[str, Any]:
     """
     What rows of `schema.TRUST` have in common that come from one statement.
 
@@ -98,7 +98,7 @@ def trust_row(role_arn: str, index: int, statement: Any) -> dict[str, Any]:
         pairs = [(None, None)]
     return {
         "role_arn": role_arn,
-        "index": index,
+        "number": number,
         "sid": as_text(entry.get("Sid")),
         "effect": as_text(entry.get("Effect")),
         "negated": negated,

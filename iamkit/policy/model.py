@@ -61,7 +61,7 @@ class Statement:
     """One statement that can match; those that IAM could not read are left out of policies."""
 
     policy: str
-    index: int
+    number: int  # in its policy, from 1
     sid: str | None
     allows: bool
     actions: tuple[str, ...]
@@ -96,13 +96,13 @@ def _statements(policy: Policy) -> list[Statement]:
         doubt = {"StringLike": {"iamkit:not-in-the-evidence": "*"}}
         return [
             Statement(
-                policy.name, 0, None, True, ("*",), False, ("*",), False, doubt, variables=False
+                policy.name, 1, None, True, ("*",), False, ("*",), False, doubt, variables=False
             )
         ]
     return [
         Statement(
             policy.name,
-            row["index"],
+            row["number"],
             row["sid"],
             row["effect"] == "Allow",
             tuple(row["actions"] or row["not_actions"]),
@@ -119,9 +119,9 @@ def _statements(policy: Policy) -> list[Statement]:
     ]
 
 
-def called(sid: str | None, index: int) -> str:
+def called(sid: str | None, number: int) -> str:
     """What to call a statement: its Sid, or its place."""
-    return f"“{sid}”" if isinstance(sid, str) and sid else f"number {index + 1}"
+    return f"“{sid}”" if isinstance(sid, str) and sid else f"number {number}"
 
 
 def widest(text: str) -> Pattern:

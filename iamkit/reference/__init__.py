@@ -7,11 +7,11 @@ The knowledge itself is in `data/`, with sources.
 from iamkit.reference import actions, oidc_providers
 from iamkit.reference.actions import LEVELS, Bits, Catalog, Flags, load_catalog, popcount
 from iamkit.reference.escalation_methods import (
-    NEW,
-    NOTHING_THERE,
+    NEEDS_NO_RESOURCE,
+    NEW_PRINCIPALS,
     EscalationMethod,
     escalation_methods,
-    given,
+    taken_as_given,
 )
 from iamkit.reference.files import FOLDER, read_data, schema
 from iamkit.reference.frameworks import CONTROL, load_controls
@@ -22,15 +22,14 @@ __all__ = [
     "CONTROL",
     "FOLDER",
     "LEVELS",
-    "NEW",
-    "NOTHING_THERE",
+    "NEEDS_NO_RESOURCE",
+    "NEW_PRINCIPALS",
     "Bits",
     "Catalog",
     "EscalationMethod",
     "Flags",
     "actions",
     "escalation_methods",
-    "given",
     "lint_facts",
     "load_catalog",
     "load_controls",
@@ -39,4 +38,5 @@ __all__ = [
     "read_data",
     "risks",
     "schema",
+    "taken_as_given",
 ]

@@ -1,7 +1,7 @@
 """
-The known ways to gain permissions, as `data/escalation.yaml` has them.
+The known methods to gain permissions, read from `data/escalation.yaml`.
 
-Adding a way is adding an entry there; what each field means is said at its top.
+To add an escalation method, add one entry there; the header of the file explains each field.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import Any, Final
 
 from iamkit.reference.files import read_data
 
-# Whom the caller makes, and what kind it is.
-NEW: Final = {"new user": "user", "new role": "role"}
+# The principals that a caller can create, and the kind of each.
+NEW_PRINCIPALS: Final = {"new user": "user", "new role": "role"}
 
-# What a permission is used on, where nothing of the account has to be looked for.
-NOTHING_THERE: Final = frozenset({"new resource", "anything", *NEW})
+# What a permission is used on, where no existing resource is needed.
+NEEDS_NO_RESOURCE: Final = frozenset({"new resource", "anything", *NEW_PRINCIPALS})
 
 
 @dataclass(frozen=True, eq=False)
 class EscalationMethod:
-    """One way to gain permissions: what it takes and what it gives."""
+    """One method to gain permissions: what it takes and what it gives."""
 
     id: str
     name: str
     category: str
-    reach: str  # self, target or made
+    reach: str  # self, target or created
     target: str
     caller: str
     permissions: Mapping[str, str]  # each action, and what it is used on
     gains: str
     trust: str
     services: list[str]
-    needs: list[str]
+    prerequisites: list[str]
 
     @property
-    def used(self) -> list[str]:
-        """Its actions on something that is there already."""
-        return [action for action, on in self.permissions.items() if on not in NOTHING_THERE]
+    def actions_on_existing(self) -> list[str]:
+        """Its actions on resources that exist already."""
+        return [action for action, on in self.permissions.items() if on not in NEEDS_NO_RESOURCE]
 
     @cached_property
     def resources(self) -> frozenset[str]:
@@ -48,26 +48,26 @@ class EscalationMethod:
         return frozenset(self.permissions.values())
 
     @cached_property
-    def wanting(self) -> str:
-        """What has to be there that its caller cannot make, in words; never empty."""
-        needs = [each for each in self.needs if each not in given()]
+    def prerequisite_text(self) -> str:
+        """What has to exist that its caller cannot create, in words; never empty."""
+        names = [each for each in self.prerequisites if each not in taken_as_given()]
         if "own boundary" in self.resources:
-            needs.remove("own boundary")  # the resource says so already
-        means = [_read()["needs"][each]["means"] for each in needs]
-        there = [_read()["resources"][each] for each in _OWN if each in self.resources]
-        if not there and any(each.startswith("denying") for each in needs):
-            there = [f"the caller's {self.caller}"]
+            names.remove("own boundary")  # the resource says so already
+        means = [_read()["prerequisites"][each]["means"] for each in names]
+        own = [_read()["resources"][each] for each in _OWN if each in self.resources]
+        if not own and any(each.startswith("denying") for each in names):
+            own = [f"the caller's {self.caller}"]
         if target := list(self._target()):
             noun = f"the {self.target.split()[-1]} "
             means = [re.sub(f"^{noun}", "it ", each) for each in means]
-        found = [*there, *target, *means]
+        found = [*own, *target, *means]
         return "; ".join(found or ["no permissions boundary, or one that allows more"])
 
     def _target(self) -> Iterator[str]:
-        """What is used that is not the caller's own, where no need says it."""
+        """What is used that is not the caller's own, where no prerequisite says it."""
         if self.target in ("user", "role", "group"):
             more = "" if self.gains == "everything" else "that may do more than the caller"
-            what = " and ".join(filter(None, [_trusting(self), more]))
+            what = " and ".join(filter(None, [_trust_text(self), more]))
             yield f"a {self.target} {what}".rstrip()
         elif self.category == "use what has a role":
             article = "an" if self.target[0] in "aeiou" else "a"
@@ -76,20 +76,20 @@ class EscalationMethod:
             yield "a permission set"
 
 
-def _trusting(path: EscalationMethod) -> str:
-    """What the trust policy of the role says, in words; empty if that is no matter, or a need."""
-    if not _SAYS_TRUST.isdisjoint(path.needs):
+def _trust_text(method: EscalationMethod) -> str:
+    """What the role's trust policy must say, in words; empty if that does not matter here."""
+    if not _SAYS_TRUST.isdisjoint(method.prerequisites):
         return ""
     return {
-        "service": f"that trusts {' or '.join(path.services)}",
+        "service": f"that trusts {' or '.join(method.services)}",
         "caller": "that the caller may assume",
         "named": "whose trust policy names the caller",
-    }.get(path.trust, "")
+    }.get(method.trust, "")
 
 
 _OWN: Final = ("own group", "own policy", "own boundary")
 
-# Needs that say whom the role trusts.
+# Prerequisites that say whom the role trusts.
 _SAYS_TRUST: Final = frozenset({"EMR roles", "stack set administration"})
 
 
@@ -100,16 +100,17 @@ def _read() -> dict[str, Any]:
 
 
 @cache
-def given() -> frozenset[str]:
-    """What a way needs besides that is taken to be there."""
-    return frozenset(name for name, need in _read()["needs"].items() if need.get("given"))
+def taken_as_given() -> frozenset[str]:
+    """Prerequisites that are taken to be fulfilled."""
+    named = _read()["prerequisites"].items()
+    return frozenset(name for name, prerequisite in named if prerequisite.get("given"))
 
 
 @cache
 def escalation_methods() -> dict[str, EscalationMethod]:
-    """Return each way to gain permissions, by id."""
+    """Return each escalation method, by id."""
     found = {}
-    for entry in _read()["paths"]:
+    for entry in _read()["methods"]:
         made = {field.name: entry[field.name] for field in fields(EscalationMethod)}
         made["permissions"] = {each["action"]: each["resource"] for each in entry["permissions"]}
         found[entry["id"]] = EscalationMethod(**made)

@@ -409,7 +409,7 @@ class _Deciders:
             self.rules[policy, own] = [
                 _Rule(
                     policy.name,
-                    None if policy.document is None else label(each.sid, each.index),
+                    None if policy.document is None else label(each.sid, each.number),
                     each.allows,
                     truths(each.condition, variables=each.variables),
                     self.callers.policy_arns.get(policy),

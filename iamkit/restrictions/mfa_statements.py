@@ -82,9 +82,9 @@ def truths(condition: Any, *, variables: bool = True) -> dict[str, Truth]:
     }
 
 
-def label(sid: str | None, index: int) -> str:
+def label(sid: str | None, number: int) -> str:
     """Return what to call a statement: its Sid, or its position from 1."""
-    return sid or f"statement {index + 1}"
+    return sid or f"statement {number}"
 
 
 def verdict(states: Mapping[str, str], *, bypassable: bool = False) -> str:
@@ -182,7 +182,7 @@ def _entry(row: Mapping[str, Any], denials: Iterable[Entry]) -> Entry:
     own: dict[str, Truth] = {"key": None, "password": None, "mfa": True}
     called = None
     if row["problem"] is None:
-        own, called = truths(row["conditions"]), label(row["sid"], row["index"])
+        own, called = truths(row["conditions"]), label(row["sid"], row["number"])
     catching = [each for each in denials if _catches(each.row, row)]
     ways = {way: _admitted(truth, way, catching) for way, truth in own.items()}
     if not _assumes(row):

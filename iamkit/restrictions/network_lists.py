@@ -26,7 +26,7 @@ from iamkit.values import as_dict
 NETWORK_LISTS: Final = Table(
     name="network_lists",
     row="one list of networks or VPC endpoints, in one statement of one policy",
-    key=("policy_arn", "index", "operator", "key"),
+    key=("policy_arn", "number", "operator", "key"),
     columns=(
         Column("policy_arn", TEXT, "policy; a trust policy's role; an SCP's name"),
         Column("policy_name", TEXT, "name; the role's for a trust policy"),
@@ -36,7 +36,7 @@ NETWORK_LISTS: Final = Table(
             "aws (managed by AWS), customer, inline, trust or scp",
             values=("aws", "customer", "inline", "trust", "scp"),
         ),
-        Column("index", COUNT, "position of the statement, from 0"),
+        Column("number", COUNT, "position of the statement, from 1"),
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny"),
         Column("operator", TEXT, "operator as written"),
@@ -137,7 +137,7 @@ def _conditional(
     names = ["policy_arn", "policy_name", "kind"]
     own = account.statements.query("conditional").merge(account.policies[names], on="policy_arn")
     roles = account.roles.dropna(subset="role_arn").set_index("role_arn")["role_name"]
-    trust = account.trust.query("conditional").drop_duplicates(["role_arn", "index"])
+    trust = account.trust.query("conditional").drop_duplicates(["role_arn", "number"])
     role = trust["role_arn"]
     trust = trust.assign(policy_arn=role, policy_name=role.map(roles), kind="trust")
     principals = account.principals.query("kind in ['user', 'role']")
@@ -145,7 +145,7 @@ def _conditional(
     scps = [callers.layers(arn).scps if known else () for arn in principals["principal_arn"]]
     control = pd.DataFrame(_control_policies(next(filter(None, scps), ())))
     limited = list(principals["name"][[bool(levels) for levels in scps]])
-    columns = [*names, "index", "sid", "effect", "conditions", "problem"]
+    columns = [*names, "number", "sid", "effect", "conditions", "problem"]
     parts = [part.reindex(columns=columns) for part in (own, trust, control)]
     applies_to = {arn: [name] for arn, name in roles.items()}
     return stack(*parts), applies_to | dict.fromkeys(parts[-1]["policy_arn"], limited)
@@ -154,7 +154,7 @@ def _conditional(
 def _control_policies(levels: Iterable[Sequence[Policy]]) -> list[dict[str, Any]]:
     """Statements of SCPs; those of an SCP that is attached to several levels appear once."""
     found = {
-        (policy.name, each.index): each
+        (policy.name, each.number): each
         for level in levels
         for policy in level
         for each in policy.statements
@@ -163,12 +163,12 @@ def _control_policies(levels: Iterable[Sequence[Policy]]) -> list[dict[str, Any]
         {
             **dict.fromkeys(("policy_arn", "policy_name"), name),
             "kind": "scp",
-            "index": index,
+            "number": number,
             "sid": each.sid,
             "effect": "Allow" if each.allows else "Deny",
             "conditions": each.condition,
         }
-        for (name, index), each in found.items()
+        for (name, number), each in found.items()
     ]
 
 

@@ -3,10 +3,11 @@ What an audit comes to: one row per identity, and the controls of audit framewor
 """
 
 from iamkit.results.controls import matrix
-from iamkit.results.identities import CLASSES, identities, matters
+from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 
 __all__ = [
     "CLASSES",
+    "IDENTITIES",
     "identities",
     "matrix",
     "matters",

@@ -1,9 +1,8 @@
-"""
-Evidence to DataFrames: what each table is (`schema`), and the functions that build them.
-"""
+"""Evidence to DataFrames: what each table is (`schema`), and the functions that build them."""
 
 from iamkit.tables import schema
-from iamkit.tables.schema import *
+from iamkit.tables.built_from import BuiltFrom, built_from
+from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
 from iamkit.tables.tables import AccountTables, open_account
 
-__all__ = ["AccountTables", "open_account", "schema", *schema.__all__]
+__all__ = ["AccountTables", "BuiltFrom", "built_from", "open_account", "schema", *schema.__all__]

@@ -136,7 +136,9 @@ def roles(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def trust(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Who each role trusts. Rows: see `schema.TRUST`."""
     statements: list[dict[str, Any]] = []
-    numbers: dict[str, Iterator[int]] = defaultdict(count)  # evidence may hold a role twice
+    numbers: dict[str, Iterator[int]] = defaultdict(
+        lambda: count(1)
+    )  # evidence may hold a role twice
     for role in entries:
         arn = str(role.get("Arn"))
         document, problem = read_document(role.get("AssumeRolePolicyDocument"))

@@ -1,6 +1,4 @@
-"""
-Columns and frames from lists of JSON objects, for the modules that build tables.
-"""
+"""Columns and frames from lists of JSON objects, for the modules that build tables."""
 
 from __future__ import annotations
 

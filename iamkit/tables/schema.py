@@ -336,10 +336,10 @@ POLICY_ASSIGNMENTS: Final = Table(
 STATEMENTS: Final = Table(
     name="statements",
     row="one statement of the default version of one policy",
-    key=("policy_arn", "index"),
+    key=("policy_arn", "number"),
     columns=(
         Column("policy_arn", TEXT, "policy"),
-        Column("index", COUNT, "position in the document, from 0"),
+        Column("number", COUNT, "position of the statement, from 1"),
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny; as written otherwise"),
         Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
@@ -357,10 +357,10 @@ STATEMENTS: Final = Table(
 TRUST: Final = Table(
     name="trust",
     row="one principal named by one statement of one role's trust policy",
-    key=("role_arn", "index", "principal_type", "principal"),
+    key=("role_arn", "number", "principal_type", "principal"),
     columns=(
         Column("role_arn", TEXT, "role"),
-        Column("index", COUNT, "position of the statement, from 0"),
+        Column("number", COUNT, "position of the statement, from 1"),
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny; as written otherwise"),
         Column("principal_type", TEXT, "AWS, Service, Federated, CanonicalUser, or * for anyone"),

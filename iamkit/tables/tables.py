@@ -1,5 +1,5 @@
 """
-From a snapshot to tables: `load` opens the evidence, and an `Account` gives a DataFrame per table.
+From a snapshot to tables: `open_account` opens it, `AccountTables` gives a DataFrame per table.
 
 A table is built when it is first asked for, so a page about passwords does not wait for policies.
 Loading is forgiving where AWS is: whatever a policy contains, it keeps its row, and the column
@@ -10,10 +10,10 @@ Loading is forgiving where AWS is: whatever a policy contains, it keeps its row,
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -28,40 +28,9 @@ from iamkit.settings import Settings
 from iamkit.table import objects, stack, times
 from iamkit.tables import account_level, authorization_details, credential_report, frames, schema
 from iamkit.tables.authorization_details import inline_policy, managed_policy, unseen_policy
+from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
+from iamkit.tables.contradictions import contradictions, once
 from iamkit.values import as_dict, as_list
-
-# Which evidence each table is made from. A gap in the first column makes the table incomplete.
-SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "principals": (requests.DETAILS.call, requests.REPORT.call),
-    "users": (requests.DETAILS.call,),
-    "groups": (requests.DETAILS.call,),
-    "roles": (requests.DETAILS.call,),
-    "memberships": (requests.DETAILS.call,),
-    "credentials": (requests.REPORT.call,),
-    "access_keys": (requests.REPORT.call,),
-    "mfa_devices": (requests.MFA.call, "iam:ListVirtualMFADevices"),
-    "policies": (requests.DETAILS.call,),
-    "policy_versions": (requests.DETAILS.call,),
-    "policy_old_versions": (requests.DETAILS.call,),
-    "attachments": (requests.DETAILS.call,),
-    "policy_assignments": (requests.DETAILS.call,),
-    "statements": (requests.DETAILS.call,),
-    "trust": (requests.DETAILS.call,),
-    "last_accessed": (requests.LAST_ACCESSED.call,),
-    "password_policy": ("iam:GetAccountPasswordPolicy",),
-    "summary": (requests.SUMMARY.call,),
-    "service_credentials": ("iam:ListServiceSpecificCredentials",),
-    "server_certificates": ("iam:ListServerCertificates",),
-    # Without the details of OpenID Connect providers every provider has its row nevertheless.
-    "identity_providers": ("iam:ListSAMLProviders", requests.PROVIDERS.call),
-    "contacts": ("account:GetContactInformation", "account:GetAlternateContact"),
-    "analyzers": ("access-analyzer:ListAnalyzers",),
-    "organization": (requests.ORGANIZATION.call,),
-    "organization_accounts": ("organizations:ListAccounts",),
-    "root_management": ("iam:ListOrganizationsFeatures",),
-    "gaps": (),
-}
-
 
 # The lists of the authorization details.
 LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
@@ -114,7 +83,10 @@ def _checked_account_id(account_id: Any) -> str | None:
 @dataclass(frozen=True)
 class AccountTables:
     """
-    An AWS account as its evidence shows it: one DataFrame per table of `schema`.
+    What an account's evidence says: one DataFrame per table of `schema`.
+
+    The base of `iamkit.Account`, which adds the tables that follow from these. Functions of the
+    other folders that need no more than the evidence take this class.
 
     Tables are shared, not copied; take a copy before changing one.
     """
@@ -142,53 +114,48 @@ class AccountTables:
         """The moment the evidence speaks of: the only "now" of every analysis."""
         return pd.Timestamp(self.snapshot.as_of)
 
+    @classmethod
+    @cache
+    def tables(cls) -> dict[str, BuiltFrom[Any]]:
+        """Every table, by name, with what it is built from: those of the evidence come first."""
+        return tables_of(cls)
+
     def missing(self, *tables: str) -> str:
         """
         Say in a sentence which evidence these tables lack; empty if they lack none.
 
-        Unknown is never pass: whoever counts rows of a table asks this first.
+        Unknown is never pass: whoever counts rows of a table asks this first. Raises
+        `SettingsError` for a name that is no table's.
         """
-        calls = {call for table in tables for call in SOURCES[table]}
+        calls = calls_of(self.tables(), tables)
         gaps = self.gaps[self.gaps["call"].isin(calls)]
         return "; ".join(
             f"{gap.meaning} ({gap.call}: {gap.code})" for gap in gaps.itertuples(index=False)
         )
 
-    @cached_property
+    @built_from(definition=schema.GAPS)
     def gaps(self) -> pd.DataFrame:
         """What the evidence lacks. Rows: see `schema.GAPS`."""
         kept = [tuple(gap.items()) for gap in self.snapshot.manifest["gaps"]]
         found = [dict(gap) for gap in dict.fromkeys(kept)]
-        for source, arns in self._contradictions.items():
-            found += [_contradiction(source, arns)] if arns else []
+        found += contradictions(self.snapshot, self._distinct, self._report)
         return schema.GAPS.rows(*found)
-
-    @cached_property
-    def _contradictions(self) -> dict[str, list[str]]:
-        """ARNs of what one answer describes twice, and differently, by the call that answers."""
-        entries = [entry for name in LISTS for entry in self._entries(name)]
-        detailed = [arn for entry in entries if (arn := _arn(entry))]
-        reported = self._report.drop_duplicates()["arn"].dropna()
-        return {
-            requests.DETAILS.call: _repeated(detailed),
-            requests.REPORT.call: _repeated(reported),
-        }
 
     @cached_property
     def _report(self) -> pd.DataFrame:
         return credential_report.read(self.snapshot.bytes("credential_report.csv") or b"")
 
-    @cached_property
+    @built_from(requests.REPORT.call, definition=schema.CREDENTIALS)
     def credentials(self) -> pd.DataFrame:
         """Users and the root user, from the credential report. Rows: see `schema.CREDENTIALS`."""
         return credential_report.credentials(self._report, self.as_of)
 
-    @cached_property
+    @built_from(requests.REPORT.call, definition=schema.ACCESS_KEYS)
     def access_keys(self) -> pd.DataFrame:
         """Two key slots per user. Rows: see `schema.ACCESS_KEYS`."""
         return credential_report.access_keys(self._report, self.as_of)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, optional=("credentials",), definition=schema.USERS)
     def users(self) -> pd.DataFrame:
         """IAM users, from either report. Rows: see `schema.USERS`."""
         users = self._entries("UserDetailList")
@@ -218,17 +185,17 @@ class AccountTables:
         )
         return schema.USERS.gather(stack(detailed, extra))
 
-    @cached_property
+    @built_from(requests.DETAILS.call, "memberships", definition=schema.GROUPS)
     def groups(self) -> pd.DataFrame:
         """IAM groups. Rows: see `schema.GROUPS`."""
         return authorization_details.groups(self._entries("GroupDetailList"), self.memberships)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.ROLES)
     def roles(self) -> pd.DataFrame:
         """IAM roles. Rows: see `schema.ROLES`."""
         return authorization_details.roles(self._entries("RoleDetailList"))
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.MEMBERSHIPS)
     def memberships(self) -> pd.DataFrame:
         """Which user is in which group. Rows: see `schema.MEMBERSHIPS`."""
         groups = self._entries("GroupDetailList")
@@ -242,7 +209,7 @@ class AccountTables:
         pairs = list(dict.fromkeys(pairs))
         return schema.MEMBERSHIPS.conform(pd.DataFrame(pairs, columns=["user_arn", "group_arn"]))
 
-    @cached_property
+    @built_from("users", "groups", "roles", "credentials", definition=schema.PRINCIPALS)
     def principals(self) -> pd.DataFrame:
         """Root user, users, groups and roles in one table. Rows: see `schema.PRINCIPALS`."""
         root = self.credentials[self.credentials["is_root"]].rename(columns={"user_name": "name"})
@@ -265,12 +232,17 @@ class AccountTables:
         everyone["tags"] = objects(as_dict(tags) for tags in everyone["tags"])
         return schema.PRINCIPALS.conform(everyone)
 
-    @cached_property
+    @built_from(
+        requests.MFA.call,
+        "iam:ListVirtualMFADevices",
+        optional=("users",),
+        definition=schema.MFA_DEVICES,
+    )
     def mfa_devices(self) -> pd.DataFrame:
         """MFA devices of users and, if virtual, of root. Rows: see `schema.MFA_DEVICES`."""
         return account_level.mfa_devices(self.snapshot, self.users)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.POLICIES)
     def policies(self) -> pd.DataFrame:
         """Managed and inline policies. Rows: see `schema.POLICIES`."""
         frame = frames.frame(schema.POLICIES, self._policies)
@@ -278,7 +250,7 @@ class AccountTables:
             frame[column] = times(frame[column])
         return schema.POLICIES.gather(frame)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.POLICY_VERSIONS)
     def policy_versions(self) -> pd.DataFrame:
         """The default version of each policy. Rows: see `schema.POLICY_VERSIONS`."""
         made = pd.DataFrame(
@@ -291,19 +263,19 @@ class AccountTables:
         )
         return schema.POLICY_VERSIONS.gather(made)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.POLICY_OLD_VERSIONS)
     def policy_old_versions(self) -> pd.DataFrame:
         """Versions kept but not in force. Rows: see `schema.POLICY_OLD_VERSIONS`."""
         return authorization_details.policy_old_versions(self._entries("Policies"))
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.ATTACHMENTS)
     def attachments(self) -> pd.DataFrame:
         """Which policy is on which principal, and how. Rows: see `schema.ATTACHMENTS`."""
         return schema.ATTACHMENTS.conform(
             pd.DataFrame(self._attached, columns=schema.ATTACHMENTS.names)
         )
 
-    @cached_property
+    @built_from("attachments", "memberships", definition=schema.POLICY_ASSIGNMENTS)
     def policy_assignments(self) -> pd.DataFrame:
         """Policies that give each principal permissions. Rows: see `schema.POLICY_ASSIGNMENTS`."""
         own = self.attachments.query("how != 'boundary'")[["principal_arn", "policy_arn"]]
@@ -313,78 +285,86 @@ class AccountTables:
         both = stack(own.assign(via_arn=None), shared[[*own.columns, "via_arn"]])
         return schema.POLICY_ASSIGNMENTS.gather(both)
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.STATEMENTS)
     def statements(self) -> pd.DataFrame:
         """Statements of all default versions. Rows: see `schema.STATEMENTS`."""
         # One numbering for all documents under one ARN: evidence may hold two that differ.
-        numbers: dict[str, Iterator[int]] = defaultdict(count)
+        numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(1))
         rows = [
             {
                 "policy_arn": policy["policy_arn"],
                 **statement,
-                "index": next(numbers[policy["policy_arn"]]),
+                "number": next(numbers[policy["policy_arn"]]),
             }
             for policy in self._policies
             for statement in statement_rows(policy["document"])
         ]
         return schema.STATEMENTS.conform(frames.frame(schema.STATEMENTS, rows))
 
-    @cached_property
+    @built_from(requests.DETAILS.call, definition=schema.TRUST)
     def trust(self) -> pd.DataFrame:
         """Who each role trusts. Rows: see `schema.TRUST`."""
         return authorization_details.trust(self._entries("RoleDetailList"))
 
-    @cached_property
+    @built_from(requests.LAST_ACCESSED.call, definition=schema.LAST_ACCESSED)
     def last_accessed(self) -> pd.DataFrame:
         """Services that principals may use, and last did. Rows: see `schema.LAST_ACCESSED`."""
         return account_level.last_accessed(self.snapshot)
 
-    @cached_property
+    @built_from("iam:GetAccountPasswordPolicy", definition=schema.PASSWORD_POLICY)
     def password_policy(self) -> pd.DataFrame:
         """The password policy, rule by rule. Rows: see `schema.PASSWORD_POLICY`."""
         return account_level.password_policy(self.snapshot)
 
-    @cached_property
+    @built_from(requests.SUMMARY.call, definition=schema.SUMMARY)
     def summary(self) -> pd.DataFrame:
         """Counters and quotas. Rows: see `schema.SUMMARY`."""
         return account_level.summary(self.snapshot)
 
-    @cached_property
+    @built_from(
+        "iam:ListServiceSpecificCredentials",
+        optional=("users",),
+        definition=schema.SERVICE_CREDENTIALS,
+    )
     def service_credentials(self) -> pd.DataFrame:
         """Credentials for single services. Rows: see `schema.SERVICE_CREDENTIALS`."""
         return account_level.service_credentials(self.snapshot, self.users)
 
-    @cached_property
+    @built_from("iam:ListServerCertificates", definition=schema.SERVER_CERTIFICATES)
     def server_certificates(self) -> pd.DataFrame:
         """TLS certificates stored in IAM. Rows: see `schema.SERVER_CERTIFICATES`."""
         return account_level.server_certificates(self.snapshot)
 
-    @cached_property
+    @built_from(
+        "iam:ListSAMLProviders", requests.PROVIDERS.call, definition=schema.IDENTITY_PROVIDERS
+    )
     def identity_providers(self) -> pd.DataFrame:
         """SAML and OpenID Connect providers. Rows: see `schema.IDENTITY_PROVIDERS`."""
         return account_level.identity_providers(self.snapshot)
 
-    @cached_property
+    @built_from(
+        "account:GetContactInformation", "account:GetAlternateContact", definition=schema.CONTACTS
+    )
     def contacts(self) -> pd.DataFrame:
         """Whom AWS can reach. Rows: see `schema.CONTACTS`."""
         return account_level.contacts(self.snapshot)
 
-    @cached_property
+    @built_from("access-analyzer:ListAnalyzers", definition=schema.ANALYZERS)
     def analyzers(self) -> pd.DataFrame:
         """IAM Access Analyzer in the region asked. Rows: see `schema.ANALYZERS`."""
         return account_level.analyzers(self.snapshot)
 
-    @cached_property
+    @built_from(requests.ORGANIZATION.call, definition=schema.ORGANIZATION)
     def organization(self) -> pd.DataFrame:
         """The organization, if any. Rows: see `schema.ORGANIZATION`."""
         return account_level.organization(self.snapshot)
 
-    @cached_property
+    @built_from("organizations:ListAccounts", definition=schema.ORGANIZATION_ACCOUNTS)
     def organization_accounts(self) -> pd.DataFrame:
         """Accounts of the organization, if any. Rows: see `schema.ORGANIZATION_ACCOUNTS`."""
         return account_level.organization_accounts(self.snapshot)
 
-    @cached_property
+    @built_from("iam:ListOrganizationsFeatures", definition=schema.ROOT_MANAGEMENT)
     def root_management(self) -> pd.DataFrame:
         """Central management of root access. Rows: see `schema.ROOT_MANAGEMENT`."""
         return account_level.root_management(self.snapshot)
@@ -400,7 +380,7 @@ class AccountTables:
     @cached_property
     def _distinct(self) -> dict[str, list[dict[str, Any]]]:
         """The lists of the authorization details, without entries that repeat one of their ARN."""
-        return {name: _once(map(as_dict, as_list(self._details.get(name)))) for name in LISTS}
+        return {name: once(map(as_dict, as_list(self._details.get(name)))) for name in LISTS}
 
     @cached_property
     def _attached(self) -> list[tuple[str, str, str]]:
@@ -430,7 +410,7 @@ class AccountTables:
         ]
         shown = {policy["policy_arn"] for policy in (*managed, *inline)}
         unseen = sorted({arn for _, arn, _ in self._attached} - shown)
-        known = _once([*managed, *inline], "policy_arn")
+        known = once([*managed, *inline], "policy_arn")
         return [*known, *(unseen_policy(arn) for arn in unseen)]
 
     def _repr_html_(self) -> str:
@@ -444,45 +424,21 @@ class AccountTables:
         return f"Account {self.account_id} as of {self.as_of:%Y-%m-%d %H:%M} UTC\n{contents}"
 
     def _contents(self) -> pd.DataFrame:
+        """Tables of the evidence, then those derived from them; the latter count once built."""
+        defined = {name: each.definition for name, each in self.tables().items()}
+        shown = {table.name: table for table in schema.TABLES}
+        shown |= {name: table for name, table in defined.items() if table is not None}
+        evidence = tables_of(AccountTables)
+        built = {
+            name: len(getattr(self, name))
+            for name in shown
+            if name in evidence or name in vars(self)
+        }
         return pd.DataFrame(
             {
-                "table": [table.name for table in schema.TABLES],
-                "rows": [len(getattr(self, table.name)) for table in schema.TABLES],
-                "one row is": [table.row for table in schema.TABLES],
-                "missing": [self.missing(table.name) for table in schema.TABLES],
+                "table": list(shown),
+                "rows": [str(built.get(name, "not built yet")) for name in shown],
+                "one row is": [table.row for table in shown.values()],
+                "missing": [self.missing(name) for name in shown],
             }
         )
-
-
-def _arn(entry: Mapping[str, Any]) -> str | None:
-    arn = entry.get("Arn")
-    return arn if isinstance(arn, str) else None
-
-
-def _once(entries: Iterable[dict[str, Any]], name: str = "Arn") -> list[dict[str, Any]]:
-    """Entries without those that are equal to an earlier one of their ARN."""
-    found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    once = []
-    for entry in entries:
-        arn = entry.get(name)
-        earlier = found[arn if isinstance(arn, str) else None]
-        if isinstance(arn, str) and entry in earlier:
-            continue
-        earlier.append(entry)
-        once.append(entry)
-    return once
-
-
-def _repeated(arns: Iterable[str]) -> list[str]:
-    return sorted(arn for arn, times in Counter(arns).items() if times > 1)
-
-
-def _contradiction(call: str, arns: Sequence[str]) -> dict[str, str]:
-    """The gap that entries leave which differ although they are of one ARN."""
-    others = f" and {len(arns) - 1} more" if len(arns) > 1 else ""
-    return {
-        "call": call,
-        "code": "Contradictory",
-        "message": f"{arns[0]}{others}: described more than once, and differently",
-        "meaning": f"which description of {arns[0]}{others} holds",
-    }

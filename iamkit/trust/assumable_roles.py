@@ -66,7 +66,7 @@ class Door(NamedTuple):
 
     principal: str
     sid: Any
-    at: int
+    number: int
 
 
 class AssumableRoles:
@@ -177,11 +177,11 @@ class AssumableRoles:
     def _by_role(self) -> dict[str, dict[str, Door]]:
         """The rows of each role's trust policy, by the name each is for."""
         found: dict[str, dict[str, Door]] = {}
-        columns = ("role_arn", "principal_type", "principal", "sid", "index")
+        columns = ("role_arn", "principal_type", "principal", "sid", "number")
         listed = (self._doors[name].tolist() for name in columns)
-        for arn, kind, name, sid, index in zip(*listed, strict=True):
+        for arn, kind, name, sid, number in zip(*listed, strict=True):
             called = _service(kind, name) or name
-            found.setdefault(arn, {}).setdefault(called, Door(name, sid, index))
+            found.setdefault(arn, {}).setdefault(called, Door(name, sid, number))
         return found
 
     @cached_property

@@ -57,11 +57,11 @@ PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazon
 TRUSTED_PRINCIPALS: Final = Table(
     name="trusted_principals",
     row="one principal that one statement of a role's trust policy lets in",
-    key=("role_arn", "index", "principal"),
+    key=("role_arn", "number", "principal"),
     columns=(
         Column("role_arn", TEXT, "role; service-linked ones are left out"),
         Column("role_name", TEXT, "its name"),
-        Column("index", COUNT, "position of the statement, from 0"),
+        Column("number", COUNT, "position of the statement, from 1"),
         Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
         Column("who", TEXT, ", ".join(WHO)),
         Column("principal", TEXT, "as written; * for anyone, NotPrincipal included"),
@@ -233,7 +233,7 @@ def called(row: Mapping[str, Any]) -> str | None:
     """Return what to call a statement: its Sid, or its position from 1."""
     if isinstance(row["sid"], str):
         return f"statement “{row['sid']}”"
-    return None if pd.isna(row["index"]) else f"statement {row['index'] + 1}"
+    return None if pd.isna(row["number"]) else f"statement {row['number']}"
 
 
 def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:

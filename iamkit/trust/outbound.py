@@ -28,7 +28,7 @@ from iamkit.trust.trust_policy import NOBODY, WORD
 OUTBOUND_ROLES: Final = Table(
     name="outbound_roles",
     row="one user or role, and one pattern of roles in other accounts that it may assume",
-    key=("principal_arn", "policy_arn", "index", "role"),
+    key=("principal_arn", "policy_arn", "number", "role"),
     columns=(
         Column("principal_arn", TEXT, "user or role of this account"),
         Column(
@@ -46,7 +46,7 @@ OUTBOUND_ROLES: Final = Table(
         Column("whose", TEXT, "known account, unknown account, any account, or conditional: any"),
         Column("policy_arn", TEXT, "policy that allows it"),
         Column("policy_name", TEXT, "its name"),
-        Column("index", COUNT, "position of the statement, from 0"),
+        Column("number", COUNT, "position of the statement, from 1"),
         Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
         Column("certain", TRUTH, "by its own side's policies, whatever unknown conditions say"),
     ),
@@ -89,13 +89,13 @@ def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
 
 def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
     """Patterns of roles that are not, or not all, this account's, by the statement they are in."""
-    columns = ["policy_arn", "index", "statement", "role", "account_id"]
+    columns = ["policy_arn", "number", "statement", "role", "account_id"]
     readable = account.statements[account.statements["problem"].isna()]
     allows = readable[readable["effect"].eq("Allow")]
     about = pd.Series(map(_assumes, trust_policy.rows(allows)), allows.index, dtype="bool")
     rows: list[tuple[Any, ...]] = []
     for row in trust_policy.rows(allows[about]):
-        shared = (row["policy_arn"], row["index"], called(row))
+        shared = (row["policy_arn"], row["number"], called(row))
         if row["not_resources"]:
             rows.append((*shared, f"all but {', '.join(row['not_resources'])}", None))
         for text in row["resources"]:

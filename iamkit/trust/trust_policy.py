@@ -163,9 +163,9 @@ def _denied(
         clear = sure and not row["negated"] and (row["principal"] != "*" or _anyone(row))
         shut.setdefault(row["principal"] if clear else PERHAPS, []).append(row["conditions"])
         if sure and row["negated"] and _concerns(row, door):
-            spared.add(row["index"])
+            spared.add(row["number"])
         elif sure and (row["negated"] or _anyone(row) or _catches(row, door)):
-            certain.setdefault(row["index"], []).append(row["conditions"])
+            certain.setdefault(row["number"], []).append(row["conditions"])
     return shut, [each for at, found in certain.items() if at not in spared for each in found]
 
 

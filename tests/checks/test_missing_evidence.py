@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from iamkit import Account, demo
-from iamkit.account import DERIVED
 from iamkit.checks.registry import CHECKS, POPULATIONS, needs
 from iamkit.checks.run import NOT_TABLES
 from iamkit.evidence import cli_files
-from iamkit.tables.tables import SOURCES
+from iamkit.tables.built_from import calls_of
 from tests.accounts import AS_OF, of_answers
 
 # What the demo company does not have: with it, nothing at all is missing.
@@ -45,6 +44,13 @@ UNANSWERED = {
     "analyzers": ["external_access_analyzer_missing"],
     "features": ["root_not_centrally_managed"],
 }
+# What the table of identities cannot do without.
+IDENTITIES = {
+    "credential-report",
+    "account-authorization-details",
+    "mfa-devices",
+    "virtual-mfa-devices",
+}
 
 
 def without(folder: Path, *pieces: str) -> Account:
@@ -66,12 +72,17 @@ def statuses(account: Account) -> dict[str, str]:
 def needed(check: str) -> set[str]:
     """The calls whose answers a check rests on."""
     names = {*CHECKS[check].needs, *needs(POPULATIONS[CHECKS[check].among])} - set(NOT_TABLES)
-    return {call for name in names for base in DERIVED.get(name, (name,)) for call in SOURCES[base]}
+    return calls_of(Account.tables(), names)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return statuses(without(tmp_path_factory.mktemp("whole")))
+def whole_account(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return without(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def whole(whole_account: Account) -> dict[str, str]:
+    return statuses(whole_account)
 
 
 @pytest.mark.parametrize("piece", UNANSWERED)
@@ -89,6 +100,49 @@ def test_what_rests_on_missing_evidence_never_passes(
         assert not (status == "pass" and whole[check] != "pass"), check
     for check in UNANSWERED[piece]:
         assert found[check] == "not assessed"
+
+
+@pytest.mark.parametrize("piece", [*UNANSWERED, "organization", "organization-accounts"])
+def test_every_table_tells_which_evidence_it_lacks(
+    piece: str, whole_account: Account, tmp_path: Path
+) -> None:
+    account = without(tmp_path, piece)
+    new = account.gaps[~account.gaps["meaning"].isin(whole_account.gaps["meaning"])]
+    [call], [meaning] = new["call"], new["meaning"]
+    for name in Account.tables():
+        needed = call in calls_of(Account.tables(), [name])
+        assert (meaning in account.missing(name)) == needed, name
+    assert meaning in account.missing("audit")
+    assert (meaning in account.missing("identities")) == (piece in IDENTITIES)
+
+
+def test_a_table_reads_no_more_than_it_declares(whole_account: Account) -> None:
+    """Each call behind a table that another reads is one that the other declares."""
+    tables = Account.tables()
+    now: list[str] = []
+    reads: dict[str, set[str]] = {name: set() for name in tables}
+
+    class Watched(Account):
+        def __getattribute__(self, name: str) -> Any:
+            if name not in tables:
+                return super().__getattribute__(name)
+            if now:
+                reads[now[-1]].add(name)
+            now.append(name)
+            try:
+                return super().__getattribute__(name)
+            finally:
+                now.pop()
+
+    watched = Watched(whole_account.snapshot, whole_account.settings)
+    for name in tables:
+        getattr(watched, name)
+    undeclared = {}
+    for name, read in reads.items():
+        known = calls_of(tables, (name, *tables[name].optional))
+        if more := calls_of(tables, read) - known:
+            undeclared[name] = (sorted(more), sorted(read))
+    assert undeclared == {}
 
 
 def test_every_piece_of_evidence_is_tried() -> None:

@@ -130,7 +130,7 @@ def test_mfa_asked_for_outside_only_is_enough(tmp_path: Path) -> None:
 
 
 def lists(**facts: Any) -> pd.DataFrame:
-    usual = {"policy_arn": OFFICE, "kind": "customer", "index": 0, "key": "aws:SourceIp"}
+    usual = {"policy_arn": OFFICE, "kind": "customer", "number": 1, "key": "aws:SourceIp"}
     usual |= {"use": "allow list", "networks": [], "problems": [], "unapproved": [], "open": False}
     return NETWORK_LISTS.rows({**usual, "behind": 1, **facts})
 

@@ -253,7 +253,7 @@ RIGHT = [
 def test_a_rule_finds_what_it_is_about(found, rule, severity, word, statement):
     rows = found(statement).query("rule == @rule")
     assert rows["severity"].tolist() == [severity]
-    assert rows["index"].tolist() == [0]
+    assert rows["number"].tolist() == [1]
     assert word in (rows["problem"] + " → " + rows["suggestion"]).iloc[0]
 
 
@@ -284,32 +284,32 @@ def test_rules_about_a_condition_are_not_missed_where_there_is_none(tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    ("statements", "indexes"),
+    ("statements", "numbers"),
     [
-        ([allow(Sid="A"), allow(Sid="B")], [1]),
-        ([allow(Action="s3:Get*", Resource="arn:aws:s3:::*"), allow()], [1]),
-        ([allow(), allow(Action="s3:Get*", Resource="arn:aws:s3:::*")], [0]),
-        ([allow(**when("Bool", MFA, "true")), allow()], [0]),
-        ([deny(), deny(Action="s3:*")], [1]),
-        ([allow(Action="s3:Newest"), allow(Action="s3:New*")], [0]),
-        ([allow(Action=["s3:GetObject", "s3:GetObject"]), allow()], [1]),
+        ([allow(Sid="A"), allow(Sid="B")], [2]),
+        ([allow(Action="s3:Get*", Resource="arn:aws:s3:::*"), allow()], [2]),
+        ([allow(), allow(Action="s3:Get*", Resource="arn:aws:s3:::*")], [1]),
+        ([allow(**when("Bool", MFA, "true")), allow()], [1]),
+        ([deny(), deny(Action="s3:*")], [2]),
+        ([allow(Action="s3:Newest"), allow(Action="s3:New*")], [1]),
+        ([allow(Action=["s3:GetObject", "s3:GetObject"]), allow()], [2]),
         ([allow(), deny()], []),
         ([allow(), allow(Resource="arn:aws:s3:::other/*")], []),
         ([allow(), allow(Action="s3:PutObject")], []),
         ([allow(), allow(**when("Bool", MFA, "true"), Action="s3:*")], []),
-        ([instead_of_action(deny(), "s3:*"), deny(Action=["iam:*", "ec2:*"])], [1]),
+        ([instead_of_action(deny(), "s3:*"), deny(Action=["iam:*", "ec2:*"])], [2]),
         ([deny(Action="?*:*"), instead_of_action(deny(), "s3:*")], []),
     ],
 )
-def test_of_statements_that_say_the_same_one_is_redundant(found, statements, indexes):
+def test_of_statements_that_say_the_same_one_is_redundant(found, statements, numbers):
     rows = found(*statements).query("rule == 'redundant'")
-    assert rows["index"].tolist() == indexes
+    assert rows["number"].tolist() == numbers
 
 
 def test_a_condition_beside_the_same_permission_without_one_is_pointless(found):
     rows = found(allow(**when("Bool", MFA, "true")), allow(Sid="Plain")).query("rule=='redundant'")
     assert rows["severity"].tolist() == ["medium"]
-    assert "statement 1 (Plain)" in rows["problem"].iloc[0]
+    assert "statement 2 (Plain)" in rows["problem"].iloc[0]
 
 
 def test_two_denials_may_share_the_work(found):
@@ -336,7 +336,7 @@ def test_documents_that_cannot_be_read_are_named(found, tmp_path):
     rows = lint(account(tmp_path / "text", details(policies=[policy("p", "{")])), known())
     assert rows["rule"].tolist() == ["unreadable-document"]
     assert rows["problem"].tolist() == ["Its document is not JSON"]
-    assert rows["index"].isna().all()
+    assert rows["number"].isna().all()
     (tmp_path / "trust").mkdir()
     rows = lint(account(tmp_path / "trust", details(roles=[role("r", "{")])), known())
     assert rows["rule"].tolist() == ["unreadable-document"]
@@ -362,7 +362,7 @@ def test_trust_policies_are_read_too(found_in_trust):
     assert rows["rule"].tolist() == ["not-principal", "if-exists-on-allow"]
     assert set(rows["kind"]) == {"trust"}
     assert set(rows["policy_arn"]) == {f"{ARN}role/r"}
-    assert rows["index"].tolist() == [0, 1]
+    assert rows["number"].tolist() == [1, 2]
 
 
 def test_keys_of_identity_providers_are_fine_in_trust_policies(found_in_trust):

@@ -62,64 +62,81 @@ VALUES["ArnNotEquals"] = ["arn:aws:iam::012345678901:user/ana", "arn:aws:iam::1:
 VALUES["StringNotLike"] = ["eu-*", "*"]
 
 
-@st.composite
-def conditions(draw: st.DrawFn) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for operator, key in draw(st.lists(st.sampled_from(OPERATORS), max_size=2)):
-        prefix = draw(st.sampled_from(["", "", "", "ForAnyValue:", "ForAllValues:"]))
-        suffix = draw(st.sampled_from(["", "IfExists"])) if operator != "Null" else ""
-        if operator == "Null":
-            prefix = ""
+def lists(values: list[str], most: int) -> st.SearchStrategy[list[str]]:
+    """One to `most` of these values, each length as often as any other: one choice a list."""
+    sizes = [list(itertools.combinations(values, n + 1)) for n in range(min(most, len(values)))]
+    longest = max(map(len, sizes))
+    return st.sampled_from([list(at) for of in sizes for at in of * (longest // len(of))])
+
+
+def condition_tests() -> list[tuple[str, str, list[str]]]:
+    """Every operator, with its prefixes and suffixes, and what is asked of a key."""
+    made = []
+    for operator, key in OPERATORS:
         values = VALUES.get(operator, KEYS[key])
-        chosen = draw(st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True))
-        made[prefix + operator + suffix] = {key: chosen}
-    return made
+        asked = [list(each) for n in (1, 2) for each in itertools.combinations(values, n)]
+        whole = ["", "", "ForAnyValue:", "ForAllValues:"] if operator != "Null" else [""]
+        ends = ["", "IfExists"] if operator != "Null" else [""]
+        for prefix, suffix in itertools.product(whole, ends):
+            made.append([(prefix + operator + suffix, key, each) for each in asked])
+    # As often one as the other, though some can be asked about more values than others.
+    most = max(map(len, made))
+    return [each for of in made for each in of * (most // len(of))]
 
 
-@st.composite
-def statements(draw: st.DrawFn, simple: bool = False) -> dict[str, Any]:
-    made: dict[str, Any] = {"Effect": draw(st.sampled_from(["Allow", "Allow", "Deny"]))}
-    element = draw(st.sampled_from(["Action", "Action", "NotAction"]))
-    made[element] = draw(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3))
-    if simple:
-        return {**made, "Resource": "*"}
-    element = draw(st.sampled_from(["Resource", "Resource", "NotResource"]))
-    made[element] = draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=2))
-    condition = draw(conditions())
-    return {**made, "Condition": condition} if condition else made
+# What a policy is drawn from is listed once: an example then is few choices, which is cheap.
+CONDITIONS = st.lists(st.sampled_from(condition_tests()), max_size=2).map(
+    lambda found: {operator: {key: values} for operator, key, values in found}
+)
+EFFECTS = st.sampled_from(["Allow", "Allow", "Deny"])
+ACTED = st.tuples(st.sampled_from(["Action", "Action", "NotAction"]), lists(PATTERNS, 3))
+PLACED = st.tuples(st.sampled_from(["Resource", "Resource", "NotResource"]), lists(PLACES, 2))
+SIMPLE = st.builds(
+    lambda effect, acted: {"Effect": effect, acted[0]: acted[1], "Resource": "*"}, EFFECTS, ACTED
+)
+STATEMENTS = st.builds(
+    lambda effect, acted, placed, condition: {
+        "Effect": effect,
+        acted[0]: acted[1],
+        placed[0]: placed[1],
+        **({"Condition": condition} if condition else {}),
+    },
+    EFFECTS,
+    ACTED,
+    PLACED,
+    CONDITIONS,
+)
 
 
-def policies(simple: bool = False) -> st.SearchStrategy[tuple[Policy, ...]]:
-    document = st.lists(statements(simple), min_size=1, max_size=3).map(
+def layers(statements: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[PolicyLayers]:
+    document = st.lists(statements, min_size=1, max_size=3).map(
         lambda found: Policy("p", {"Version": "2012-10-17", "Statement": found})
     )
-    return st.lists(document, min_size=1, max_size=2).map(tuple)
+    policies = st.lists(document, min_size=1, max_size=2).map(tuple)
+    levels = st.lists(policies, max_size=2).map(tuple)
+    return st.builds(PolicyLayers, policies, st.none() | policies, levels)
 
 
-def layers(simple: bool = False) -> st.SearchStrategy[PolicyLayers]:
-    return st.builds(
-        PolicyLayers,
-        policies(simple),
-        st.none() | policies(simple),
-        st.lists(policies(simple), max_size=2).map(tuple),
-    )
-
-
+LAYERS, SIMPLE_LAYERS = layers(STATEMENTS), layers(SIMPLE)
 WHO = {"aws:username": "ana"}
 CONTEXTS = st.fixed_dictionaries(
     {key: st.sampled_from([UNKNOWN, ABSENT, *values]) for key, values in KEYS.items()}
 )
 
 
-def completions(values: dict[str, Any], limit: int = 24) -> list[RequestContext]:
-    """Requests that a context with unknown keys may turn out to be."""
+def completions(
+    found: PolicyLayers, values: dict[str, Any], limit: int = 24
+) -> list[RequestContext]:
+    """Requests that a context with unknown keys may turn out to be, as far as policies ask."""
+    text = str([policy.document for _, level in found.named() for policy in level])
     choices = [
         [(key, choice) for choice in ([ABSENT, *KEYS[key]] if value is UNKNOWN else [value])]
         for key, value in values.items()
+        if key in text
     ]
-    made = itertools.islice(itertools.product(*choices), 0, None)
-    every = [RequestContext({**WHO, **dict(pairs)}) for pairs in made]
-    return every[:: max(1, len(every) // limit)]
+    every = list(itertools.product(*choices))
+    some = every[:: max(1, len(every) // limit)]
+    return [RequestContext({**WHO, **dict(pairs)}) for pairs in some]
 
 
 def ask(found: PolicyLayers, action: str, resource: str, context: RequestContext) -> str:
@@ -142,7 +159,7 @@ def rows(
     return [{a for a in ACTIONS if (row & listed.bits(a)).any()} for row in made]
 
 
-@given(found=layers(), values=CONTEXTS)
+@given(found=LAYERS, values=CONTEXTS)
 @examples(2.5)
 def test_rows_bound_every_request_that_a_context_may_be(
     found: PolicyLayers, values: dict[str, Any]
@@ -150,7 +167,9 @@ def test_rows_bound_every_request_that_a_context_may_be(
     made = rows(found, RequestContext({**WHO, **values}, UNKNOWN))
     possible, certain, anywhere = made[POSSIBLE], made[CERTAIN], made[ANYWHERE]
     assert possible >= certain >= anywhere
-    for context, resource, action in itertools.product(completions(values), RESOURCES, ACTIONS):
+    for context, resource, action in itertools.product(
+        completions(found, values), RESOURCES, ACTIONS
+    ):
         effect = ask(found, action, resource, context)
         if effect == "Allowed":
             assert action in possible
@@ -158,7 +177,7 @@ def test_rows_bound_every_request_that_a_context_may_be(
             assert action not in anywhere
 
 
-@given(found=layers(), values=CONTEXTS, resource=st.sampled_from([*RESOURCES, "*"]))
+@given(found=LAYERS, values=CONTEXTS, resource=st.sampled_from([*RESOURCES, "*"]))
 @examples(3)
 def test_rows_about_one_resource_are_what_decide_says(
     found: PolicyLayers, values: dict[str, Any], resource: str
@@ -170,7 +189,7 @@ def test_rows_about_one_resource_are_what_decide_says(
     assert possible == {a for a, effect in effects.items() if effect in ("Allowed", "Unknown")}
 
 
-@given(found=layers(), values=CONTEXTS, names=st.permutations(["ana", "bo", "b"]))
+@given(found=LAYERS, values=CONTEXTS, names=st.permutations(["ana", "bo", "b"]))
 @examples(1)
 def test_what_is_shared_between_principals_is_what_each_would_get_alone(
     found: PolicyLayers, values: dict[str, Any], names: list[str]
@@ -200,7 +219,7 @@ def slow(found: PolicyLayers) -> set[str]:
     return allowed - denied
 
 
-@given(found=layers(simple=True))
+@given(found=SIMPLE_LAYERS)
 @examples(2)
 def test_without_resources_and_conditions_all_rows_are_the_sets(found: PolicyLayers) -> None:
     assert rows(found, RequestContext(WHO, UNKNOWN)) == [slow(found)] * 3

@@ -47,7 +47,7 @@ def test_a_row_says_where_the_list_stands_and_what_it_is_for(tmp_path: Path) -> 
         "p",
         "customer",
     )
-    assert (row["index"], row["effect"], row["operator"]) == (0, "Deny", "NotIpAddress")
+    assert (row["number"], row["effect"], row["operator"]) == (1, "Deny", "NotIpAddress")
     assert (row["key"], row["use"], row["networks"]) == (
         "aws:SourceIp",
         "allow list",
@@ -185,7 +185,7 @@ def test_scps_that_bind_have_lists_too(tmp_path: Path) -> None:
     linked = role("linked", {}, Path="/aws-service-role/x/")
     account = imported(tmp_path, details([user("ana")], roles=[linked]))
     rows = listed(controlled(account, document(allow(), deny())))
-    assert rows[["policy_arn", "kind", "index"]].values.tolist() == [["scp-0", "scp", 1]]
+    assert rows[["policy_arn", "kind", "number"]].values.tolist() == [["scp-0", "scp", 2]]
     assert rows["who"].item() == ["ana"], "service-linked roles are exempt"
 
 
@@ -193,10 +193,10 @@ def test_a_list_of_an_scp_has_the_effect_of_its_statement(tmp_path: Path) -> Non
     account = imported(tmp_path, details([user("ana")]))
     statements = (allow(Condition=inside(OFFICE)), deny(outside(OFFICE)), deny(inside(HOME)))
     rows = listed(controlled(account, document(allow(), *statements)))
-    assert rows[["index", "effect", "use"]].values.tolist() == [
-        [1, "Allow", "allow list"],
-        [2, "Deny", "allow list"],
-        [3, "Deny", "block list"],
+    assert rows[["number", "effect", "use"]].values.tolist() == [
+        [2, "Allow", "allow list"],
+        [3, "Deny", "allow list"],
+        [4, "Deny", "block list"],
     ]
 
 

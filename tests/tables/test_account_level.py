@@ -11,7 +11,18 @@ from iamkit import Account
 from iamkit.evidence.requests import CALLER, DETAILS, EVIDENCE, REPORT
 from iamkit.evidence.responses import Answer
 from iamkit.tables import schema
-from tests.accounts import ACCOUNT, ARN, account, details, of_answers, policy, report, role, user
+from tests.accounts import (
+    ACCOUNT,
+    ARN,
+    account,
+    details,
+    of_answers,
+    policy,
+    report,
+    role,
+    sharing,
+    user,
+)
 from tests.examples import examples
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": []}
@@ -362,12 +373,12 @@ def test_trust_has_a_row_per_principal(tmp_path: Path) -> None:
         ]
     }
     made = account(tmp_path, details(roles=[role("app", trust)])).trust
-    assert made[["index", "principal_type", "principal"]].to_numpy().tolist() == [
-        [0, "AWS", "999999999999"],
-        [0, "*", "*"],
-        [0, "Service", "ec2.amazonaws.com"],
-        [1, "AWS", f"{ARN}user/ana"],
-        [2, "*", "*"],
+    assert made[["number", "principal_type", "principal"]].to_numpy().tolist() == [
+        [1, "AWS", "999999999999"],
+        [1, "*", "*"],
+        [1, "Service", "ec2.amazonaws.com"],
+        [2, "AWS", f"{ARN}user/ana"],
+        [3, "*", "*"],
     ]
     assert made["account_id"].fillna("").tolist() == ["999999999999", "", "", ACCOUNT, ""]
     assert made["negated"].tolist() == [False, False, False, True, False]
@@ -438,15 +449,24 @@ def anything(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@given(answers=anything(), policies=JSON)
+ONLY_ANA = answered()
+
+
+@given(answers=anything())
 @examples(0.6)
-def test_whatever_an_answer_contains_no_table_breaks(
-    answers: dict[str, Any], policies: Any
-) -> None:
-    answers["authorization_details"] = details([user("ana")], policies=policies or None)
-    made = answered(**answers)
+def test_whatever_an_answer_contains_no_table_breaks(answers: dict[str, Any]) -> None:
+    made = sharing(answered(**answers), ONLY_ANA, *(FILES[name] for name in answers))
     for table in schema.TABLES:
         assert list(getattr(made, table.name).columns) == table.names
     given_here = answers.get("server_certificates", {}).get("ServerCertificateMetadataList")
     if isinstance(given_here, list):
         assert len(made.server_certificates) == len(given_here), "no row is lost"
+
+
+@given(policies=JSON)
+@examples(0.3)
+def test_whatever_the_list_of_policies_is_no_table_breaks(policies: Any) -> None:
+    contents = details([user("ana")], policies=policies or None)
+    made = sharing(answered(authorization_details=contents), ONLY_ANA, DETAILS)
+    for table in schema.TABLES:
+        assert list(getattr(made, table.name).columns) == table.names

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iamkit import Account, load
 from iamkit.errors import SettingsError, SnapshotError
+from iamkit.evidence.requests import DETAILS
 from iamkit.settings import Settings
 from iamkit.tables import schema
 from tests.accounts import (
@@ -22,6 +23,7 @@ from tests.accounts import (
     policy,
     report,
     role,
+    sharing,
     user,
     written,
 )
@@ -155,10 +157,20 @@ JSON = st.recursive(
 )
 
 
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return account(tmp_path_factory.mktemp("nobody"))
+
+
 @given(document=JSON, statement=JSON, tags=JSON, entry=JSON)
 @examples(0.6)
 def test_whatever_a_policy_contains_no_row_is_lost(
-    tmp_path_factory: pytest.TempPathFactory, document: Any, statement: Any, tags: Any, entry: Any
+    tmp_path_factory: pytest.TempPathFactory,
+    nobody: Account,
+    document: Any,
+    statement: Any,
+    tags: Any,
+    entry: Any,
 ) -> None:
     statements = [ALL, statement]
     attached = [{"PolicyName": "p", "PolicyDocument": document}]
@@ -174,6 +186,7 @@ def test_whatever_a_policy_contains_no_row_is_lost(
             [policy("p", document), policy("q", {"Statement": statements}), entry],
         ),
     )
+    made = sharing(made, nobody, DETAILS)
     for table in schema.TABLES:
         assert list(getattr(made, table.name).columns) == table.names
     assert len(made.users) == 2

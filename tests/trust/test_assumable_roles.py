@@ -354,15 +354,15 @@ def test_a_door_is_the_first_row_for_one_of_the_names(tmp_path: Any) -> None:
     )
     services = ["glue.amazonaws.com", LAMBDA]
     for role, names, expected in (
-        ("one", [BOB, ANYONE, *trusting.own], (f"{ARN}root", 0)),
-        ("one", [ANN, ANYONE, *trusting.own], (ANN, 1)),
+        ("one", [BOB, ANYONE, *trusting.own], (f"{ARN}root", 1)),
+        ("one", [ANN, ANYONE, *trusting.own], (ANN, 2)),
         ("one", [BOB], None),
-        ("two", services, (LAMBDA, 0)),
+        ("two", services, (LAMBDA, 1)),
         ("two", [ANN], None),
         ("none", [ANN], None),
     ):
         door = trusting.door(f"{ARN}role/{role}", names)
-        assert (None if door is None else (door.principal, door.at)) == expected
+        assert (None if door is None else (door.principal, door.number)) == expected
     found = trusting.door(f"{ARN}role/one", [ANN])
     assert found is not None
     assert found.sid == "Ann"

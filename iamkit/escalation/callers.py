@@ -1,0 +1,187 @@
+"""
+Who is looking for escalation paths: what limits each caller, what it owns, what its requests carry.
+
+A caller is a user, a role or a group. A group stands for somebody who joins it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from iamkit.access import Permissions, Principals
+from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
+from iamkit.escalation.memo import Memo
+from iamkit.policy import ABSENT, UNKNOWN, PolicyEvaluator, PolicyLayers, RequestContext
+from iamkit.trust import AssumableRoles
+
+# What a permission is used on, and the kind of resource that it is.
+KIND: Final = {
+    "own user": "user",
+    "own role": "role",
+    "own group": "group",
+    "own policy": "policy",
+    "own boundary": "policy",
+    "target user": "user",
+    "target role": "role",
+    "passed role": "role",
+    "target group": "group",
+    "target policy": "policy",
+}
+
+# Names that whoever assumes a role may choose.
+_CHOSEN_NAMES: Final = ("sts:rolesessionname", "sts:sourceidentity")
+
+
+@dataclass(frozen=True, eq=False)
+class Caller:
+    """A user, role or group: what limits it and what is its own."""
+
+    arn: str
+    kind: str
+    layers: PolicyLayers
+    relevant: RelevantLayers
+    own: Mapping[str, int]  # for each "own ..." of `KIND`, the resources that are the caller's own
+    named: bool  # trust policies name it, or anyone
+
+
+class Callers:
+    """The users, roles and groups of an account, as callers."""
+
+    def __init__(
+        self, principals: Principals, permissions: Permissions, actions: Iterable[str]
+    ) -> None:
+        self.principals = principals
+        self.permissions = permissions
+        self.account = principals.account
+        self.catalog = principals.catalog
+        self.evaluator = PolicyEvaluator(self.catalog)
+        self.allowed = AllowedResources(principals, actions)
+        self.resources = self.allowed.resources
+        self.assumable = AssumableRoles(principals, self.resources["role"])
+        self.row = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
+        self._column = {name: at for at, name in enumerate(permissions.contexts)}
+        self._group_rows: list[Any] = []
+        self._callers: Memo[str, Caller] = Memo()
+        self._arrivals: Memo[str, RequestContext] = Memo()
+        self._identities: Memo[str, RequestContext] = Memo()
+        self._contexts: Memo[tuple[str, str], RequestContext] = Memo()
+        self._group_numbers: Memo[tuple[str, str], int] = Memo()
+        self._own_keys: Memo[RelevantLayers, tuple[str, ...]] = Memo()
+        self._keys: Memo[str, tuple[str, ...]] = Memo()
+
+    # --- who they are
+
+    def caller(self, arn: str) -> Caller:
+        """The caller with this ARN."""
+        return self._callers.once(arn, self._caller, arn)
+
+    def _caller(self, arn: str) -> Caller:
+        kind = self.principals.principal(arn)["kind"]
+        layers = self.principals.layers(arn)
+        groups = self._groups.get(arn, ()) if kind == "user" else (arn,)
+        own = {
+            "own user": self.resources["user"].set_of([arn]),
+            "own role": self.resources["role"].set_of([arn]),
+            "own group": self.resources["group"].set_of(groups),
+            "own policy": self.resources["policy"].set_of(self._policies.get(arn, ())),
+            "own boundary": self.resources["policy"].set_of(self._boundaries.get(arn, ())),
+        }
+        relevant = self.allowed.relevant_layers(layers)
+        return Caller(arn, kind, layers, relevant, own, self.assumable.names(arn))
+
+    @cached_property
+    def _groups(self) -> Mapping[str, list[str]]:
+        return lists(self.account.memberships, "user_arn", "group_arn")
+
+    @cached_property
+    def _policies(self) -> Mapping[str, list[str]]:
+        return lists(self.account.policy_assignments, "principal_arn", "policy_arn")
+
+    @cached_property
+    def _boundaries(self) -> Mapping[str, list[str]]:
+        bounded = self.account.principals.dropna(subset="boundary_arn")
+        return lists(bounded, "principal_arn", "boundary_arn")
+
+    def customer_policies(self, arn: str) -> list[str]:
+        """The customer policies that apply to somebody."""
+        number = self.resources["policy"].number
+        return [each for each in self._policies.get(arn, ()) if each in number]
+
+    # --- what their requests carry
+
+    def context(self, arn: str, name: str) -> RequestContext:
+        """
+        What a caller's request carries in a named context; who joins a group is not known.
+
+        The caller chooses the name of a session: its own name, if a trust policy asks for that.
+        """
+        return self._contexts.once((arn, name), self._context, arn, name)
+
+    def _context(self, arn: str, name: str) -> RequestContext:
+        arrival = self._arrivals.once(name, self._arrival, name)
+        return arrival.joined(self._identities.once(arn, self._identity, arn))
+
+    def _arrival(self, name: str) -> RequestContext:
+        return RequestContext(self.principals.arrival(name), UNKNOWN)
+
+    def _identity(self, arn: str) -> RequestContext:
+        """What is known of a caller, whatever the context."""
+        kind = self.caller(arn).kind
+        keys: dict[str, Any] = {}
+        if kind != "group":
+            keys = dict.fromkeys(self.assumable.tags, ABSENT) | self.principals.known(arn)
+        if kind == "user":
+            keys |= dict.fromkeys(_CHOSEN_NAMES, keys["aws:username"])
+        return RequestContext(keys, UNKNOWN)
+
+    def own_keys(self, caller: Caller) -> tuple[str, ...]:
+        """The condition keys that the caller's own policies test, with its boundary and SCPs."""
+        return self._own_keys.once(caller.relevant, _keys_of, caller.relevant)
+
+    def keys(self, caller: Caller) -> tuple[str, ...]:
+        """The condition keys that these or the trust policies test that may let the caller in."""
+        return self._keys.once(caller.arn, self._all_keys, caller)
+
+    def _all_keys(self, caller: Caller) -> tuple[str, ...]:
+        return tuple(sorted(self.assumable.keys(caller.arn).union(self.own_keys(caller))))
+
+    # --- what they may do, as rows of bits
+
+    def rows(self, arn: str, name: str) -> Any:
+        """Bit rows of a caller in a context, shape (3, words)."""
+        return self.numbered_rows(self.number(arn, name))
+
+    def number(self, arn: str, name: str) -> int:
+        """Which of the distinct bit rows a caller has in a context: groups' follow all others."""
+        if arn in self.row:
+            return int(self.permissions.index[self.row[arn], self._column[name]])
+        return self._group_numbers.once((arn, name), self._add_group, arn, name)
+
+    def _add_group(self, arn: str, name: str) -> int:
+        made = self.evaluator.rows(self.caller(arn).layers, self.context(arn, name))
+        self._group_rows.append(np.array(made))
+        return len(self.permissions.rows) + len(self._group_rows) - 1
+
+    def numbered_rows(self, number: int) -> Any:
+        """The distinct bit rows with a number, shape (3, words)."""
+        known = self.permissions.rows
+        return known[number] if number < len(known) else self._group_rows[number - len(known)]
+
+
+def _keys_of(layers: RelevantLayers) -> tuple[str, ...]:
+    found = (policy.keys for layer in layers for policy in layer or ())
+    return tuple(sorted(frozenset().union(*found)))
+
+
+def lists(table: pd.DataFrame, key: str, value: str) -> dict[str, list[str]]:
+    """For each value of one column, those of another, in the order of the rows."""
+    found: dict[str, list[str]] = {}
+    for name, each in zip(table[key].tolist(), table[value].tolist(), strict=True):
+        found.setdefault(name, []).append(each)
+    return found

@@ -1,0 +1,338 @@
+"""
+Whom an escalation method reaches, for one caller in one context.
+
+The targets of a method are the users, roles or groups on which its permissions, their trust
+policies and its other prerequisites come together. `available_paths` asks only for methods whose
+actions the caller may use somewhere.
+
+Source: IAM User Guide, "Grant a user permissions to pass a role to an AWS service" and "Grant a
+user permissions to switch roles".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Final, NamedTuple
+
+from iamkit.access import BOUNDARY, NOWHERE, ResourceSet, certainly, members, union
+from iamkit.escalation.callers import KIND, Caller, Callers, lists
+from iamkit.escalation.new_principals import ASSUME, NewPrincipals
+from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
+from iamkit.policy import ABSENT, UNKNOWN, RequestContext
+from iamkit.reference import (
+    NEEDS_NO_RESOURCE,
+    NEW_PRINCIPALS,
+    EscalationMethod,
+    escalation_methods,
+    taken_as_given,
+)
+
+ASSUME_ROLE: Final = "sts-001"  # the method of assuming a role, and nothing else
+DEACTIVATE: Final = "iam:DeactivateMFADevice"
+FURTHER_ACTIONS: Final = (ASSUME, DEACTIVATE)  # that decide something besides the methods' own
+
+# What a permission is used on, where IAM's evidence does not show it.
+NOT_IN_EVIDENCE: Final = NEEDS_NO_RESOURCE | {"existing resource", "account root"}
+
+# Calls that attach a policy, and the one that their caller would choose.
+_ATTACHING: Final = frozenset(
+    {"iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy"}
+)
+_ADMINISTRATOR: Final = "arn:{}:iam::aws:policy/AdministratorAccess"
+
+_UNBOUNDED: Final = RequestContext({BOUNDARY: ABSENT}, UNKNOWN)
+
+
+class Permitted(NamedTuple):
+    """Whether a caller may do something: certainly, and possibly."""
+
+    certain: bool
+    possible: bool
+
+
+class EscalationPath(NamedTuple):
+    """
+    One method that a caller can use in a context, with whom it reaches.
+
+    `kind` is user, role or group, or "self" if the method reaches only the caller. `targets` are of
+    that kind; for "self" they are the resources of the caller's own that the action may be used on;
+    empty if the evidence shows none. A principal that the caller creates is a set of one.
+    `permitted` says whether the caller has the permissions, whether or not there is a target.
+    """
+
+    method: EscalationMethod
+    kind: str
+    targets: ResourceSet
+    permitted: Permitted
+
+
+class Targets:
+    """Whom each method reaches in an account."""
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+        self._resources = callers.resources
+        self._prerequisites = Prerequisites(callers.account, callers.resources)
+        self._new = NewPrincipals(callers.principals, callers.resources)
+
+    def path(
+        self,
+        method: EscalationMethod,
+        elsewhere: Permitted,
+        caller: Caller,
+        context: RequestContext,
+    ) -> EscalationPath:
+        """
+        The path by one method.
+
+        `elsewhere` says whether the actions are allowed that the method uses on what IAM's evidence
+        does not show.
+        """
+        if method.id == ASSUME_ROLE:
+            return self._assuming(method, caller, context)
+        if method.reach == "created":
+            return self._creating(method, caller, context)
+        used_on = _used_on(method)
+        if not used_on:
+            kind = method.target if method.reach == "target" else "self"
+            return EscalationPath(method, kind, NOWHERE, elsewhere)
+        if method.reach == "target":
+            return self._reaching(method, elsewhere, caller, context, used_on)
+        return self._reaching_self(method, elsewhere, caller, context, used_on)
+
+    def _reaching_self(
+        self,
+        method: EscalationMethod,
+        elsewhere: Permitted,
+        caller: Caller,
+        context: RequestContext,
+        used_on: Mapping[str, str],
+    ) -> EscalationPath:
+        """A method that reaches only the caller: with those of its own resources that it uses."""
+        (action, on), *_ = used_on.items()
+        own, kind = caller.own[on], self._resources[KIND[on]]
+        allowed = self._allowed(caller, context, action, KIND[on])
+        found = self._fulfilling(method, caller, context, allowed & certainly(own))
+        future = 0 if on in ("own user", "own role") else kind.future
+        permitted = _if(elsewhere, allowed & certainly(own | future))
+        targets = _if(elsewhere, found) & certainly(kind.existing)
+        return EscalationPath(method, "self", targets, _any(permitted))
+
+    def _reaching(
+        self,
+        method: EscalationMethod,
+        elsewhere: Permitted,
+        caller: Caller,
+        context: RequestContext,
+        used_on: Mapping[str, str],
+    ) -> EscalationPath:
+        """A method that reaches other users, roles or groups."""
+        allowed = self._allowed_on_all(method, caller, context, used_on)
+        trusting = self._trusting(method, caller, context, allowed)
+        found = self._fulfilling(method, caller, context, trusting)
+        kind = method.target
+        existing = self._resources[kind].existing if kind in self._resources else 0
+        targets = _if(elsewhere, found) & certainly(existing)
+        return EscalationPath(method, kind, targets, _any(_if(elsewhere, allowed)))
+
+    def _creating(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext
+    ) -> EscalationPath:
+        """A user or role that a caller creates, who may do everything."""
+        calls = {
+            action: self.call(action, on, context) for action, on in method.permissions.items()
+        }
+        alike = context.answers(self._callers.own_keys(caller))
+        found = self._new.creatable(method, caller.layers, caller.relevant, calls, alike)
+        return EscalationPath(method, "self", found, _any(found))
+
+    def _assuming(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext
+    ) -> EscalationPath:
+        """Roles that a caller may assume: with its own permission, or named by the trust policy."""
+        allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
+        named, account_trusted = self._callers.assumable.lets_in(caller.arn, context)
+        found = (allowance.allowed & (named | account_trusted)) | (allowance.if_granted & named)
+        own = caller.own["own role"]
+        others = certainly(self._resources["role"].existing & ~own)
+        permitted = allowance.allowed.certain & ~own, allowance.allowed.possible
+        return EscalationPath(method, "role", found & others, _any(ResourceSet(*permitted)))
+
+    # --- where the permissions are allowed
+
+    def call(self, action: str, on: str, context: RequestContext) -> RequestContext:
+        """What a call carries that suits its caller best: for a new principal, no boundary."""
+        chosen = self._chosen(action)
+        carried = context if chosen is None else context.joined(chosen)
+        return carried.joined(_UNBOUNDED) if on in NEW_PRINCIPALS else carried
+
+    def _chosen(self, action: str) -> RequestContext | None:
+        """What a caller chooses in a call, as condition keys; None: nothing that matters."""
+        if action not in _ATTACHING:
+            return None
+        return _attaching(_ADMINISTRATOR.format(self._callers.account.partition))
+
+    def _allowed(
+        self, caller: Caller, context: RequestContext, action: str, kind: str
+    ) -> ResourceSet:
+        chosen = self._chosen(action)
+        allowance = self._callers.allowed.allowance(caller.relevant, context, action, kind, chosen)
+        return allowance.allowed
+
+    def _passable(
+        self, caller: Caller, context: RequestContext, action: str, service: str
+    ) -> ResourceSet:
+        """Roles on which an action is allowed if a role is passed to a service."""
+        call, allowed = passed_to(service), self._callers.allowed
+        return allowed.allowance(caller.relevant, context, action, "role", call).allowed
+
+    def _allowed_on_all(
+        self,
+        method: EscalationMethod,
+        caller: Caller,
+        context: RequestContext,
+        used_on: Mapping[str, str],
+    ) -> ResourceSet:
+        """The targets on which all of a method's permissions are allowed, whatever they trust."""
+        found: ResourceSet | None = None
+        for action, on in used_on.items():
+            if on == "passed role":
+                where = _union(
+                    [self._passable(caller, context, action, each) for each in method.services]
+                )
+            else:
+                where = self._allowed(caller, context, action, KIND[on])
+            if on == "target policy":
+                where = self._with_policies(where)
+            if on != "passed role" and method.target in ("user", "role", "group"):
+                own = caller.own[f"own {method.target}"]
+                where = ResourceSet(where.certain & ~own, where.possible & ~own)
+            found = where if found is None else found & where
+        return NOWHERE if found is None else found
+
+    def _with_policies(self, policies: ResourceSet) -> ResourceSet:
+        """The roles to which one of these policies is attached."""
+        future = self._resources["role"].future  # one of the policies may be attached to it
+        found = []
+        for each in policies:
+            roles = union(roles for policy, roles in self._attached if policy & each)
+            found.append(roles | (future if each else 0))
+        return ResourceSet(*found)
+
+    @cached_property
+    def _attached(self) -> list[tuple[int, int]]:
+        """Each customer policy that roles have, with those roles."""
+        assigned = lists(self._callers.account.policy_assignments, "policy_arn", "principal_arn")
+        number, roles = self._resources["policy"].number, self._resources["role"]
+        made = [
+            (1 << number[arn], roles.set_of(assigned[arn])) for arn in assigned if arn in number
+        ]
+        return [(policy, having) for policy, having in made if having]
+
+    # --- what trust policies say
+
+    def _trusting(
+        self,
+        method: EscalationMethod,
+        caller: Caller,
+        context: RequestContext,
+        allowed: ResourceSet,
+    ) -> ResourceSet:
+        """Those targets whose trust policy is as the method needs it."""
+        if method.trust == "service":
+            passed = self._passed(method, caller, context)
+            return (
+                passed if "stack set administration" in method.prerequisites else passed & allowed
+            )
+        assumable = self._callers.assumable
+        if method.trust == "caller":
+            named, account_trusted = assumable.lets_in(caller.arn, context)
+            return allowed & (named | account_trusted)
+        if method.trust in ("named", "rewritten"):
+            allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
+            reachable = allowed & allowance.if_granted
+            if method.trust == "rewritten":
+                return reachable
+            return reachable & assumable.lets_in(caller.arn, context)[0]
+        return allowed
+
+    def _passed(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext
+    ) -> ResourceSet:
+        """Roles that may be passed to a service of the method which they trust."""
+        found = [
+            self._passable(caller, context, "iam:PassRole", service)
+            & certainly(self._callers.assumable.service(service))
+            for service in method.services
+        ]
+        if "EMR roles" in method.prerequisites:  # one for each service, the instances' in a profile
+            manager, instances = found
+            instances &= self._prerequisites.fulfilled_by("instance profile")
+            return _if(_any(manager), instances)
+        if "stack set administration" in method.prerequisites:
+            return self._assumable_by_one_of(_union(found))
+        return _union(found)
+
+    def _assumable_by_one_of(self, roles: ResourceSet) -> ResourceSet:
+        """Roles that one of these roles may assume."""
+        found, kind = NOWHERE, self._resources["role"]
+        for at in members(roles.possible & kind.existing).tolist():
+            arn = kind.arns[at]
+            context = self._callers.context(arn, "stolen-key")
+            method = escalation_methods()[ASSUME_ROLE]
+            onward = self._assuming(method, self._callers.caller(arn), context).targets
+            found |= onward if roles.certain >> at & 1 else ResourceSet(0, onward.possible)
+        return found
+
+    # --- what else a method needs
+
+    def _fulfilling(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext, found: ResourceSet
+    ) -> ResourceSet:
+        """Those targets that fulfil the method's prerequisites."""
+        for name in method.prerequisites:
+            if name in taken_as_given() or name in DECIDED_ELSEWHERE:
+                continue
+            fulfilled = self._prerequisites.fulfilled_by(name)
+            if name == "no second factor":
+                fulfilled |= self._allowed(caller, context, DEACTIVATE, "user")
+            found &= fulfilled
+        return found
+
+
+@cache
+def _used_on(method: EscalationMethod) -> dict[str, str]:
+    """A method's actions on what the evidence shows, and on which of it."""
+    return {action: on for action, on in method.permissions.items() if on in KIND}
+
+
+@cache
+def _attaching(policy_arn: str) -> RequestContext:
+    """What is known of a call that attaches a policy."""
+    return RequestContext({"iam:policyarn": policy_arn}, UNKNOWN)
+
+
+@cache
+def passed_to(service: str) -> RequestContext:
+    """What is known of a call that passes a role to a service."""
+    return RequestContext({"iam:passedtoservice": service}, UNKNOWN)
+
+
+def _union(found: list[ResourceSet]) -> ResourceSet:
+    """All that is in any of the sets."""
+    return ResourceSet(
+        union(each.certain for each in found), union(each.possible for each in found)
+    )
+
+
+def _if(holds: Permitted, found: ResourceSet) -> ResourceSet:
+    """What is found if something else holds: certain where it is certain, and so on."""
+    return ResourceSet(
+        found.certain if holds.certain else 0, found.possible if holds.possible else 0
+    )
+
+
+def _any(found: ResourceSet) -> Permitted:
+    """Whether there is anything in a set."""
+    return Permitted(bool(found.certain), bool(found.possible))

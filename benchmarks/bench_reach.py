@@ -47,7 +47,7 @@ def main() -> None:
         }
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         whole = sum(taken.values())
-        ends = account.admin_paths["hops"]
+        ends = account.admin_paths["steps"]
         say(
             f"{len(account.permissions.principals):,} users and roles, {trusting:,} rows of "
             f"trust policies, {len(content) / 1e6:.1f} MB; {len(account.escalations):,} ways to "

@@ -15,7 +15,8 @@ from iamkit.evidence.requests import Evidence
 from iamkit.evidence.responses import Answer
 from iamkit.evidence.snapshot import Snapshot
 from iamkit.settings import Settings
-from iamkit.tables.tables import SOURCES
+from iamkit.tables.built_from import calls_of
+from iamkit.tables.tables import AccountTables
 
 ACCOUNT = "012345678901"
 ARN = f"arn:aws:iam::{ACCOUNT}:"
@@ -143,6 +144,15 @@ def again(account: Account, **thresholds: Any) -> Account:
     return Account(account.snapshot, Settings().with_overrides(**thresholds))
 
 
+def sources() -> dict[str, tuple[str, ...]]:
+    """The AWS calls that each table of the evidence rests on, directly or through other tables."""
+    tables = AccountTables.tables()
+    return {
+        name: tuple(sorted(calls_of(tables, [name, *table.optional])))
+        for name, table in tables.items()
+    }
+
+
 def sharing(account: Account, other: Account, *differing: Evidence) -> Account:
     """
     The account with those tables of another made that rest on none of the differing answers.
@@ -151,8 +161,8 @@ def sharing(account: Account, other: Account, *differing: Evidence) -> Account:
     report must be the same, as any table may have rows of it.
     """
     calls = {evidence.call for evidence in differing}
-    for name, sources in SOURCES.items():
-        if sources and not calls & set(sources):
+    for name, asked in sources().items():
+        if asked and not calls & set(asked):
             account.__dict__[name] = getattr(other, name)
     return account
 

@@ -12,8 +12,18 @@ from iamkit.evidence import cli_files
 from iamkit.evidence.requests import REPORT
 from iamkit.evidence.responses import Answer
 from iamkit.tables import schema
-from iamkit.tables.tables import SOURCES
-from tests.accounts import ARN, account, again, details, of_answers, policy, report, user, written
+from tests.accounts import (
+    ARN,
+    account,
+    again,
+    details,
+    of_answers,
+    policy,
+    report,
+    sources,
+    user,
+    written,
+)
 
 ANA = f"ana,{ARN}user/ana,2024-05-01T12:00:00Z,true,no_information,N/A,N/A,false" + ",N/A" * 14
 HOLDS = [{"PolicyName": "all", "PolicyArn": f"{ARN}policy/all"}]
@@ -66,7 +76,7 @@ def test_the_demo_company_in_memory_is_the_one_on_disk(tmp_path: Path) -> None:
     )
 
 
-SHARED = sorted(set(SOURCES.values()) - {()})
+SHARED = sorted(set(sources().values()) - {()})
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +86,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Answer]:
     return cli_files.answers_in(folder / "given")[0]
 
 
-@pytest.mark.parametrize("sources", SHARED, ids=[sources[0] for sources in SHARED])
+@pytest.mark.parametrize("calls", SHARED, ids=[",".join(calls) for calls in SHARED])
 def test_a_table_rests_on_its_sources_and_the_report_alone(
-    sources: tuple[str, ...], told: Sequence[Answer]
+    calls: tuple[str, ...], told: Sequence[Answer]
 ) -> None:
     """And on the credential report: so accounts that differ in nothing of these can share it."""
     whole = of_answers(told)
     alone = of_answers(
         [
             answer
-            if answer.evidence.call in (*sources, REPORT.call)
+            if answer.evidence.call in (*calls, REPORT.call)
             else Answer(answer.evidence, "refused", None, "AccessDenied", "not allowed")
             for answer in told
         ]
     )
-    for table in (name for name, its in SOURCES.items() if its == sources):
+    for table in (name for name, its in sources().items() if its == calls):
         pd.testing.assert_frame_equal(getattr(alone, table), getattr(whole, table))

@@ -1,13 +1,13 @@
 """
-What each policy gives whoever holds it, judged by itself.
+What each policy grants by itself.
 
-Other policies, boundaries and service control policies may take some of it away again; here the
-question is what its author signed. All of a document counts: its denies, and its conditions, which
-are judged for a caller who meets those on the way in: with MFA, over TLS, from the networks or the
-VPC endpoint that the policy itself admits. Who the caller is, and every other key, is unknown. So
-full administration from the office only is full administration, a denial without MFA takes nothing
-from an escalation, and an Allow beside a Deny of the same gives nothing. What a condition on an
-unknown key guards is not counted, which errs towards less.
+Other policies, boundaries and service control policies may deny some of it; they are left out here.
+The whole document counts, its denies included. Its conditions are evaluated for a caller who meets
+those on how a request arrives: with MFA, over TLS, from a network or VPC endpoint that the policy
+itself admits. Who the caller is, and every other key, is unknown. So full administration from the
+office only is full administration, a Deny without MFA removes no escalation method, and an Allow
+beside a Deny of the same grants nothing. What depends on an unknown key is not counted, which errs
+towards less.
 
 Source: IAM User Guide, "Policy evaluation logic".
 """
@@ -22,7 +22,7 @@ import pandas as pd
 
 from iamkit.access.administrators import SELF_PROMOTION
 from iamkit.access.contexts import ARRIVAL_KEYS
-from iamkit.access.permissions import RISKY
+from iamkit.access.permissions import risky_actions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     CERTAIN,
@@ -46,7 +46,7 @@ from iamkit.values import as_dict, listed
 
 POLICY_GRANTS: Final = Table(
     name="policy_grants",
-    row="one policy and what it alone gives; missing values: what it says is not known",
+    row="one policy and what it grants by itself; missing values: its content is not known",
     key=("policy_arn",),
     columns=(
         Column("policy_arn", TEXT, "policy"),
@@ -55,20 +55,16 @@ POLICY_GRANTS: Final = Table(
             "kind",
             TEXT,
             "aws (managed by AWS), customer or inline",
-            values=(
-                "aws",
-                "customer",
-                "inline",
-            ),
+            values=("aws", "customer", "inline"),
         ),
         Column("unseen", TRUTH, "its document is not in the evidence, or cannot be read"),
         Column("everything", TRUTH, "allows every action on every resource"),
         Column(
             "administrative", TRUTH, "everything, or all but exceptions that its holder can lift"
         ),
-        Column("conditional", TRUTH, "gives less to a caller from anywhere without MFA"),
+        Column("conditional", TRUTH, "grants less to a caller from anywhere without MFA"),
         Column("full_services", OBJECT, "list of services: every action on every resource"),
-        Column("escalations", OBJECT, "list of ways to escalate, by their id in escalation.yaml"),
+        Column("escalations", OBJECT, "list of escalation methods, by their id in escalation.yaml"),
         Column("assumes_any_role", TRUTH, "may assume roles that it does not name one by one"),
         Column("reads_secrets", TRUTH, "reads every secret, or every parameter"),
         Column("subscribes", TRUTH, "subscribes to AWS Marketplace products on every resource"),
@@ -78,17 +74,18 @@ POLICY_GRANTS: Final = Table(
 )
 
 _IP: Final = INTERNET[0]
-_PLACES: Final = frozenset((*INTERNET, *ENDPOINT))
-_WAY_IN: Final = _PLACES | ARRIVAL_KEYS
+_NETWORK_KEYS: Final = frozenset((*INTERNET, *ENDPOINT))
+_VARYING_KEYS: Final = _NETWORK_KEYS | ARRIVAL_KEYS
 _ASSUME: Final = "sts:AssumeRole"
 
-# The one policy of AWS's whose name says what is in it: IAM User Guide, "AWS managed policies for
-# job functions". Evidence may lack AWS's policies; who is an administrator need not stay open.
+# The one AWS managed policy whose content is known from its name: IAM User Guide, "AWS managed
+# policies for job functions". Where the evidence lacks AWS managed policies, the administrators
+# who have this one are found all the same.
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
 _EVERYTHING: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
-# What reads secrets in clear, and a resource that stands for any: `~` is nobody's region or name,
-# so a pattern that matches it matches them all.
+# What reads secrets in clear text, and a resource that stands for any: `~` is no region and no
+# name, so a pattern that matches it matches all of them.
 _SECRETS: Final = {
     "secretsmanager:GetSecretValue": "secretsmanager:~:{}:secret:~",
     "ssm:GetParameter": "ssm:~:{}:parameter/~",
@@ -101,9 +98,10 @@ def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
     Judge every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
 
-    A way to escalate counts if all its actions are allowed, and those that use something, such as
-    a role, on what the policy leaves open (see `leaves_open`): what an action on one named role is
-    worth depends on that role, so there this errs towards silence. Equal documents are judged once.
+    An escalation method counts if all its actions are allowed, and those that use a resource, such
+    as a role, on resources that are not named one by one (see `names_no_resource`). What an action
+    on one named role gains depends on that role, so there this errs towards silence. Equal
+    documents are evaluated once.
     """
     table = account.policies
     numbers: dict[str, int] = {}
@@ -128,7 +126,7 @@ def administrative(documents: Iterable[Any], callers: Principals) -> list[bool]:
     return answers
 
 
-def leaves_open(statement: Statement) -> bool:
+def names_no_resource(statement: Statement) -> bool:
     """
     Whether a statement does not name its resources one by one, but for their region.
 
@@ -140,7 +138,7 @@ def leaves_open(statement: Statement) -> bool:
 
 
 def _written(account: AccountTables, callers: Principals) -> Iterator[Policy | None]:
-    """Each policy as its document has it; None if that is not known."""
+    """Each policy as its document says; None if that is not known."""
     known = {arn: policy for policy, arn in callers.policy_arns.items()}
     table = account.policies
     for arn, unreadable in zip(table["policy_arn"], table["problem"].notna(), strict=True):
@@ -153,64 +151,71 @@ def _written(account: AccountTables, callers: Principals) -> Iterator[Policy | N
 def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
     """Columns of `POLICY_GRANTS` from `everything` on, a row per policy."""
     catalog = callers.catalog
-    met, stolen = (
+    best, stolen = (
         RequestContext(callers.arrival(name), UNKNOWN) for name in ("mfa-inside", "stolen-key")
     )
-    asked = [(policy, _admitted(policy, met, stolen)) for policy in policies]
-    certain, anywhere, least, unnamed = _rows(asked, stolen, catalog)
-    everything = ~_some(catalog.bits(catalog.listed.actions) & ~anywhere)
+    cases = [(policy, _admitted(policy, best, stolen)) for policy in policies]
+    certain, anywhere, least, unnamed = _rows(cases, stolen, catalog)
+    everything = ~_any(catalog.bits(catalog.listed.actions) & ~anywhere)
     secrets = catalog.bits(_SECRETS)
-    any_secret, every_secret = _some(certain & secrets), _some(anywhere & secrets)
-    risky = np.bitwise_or.reduce([catalog.mask(risk=risk) for risk in RISKY])
+    any_secret, every_secret = _any(certain & secrets), _any(anywhere & secrets)
     return pd.DataFrame(
         {
             "everything": everything,
             "administrative": [
-                bool(whole or _lifts_exceptions(*each, callers))
-                for whole, each in zip(everything, asked, strict=True)
+                bool(all_of_it or _lifts_exceptions(*each, callers))
+                for all_of_it, each in zip(everything, cases, strict=True)
             ],
-            "conditional": _some(certain & ~least),
+            "conditional": _any(certain & ~least),
             "full_services": _full_services(anywhere, catalog),
             "escalations": _escalations(certain, unnamed, catalog),
-            "assumes_any_role": _some(unnamed & catalog.bits(_ASSUME)),
+            "assumes_any_role": _any(unnamed & catalog.bits(_ASSUME)),
             "reads_secrets": [
                 bool(every or (some and _reads_secrets(*each, callers)))
-                for some, every, each in zip(any_secret, every_secret, asked, strict=True)
+                for some, every, each in zip(any_secret, every_secret, cases, strict=True)
             ],
-            "subscribes": _some(anywhere & catalog.bits("aws-marketplace:Subscribe")),
+            "subscribes": _any(anywhere & catalog.bits("aws-marketplace:Subscribe")),
             "actions": catalogs.popcount(certain),
-            "risky": catalogs.popcount(certain & risky),
+            "risky": catalogs.popcount(certain & risky_actions(catalog)),
         }
     )
 
 
 def _rows(
-    asked: Sequence[tuple[Policy, RequestContext]], stolen: RequestContext, catalog: Catalog
+    cases: Sequence[tuple[Policy, RequestContext]], stolen: RequestContext, catalog: Catalog
 ) -> Bits:
     """
     Rows of each policy, shape (4, policies, words).
 
-    What it certainly allows; what everywhere; what certainly with a stolen key; and what certainly
-    on resources that it leaves open, as far as it matters whether it does.
+    The actions that it certainly allows; those on every resource; those certainly with a stolen
+    key; and, of the actions that escalation methods use, those certainly on resources that it does
+    not name one by one.
     """
-    judge = PolicyEvaluator(catalog)
-    used = {action for path in escalation_methods().values() for action in path.actions_on_existing}
-    matter = catalog.bits((_ASSUME, *used))
-    made = np.empty((4, len(asked), catalog.words), dtype=catalogs.WORD)
-    for at, (policy, context) in enumerate(asked):
-        best, worst = judge.outcomes(PolicyLayers((policy,)), context, stolen, varying=_WAY_IN)
-        _, certain, anywhere = judge.combine(best)
-        least = certain if worst == best else judge.combine(worst)[CERTAIN]
-        unnamed = certain & matter
+    evaluator = PolicyEvaluator(catalog)
+    methods = escalation_methods().values()
+    used = {action for method in methods for action in method.actions_on_existing}
+    using = catalog.bits((_ASSUME, *used))
+    made = np.empty((4, len(cases), catalog.words), dtype=catalogs.WORD)
+    for at, (policy, context) in enumerate(cases):
+        best, worst = evaluator.outcomes(
+            PolicyLayers((policy,)), context, stolen, varying=_VARYING_KEYS
+        )
+        _, certain, anywhere = evaluator.combine(best)
+        least = certain if worst == best else evaluator.combine(worst)[CERTAIN]
+        unnamed = certain & using
         if unnamed.any():
-            unnamed = judge.rows(PolicyLayers((_without_names(policy),)), context)[CERTAIN] & matter
+            unnamed = (
+                evaluator.rows(PolicyLayers((_without_names(policy),)), context)[CERTAIN] & using
+            )
         made[:, at] = certain, anywhere, least, unnamed
     return made
 
 
 def _without_names(policy: Policy) -> Policy:
-    """A policy without those allows that name their resources one by one: see `leaves_open`."""
-    named = {each.number for each in policy.statements if each.allows and not leaves_open(each)}
+    """A policy without the allows that name resources one by one: see `names_no_resource`."""
+    named = {
+        each.number for each in policy.statements if each.allows and not names_no_resource(each)
+    }
     if not named:
         return policy
     document = as_dict(policy.document)
@@ -218,35 +223,37 @@ def _without_names(policy: Policy) -> Policy:
     return Policy(policy.name, {**document, "Statement": kept})
 
 
-def _some(rows: Bits) -> Flags:
-    """Whether each row holds any action."""
+def _any(rows: Bits) -> Flags:
+    """Whether each row has any action."""
     return np.asarray(rows.any(axis=1))
 
 
-def _admitted(policy: Policy, met: RequestContext, stolen: RequestContext) -> RequestContext:
+def _admitted(policy: Policy, best: RequestContext, stolen: RequestContext) -> RequestContext:
     """
     The context of a caller from a network, or through a VPC endpoint, that the policy admits.
 
-    That is the first that an Allow wants or a Deny spares; a policy that only lists networks to be
-    kept out is judged for a caller from elsewhere.
+    That is the first network that an Allow requires or a Deny exempts. A policy that only lists
+    networks to deny is evaluated for a caller from elsewhere.
     """
-    about = [each for each in policy.statements if not _PLACES.isdisjoint(each.condition_keys)]
+    about = [
+        each for each in policy.statements if not _NETWORK_KEYS.isdisjoint(each.condition_keys)
+    ]
     places: dict[str, Any] = {}
     for statement in about:
         for operator, block in statement.condition.items():
             for key, raw in as_dict(block).items():
                 test = KeyTest.of(operator, key, raw)
                 admits = ("not" not in test.name) == statement.allows
-                if test.key in _PLACES and admits and test.values:
+                if test.key in _NETWORK_KEYS and admits and test.values:
                     places.setdefault(test.key, test.values[0].partition("/")[0])
-    return met.but({_IP: stolen.get(_IP), **places}) if about else met
+    return best.but({_IP: stolen.get(_IP), **places}) if about else best
 
 
 def _lifts_exceptions(policy: Policy, context: RequestContext, callers: Principals) -> bool:
     """
-    Whether a policy allows all but exceptions, and lets its holder attach what has none.
+    Whether a policy allows all but exceptions, and lets its holder attach a policy without any.
 
-    Asked of a user, group, role and policy with a name that no exception is likely to be about.
+    Tried on a user, group, role and policy with a name that no exception is likely to be about.
     """
     if not any(_all_but(statement) for statement in policy.statements):
         return False
@@ -280,7 +287,7 @@ def _prefix(callers: Principals) -> str:
 
 
 def _full_services(anywhere: Bits, catalog: Catalog) -> list[list[str]]:
-    """Services that each row holds in full; one that no list knows cannot be."""
+    """Services whose every action each row has; a service that no list knows cannot be."""
     actions = catalog.actions
     known = actions["known"].to_numpy()
     services = actions["service"].to_numpy()
@@ -295,16 +302,18 @@ def _full_services(anywhere: Bits, catalog: Catalog) -> list[list[str]]:
 
 
 def _escalations(certain: Bits, unnamed: Bits, catalog: Catalog) -> list[list[str]]:
-    """Ways to escalate that each row of what is allowed, and of that on open resources, holds."""
+    """Escalation methods that each row of `certain`, with its row of `unnamed`, allows."""
     rows, which = _distinct(np.hstack([certain, unnamed]))
     found: list[list[str]] = [[] for _ in rows]
-    for name, path in escalation_methods().items():
-        if not all(catalog.bits(action).any() for action in path.permissions):
-            continue  # newer than the list, and no policy names it
-        if path.gains in ("session", "outside"):
-            continue  # no more in AWS than the holder was given
-        needed = np.hstack([catalog.bits(path.permissions), catalog.bits(path.actions_on_existing)])
-        for at in np.flatnonzero(~_some(needed & ~rows)):
+    for name, method in escalation_methods().items():
+        if not all(catalog.bits(action).any() for action in method.permissions):
+            continue  # an action is newer than the list, and no policy names it
+        if method.gains in ("session", "outside"):
+            continue  # gains nothing in the account beyond what the holder was granted
+        needed = np.hstack(
+            [catalog.bits(method.permissions), catalog.bits(method.actions_on_existing)]
+        )
+        for at in np.flatnonzero(~_any(needed & ~rows)):
             found[at].append(name)
     return [found[number] for number in which]
 

@@ -81,7 +81,7 @@ class Resources:
         return {arn.rsplit("/", 1)[-1].lower(): arn for arn in self.arns}
 
     def named_by(self, pattern: Pattern) -> str | None:
-        """The ARN with the name in which a pattern ends; None if that has wildcards or is unused."""
+        """The ARN with the name in which a pattern ends; None if it has wildcards or is unused."""
         name = Pattern(pattern.text.rsplit("/", 1)[-1]).plain
         return None if name is None else self._by_name.get(name.lower())
 

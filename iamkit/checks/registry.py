@@ -63,7 +63,7 @@ def check(
     Make a function a check.
 
     The function gets what its arguments name: tables of the account, what is derived from them
-    (`permissions`, `enforcement`, `fences`, …), `settings`, `as_of` or `account_id`. Where evidence
+    (`permissions`, `policy_grants`, …), `settings`, `as_of` or `account_id`. Where evidence
     for one is missing the check is not assessed, unless the argument has a default. It returns a
     row per thing found: `subject` and `detail`, and, if it likes, `status` (fail unless it says not
     assessed) and `step` (the remedy for this one). It may return any column besides.

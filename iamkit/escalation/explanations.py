@@ -195,7 +195,7 @@ class Explanations:
         if target_arn is not None and method.trust in names:
             trusted = assumable.door(target_arn, names[method.trust])
             if trusted is not None:
-                role, statement = target_arn.rsplit("/", 1)[-1], called(trusted.sid, trusted.at)
+                role, statement = target_arn.rsplit("/", 1)[-1], called(trusted.sid, trusted.number)
                 yield f"trust policy of {role}: statement {statement} lets in {trusted.principal}"
 
 

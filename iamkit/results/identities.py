@@ -65,7 +65,9 @@ IDENTITIES: Final = Table(
         Column("mfa_devices", OBJECT, "list of the kinds of its devices"),
         Column("mfa_enforced", TEXT, "verdict of `enforcement`; missing for root"),
         Column(
-            "network_restriction", TEXT, "verdict of `fences`; none for root, whom no policy binds"
+            "network_restriction",
+            TEXT,
+            "verdict of `network_restrictions`; none for root, whom no policy binds",
         ),
         Column("exposed_actions", COUNT, "actions open from outside to a thief of key or password"),
         Column("exposed_worst", TEXT, "worst class of those actions"),

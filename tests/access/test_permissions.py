@@ -235,7 +235,7 @@ def test_an_allow_with_if_exists_lets_a_key_in(tmp_path: Path) -> None:
     assert admin(made, "stolen-password") == ""
 
 
-def test_a_fenced_administrator_is_not_powerless(tmp_path: Path) -> None:
+def test_a_restricted_administrator_is_not_powerless(tmp_path: Path) -> None:
     made = single(tmp_path, allow("*", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}))
     assert not holds(made, "s3:GetObject", "stolen-key", "possible")
     assert holds(made, "s3:GetObject", "key-inside", "possible")

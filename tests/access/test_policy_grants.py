@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iamkit.access.policy_grants import POLICY_GRANTS, _judged, administrative, leaves_open
+from iamkit.access.policy_grants import POLICY_GRANTS, _judged, administrative, names_no_resource
 from iamkit.policy.model import Policy
 from iamkit.reference.escalation_methods import escalation_methods
 from tests.accounts import ACCOUNT, ARN, account, details, policy, role, user
@@ -305,7 +305,7 @@ def test_an_account_without_policies_has_an_empty_table(tmp_path):
 )
 def test_resources_are_left_open_by_wildcards_in_account_or_name(resource, open_):
     statement = Policy("p", document(allow("s3:*", resource))).statements[0]
-    assert leaves_open(statement) is open_
+    assert names_no_resource(statement) is open_
 
 
 @pytest.fixture(scope="module")

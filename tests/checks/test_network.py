@@ -52,7 +52,7 @@ def said(opened: Account, name: str) -> list[str]:
     return found["detail"].tolist()
 
 
-def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
+def stolen(mfa: dict[str, Any], network: str, **key: Any) -> list[Any]:
     usual = {
         "verdict": "none",
         "key": "not required",
@@ -63,7 +63,7 @@ def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
     found = checks.key_usable_from_anywhere(
         keys(**key),
         MFA_ENFORCEMENT.rows({"principal_arn": ANA, **usual, **mfa}),
-        NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": fence}),
+        NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": network}),
     )
     return found["status"].tolist()
 
@@ -72,7 +72,7 @@ def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("mfa", "fence", "fails"),
+    ("mfa", "network", "fails"),
     [
         ({}, "unrestricted", True),
         ({}, "partly restricted", True),
@@ -84,8 +84,8 @@ def stolen(mfa: dict[str, Any], fence: str, **key: Any) -> list[Any]:
         ({}, "nothing to protect", False),
     ],
 )
-def test_mfa_or_a_fence_is_enough(mfa: dict[str, Any], fence: str, fails: bool) -> None:
-    assert stolen(mfa, fence) == ["fail"] * fails
+def test_mfa_or_a_restriction_is_enough(mfa: dict[str, Any], network: str, fails: bool) -> None:
+    assert stolen(mfa, network) == ["fail"] * fails
 
 
 def test_an_inactive_key_and_one_of_root_are_not_asked() -> None:
@@ -112,7 +112,7 @@ def test_a_key_without_any_restriction_says_what_it_exposes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "also", [{}, {"Bool": {"aws:ViaAWSService": "false"}}], ids=["today's form", "the older form"]
 )
-def test_a_fenced_key_passes_in_both_forms_that_aws_has_shown(
+def test_a_restricted_key_passes_in_both_forms_that_aws_has_shown(
     also: dict[str, Any], tmp_path: Path
 ) -> None:
     opened = holder(tmp_path, READ, outside("203.0.113.0/24", **also))
@@ -173,15 +173,15 @@ def test_a_network_that_is_not_approved_fails_in_a_list_of_those_let_in_only() -
 
 
 @pytest.mark.parametrize("verdict", ["restricted", "unrestricted", "nothing to protect"])
-def test_a_whole_fence_has_no_holes_and_neither_has_none(verdict: str) -> None:
+def test_a_full_restriction_passes_and_so_does_none(verdict: str) -> None:
     network_restrictions = NETWORK_RESTRICTIONS.rows({"principal_arn": ANA, "verdict": verdict})
     held = POLICY_ASSIGNMENTS.rows({"principal_arn": ANA, "policy_arn": OFFICE})
     assert checks.network_fence_with_holes(network_restrictions, lists(), held, ROLES.rows()).empty
 
 
-def test_a_fence_around_some_actions_has_holes(tmp_path: Path) -> None:
-    fence = {**outside("203.0.113.0/24"), "Action": "s3:*"}
-    opened = holder(tmp_path, READ, {**READ, "Action": "ec2:DescribeInstances"}, fence)
+def test_a_restriction_of_some_actions_fails(tmp_path: Path) -> None:
+    partly = {**outside("203.0.113.0/24"), "Action": "s3:*"}
+    opened = holder(tmp_path, READ, {**READ, "Action": "ec2:DescribeInstances"}, partly)
     assert result(opened, "network_fence_with_holes")["failing"] == 1
     assert result(opened, "key_usable_from_anywhere")["failing"] == 1
 

@@ -58,17 +58,17 @@ def judged(account: AccountTables) -> pd.DataFrame:
     return network_restrictions(account, effective(account))
 
 
-def fence(tmp_path: Path, *statements: Any, **members: Any) -> Any:
+def judged_user(tmp_path: Path, *statements: Any, **members: Any) -> Any:
     """The row of a user with these statements."""
     tmp_path.mkdir(exist_ok=True)
     return judged(imported(tmp_path, ana(*statements, **members))).iloc[0]
 
 
-# --- the six variants, and what else fences
+# --- the six variants, and what else restricts
 
 
-def test_awss_example_fences_and_denies_endpoints_and_services_too(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny() | {"Sid": "OfficeOnly"})
+def test_awss_example_restricts_and_denies_endpoints_and_services_too(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(), deny() | {"Sid": "OfficeOnly"})
     assert row["verdict"] == "restricted"
     assert row["networks"] == [VPN, OFFICE]
     assert (row["policy_name"], row["statement"]) == ("own", "OfficeOnly")
@@ -81,20 +81,20 @@ def test_awss_example_fences_and_denies_endpoints_and_services_too(tmp_path: Pat
 
 
 def test_awss_older_example_spares_calls_by_services(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(AWAY | {"Bool": {"aws:ViaAWSService": "false"}}))
+    row = judged_user(tmp_path, allow(), deny(AWAY | {"Bool": {"aws:ViaAWSService": "false"}}))
     assert (row["verdict"], row["statement"]) == ("restricted", "statement 2")
     assert (row["endpoint"], row["via_services"]) == ("denied", "works")
     assert not any("AWS services" in note for note in row["notes"])
 
 
-def test_an_allow_from_the_office_fences(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(Condition=inside(OFFICE, VPN)))
+def test_an_allow_from_the_office_restricts(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(Condition=inside(OFFICE, VPN)))
     assert (row["verdict"], row["statement"]) == ("restricted", "statement 1")
     assert row["networks"] == [VPN, OFFICE]
 
 
-def test_a_fence_around_one_service_is_partial(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(["s3:*", "sqs:SendMessage"]), deny(action="s3:*"))
+def test_a_restriction_of_one_service_is_partial(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(["s3:*", "sqs:SendMessage"]), deny(action="s3:*"))
     assert (row["verdict"], row["statement"]) == ("partly restricted", "statement 2")
     assert row["networks"] == [VPN, OFFICE]
     assert (row["outside_actions"], row["worst"]) == (1, ["sqs:SendMessage"])
@@ -102,19 +102,19 @@ def test_a_fence_around_one_service_is_partial(tmp_path: Path) -> None:
     assert row["why"].startswith("1 of ")
 
 
-def test_what_notaction_leaves_out_is_open(tmp_path: Path) -> None:
+def test_what_notaction_leaves_out_is_unrestricted(tmp_path: Path) -> None:
     carved = deny() | {
         "NotAction": ["iam:CreateAccessKey", "cloudwatch:ListMetrics", "iam:PassRole"]
     }
     del carved["Action"]
-    row = fence(tmp_path, allow(), carved)
+    row = judged_user(tmp_path, allow(), carved)
     assert row["verdict"] == "partly restricted"
     assert (row["outside_actions"], row["outside_risky"]) == (3, 2)
     assert set(row["worst"][:2]) == {"iam:CreateAccessKey", "iam:PassRole"}, "the riskiest first"
     assert row["worst"][2] == "cloudwatch:ListMetrics"
 
 
-def test_a_fence_may_come_through_a_group(tmp_path: Path) -> None:
+def test_a_restriction_may_come_through_a_group(tmp_path: Path) -> None:
     guard = policy("guard", document(deny()))
     held = {"PolicyName": "guard", "PolicyArn": f"{ARN}policy/guard"}
     contents = ana(allow(), GroupList=["staff"])
@@ -133,7 +133,7 @@ def test_a_boundary_may_leave_nothing_to_protect(tmp_path: Path) -> None:
     assert row[["covered", "endpoint", "via_services", "statement", "policy_arn"]].isna().all()
 
 
-def test_a_boundary_may_fence(tmp_path: Path) -> None:
+def test_a_boundary_may_restrict(tmp_path: Path) -> None:
     edge = policy("edge", document(allow(Condition=inside(OFFICE))))
     members = {"PermissionsBoundary": {"PermissionsBoundaryArn": f"{ARN}policy/edge"}}
     row = judged(imported(tmp_path, ana(allow(), **members) | {"Policies": [edge]})).iloc[0]
@@ -148,10 +148,10 @@ def test_a_boundary_may_fence(tmp_path: Path) -> None:
         ((OFFICE, "::/0"), "::/0"),
     ],
 )
-def test_a_list_of_everybody_fences_nobody(
+def test_a_list_of_everybody_restricts_nobody(
     tmp_path: Path, networks: tuple[str, ...], said: str
 ) -> None:
-    row = fence(tmp_path, allow(), deny(outside(*networks)))
+    row = judged_user(tmp_path, allow(), deny(outside(*networks)))
     assert (row["verdict"], row["networks"]) == ("unrestricted", list(ANYWHERE))
     assert (row["policy_name"], row["statement"]) == ("own", "statement 1"), "what is left open"
     assert row["notes"] == [f"own lists {said}, so its list keeps nobody out."]
@@ -167,77 +167,83 @@ def test_somebody_elses_list_of_everybody_changes_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("key", ["aws:SourceVpce", "aws:SourceVpc", "aws:VpceAccount"])
-def test_a_fence_may_require_a_vpc_endpoint(tmp_path: Path, key: str) -> None:
-    row = fence(tmp_path, allow(), deny({"StringNotEquals": {key: "vpce-1"}}))
+def test_a_restriction_may_require_a_vpc_endpoint(tmp_path: Path, key: str) -> None:
+    row = judged_user(tmp_path, allow(), deny({"StringNotEquals": {key: "vpce-1"}}))
     assert (row["verdict"], row["endpoint"], row["networks"]) == ("restricted", "required", [])
     assert row["why"] == "Possible only from a VPC endpoint (statement 2 of own)."
 
 
-def test_the_office_or_a_vpc_endpoint_is_a_fence_in_which_endpoints_work(tmp_path: Path) -> None:
+def test_the_office_or_a_vpc_endpoint_restricts_and_endpoints_work(tmp_path: Path) -> None:
     vpc = {"StringNotEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}
     address = {"NotIpAddressIfExists": {"aws:SourceIp": OFFICE}}
-    row = fence(tmp_path, allow(), deny(AWAY | {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}))
+    row = judged_user(
+        tmp_path, allow(), deny(AWAY | {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}})
+    )
     assert (row["verdict"], row["endpoint"], row["networks"]) == (
         "restricted",
         "works",
         [VPN, OFFICE],
     )
-    row = fence(tmp_path / "other", allow(), deny(address | vpc))
+    row = judged_user(tmp_path / "other", allow(), deny(address | vpc))
     assert (row["verdict"], row["endpoint"], row["networks"]) == ("restricted", "works", [OFFICE])
 
 
 def test_two_denies_intersect(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(), deny(outside("203.0.113.128/25", HOME)))
+    row = judged_user(tmp_path, allow(), deny(), deny(outside("203.0.113.128/25", HOME)))
     assert (row["verdict"], row["networks"]) == ("restricted", ["203.0.113.128/25"])
 
 
 def test_denies_that_share_no_network_leave_nothing(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(outside(OFFICE)), deny(outside(HOME)))
+    row = judged_user(tmp_path, allow(), deny(outside(OFFICE)), deny(outside(HOME)))
     assert row["verdict"] == "nothing to protect"
 
 
-def test_allows_unite_and_a_deny_cuts(tmp_path: Path) -> None:
+def test_allows_unite_and_a_deny_removes(tmp_path: Path) -> None:
     statements = (allow("s3:*", Condition=inside(OFFICE)), allow("s3:*", Condition=inside(HOME)))
-    row = fence(tmp_path, *statements)
+    row = judged_user(tmp_path, *statements)
     assert row["networks"] == [HOME, OFFICE]
-    row = fence(tmp_path / "cut", *statements, deny(outside(OFFICE, VPN)))
+    row = judged_user(tmp_path / "removed", *statements, deny(outside(OFFICE, VPN)))
     assert row["networks"] == [OFFICE]
 
 
-def test_an_allow_from_anywhere_beside_one_from_the_office_is_no_fence(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow("s3:GetObject"), allow("s3:Get*", Condition=inside(OFFICE)))
+def test_an_allow_from_anywhere_beside_one_from_the_office_is_no_restriction(
+    tmp_path: Path,
+) -> None:
+    row = judged_user(tmp_path, allow("s3:GetObject"), allow("s3:Get*", Condition=inside(OFFICE)))
     assert (row["verdict"], row["outside_actions"]) == ("partly restricted", 1)
-    row = fence(tmp_path / "all", allow("s3:*"), allow("s3:Get*", Condition=inside(OFFICE)))
+    row = judged_user(tmp_path / "all", allow("s3:*"), allow("s3:Get*", Condition=inside(OFFICE)))
     assert row["verdict"] == "unrestricted"
     assert "every action is possible from others too" in row["notes"][0]
 
 
-def test_a_list_to_keep_out_is_no_fence(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(inside(OFFICE)))
+def test_a_block_list_is_no_restriction(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(), deny(inside(OFFICE)))
     assert (row["verdict"], row["networks"]) == ("unrestricted", list(ANYWHERE))
     assert "keep out" in row["notes"][0]
 
 
 def test_networks_of_both_ip_versions_are_told(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(outside(OFFICE, "2001:db8::/33", "2001:db8:8000::/33")))
+    row = judged_user(
+        tmp_path, allow(), deny(outside(OFFICE, "2001:db8::/33", "2001:db8:8000::/33"))
+    )
     assert (row["verdict"], row["networks"]) == ("restricted", [OFFICE, "2001:db8::/32"])
 
 
-def test_a_fence_on_one_bucket_is_none(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow("s3:*"), deny(resource="arn:aws:s3:::reports/*"))
+def test_a_restriction_on_one_bucket_is_none(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow("s3:*"), deny(resource="arn:aws:s3:::reports/*"))
     assert row["verdict"] == "unrestricted", "on other buckets everything is possible"
     assert row["notes"]
 
 
-def test_a_policy_that_never_asks_for_the_network_is_open(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow("s3:*", "arn:aws:s3:::x/*"), allow("sqs:*"))
+def test_a_policy_that_never_tests_the_network_is_unrestricted(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow("s3:*", "arn:aws:s3:::x/*"), allow("sqs:*"))
     assert (row["verdict"], row["networks"]) == ("unrestricted", list(ANYWHERE))
     assert row["statement"] in ("statement 1", "statement 2")
     assert (row["endpoint"], row["via_services"], row["notes"]) == ("works", "works", [])
 
 
-def test_an_administrator_from_the_office_is_fenced_not_powerless(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(Condition=inside(OFFICE)))
+def test_an_administrator_from_the_office_is_restricted_not_powerless(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(Condition=inside(OFFICE)))
     assert (row["verdict"], row["networks"], row["covered"]) == ("restricted", [OFFICE], 1)
 
 
@@ -254,49 +260,53 @@ def test_an_administrator_from_the_office_is_fenced_not_powerless(tmp_path: Path
     ],
     ids=["allow with MFA", "deny without MFA", "unknown allow", "unknown deny"],
 )
-def test_other_conditions_make_no_fence(tmp_path: Path, statements: list[Any]) -> None:
-    row = fence(tmp_path, *statements)
+def test_other_conditions_are_no_restriction(tmp_path: Path, statements: list[Any]) -> None:
+    row = judged_user(tmp_path, *statements)
     assert (row["verdict"], row["covered"]) == ("unrestricted", 0)
-    beside = fence(tmp_path / "beside", *statements, deny(inside(HOME)))
+    beside = judged_user(tmp_path / "beside", *statements, deny(inside(HOME)))
     assert (beside["verdict"], beside["covered"]) == ("unrestricted", 0), "nor beside a list"
 
 
-def test_mfa_and_a_fence_are_a_fence(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(NO_MFA), deny())
+def test_mfa_and_a_network_are_a_restriction(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(), deny(NO_MFA), deny())
     assert (row["verdict"], row["statement"]) == ("restricted", "statement 3")
 
 
-def test_a_fence_without_mfa_only_is_none_and_said(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(), deny(AWAY | NO_MFA))
+def test_a_restriction_without_mfa_only_is_none_and_said(tmp_path: Path) -> None:
+    row = judged_user(tmp_path, allow(), deny(AWAY | NO_MFA))
     assert row["verdict"] == "unrestricted"
     assert "with MFA or those without" in row["notes"][0]
 
 
-def test_an_unknown_condition_never_makes_a_fence(tmp_path: Path) -> None:
+def test_an_unknown_condition_never_restricts(tmp_path: Path) -> None:
     tagged = {"StringEquals": {"aws:ResourceTag/team": "x"}}
-    row = fence(tmp_path, allow(), deny(AWAY | tagged))
+    row = judged_user(tmp_path, allow(), deny(AWAY | tagged))
     assert row["verdict"] == "unrestricted"
 
 
-def test_a_policy_that_is_not_in_the_evidence_makes_no_fence(tmp_path: Path) -> None:
+def test_a_policy_that_is_not_in_the_evidence_restricts_nothing(tmp_path: Path) -> None:
     far = [{"PolicyName": "far", "PolicyArn": f"{ARN}policy/far"}]
-    row = fence(tmp_path, allow("s3:*", Condition=inside(OFFICE)), AttachedManagedPolicies=far)
+    row = judged_user(
+        tmp_path, allow("s3:*", Condition=inside(OFFICE)), AttachedManagedPolicies=far
+    )
     assert row["verdict"] == "unrestricted", "far may allow everything from anywhere"
     assert row["outside_actions"] > 10_000
 
 
 def test_addresses_compared_as_text_are_said_to_be(tmp_path: Path) -> None:
-    row = fence(tmp_path, allow(Condition={"StringLike": {"aws:SourceIp": "203.0.113.*"}}))
+    row = judged_user(tmp_path, allow(Condition={"StringLike": {"aws:SourceIp": "203.0.113.*"}}))
     assert (row["verdict"], row["networks"]) == ("restricted", [])
     assert "as text" in row["notes"][0]
-    row = fence(tmp_path / "one", allow(Condition={"StringEquals": {"aws:SourceIp": "192.0.2.1"}}))
+    row = judged_user(
+        tmp_path / "one", allow(Condition={"StringEquals": {"aws:SourceIp": "192.0.2.1"}})
+    )
     assert (row["verdict"], row["networks"]) == ("restricted", ["192.0.2.1/32"])
 
 
 # --- whose networks
 
 
-def test_a_network_that_is_not_approved_is_drift(tmp_path: Path) -> None:
+def test_a_network_that_is_not_approved_is_named(tmp_path: Path) -> None:
     made = imported(tmp_path, ana(allow(), deny()))
     assert judged(made)["unapproved"].item() == []
     assert judged(again(made, approved_networks=[OFFICE]))["unapproved"].item() == [VPN]
@@ -339,7 +349,7 @@ def test_policies_that_say_the_same_are_each_named_to_their_own_role(tmp_path: P
     assert rows["why"].str.extract(r"of (\w+)\)\.$")[0].tolist() == ["one", "other"]
 
 
-def test_an_scp_may_fence(tmp_path: Path) -> None:
+def test_an_scp_may_restrict(tmp_path: Path) -> None:
     account = imported(tmp_path, ana(allow("s3:*")))
     row = judged(controlled(account, document(allow()), document(deny()))).iloc[0]
     assert (row["verdict"], row["policy_name"]) == ("restricted", "scp-1")
@@ -347,7 +357,7 @@ def test_an_scp_may_fence(tmp_path: Path) -> None:
     assert row["networks"] == [VPN, OFFICE]
 
 
-def test_contexts_of_other_ways_in(tmp_path: Path) -> None:
+def test_contexts_of_endpoints_and_services(tmp_path: Path) -> None:
     account = imported(tmp_path, ana(allow("s3:*"), deny()))
     endpoint, service = (
         Principals(account).arrival(name) for name in ("vpc-endpoint", "via-service")
@@ -474,16 +484,16 @@ def company(demo_account: AccountTables) -> pd.DataFrame:
     return judged(demo_account).set_index("name")
 
 
-def test_the_fenced_of_the_company_are_fenced(company: pd.DataFrame) -> None:
-    fenced = company.loc[["svc-backup", "svc-exports", "lena.fischer", "ingrid.larsen"]]
-    assert set(fenced["verdict"]) == {"restricted"}
-    assert all(networks == [VPN, OFFICE] for networks in fenced["networks"])
+def test_the_restricted_of_the_company_are_found(company: pd.DataFrame) -> None:
+    restricted = company.loc[["svc-backup", "svc-exports", "lena.fischer", "ingrid.larsen"]]
+    assert set(restricted["verdict"]) == {"restricted"}
+    assert all(networks == [VPN, OFFICE] for networks in restricted["networks"])
     assert company.loc["svc-backup", "policy_name"] == "OfficeNetworks-Services"
     assert company.loc["ingrid.larsen", "policy_name"] == "AdminFromOffice"
-    assert fenced["via_services"].tolist() == ["denied", "denied", "works", "denied"]
+    assert restricted["via_services"].tolist() == ["denied", "denied", "works", "denied"]
 
 
-def test_the_hole_in_the_contractors_fence_is_found(company: pd.DataFrame) -> None:
+def test_the_contractors_open_list_is_found(company: pd.DataFrame) -> None:
     devon = company.loc["devon.price.ext"]
     assert (devon["verdict"], devon["networks"]) == ("unrestricted", list(ANYWHERE))
     assert devon["notes"] == [
@@ -491,7 +501,7 @@ def test_the_hole_in_the_contractors_fence_is_found(company: pd.DataFrame) -> No
     ]
 
 
-def test_the_others_of_the_company_are_open(company: pd.DataFrame) -> None:
+def test_the_others_of_the_company_are_unrestricted(company: pd.DataFrame) -> None:
     open_ = company.loc[["svc-ci", "carlos.mendez", "web-app", "ops-automation"]]
     assert set(open_["verdict"]) == {"unrestricted"}
     assert company.loc["bjorn.eriksen", "verdict"] == "nothing to protect"

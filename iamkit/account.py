@@ -51,7 +51,13 @@ from iamkit.results import IDENTITIES, identities
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, schema
-from iamkit.trust import OUTBOUND_ROLES, TRUSTED_PRINCIPALS, outbound_roles, trusted_principals
+from iamkit.trust import (
+    mfa_statements,
+    OUTBOUND_ROLES,
+    TRUSTED_PRINCIPALS,
+    outbound_roles,
+    trusted_principals,
+)
 
 T = TypeVar("T")
 
@@ -102,7 +108,7 @@ class Account(AccountTables):
     @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
-        return mfa_enforcement(self, self.permissions)
+        return mfa_enforcement(self, mfa_statements(self.trust, self.roles), self.permissions)
 
     @_derived("permissions", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:

@@ -42,8 +42,10 @@ from iamkit.restrictions.mfa_statements import (
     ON_DENY,
     WAYS,
     Asked,
-    doors,
-    label,
+    Requirement,
+    TrustStatement,
+    Verdict,
+    role_verdict,
     sentence,
     truths,
     verdict,
@@ -53,15 +55,15 @@ from iamkit.settings import Settings
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
 from iamkit.tables import AccountTables
 
-VERDICTS: Final[Mapping[str, str]] = {
-    "enforced": "nothing beyond the minimum works without MFA; a role: assuming it needs MFA",
-    "console only": "a password alone is not enough, but an access key works without MFA",
-    "keys only": "an access key alone is not enough, but a password works without MFA",
-    "bypassable": "something needs MFA, but without it the caller can get rid of the need",
-    "partial": "something needs MFA, something else does not",
-    "none": "MFA makes no difference",
-    "nothing to protect": "nothing is allowed beyond the minimum, even with MFA",
-    "not assumable by people": "a role that only services or federated identities, or nobody, may assume",
+VERDICTS: Final[Mapping[Verdict, str]] = {
+    Verdict.ENFORCED: "nothing beyond the minimum works without MFA; a role: assuming it needs MFA",
+    Verdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
+    Verdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
+    Verdict.BYPASSABLE: "something needs MFA, but without it the caller can get rid of the need",
+    Verdict.PARTIAL: "something needs MFA, something else does not",
+    Verdict.NONE: "MFA makes no difference",
+    Verdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
+    Verdict.NOT_ASSUMABLE: "a role that only services or federated identities, or nobody, may assume",
 }
 
 # What undoes MFA for who can do it without: the device goes, another credential comes, or the
@@ -160,10 +162,16 @@ MFA_GAPS: Final = Table(
 CURE: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
 
 
-def mfa_enforcement(account: AccountTables, permissions: Permissions | None = None) -> pd.DataFrame:
+def mfa_enforcement(
+    account: AccountTables,
+    trusting: Mapping[str, Iterable[TrustStatement]],
+    permissions: Permissions | None = None,
+) -> pd.DataFrame:
     """
     Return whether MFA is enforced for each user and role. Rows: see `MFA_ENFORCEMENT`.
 
+    `trusting` has, by ARN of the role, the statements that admit AWS principals to it, as
+    `trust.mfa_statements` finds them; a role that is not in it none may assume.
     `permissions` are those of `effective(account)`, made here if not given; their `people` are the
     rows. What follows from bit rows is found once per distinct combination of them, what follows
     from statements once per combination and set of policies. Raises `SettingsError` if
@@ -176,7 +184,7 @@ def mfa_enforcement(account: AccountTables, permissions: Permissions | None = No
         )
     scale = _Scale(held.catalog, account.settings)
     deciders = _Deciders(held, scale)
-    entrances = doors(account.trust)
+    entrances = {arn: role_verdict(arn, said) for arn, said in trusting.items()}
     reaches: dict[tuple[int, ...], _Reach] = {}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
@@ -184,14 +192,14 @@ def mfa_enforcement(account: AccountTables, permissions: Permissions | None = No
     people = held.principals
     columns = people["principal_arn"].tolist(), people["kind"].tolist(), held.index.tolist()
     for arn, kind, numbers in zip(*columns, strict=True):
-        at, door = tuple(numbers), entrances.get(arn)
+        at, trust = tuple(numbers), entrances.get(arn)
         if at not in reaches:
             reaches[at] = _Reach(held, at, scale)
         reach = reaches[at]
-        case = (reach, held.callers.layers(arn) if kind == "user" else door and arn)
+        case = (reach, held.callers.layers(arn) if kind == "user" else trust and arn)
         if case not in cases:
             cases[case] = len(distinct)
-            distinct.append(deciders.user(arn, reach) if kind == "user" else _role(reach, door))
+            distinct.append(deciders.user(arn, reach) if kind == "user" else _role(reach, trust))
         which.append(cases[case])
     made = MFA_ENFORCEMENT.rows(*distinct).iloc[which].reset_index(drop=True)
     for name in ("principal_arn", "kind", "name"):
@@ -209,7 +217,7 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     people = verdicts[~verdicts["verdict"].isin(NOT_APPLICABLE)]
     users = people[people["kind"] == "user"]
     powerful = people[people["principal_arn"].isin(set(admins))]
-    closed = [int((each["verdict"] == "enforced").sum()) for each in (users, powerful)]
+    closed = [int((each["verdict"] == Verdict.ENFORCED).sum()) for each in (users, powerful)]
     allowed, open_ = (int(users[name].sum()) for name in ("actions", "actions_without_mfa"))
     counted = [
         ("users", closed[0], len(users), "users who may do anything beyond the minimum"),
@@ -228,8 +236,8 @@ def mfa_gaps(verdicts: pd.DataFrame) -> pd.DataFrame:
     Rows: see `MFA_GAPS`. Those that decide most users come first.
     """
     users = verdicts[verdicts["kind"] == "user"]
-    today = int((users["verdict"] == "enforced").sum())
-    unprotected = users[~users["verdict"].isin(["enforced", *NOT_APPLICABLE])]
+    today = int((users["verdict"] == Verdict.ENFORCED).sum())
+    unprotected = users[~users["verdict"].isin([Verdict.ENFORCED, *NOT_APPLICABLE])]
     statement = ["policy_arn", "policy_name", "statement"]
     grouped = unprotected.groupby([*statement, "verdict"], dropna=False)["name"]
     made = grouped.agg(users="size", who=list).reset_index()
@@ -308,10 +316,12 @@ class _Reach:
         self.outside = any(by[way][0, POSSIBLE].any() for way in WAYS)
         self.worse = max(WAYS, key=lambda way: int(popcount(self.left[way])))
 
-    def _state(self, way: str) -> str:
+    def _state(self, way: str) -> Requirement:
         if not self.left[way].any():
-            return "required"
-        return "partly required" if self.lost[way].any() else "not required"
+            return Requirement.REQUIRED
+        if self.lost[way].any():
+            return Requirement.PARTLY_REQUIRED
+        return Requirement.NOT_REQUIRED
 
     @cached_property
     def session(self) -> dict[str, Any]:
@@ -328,7 +338,7 @@ class _Reach:
         place = "anywhere" if self.outside else "inside only"
         actions = int(popcount(self.whole))
         return {
-            "verdict": found if actions else "nothing to protect",
+            "verdict": found if actions else Verdict.NOTHING_TO_PROTECT,
             **states,
             "place": place if measures["actions_without_mfa"] else None,
             "actions": actions,
@@ -337,19 +347,21 @@ class _Reach:
         }
 
 
-def _role(reach: _Reach, door: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Columns of `MFA_ENFORCEMENT` for a role: its door, and what lies behind an open one."""
+def _role(reach: _Reach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Columns of `MFA_ENFORCEMENT` for a role: its trust policy's, and what its sessions may do."""
     nothing, actions = reach.scale.nothing, reach.session["actions_without_mfa"]
-    shut = {"key": "required", "password": "required", "actions": actions, **nothing}
-    if door is None:
+    required = dict.fromkeys(WAYS, Requirement.REQUIRED)
+    if trust is None:
         why = "Only services or federated identities, or nobody, may assume it."
-        return {**shut, "verdict": "not assumable by people", "why": why}
+        found = {"verdict": Verdict.NOT_ASSUMABLE, "why": why}
+        return {**required, "actions": actions, **nothing, **found}
     if not actions:
         why = "Its sessions may do nothing beyond the self-service minimum."
-        return {**shut, "verdict": "nothing to protect", "why": why}
-    if door["verdict"] == "enforced":
-        return {"actions": actions, "covered": 1.0, **nothing, **door}
-    return {"actions": actions, "covered": 0.0, **reach.session, **door}
+        found = {"verdict": Verdict.NOTHING_TO_PROTECT, "why": why}
+        return {**required, "actions": actions, **nothing, **found}
+    if trust["verdict"] is Verdict.ENFORCED:
+        return {"actions": actions, "covered": 1.0, **nothing, **trust}
+    return {"actions": actions, "covered": 0.0, **reach.session, **trust}
 
 
 # --- which statement decides for a user
@@ -409,7 +421,8 @@ class _Deciders:
             self.rules[policy, own] = [
                 _Rule(
                     policy.name,
-                    None if policy.document is None else label(each.sid, each.number),
+                    each.sid,
+                    None if policy.document is None else each.number,
                     each.allows,
                     truths(each.condition, variables=each.variables),
                     self.callers.policy_arns.get(policy),
@@ -447,7 +460,7 @@ def _deciding(rules: list[_Rule], reach: _Reach) -> _Rule:
         return int(popcount(rule.bits & left & reach.scale.risky)), int(popcount(rule.bits & left))
 
     asking = [rule for rule in rules if rule.asks]
-    if reach.user["verdict"] != "none" and asking:
+    if reach.user["verdict"] is not Verdict.NONE and asking:
         return max(asking, key=hole)
     return max((r for r in rules if r.own and r.allows and r.passes(way)), key=grant)
 
@@ -457,12 +470,12 @@ def _because(rule: _Rule, reach: _Reach) -> str:
     found, way, count = reach.user["verdict"], reach.worse, reach.user["actions_without_mfa"]
     where = " from inside the approved networks" if reach.user["place"] == "inside only" else ""
     left = f"{count:,} {'action is' if count == 1 else 'actions are'} open without MFA{where}"
-    if found == "enforced":
+    if found is Verdict.ENFORCED:
         does = "allows only with MFA" if rule.allows else "leaves nothing more to do without MFA"
         return sentence(f"{rule.name} {does}")
-    if found == "none":
+    if found is Verdict.NONE:
         return sentence(f"{rule.name} allows without MFA, and nothing asks for it: {left}; {CURE}")
-    undone = ", ".join(reach.user["bypasses"][:3]) if found == "bypassable" else ""
+    undone = ", ".join(reach.user["bypasses"][:3]) if found is Verdict.BYPASSABLE else ""
     left += f", among them {undone}" if undone else ""
     slips, alone = rule.passes(way), not (reach.left[way] & ~rule.bits).any()
     if slips:

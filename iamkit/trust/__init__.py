@@ -2,7 +2,7 @@
 Who may assume a role, from inside and outside the account, and which roles elsewhere identities may.
 """
 
-from iamkit.trust.assumable_roles import ANYONE, AssumableRoles
+from iamkit.trust.assumable_roles import AssumableRoles
 from iamkit.trust.federation import built_in
 from iamkit.trust.inbound import (
     FEDERATED,
@@ -14,6 +14,7 @@ from iamkit.trust.inbound import (
     trusted_principals,
 )
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
+from iamkit.trust.trust_policy import ANYONE, MfaStatement, mfa_statements
 
 __all__ = [
     "ANYONE",
@@ -23,9 +24,11 @@ __all__ = [
     "TRUSTED_PRINCIPALS",
     "WHO",
     "AssumableRoles",
+    "MfaStatement",
     "built_in",
     "days_idle",
     "known_accounts",
+    "mfa_statements",
     "outbound_roles",
     "trusted_principals",
 ]

@@ -1,13 +1,13 @@
 """
-Which roles let in which identity of their own account, and which service.
+Which roles admit which identity of their own account, and which service.
 
-Two things open a role to a caller of its own account: its trust policy names the caller, or anyone,
-and then it needs nobody's permission; or it names the account, and then the caller's own policies
-have to allow it. Both are told apart here; the caller's own side is `uses`'.
+A caller of its own account may assume a role in two cases: its trust policy names the caller, or
+anyone, and then no policy of the caller's is needed; or it names the account, and then the caller's
+own policies have to allow it, too. Both are told apart here; the caller's own side is that of
+`escalation.allowed_resources`.
 
-A condition that nobody can decide does not let a caller in for sure, but perhaps; a denial that may
-be about the caller stops it from coming in for sure. Services are let in unless something surely
-stops them, for whoever hands a role to a service also chooses for which of its resources.
+Whom a trust policy admits, `trust_policy` decides. Services are admitted unless something certainly
+stops them, for whoever passes a role to a service also chooses for which of its resources.
 
 Source: IAM User Guide, "Policy evaluation for requests within a single account" and "AWS JSON
 policy elements: Principal".
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -25,43 +25,32 @@ import pandas as pd
 
 from iamkit.access import NOWHERE, Principals, Resources, ResourceSet
 from iamkit.policy import UNKNOWN, RequestContext, Truth, conditions
-from iamkit.trust.trust_policy import PERHAPS, may, rows, ways_in
+from iamkit.trust import trust_policy
+from iamkit.trust.trust_policy import ANYONE, ASSUME, AWS, Principal, TrustEntry
 
-ANYONE: Final = "*"
 ACCOUNT: Final = "account"
 
 
-class Asked:
-    """What a door asks of who comes: a condition, and what the same policy denies."""
+class SharedEntry:
+    """A condition and the denials that go with it, and who meets them; many roles share one."""
 
-    def __init__(self, condition: Any, shut: Mapping[str, list[Any]]) -> None:
-        self.condition = condition
-        self.shut = shut
-        tested = [self.condition, *(each for listed in self.shut.values() for each in listed)]
+    def __init__(self, entry: TrustEntry) -> None:
+        self.entry = entry
+        tested = [entry.condition, *(each.condition for each in entry.denials)]
         self.keys = tuple(sorted(frozenset().union(*map(conditions.keys, tested))))
+        self.named = frozenset(named.name for each in entry.denials for named in each.principals)
         self._answers: dict[Any, Truth] = {}
 
-    def lets_in(self, arn: str, names: Iterable[str], who: RequestContext) -> Truth:
-        """Whether it lets in a caller that also goes by other names, None if nobody can tell."""
-        own = arn if arn in self.shut else None
-        asked = (own, who.answers(self.keys))
+    def admits(self, identity: Principal, context: RequestContext) -> Truth:
+        """Whether an identity comes in, None if nobody can tell."""
+        own = identity.name if identity.name in self.named else None
+        asked = (own, context.answers(self.keys))
         if asked not in self._answers:
-            self._answers[asked] = self._lets_in((arn, *names), who)
+            self._answers[asked] = self.entry.admits(context, identity=identity)
         return self._answers[asked]
 
-    def _lets_in(self, names: Iterable[str], who: RequestContext) -> Truth:
-        holds = conditions.evaluate(self.condition, who)
-        stops = [
-            conditions.evaluate(each, who) for name in names for each in self.shut.get(name, ())
-        ]
-        doubts = [conditions.evaluate(each, who) for each in self.shut.get(PERHAPS, ())]
-        if holds is False or True in stops:
-            return False
-        sure = holds and all(answer is False for answer in (*stops, *doubts))
-        return True if sure else None
 
-
-class Door(NamedTuple):
+class TrustRow(NamedTuple):
     """A row of a trust policy: whom it names, and in which statement."""
 
     principal: str
@@ -80,36 +69,51 @@ class AssumableRoles:
         self.own = frozenset((account.account_id, root))
         self._services: dict[str, int] = {}
         self._shared: dict[Any, ResourceSet] = {}
+        self._same: dict[tuple[int, int, str], SharedEntry] = {}
+        self._alike: dict[str, SharedEntry] = {}
 
     @cached_property
-    def _doors(self) -> pd.DataFrame:
+    def _rows(self) -> pd.DataFrame:
         """Who may come in, a row per name and role; `role` is its place among the roles."""
         account = self.callers.account
-        found = ways_in(account.trust, account.roles)
+        found = trust_policy.entries(account.trust, account.roles)
         role = found["role_arn"].map(self.roles.number)
         return found.assign(role=role)[role.notna()].astype({"role": "int64"})
 
     @cached_property
-    def _openings(self) -> dict[str, dict[Asked, int]]:
-        """Doors for AWS identities, by the name they are for: what is asked, at which roles."""
-        named = self._doors[self._doors["principal_type"].isin(["AWS", ANYONE])]
-        same: dict[tuple[int, int], Asked] = {}  # many rows share one object
-        alike: dict[str, Asked] = {}
-        found: dict[str, dict[Asked, int]] = {}
-        columns = (named[name].tolist() for name in ("principal", "conditions", "shut", "role"))
-        for principal, condition, shut, role in zip(*columns, strict=True):
-            if (id(condition), id(shut)) not in same:
-                text = json.dumps([condition, shut], sort_keys=True, default=str)
-                asked = alike.setdefault(text, Asked(condition, shut))
-                same[id(condition), id(shut)] = asked
-            asked = same[id(condition), id(shut)]
-            name = ACCOUNT if principal in self.own else self._called(principal)
-            roles = found.setdefault(name, {})
-            roles[asked] = roles.get(asked, 0) | 1 << role
+    def _entries(self) -> dict[str, dict[SharedEntry, int]]:
+        """Entries for AWS identities, by the name they are for: at which roles."""
+        found: dict[str, dict[SharedEntry, int]] = {}
+        for row in self._aws_rows():
+            roles = found.setdefault(self._called(row.principal), {})
+            shared = self._share(row)
+            roles[shared] = roles.get(shared, 0) | 1 << row.role
         return found
+
+    def _aws_rows(self) -> Iterator[Any]:
+        """The rows for AWS identities, as tuples: an account may have a million."""
+        kind = self._rows["principal_type"]
+        columns = ["principal", "conditions", "denials", "allowed", "role"]
+        named = self._rows.loc[kind.isin([AWS, ANYONE]), columns]
+        yield from named[[ASSUME[0] in each for each in named["allowed"]]].itertuples(index=False)
+
+    def _share(self, row: Any) -> SharedEntry:
+        """The entry of a row, the same object for all rows that ask for the same."""
+        session = row.principal if ":assumed-role/" in row.principal and row.denials else ""
+        same = (id(row.conditions), id(row.denials), session)  # many rows share one object
+        if same not in self._same:
+            denials = tuple(each for each in row.denials if ASSUME[0] in each.actions)
+            content = [row.conditions, [each.content for each in denials], session]
+            text = json.dumps(content, sort_keys=True, default=str)
+            principal = Principal(AWS, session, self.callers.account.account_id)
+            entry = TrustEntry(principal, frozenset(ASSUME[:1]), row.conditions, denials)
+            self._same[same] = self._alike.setdefault(text, SharedEntry(entry))
+        return self._same[same]
 
     def _called(self, name: str) -> str:
         """A name as written, but for that of a session: who may be the role may choose it."""
+        if name in self.own:
+            return ACCOUNT
         if ":assumed-role/" not in name:
             return name
         found = re.fullmatch(r"arn:[^:]+:sts::(\d+):assumed-role/([^/]+)/.*", name)
@@ -118,17 +122,17 @@ class AssumableRoles:
 
     def names(self, arn: str) -> bool:
         """Whether a trust policy names an identity or a session of it, or anyone."""
-        return any(name in self._openings for name in _names(arn)[:-1])
+        return any(name in self._entries for name in _names(arn)[:-1])
 
     @cached_property
     def tags(self) -> frozenset[str]:
         """Condition keys, in lower case, of tags that trust policies ask of who comes."""
-        asked = (key for each in self._openings.values() for door in each for key in door.keys)
+        asked = (key for each in self._entries.values() for door in each for key in door.keys)
         return frozenset(key for key in asked if key.startswith("aws:principaltag/"))
 
     def keys(self, arn: str) -> frozenset[str]:
         """The condition keys that decide whether an identity is let in."""
-        openings = (self._openings.get(name, {}) for name in _names(arn))
+        openings = (self._entries.get(name, {}) for name in _names(arn))
         return frozenset(key for each in openings for asked in each for key in asked.keys)
 
     def lets_in(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
@@ -140,7 +144,7 @@ class AssumableRoles:
 
     def _by_shared(self, name: str, arn: str, who: RequestContext) -> ResourceSet:
         """What `_by` says of a name that many callers go by, once for all whom it treats alike."""
-        if name not in self._openings:
+        if name not in self._entries:
             return NOWHERE
         keys, singled_out = self._asked[name]
         same = (name, arn if arn in singled_out else None, who.answers(keys))
@@ -154,39 +158,40 @@ class AssumableRoles:
         return {
             name: (
                 tuple(sorted({key for asked in doors for key in asked.keys})),
-                frozenset(each for asked in doors for each in asked.shut),
+                frozenset(each for asked in doors for each in asked.named),
             )
-            for name, doors in self._openings.items()
+            for name, doors in self._entries.items()
         }
 
     def _by(self, name: str, arn: str, who: RequestContext) -> ResourceSet:
         """The roles that let in a caller by their doors for one name."""
         sure = perhaps = 0
-        for asked, roles in self._openings.get(name, {}).items():
-            answer = asked.lets_in(arn, (ANYONE, *self.own), who)
+        identity = Principal(AWS, arn, self.callers.account.account_id)
+        for asked, roles in self._entries.get(name, {}).items():
+            answer = asked.admits(identity, who)
             sure |= roles if answer else 0
             perhaps |= 0 if answer is False else roles
         return ResourceSet(sure, perhaps)
 
-    def door(self, role_arn: str, names: Iterable[str]) -> Door | None:
+    def door(self, role_arn: str, names: Iterable[str]) -> TrustRow | None:
         """The first row of a role's trust policy for one of these names."""
         doors = self._by_role.get(role_arn, {})
         return next((doors[name] for name in names if name in doors), None)
 
     @cached_property
-    def _by_role(self) -> dict[str, dict[str, Door]]:
+    def _by_role(self) -> dict[str, dict[str, TrustRow]]:
         """The rows of each role's trust policy, by the name each is for."""
-        found: dict[str, dict[str, Door]] = {}
+        found: dict[str, dict[str, TrustRow]] = {}
         columns = ("role_arn", "principal_type", "principal", "sid", "number")
-        listed = (self._doors[name].tolist() for name in columns)
+        listed = (self._rows[name].tolist() for name in columns)
         for arn, kind, name, sid, number in zip(*listed, strict=True):
             called = _service(kind, name) or name
-            found.setdefault(arn, {}).setdefault(called, Door(name, sid, number))
+            found.setdefault(arn, {}).setdefault(called, TrustRow(name, sid, number))
         return found
 
     @cached_property
-    def _services_doors(self) -> list[dict[Any, Any]]:
-        return rows(self._doors[self._doors["principal_type"].eq("Service")])
+    def _service_rows(self) -> list[dict[Any, Any]]:
+        return trust_policy.rows(self._rows[self._rows["principal_type"].eq("Service")])
 
     def service(self, name: str) -> int:
         """The roles that a service may assume on behalf of this account."""
@@ -194,9 +199,9 @@ class AssumableRoles:
             about = {"aws:sourceaccount": self.callers.account.account_id}
             who = RequestContext({**about, "aws:principalisawsservice": "true"}, UNKNOWN)
             found = 0
-            for door in self._services_doors:
-                if _service("Service", door["principal"]) == name and may(door, who):
-                    found |= 1 << door["role"]
+            for row in self._service_rows:
+                if _service("Service", row["principal"]) == name and TrustEntry.of(row).may(who):
+                    found |= 1 << row["role"]
             self._services[name] = found
         return self._services[name]
 

@@ -1,8 +1,8 @@
 """
-Identity providers whom roles trust: which there are, and whom of theirs a door leaves it open to.
+Identity providers whom roles trust: which there are, and which of their identities an entry admits.
 
 Anybody can get a token of GitHub, GitLab or Google. What tells one's own from all others is the
-condition on the token's subject, or on the application it was made for. Like any door, one for a
+condition on the token's subject, or on the application it was made for. Like any entry, one for a
 provider is tried, not read: with somebody else's token, and with those that a pattern covers.
 
 Source: IAM User Guide, "Create a role for OpenID Connect federation", "Available keys for AWS OIDC
@@ -12,12 +12,12 @@ federation" and "Create a role for SAML 2.0 federation".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from iamkit.policy import UNKNOWN, Pattern, RequestContext, conditions
 from iamkit.reference import oidc_providers
-from iamkit.trust.trust_policy import WORD, may, written
+from iamkit.trust.callers import WORD, values_of
+from iamkit.trust.trust_policy import TrustEntry
 
 
 def issuer(principal: str) -> str:
@@ -42,49 +42,49 @@ def built_in(principal: str) -> bool:
     return principal in oidc_providers.application_claims()
 
 
-def asks_audience(door: Mapping[str, Any]) -> bool:
-    """Whether a door of a provider is shut for tokens or assertions made for somebody else."""
-    if ":saml-provider/" in door["principal"]:
-        return not may(door, RequestContext({"saml:aud": WORD}, UNKNOWN))
-    url = issuer(door["principal"])
+def asks_audience(entry: TrustEntry) -> bool:
+    """Whether an entry refuses tokens or assertions that are made for somebody else."""
+    if ":saml-provider/" in entry.principal.name:
+        return not entry.may(RequestContext({"saml:aud": WORD}, UNKNOWN))
+    url = issuer(entry.principal.name)
     application = f"{url}:{oidc_providers.application_claims().get(url, 'aud')}"
-    return not may(door, RequestContext({application: WORD}, UNKNOWN))
+    return not entry.may(RequestContext({application: WORD}, UNKNOWN))
 
 
-def subjects(door: Mapping[str, Any]) -> list[str]:
-    """Return the subjects that a door's condition names, as written."""
-    if ":saml-provider/" in door["principal"]:
-        return written(door["conditions"], "saml:sub")
-    return written(door["conditions"], f"{issuer(door['principal'])}:sub".lower())
+def subjects(entry: TrustEntry) -> list[str]:
+    """Return the subjects that an entry's condition names, as written."""
+    if ":saml-provider/" in entry.principal.name:
+        return values_of(entry.condition, "saml:sub")
+    return values_of(entry.condition, f"{issuer(entry.principal.name)}:sub".lower())
 
 
-def left_open(door: Mapping[str, Any]) -> str | None:
+def left_open(entry: TrustEntry) -> str | None:
     """
-    Return in words whom of a provider's identities a door lets in that it should not; None: nobody.
+    Return in words which of a provider's identities an entry admits and should not; None: none.
 
     OIDC: somebody else's token, all claims foreign but those that callers choose, gets in; or one
     of any project of an organisation, where a claim has a pattern for it. Providers for everybody
     go by their application. SAML: assertions for other audiences than AWS get in.
     """
-    if ":saml-provider/" in door["principal"]:
+    if ":saml-provider/" in entry.principal.name:
         elsewhere = "whoever its provider vouches for to another service"
-        return None if asks_audience(door) else elsewhere
-    url = issuer(door["principal"])
+        return None if asks_audience(entry) else elsewhere
+    url = issuer(entry.principal.name)
     claim = f"{url}:".lower()
-    asked = [door["conditions"], *door["denials"]]
-    tested = {key for each in asked for key in conditions.keys(each) if key.startswith(claim)}
+    keys = {key for each in entry.tested() for key in conditions.keys(each)}
+    tested = {key for key in keys if key.startswith(claim)}
     chosen = {claim + each for each in oidc_providers.chosen_claims(url)}
     stranger = RequestContext(dict.fromkeys(tested - chosen, WORD), UNKNOWN)
-    audience = "" if asks_audience(door) else ", for any audience"
-    if may(door, stranger):
+    audience = "" if asks_audience(entry) else ", for any audience"
+    if entry.may(stranger):
         return f"whoever gets a token of {url}{audience}"
-    wide = (said for said, named in _wide(door, claim) if may(door, stranger.but(named)))
+    wide = (said for said, named in _wide(entry, claim) if entry.may(stranger.but(named)))
     return next((said + audience for said in wide), None)
 
 
-def _wide(door: Mapping[str, Any], claim: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each pattern of a door's that leaves more open than one project: in words, and a token."""
+def _wide(entry: TrustEntry, claim: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each pattern of an entry that admits more than one project: in words, and a token."""
     for name, pattern, said in oidc_providers.broad_patterns():
-        for text in written(door["conditions"], claim + name):
+        for text in values_of(entry.condition, claim + name):
             if found := re.fullmatch(pattern, text):
                 yield said.format(*found.groups()), {claim + name: Pattern(text).filled(WORD, "-")}

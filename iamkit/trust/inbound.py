@@ -1,10 +1,8 @@
 """
-Who comes into the account by a role, and who of the account goes out to roles of others.
+Principals that may assume the account's roles, and what is wrong with that.
 
-`doors` has a row for each principal that a trust policy lets in, tried as `iamkit.doors` says, and
-what is wrong with it in a word. `outward` has a row for each identity of the account and each role
-elsewhere that its policies let it assume; whether the other side lets it in, only the other side's
-trust policy says. Both err towards more.
+`trusted_principals` has a row for each principal that a trust policy admits, with what is wrong with
+it in a word. Each policy is tried with the callers of `callers`, and errs towards more.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal", "The confused deputy problem" and
 "Cross-account policy evaluation logic".
@@ -19,16 +17,15 @@ import pandas as pd
 
 from iamkit.policy import (
     ABSENT,
-    KEY,
-    PASSWORD,
     UNKNOWN,
     RequestContext,
     conditions,
 )
-from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table
+from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, objects
 from iamkit.tables import AccountTables
 from iamkit.trust import federation, trust_policy
-from iamkit.trust.trust_policy import DEPUTY, VENDOR, WORD, guises, lets_in, written
+from iamkit.trust.callers import DEPUTY, VENDOR, WORD, admitted, strangers, values_of
+from iamkit.trust.trust_policy import ANYONE, AWS, TrustEntry
 
 WHO: Final[Mapping[str, str]] = {
     "anyone": "anybody with an AWS account",
@@ -110,9 +107,6 @@ def days_idle(roles: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[Any]:
     return days.astype(COUNT)
 
 
-# ── In ───────────────────────────────────────────────────────────────────────────────────────────
-
-
 def trusted_principals(account: AccountTables) -> pd.DataFrame:
     """
     Return whom each trust policy lets in, a row per principal. Rows: see `TRUSTED_PRINCIPALS`.
@@ -120,32 +114,31 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     A principal whom the same policy certainly denies has no row. What cannot be read has one: who
     comes in by it, nobody can tell.
     """
-    found = trust_policy.ways_in(account.trust, account.roles)
-    shut = pd.Series(
-        map(trust_policy.shut_to_all, trust_policy.rows(found)), found.index, dtype="bool"
-    )
+    found = trust_policy.entries(account.trust, account.roles)
+    found["entry"] = objects(map(TrustEntry.of, trust_policy.rows(found)), found.index)
+    used = pd.Series([each.used() for each in found["entry"]], found.index, dtype="bool")
     unread = trust_policy.unreadable(account.trust, account.roles)
-    made = pd.concat([_tried(found[~shut], account), unread.assign(who="unreadable")])
-    return TRUSTED_PRINCIPALS.conform(_described(made.reset_index(drop=True), account))
+    made = pd.concat([_tried(found[used], account), unread.assign(who="unreadable")])
+    return TRUSTED_PRINCIPALS.gather(_described(made.reset_index(drop=True), account))
 
 
 def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
-    """Add what callers of whom this much is known find when they try the doors."""
+    """Add what callers of whom this much is known find when they try its rows."""
     found = found.assign(who=_who(found, account))
-    people = found["principal_type"].isin(["AWS", "*"])
+    people = found["principal_type"].isin([AWS, ANYONE])
     service = found["principal"].str.lower().str.removesuffix(".cn")
     deputies = found["principal_type"].eq("Service") & ~service.isin(PASSED)
     federated = found["who"].isin(FEDERATED)
     anyone = found["who"].eq("anyone")
     elsewhere = anyone | found["who"].str.endswith(" account") & found["who"].ne("own account")
-    providers = trust_policy.rows(found[federated])
+    providers = found.loc[federated, "entry"]
     return found.assign(
         provider=_column(map(federation.provider, found["principal"][federated]), federated, TEXT),
         audience=_column(map(federation.asks_audience, providers), federated, TRUTH),
         subject=_column(map(federation.left_open, providers), federated, TEXT),
-        external_id=(~lets_in(found[elsewhere], _without_external_id)).reindex(found.index),
-        source=(~lets_in(found[deputies], lambda _: [DEPUTY])).reindex(found.index),
-        mfa=(~lets_in(found[people], lambda _: [KEY, PASSWORD])).reindex(found.index),
+        external_id=(~admitted(found[elsewhere], _without_external_id)).reindex(found.index),
+        source=(~admitted(found[deputies], lambda _: [DEPUTY])).reindex(found.index),
+        mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][people]), people, TRUTH),
     )
 
 
@@ -155,16 +148,16 @@ def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
 
 
 def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
-    """What kind of principal comes in by each door: a word of `WHO`."""
+    """What kind of principal comes in by each row: a word of `WHO`."""
     kind, principal, account_id = (found[c] for c in ("principal_type", "principal", "account_id"))
     who = pd.Series("unreadable", index=found.index, dtype=TEXT)
     aws, own = kind.eq("AWS"), account_id.eq(account.account_id)
     whole = principal.eq(account_id) | principal.str.endswith(":root")
-    anybody = lets_in(found[aws & own & whole], lambda door: _colleagues(door, account))
+    anybody = admitted(found[aws & own & whole], lambda row: _colleagues(row, account))
     anybody = anybody.reindex(found.index, fill_value=False)
     who = who.mask(aws & own, "own identity").mask(aws & own & anybody, "own account")
     foreign = aws & account_id.notna() & ~own
-    stranger = lets_in(found[foreign], lambda _: [VENDOR]).reindex(found.index, fill_value=False)
+    stranger = admitted(found[foreign], lambda _: [VENDOR]).reindex(found.index, fill_value=False)
     unknown = (stranger | _abroad(found, account)) & ~account_id.isin(known_accounts(account))
     who = who.mask(foreign, "known account").mask(foreign & unknown, "unknown account")
     gone = principal.str.fullmatch("(AIDA|AROA)[A-Z0-9]{12,}")
@@ -172,31 +165,33 @@ def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
     who = who.mask(kind.eq("Service"), "service").mask(kind.eq("Federated"), "OIDC")
     who = who.mask(kind.eq("Federated") & principal.str.contains(":saml-provider/"), "SAML")
     anyone = kind.eq("*")
-    outsider = lets_in(found[anyone], guises).reindex(found.index, fill_value=False)
-    organized = lets_in(found[anyone], _organized).reindex(found.index, fill_value=False)
+    outsider = admitted(found[anyone], lambda row: strangers(row["entry"])).reindex(
+        found.index, fill_value=False
+    )
+    organized = admitted(found[anyone], _organized).reindex(found.index, fill_value=False)
     who = who.mask(anyone, "narrowed").mask(anyone & organized, "organization")
     return who.mask(anyone & outsider, "anyone")
 
 
-def _colleagues(door: Mapping[str, Any], account: AccountTables) -> list[RequestContext]:
+def _colleagues(row: Mapping[str, Any], account: AccountTables) -> list[RequestContext]:
     """A user and a role of this account, whose names and tags are not those asked for."""
     arn = f"arn:{account.partition}:iam::{account.account_id}:"
-    tags = (key for key in conditions.keys(door["conditions"]) if ":principaltag/" in key)
+    tags = (key for key in conditions.keys(row["conditions"]) if ":principaltag/" in key)
     shared = {**dict.fromkeys(tags, WORD), "aws:userid": WORD}
     user = {"aws:principalarn": f"{arn}user/{WORD}", "aws:username": WORD}
     role = {"aws:principalarn": f"{arn}role/{WORD}", "aws:username": ABSENT}
     return [RequestContext({**shared, **each}, UNKNOWN) for each in (user, role)]
 
 
-def _organized(door: Mapping[str, Any]) -> list[RequestContext]:
+def _organized(row: Mapping[str, Any]) -> list[RequestContext]:
     """Strangers of any organization, whichever a condition asks for."""
     keys = (*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths")
-    return [each.but(dict.fromkeys(keys, UNKNOWN)) for each in guises(door)]
+    return [each.but(dict.fromkeys(keys, UNKNOWN)) for each in strangers(row["entry"])]
 
 
-def _without_external_id(door: Mapping[str, Any]) -> list[RequestContext]:
-    """Whoever may come in by a door, without an external id or with a wrong one."""
-    callers = guises(door) if door["who"] == "anyone" else [RequestContext({}, UNKNOWN)]
+def _without_external_id(row: Mapping[str, Any]) -> list[RequestContext]:
+    """Whoever may come in by a row, without an external id or with a wrong one."""
+    callers = strangers(row["entry"]) if row["who"] == "anyone" else [RequestContext({}, UNKNOWN)]
     return [each.but(asked) for each in callers for asked in _ASKED]
 
 
@@ -237,63 +232,63 @@ def called(row: Mapping[str, Any]) -> str | None:
 
 
 def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:
-    """Whether each door asks for organizations, none of which is yours, as far as is known."""
+    """Whether each row asks for organizations, none of which is yours, as far as is known."""
     ours = frozenset(account.organization["organization_id"].dropna())
     named = [
-        {text.partition("/")[0] for key in _ORGANIZATIONS for text in written(condition, key)}
+        {text.partition("/")[0] for key in _ORGANIZATIONS for text in values_of(condition, key)}
         for condition in found["conditions"]
     ]
     abroad = (bool(ours and each) and not each & ours for each in named)
     return pd.Series(abroad, found.index, dtype="bool")
 
 
-def _open_to(door: Mapping[str, Any]) -> str:
-    """Who comes in by a door, in words."""
-    who, principal = door["who"], door["principal"]
+def _open_to(row: Mapping[str, Any]) -> str:
+    """Who comes in by a row, in words."""
+    who, principal = row["who"], row["principal"]
     if who == "unreadable":
-        return str(principal if pd.isna(door["problem"]) else door["problem"])
+        return str(principal if pd.isna(row["problem"]) else row["problem"])
     if who == "anyone":
         asked = "anyone who learns the external id, which AWS does not treat as secret"
-        return asked if door["external_id"] is True else "anyone with an AWS account"
+        return asked if row["external_id"] is True else "anyone with an AWS account"
     if who == "service":
         narrow = {True: ", for sources that the trust policy names", False: ", for any account"}
-        return f"{principal}{narrow.get(door['source'], ', where somebody has passed it the role')}"
+        return f"{principal}{narrow.get(row['source'], ', where somebody has passed it the role')}"
     if who in FEDERATED:
-        return _vouched(door)
+        return _vouched(row)
     if who == "deleted identity":
         return f"nobody: {principal} is the id of a deleted {_DELETED[principal[:4]]}"
-    return _people(door) + (", with MFA" if door["mfa"] is True else "")
+    return _people(row) + (", with MFA" if row["mfa"] is True else "")
 
 
-def _people(door: Mapping[str, Any]) -> str:
-    """AWS principals who come in by a door, in words."""
-    who, condition = door["who"], door["conditions"]
+def _people(row: Mapping[str, Any]) -> str:
+    """AWS principals who come in by a row, in words."""
+    who, condition = row["who"], row["conditions"]
     if who == "organization":
-        asked = [text for key in _ORGANIZATIONS for text in written(condition, key)]
+        asked = [text for key in _ORGANIZATIONS for text in values_of(condition, key)]
         return f"any account of {', '.join(asked) or 'an organization'}"
     if who == "narrowed":
-        keys = {key for each in (condition, *door["denials"]) for key in conditions.keys(each)}
+        keys = {key for each in row["entry"].tested() for key in conditions.keys(each)}
         return f"anyone who meets the conditions on {', '.join(sorted(keys))}"
     if who == "own account":
         return "whoever in this account may call sts:AssumeRole on it"
-    kind, _, name = door["principal"].rpartition(":")[2].partition("/")
-    named = f"{kind} {name.rpartition('/')[2]}" if name else f"account {door['account_id']}"
+    kind, _, name = row["principal"].rpartition(":")[2].partition("/")
+    named = f"{kind} {name.rpartition('/')[2]}" if name else f"account {row['account_id']}"
     if who == "own identity":
         said = ", ".join(sorted(conditions.keys(condition)))
         return named if name else f"whoever in this account meets the conditions on {said}"
-    named += f" of account {door['account_id']}" if name else ""
+    named += f" of account {row['account_id']}" if name else ""
     if who == "known account":
         return f"{named}, which is yours or in an organization that is asked for"
-    how = "with" if door["external_id"] is True else "without"
+    how = "with" if row["external_id"] is True else "without"
     return f"{named}, not known to be yours, {how} an external id"
 
 
-def _vouched(door: Mapping[str, Any]) -> str:
-    """Identities of a provider who come in by a door, in words."""
-    if isinstance(door["subject"], str):
-        return door["subject"]
-    named = federation.subjects(door)
-    whose = f"whoever {door['provider']} vouches for"
-    if door["who"] == "SAML":
+def _vouched(row: Mapping[str, Any]) -> str:
+    """Identities of a provider who come in by a row, in words."""
+    if isinstance(row["subject"], str):
+        return row["subject"]
+    named = federation.subjects(row["entry"])
+    whose = f"whoever {row['provider']} vouches for"
+    if row["who"] == "SAML":
         return whose + (f": {', '.join(named)}" if named else "")
-    return f"{door['provider']}: {', '.join(named)}" if named else f"{whose}, as claims ask"
+    return f"{row['provider']}: {', '.join(named)}" if named else f"{whose}, as claims ask"

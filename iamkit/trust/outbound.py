@@ -22,8 +22,8 @@ from iamkit.policy import (
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables
 from iamkit.trust import trust_policy
+from iamkit.trust.callers import NOBODY, WORD
 from iamkit.trust.inbound import WHERE, called, known_accounts
-from iamkit.trust.trust_policy import NOBODY, WORD
 
 OUTBOUND_ROLES: Final = Table(
     name="outbound_roles",
@@ -54,9 +54,6 @@ OUTBOUND_ROLES: Final = Table(
 
 # The context in which most is allowed: only a user's session can have MFA.
 _BEST: Final = {"user": context_of("mfa", "inside"), "role": context_of("key", "inside")}
-
-
-# ── Out ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:

@@ -1,122 +1,367 @@
 """
-Who gets in by a trust policy: its doors, and the callers whom they are tried with.
+The one evaluator of trust policies: whether an entry of one admits a caller.
 
-A trust policy is tried, not read: would it let in a caller of whom this much is known? A Deny that
-certainly catches the caller shuts the door. What a condition asks that nobody knows is taken to
-help the caller, so the answer errs towards open.
+An entry is one principal that an Allow statement names; with it go the Deny statements of the same
+policy. `TrustEntry.admits` decides for a caller of whom a `RequestContext` says what is known:
+True where it is certain, False where nobody such comes in, None where something unknown decides.
+The trust page, the verdict on MFA and the paths between roles all ask it.
 
-Source: IAM User Guide, "Policy evaluation logic", "AWS JSON policy elements: NotPrincipal" and "AWS
-global condition context keys".
+Source: IAM User Guide, "Policy evaluation logic", "AWS JSON policy elements: Principal", "AWS JSON
+policy elements: NotPrincipal" and "AWS global condition context keys".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, lru_cache
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from iamkit.policy import ABSENT, UNKNOWN, Pattern, RequestContext, conditions
+from iamkit.policy import (
+    KEY,
+    PASSWORD,
+    PROTECTED,
+    UNKNOWN,
+    Pattern,
+    RequestContext,
+    Truth,
+    conditions,
+)
 from iamkit.table import objects
-from iamkit.values import as_dict, listed
+from iamkit.values import listed
 
-PERHAPS: Final = "?"
 ASSUME: Final = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
+ANYONE: Final = "*"
+AWS: Final = "AWS"
 
 # With which of them a kind of principal comes; anyone may come with any.
 ASSUMES: Final = {
-    "AWS": frozenset(ASSUME[:1]),
+    AWS: frozenset(ASSUME[:1]),
     "Service": frozenset(ASSUME[:1]),
     "Federated": frozenset(ASSUME[1:]),
 }
 
-# An account that nobody trusts, an address that is in nobody's network, a word nobody asks for.
-NOBODY: Final = "000000000000"
-ADDRESS: Final = "240.0.0.1"
-WORD: Final = "iamkit-stranger"
-
-_SOURCE: Final = {
-    "aws:sourceaccount": NOBODY,
-    "aws:sourcearn": f"arn:aws:{WORD}:us-east-1:{NOBODY}:{WORD}/{WORD}",
-    "aws:sourceorgid": WORD,
-    "aws:sourceorgpaths": [f"{WORD}/r-0/ou-0/"],
-}
-
-_PATHS: Final = ("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths")
-_ORGANIZATION: Final = {key: f"{WORD}/r-0/ou-0/" if "paths" in key else WORD for key in _PATHS}
-_ENDPOINT: Final = ("aws:sourcevpc", "aws:sourcevpce", "aws:sourcevpcarn", "aws:vpcsourceip")
-
-# Somebody with an account of their own, in another organization or in none, from the internet or
-# through a VPC endpoint. Amazon S3's page "Blocking public access to your Amazon S3 storage" lists
-# much the same keys as those that make a policy not public.
-_PERSON: Final = {
-    **_SOURCE,
-    "aws:principalaccount": NOBODY,
-    "aws:principalarn": f"arn:aws:iam::{NOBODY}:user/{WORD}",
-    "aws:principaltype": "User",
-    "aws:principalisawsservice": "false",
-    "aws:principalservicename": ABSENT,
-    "aws:userid": f"AIDA{WORD}",
-    "aws:username": WORD,
-    "aws:vpceaccount": NOBODY,
-}
-
-STRANGERS: Final = tuple(
-    RequestContext({**_PERSON, **organization, **route}, UNKNOWN)
-    for organization in (_ORGANIZATION, dict.fromkeys(_PATHS, ABSENT))
-    for route in (
-        {"aws:sourceip": ADDRESS, **dict.fromkeys(_ENDPOINT, ABSENT)},
-        {"aws:sourceip": ABSENT, **dict.fromkeys(_ENDPOINT, WORD)},
-    )
-)
-
-# A service at work for another customer; a vendor at work for one.
-DEPUTY: Final = RequestContext(
-    {**_SOURCE, "aws:principalaccount": NOBODY, "sts:externalid": WORD}, UNKNOWN
-)
-
-VENDOR: Final = RequestContext(_ORGANIZATION, UNKNOWN)
+_MFA_CONTEXTS: Final = {"key": KEY, "password": PASSWORD, "mfa": PROTECTED}
+_ANY_AGE: Final = PROTECTED.but({"aws:MultiFactorAuthAge": UNKNOWN})
 
 
-def ways_in(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+class Principal(NamedTuple):
+    """A principal as a trust policy names it, or an identity that calls."""
+
+    kind: str | None  # AWS, Service, Federated, * for anyone
+    name: str
+    account_id: str | None
+
+    @property
+    def whole_account(self) -> bool:
+        """Whether it is a whole account: its id, or the ARN that ends in :root."""
+        if self.account_id is None:
+            return False
+        root = f"{self.name[: self.name.find(':iam:')]}:iam::{self.account_id}:root"
+        return self.name in (self.account_id, root)
+
+    def includes(self, other: Principal) -> bool:
+        """Whether all that another principal stands for belongs to this one."""
+        if self.kind == ANYONE:
+            return True
+        if self.kind != other.kind:
+            return False
+        if self.name == other.name or _of_role(other.name, self.name):
+            return True
+        return self.whole_account and self.account_id == other.account_id
+
+
+class Caller(Enum):
+    """Who is meant by a question about an entry, other than a certain identity."""
+
+    ANY = "whoever comes in by the entry"
+    PERSON = "an AWS principal that comes in by the entry"
+    STRANGER = "one that no statement of the policy names, if the entry is for anyone"
+
+
+@dataclass(frozen=True, eq=False)
+class Denial:
+    """A Deny statement of a trust policy."""
+
+    index: int
+    sid: str | None
+    actions: frozenset[str]  # which of `ASSUME` it is about
+    negated: bool  # `principals` are those that it leaves out
+    principals: tuple[Principal, ...]
+    condition: Any
+
+    @cached_property
+    def content(self) -> str:
+        """Text that is the same for denials that say the same."""
+        said = [sorted(self.actions), self.negated, self.principals, self.condition]
+        return json.dumps(said, sort_keys=True, default=str)
+
+    def covers(self, principal: Principal, caller: Caller) -> Truth:
+        """
+        Whether it is about a caller, its Condition aside.
+
+        Of a principal that stands for many it is asked whether one of them is left aside.
+        """
+        if not self.negated:
+            return any(each.includes(principal) for each in self.principals)
+        spared = self._leaves_out(principal, caller)
+        return None if spared is None else not spared
+
+    def _leaves_out(self, principal: Principal, caller: Caller) -> Truth:
+        """
+        Whether NotPrincipal leaves a caller out of the denial, or one of those it stands for.
+
+        An identity is left out for certain only together with its account, and a role's sessions
+        only by name, which nobody knows.
+        """
+        if any(each.kind == ANYONE for each in self.principals):
+            return True
+        if principal.kind == ANYONE:
+            return self._leaves_somebody_out(caller)
+        alike = [each for each in self.principals if each.kind == principal.kind]
+        named = any(each.name == principal.name for each in alike)
+        if principal.kind != AWS:
+            return named
+        account = principal.account_id
+        near = [each for each in alike if account is not None and each.account_id == account]
+        if any(each.whole_account for each in near) and (
+            principal.whole_account or (named and ":user/" in principal.name)
+        ):
+            return True
+        return None if named or near else False
+
+    def _leaves_somebody_out(self, caller: Caller) -> Truth:
+        """Whether anybody of those who may call is left out."""
+        if caller is Caller.STRANGER:
+            return False
+        meant = [each for each in self.principals if caller is Caller.ANY or each.kind == AWS]
+        if not meant:
+            return False
+        return True if any(each.whole_account or each.kind != AWS for each in meant) else None
+
+
+@dataclass(frozen=True, eq=False)
+class TrustEntry:
+    """A principal that a trust policy allows, with what the same policy denies."""
+
+    principal: Principal
+    actions: frozenset[str]  # which of `ASSUME` the principal may come with
+    condition: Any
+    denials: tuple[Denial, ...]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> TrustEntry:
+        """Make the entry of a row of `entries`."""
+        return cls(_principal(row), row["allowed"], row["conditions"], row["denials"])
+
+    def admits(
+        self,
+        context: RequestContext,
+        caller: Caller = Caller.ANY,
+        identity: Principal | None = None,
+    ) -> Truth:
+        """
+        Whether somebody comes in by the entry: True for certain, None perhaps, False nobody.
+
+        `identity` is the one that calls, if it is known; by itself the entry stands for whoever
+        the denials stop least.
+        """
+        person = caller is Caller.PERSON or identity is not None
+        actions = self.actions & ASSUMES[AWS] if person else self.actions
+        if not actions:
+            return False
+        holds = conditions.evaluate(self.condition, context)
+        if holds is False or not self.denials:
+            return holds
+        return any_of(
+            every((holds, self._not_denied(action, context, caller, identity)))
+            for action in sorted(actions)
+        )
+
+    def _not_denied(
+        self, action: str, context: RequestContext, caller: Caller, identity: Principal | None
+    ) -> Truth:
+        truths = (
+            every(
+                (
+                    self.covered(denial, caller, identity),
+                    conditions.evaluate(denial.condition, context),
+                )
+            )
+            for denial in self.denials
+            if action in denial.actions
+        )
+        return inverse(any_of(truths))
+
+    def covered(self, denial: Denial, caller: Caller, identity: Principal | None = None) -> Truth:
+        """Whether a denial is about who comes in, its Condition aside."""
+        if identity is None:
+            return denial.covers(self.principal, caller)
+        # An entry for one session says more of the caller than the identity does.
+        whom = [identity, *([self.principal] if _session_role(self.principal.name) else [])]
+        return any_of(denial.covers(each, caller) for each in whom)
+
+    def may(self, context: RequestContext, caller: Caller = Caller.ANY) -> bool:
+        """Whether it may admit a caller: what is unknown helps the caller."""
+        return self.admits(context, caller) is not False
+
+    def tested(self, caller: Caller = Caller.STRANGER) -> list[Any]:
+        """Its Condition, and those of the denials that are certainly about the caller."""
+        return [
+            self.condition,
+            *(
+                each.condition
+                for each in self.denials
+                if self.actions & each.actions and self.covered(each, caller) is True
+            ),
+        ]
+
+    def used(self) -> bool:
+        """Whether anybody may come in by it, with MFA or without."""
+        if not self.condition and not self.denials:
+            return bool(self.actions)
+        contexts = (KEY, PASSWORD, PROTECTED, _ANY_AGE)
+        return any(self.may(each) for each in contexts)
+
+    def by_mfa(self) -> dict[str, Truth]:
+        """Whether it admits an AWS principal with a key, with a password alone, and with MFA."""
+        return by_mfa(lambda context: self.admits(context, Caller.PERSON), refused=False)
+
+    def asks_for_mfa(self) -> bool | None:
+        """Whether AWS principals come in with MFA only; None: none comes in at all."""
+        if not self.condition and not self.denials:
+            return False if ASSUME[0] in self.actions else None
+        found = self.by_mfa()
+        if set(found.values()) == {False}:
+            return None
+        return found["key"] is False and found["password"] is False
+
+
+def by_mfa(answer: Callable[[RequestContext], Truth], *, refused: bool) -> dict[str, Truth]:
+    """
+    Return an answer for a key, a password alone, and MFA, a minute old.
+
+    Where fresh MFA is `refused`, older MFA may not be, so its age is left open.
+    """
+    found = {way: answer(context) for way, context in _MFA_CONTEXTS.items()}
+    if found["mfa"] is refused:
+        found["mfa"] = answer(_ANY_AGE)
+    return found
+
+
+def every(truths: Iterable[Truth]) -> Truth:
+    """Whether all hold; None if that is unknown."""
+    found = set(truths)
+    return False if False in found else (None if None in found else True)
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """Whether one holds; None if that is unknown."""
+    found = set(truths)
+    return True if True in found else (None if None in found else False)
+
+
+def inverse(truth: Truth) -> Truth:
+    """Whether it does not hold; None if that is unknown."""
+    return None if truth is None else not truth
+
+
+def _role(name: str) -> tuple[str, str] | None:
+    """Account and name of a role's ARN."""
+    parts = name.split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("role/"):
+        return None
+    return parts[4], parts[5].rpartition("/")[2]
+
+
+def _of_role(session: str, role: str) -> bool:
+    """Whether the first is a session of the second."""
+    return _session_role(session) is not None and _session_role(session) == _role(role)
+
+
+def _session_role(name: str) -> tuple[str, str] | None:
+    """Account and name of the role, of a session's ARN."""
+    parts = name.split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("assumed-role/"):
+        return None
+    return parts[4], parts[5].split("/")[1]
+
+
+# --- from the table of trust policies
+
+
+def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """
     Rows of trust policies that allow somebody to assume a role, service-linked roles aside.
 
-    An Allow with NotPrincipal is one for anyone. Column `shut` holds the conditions of what the
-    same policy denies of it, by principal, or under `PERHAPS` where it does not say who or what for
-    sure; `denials` those that certainly catch the row's own principal, or a stranger if it is for
-    anyone. `conditions` of a policy whose Version has no variables are rewritten to say the same
-    where variables are replaced.
+    An Allow with NotPrincipal is one for anyone. Column `allowed` holds the actions of `ASSUME`
+    that the principal may come with, `denials` the Deny statements of the same policy, one tuple
+    for all its rows. `conditions` of a policy whose Version has no variables are rewritten to say
+    the same where variables are replaced. `TrustEntry.of` makes an entry of a row.
     """
-    readable = trust[trust["problem"].isna() & ~_linked(trust, roles)]
-    readable = readable.assign(
+    readable = _readable(trust, roles)
+    denying = _denials(readable[readable["effect"].eq("Deny")])
+    found = readable[readable["effect"].eq("Allow") & readable["about"].map(bool)]
+    anyone = found["negated"].eq(True)
+    found = found.assign(
+        principal_type=found["principal_type"].mask(anyone, ANYONE),
+        principal=found["principal"].mask(anyone, ANYONE),
+    )
+    pairs = zip(found["principal_type"], found["about"], strict=True)
+    found["allowed"] = objects((_comes_with(*pair) for pair in pairs), found.index)
+    found = found[found["allowed"].map(bool)]
+    none: tuple[Denial, ...] = ()
+    denials = (denying.get(arn, none) for arn in found["role_arn"])
+    return found.assign(denials=objects(denials, found.index)).drop(columns="about")
+
+
+def _comes_with(kind: str, about: frozenset[str]) -> frozenset[str]:
+    """The actions of a statement with which a kind of principal comes."""
+    own = about & ASSUMES.get(kind, frozenset(ASSUME))
+    return own or (frozenset() if kind == AWS else about)
+
+
+def _readable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+    """The rows that can be read, with the actions of `ASSUME` that they are about."""
+    readable = trust[trust["problem"].isna() & ~_service_linked(trust, roles)]
+    pairs = zip(map(tuple, readable["actions"]), map(tuple, readable["not_actions"]), strict=True)
+    return readable.assign(
         conditions=_rewritten(readable),
-        about=objects(
-            map(_named, map(tuple, readable["actions"]), map(tuple, readable["not_actions"])),
-            readable.index,
-        ),
+        about=objects((_named(*pair) for pair in pairs), readable.index),
     )
-    denying: dict[str, list[dict[Any, Any]]] = {}
-    for row in rows(readable[readable["effect"].eq("Deny")]):
-        denying.setdefault(row["role_arn"], []).append(row)
-    doors = readable[readable["effect"].eq("Allow") & readable["about"].map(bool)]
-    anyone = doors["negated"].eq(True)
-    doors = doors.assign(
-        principal_type=doors["principal_type"].mask(anyone, "*"),
-        principal=doors["principal"].mask(anyone, "*"),
+
+
+def _denials(denying: pd.DataFrame) -> dict[str, tuple[Denial, ...]]:
+    """The Deny statements of each role; one without Action and NotAction denies nothing."""
+    found: dict[str, dict[int, list[dict[Any, Any]]]] = {}
+    for row in rows(denying):
+        if row["about"] and (listed(row["actions"]) or listed(row["not_actions"])):
+            found.setdefault(row["role_arn"], {}).setdefault(row["index"], []).append(row)
+    return {
+        arn: tuple(_denial(index, alike) for index, alike in statements.items())
+        for arn, statements in found.items()
+    }
+
+
+def _denial(index: int, alike: list[dict[Any, Any]]) -> Denial:
+    first = alike[0]
+    sid = first["sid"] if isinstance(first["sid"], str) else None
+    principals = tuple(map(_principal, alike))
+    negated = bool(first["negated"])
+    return Denial(index, sid, first["about"], negated, principals, first["conditions"])
+
+
+def _principal(row: Mapping[str, Any]) -> Principal:
+    kind, name, account_id = row["principal_type"], row["principal"], row["account_id"]
+    return Principal(
+        kind if isinstance(kind, str) else None,
+        name if isinstance(name, str) else "",
+        account_id if isinstance(account_id, str) else None,
     )
-    # Few roles deny anything, and an account may have a million doors.
-    nothing: tuple[dict[str, list[Any]], list[Any]] = ({}, [])
-    limited = doors[doors["role_arn"].isin(denying)]
-    denied = dict.fromkeys(doors.index, nothing)
-    for at, door in zip(limited.index, rows(limited), strict=True):
-        denied[at] = _denied(door, denying[door["role_arn"]])
-    return doors.assign(
-        shut=objects((shut for shut, _ in denied.values()), doors.index),
-        denials=objects((denials for _, denials in denied.values()), doors.index),
-    ).drop(columns="about")
 
 
 def _rewritten(trust: pd.DataFrame) -> pd.Series[Any]:
@@ -147,68 +392,13 @@ def _as_if_replaced(row: Mapping[str, Any]) -> Any:
     return json.loads(conditions.condition_key(written).replace("$", "${$}"))
 
 
-def _denied(
-    door: Mapping[str, Any], denying: Iterable[Mapping[str, Any]]
-) -> tuple[dict[str, list[Any]], list[Any]]:
-    """What the Deny statements of a door's policy say of it: its `shut` and its `denials`."""
-    shut: dict[str, list[Any]] = {}
-    certain: dict[int, list[Any]] = {}
-    spared: set[int] = set()  # statements with NotPrincipal that name who comes in by the door
-    own = ASSUMES.get(door["principal_type"], frozenset(ASSUME))
-    wanted = door["about"] & own or door["about"]
-    for row in denying:
-        sure = wanted <= row["about"] and bool(row["actions"] or listed(row["not_actions"]))
-        if not wanted & row["about"]:
-            continue
-        clear = sure and not row["negated"] and (row["principal"] != "*" or _anyone(row))
-        shut.setdefault(row["principal"] if clear else PERHAPS, []).append(row["conditions"])
-        if sure and row["negated"] and _concerns(row, door):
-            spared.add(row["number"])
-        elif sure and (row["negated"] or _anyone(row) or _catches(row, door)):
-            certain.setdefault(row["number"], []).append(row["conditions"])
-    return shut, [each for at, found in certain.items() if at not in spared for each in found]
-
-
-def _anyone(row: Mapping[str, Any]) -> bool:
-    return bool(row["principal_type"] == "*")
-
-
-def _catches(denial: Mapping[str, Any], door: Mapping[str, Any]) -> bool:
-    """Whether a denial names the principal of a door, or its whole account."""
-    if denial["principal_type"] != door["principal_type"]:
-        return False
-    return denial["principal"] == door["principal"] or (
-        _whole(denial) and bool(denial["account_id"] == door["account_id"])
-    )
-
-
-def _concerns(exception: Mapping[str, Any], door: Mapping[str, Any]) -> bool:
-    """Whether whom a NotPrincipal leaves out may be who comes in by a door."""
-    if _anyone(exception) or _anyone(door):
-        return _anyone(exception)
-    accounts = exception["account_id"], door["account_id"]
-    return exception["principal_type"] == door["principal_type"] and (
-        exception["principal"] == door["principal"]
-        or (isinstance(accounts[0], str) and accounts[0] == accounts[1])
-    )
-
-
-def _whole(row: Mapping[str, Any]) -> bool:
-    """Whether a principal is a whole account: its id, or the ARN that ends in :root."""
-    account_id, principal = row["account_id"], row["principal"]
-    return isinstance(account_id, str) and principal in (
-        account_id,
-        f"{principal[: principal.find(':iam:')]}:iam::{account_id}:root",
-    )
-
-
-def _linked(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[bool]:
+def _service_linked(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[bool]:
     return trust["role_arn"].isin(roles.loc[roles["service_linked"], "role_arn"])
 
 
 def unreadable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """Rows of trust policies that say nothing for certain: nobody can read their statement."""
-    return trust[trust["problem"].notna() & ~_linked(trust, roles)]
+    return trust[trust["problem"].notna() & ~_service_linked(trust, roles)]
 
 
 def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -216,47 +406,88 @@ def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
 
 
-def may(door: Mapping[str, Any], who: RequestContext) -> bool:
-    """Whether a door may let in whom a context describes, and no denial certainly stops them."""
-    return conditions.evaluate(door["conditions"], who) is not False and not any(
-        conditions.evaluate(each, who) is True for each in door["denials"]
-    )
+# --- MFA
 
 
-def shut_to_all(door: Mapping[str, Any]) -> bool:
+class MfaStatement(NamedTuple):
+    """What one statement of a role's trust policy means for AWS principals without MFA."""
+
+    sid: str | None
+    number: int | None  # position from 0; None: the statement cannot be read
+    principal: str | None  # None: a denial
+    holds: Mapping[str, Truth]  # whether its own Condition holds: key, password, mfa
+    admits: Mapping[str, Truth]  # whether it admits somebody so; empty: a denial
+
+
+def mfa_statements(trust: pd.DataFrame, roles: pd.DataFrame) -> dict[str, list[MfaStatement]]:
     """
-    Whether nobody comes in by a door: its condition never holds, or its policy denies them all.
+    Return the statements that admit AWS principals, by role, and those that may deny them.
 
-    A Deny with NotPrincipal keeps strangers out of a door for anyone, but not whom it names.
+    Statements come in the policy's order, those that deny last. One whose principals all fare
+    alike is listed once, with the first of them. A statement that cannot be read may admit anyone
+    whom no denial stops. Roles that no AWS principal may assume are left out.
     """
-    denials = door["shut"].get("*", []) if _anyone(door) else door["denials"]
-    return not may({**door, "denials": denials}, RequestContext({}, UNKNOWN))
+    found: dict[str, dict[Any, MfaStatement]] = {}
+    concerned: dict[str, dict[Denial, None]] = {}
+    listed_rows = sorted([*_admitting(trust, roles), *_unread(trust, roles)], key=lambda at: at[0])
+    for _, row, entry in listed_rows:
+        made = _mfa_statement(row, entry)
+        if set(made.admits.values()) == {False}:
+            continue
+        arn = row["role_arn"]
+        same = (made.number, *made.holds.values(), *made.admits.values())
+        found.setdefault(arn, {}).setdefault(same, made)
+        covering = (
+            each
+            for each in entry.denials
+            if ASSUME[0] in each.actions and entry.covered(each, Caller.PERSON) is not False
+        )
+        concerned.setdefault(arn, {}).update(dict.fromkeys(covering))
+    return {
+        arn: [*statements.values(), *map(_mfa_denial, concerned[arn])]
+        for arn, statements in found.items()
+    }
 
 
-def lets_in(
-    doors: pd.DataFrame, whom: Callable[[Any], Iterable[RequestContext]]
-) -> pd.Series[bool]:
-    """Whether each door may let in one at least of whom it is tried with."""
-    found = [any(may(door, who) for who in whom(door)) for door in rows(doors)]
-    return pd.Series(found, index=doors.index, dtype="bool")
+_Listed = tuple[Any, dict[Any, Any], TrustEntry]  # where in the table, the row, its entry
 
 
-def guises(door: Mapping[str, Any]) -> list[RequestContext]:
-    """Strangers, and strangers with a name that the door asks for, in an account of their own."""
-    patterns = map(Pattern, written(door["conditions"], "aws:principalarn"))
-    names = (pattern.filled(NOBODY, "0") for pattern in patterns)
-    own = [name for name in names if name.split(":")[4:5] == [NOBODY]]
-    called = [each.but({"aws:principalarn": name}) for name in own for each in STRANGERS]
-    return [*STRANGERS, *called]
+def _admitting(trust: pd.DataFrame, roles: pd.DataFrame) -> Iterator[_Listed]:
+    """Entries for AWS principals; without denials, all of one statement fare alike."""
+    found = entries(trust, roles)
+    found = found[found["principal_type"].isin([AWS, ANYONE])]
+    found = found[[ASSUME[0] in allowed for allowed in found["allowed"]]]
+    again = found.duplicated(["role_arn", "index"]) & ~found["denials"].map(bool)
+    found = found[~again.astype("bool")]
+    for at, row in zip(found.index, rows(found), strict=True):
+        yield at, row, TrustEntry.of(row)
 
 
-def written(condition: Any, wanted: str) -> list[str]:
-    """The texts that a condition compares a key with, whatever the operator."""
-    return [
-        text
-        for block in as_dict(condition).values()
-        for key, values in as_dict(block).items()
-        if key.lower() == wanted
-        for text in listed(values)
-        if isinstance(text, str)
-    ]
+def _unread(trust: pd.DataFrame, roles: pd.DataFrame) -> Iterator[_Listed]:
+    """Entries of statements that cannot be read and may be for AWS principals."""
+    found = unreadable(trust, roles)
+    people = found["principal_type"].isin([AWS, ANYONE]) | found["principal_type"].isna()
+    found = found[(people | found["negated"].eq(True)) & found["effect"].ne("Deny").fillna(True)]
+    readable = _readable(trust[trust["role_arn"].isin(found["role_arn"])], roles)
+    denying = _denials(readable[readable["effect"].eq("Deny")])
+    for at, row in zip(found.index, rows(found), strict=True):
+        if ASSUME[0] in about(row):
+            whom = Principal(ANYONE, ANYONE, None) if row["negated"] is True else _principal(row)
+            denials = denying.get(row["role_arn"], ())
+            yield at, row, TrustEntry(whom, frozenset(ASSUME[:1]), {}, denials)
+
+
+def _mfa_statement(row: Mapping[str, Any], entry: TrustEntry) -> MfaStatement:
+    sid = row["sid"] if isinstance(row["sid"], str) else None
+    admits = entry.by_mfa()
+    if isinstance(row["problem"], str):
+        unsaid: dict[str, Truth] = {"key": None, "password": None, "mfa": True}
+        admits = {way: every((unsaid[way], truth)) for way, truth in admits.items()}
+        return MfaStatement(sid, None, row["principal"], unsaid, admits)
+    holds = by_mfa(lambda context: conditions.evaluate(entry.condition, context), refused=False)
+    return MfaStatement(sid, int(row["index"]), entry.principal.name, holds, admits)
+
+
+def _mfa_denial(denial: Denial) -> MfaStatement:
+    holds = by_mfa(lambda context: conditions.evaluate(denial.condition, context), refused=True)
+    return MfaStatement(denial.sid, denial.index, None, holds, {})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit.access import principals as callers
-from iamkit.access.permissions import effective
+from iamkit.access.permissions import Permissions, effective
 from iamkit.account import Account
 from iamkit.errors import SettingsError
 from iamkit.policy.model import Policy
@@ -20,10 +20,11 @@ from iamkit.restrictions.mfa_enforcement import (
     VERDICTS,
     coverage,
     definitions,
-    mfa_enforcement,
     mfa_gaps,
 )
+from iamkit.restrictions.mfa_enforcement import mfa_enforcement as judged_with
 from iamkit.settings import SELF_SERVICE, Settings
+from iamkit.trust import mfa_statements
 from tests.accounts import ACCOUNT, ARN, again, details, group, policy, role, user
 from tests.accounts import account as imported
 from tests.examples import examples
@@ -60,6 +61,11 @@ def inline(name: str, *statements: Any) -> list[dict[str, Any]]:
 
 def attached(name: str) -> list[dict[str, str]]:
     return [{"PolicyName": name, "PolicyArn": f"{ARN}policy/{name}"}]
+
+
+def mfa_enforcement(made: Account, permissions: Permissions | None = None) -> pd.DataFrame:
+    """The verdicts, with what the trust policies say."""
+    return judged_with(made, mfa_statements(made.trust, made.roles), permissions)
 
 
 def of(folder: Path, contents: dict[str, Any]) -> pd.DataFrame:
@@ -631,7 +637,7 @@ def obvious(made: Account, name: str) -> tuple[str, str, str]:
     if not left | does("mfa-outside") | does("mfa-inside"):
         verdict = "nothing to protect"
     elif "required" in (key, password):
-        verdict = f"{'key' if key == 'closed' else 'password'} only"
+        verdict = f"{'keys' if key == 'required' else 'console'} only"
         verdict = "enforced" if key == password else verdict
     elif key == password == "not required":
         verdict = "none"

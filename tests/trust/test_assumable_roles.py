@@ -9,7 +9,7 @@ from iamkit import Account
 from iamkit.access.resource_sets import KINDS, ResourceSet
 from iamkit.escalation.allowed_resources import AllowedResources
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
-from iamkit.trust.assumable_roles import ANYONE, AssumableRoles
+from iamkit.trust import ANYONE, AssumableRoles
 from tests.accounts import ACCOUNT, ARN, account, details
 from tests.policies import ACCOUNT_ROOT, WITH_MFA, document, person, tagged, trusts, worker
 

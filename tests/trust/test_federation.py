@@ -6,6 +6,7 @@ import pytest
 
 from iamkit.tables import authorization_details
 from iamkit.trust import federation, trust_policy
+from iamkit.trust.trust_policy import TrustEntry
 from tests.accounts import ARN, role
 
 GITHUB = "token.actions.githubusercontent.com"
@@ -16,7 +17,7 @@ CIRCLE = "oidc.circleci.com/org/5f0c1b2a"
 OKTA = f"{ARN}saml-provider/Okta"
 
 
-def door(principal: str, condition: Any) -> dict[Any, Any]:
+def door(principal: str, condition: Any) -> TrustEntry:
     """The one door of a role that trusts this provider under this condition."""
     provider = principal if principal.startswith("arn:") else f"{ARN}oidc-provider/{principal}"
     made = {
@@ -27,11 +28,11 @@ def door(principal: str, condition: Any) -> dict[Any, Any]:
     }
     entries = [role("door", {"Version": "2012-10-17", "Statement": [made]})]
     (found,) = trust_policy.rows(
-        trust_policy.ways_in(
+        trust_policy.entries(
             authorization_details.trust(entries), authorization_details.roles(entries)
         )
     )
-    return found
+    return TrustEntry.of(found)
 
 
 NAMES = {
@@ -177,12 +178,13 @@ def test_providers_for_everybody_are_told_apart_by_application() -> None:
         )
     ]
     (found,) = trust_policy.rows(
-        trust_policy.ways_in(
+        trust_policy.entries(
             authorization_details.trust(entries), authorization_details.roles(entries)
         )
     )
-    assert federation.asks_audience(found)
-    assert federation.left_open(found) is None
+    entry = TrustEntry.of(found)
+    assert federation.asks_audience(entry)
+    assert federation.left_open(entry) is None
     assert federation.built_in(google)
     assert not federation.built_in(f"{ARN}oidc-provider/{GITHUB}")
 

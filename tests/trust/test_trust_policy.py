@@ -8,6 +8,8 @@ from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.tables import authorization_details
 from iamkit.tables.authorization_details import roles
 from iamkit.trust import trust_policy
+from iamkit.trust.callers import strangers
+from iamkit.trust.trust_policy import Caller, Principal, TrustEntry
 from tests.accounts import ACCOUNT, ARN, role
 
 VENDOR = "999988887777"
@@ -31,20 +33,23 @@ def deny(principal: Any, **members: Any) -> dict[str, Any]:
     return statement("Deny", principal, **members)
 
 
-def ways_in(*statements: dict[str, Any], version: str | None = "2012-10-17") -> list[Any]:
+def ways_in(*statements: dict[str, Any], version: str | None = "2012-10-17") -> list[TrustEntry]:
     """The ways into one role with this trust policy."""
     document: dict[str, Any] = {"Statement": list(statements)}
     document |= {"Version": version} if version else {}
-    entries = [role("door", document)]
-    return trust_policy.rows(
-        trust_policy.ways_in(authorization_details.trust(entries), roles(entries))
-    )
+    return entries([role("ops", document)])
+
+
+def entries(found: list[Any]) -> list[TrustEntry]:
+    """The entries of these roles' trust policies."""
+    table = trust_policy.entries(authorization_details.trust(found), roles(found))
+    return [TrustEntry.of(row) for row in trust_policy.rows(table)]
 
 
 def opened(*statements: dict[str, Any], who: RequestContext = ANYBODY, **options: Any) -> bool:
     """Whether somebody may come in by the only way there is."""
     (door,) = ways_in(*statements, **options)
-    return trust_policy.may(door, who)
+    return door.may(who)
 
 
 # ── What a statement is about ────────────────────────────────────────────────────────────────────
@@ -86,12 +91,12 @@ def test_a_statement_that_cannot_be_read_is_no_way_in() -> None:
 
 def test_not_principal_lets_in_anyone() -> None:
     (door,) = ways_in(allow(None, NotPrincipal={"AWS": ROOT}))
-    assert (door["principal_type"], door["principal"]) == ("*", "*")
+    assert (door.principal.kind, door.principal.name) == ("*", "*")
 
 
 def test_service_linked_roles_have_no_doors() -> None:
     linked = role("s", {"Statement": [allow("*")]}, Path="/aws-service-role/s.amazonaws.com/")
-    assert trust_policy.ways_in(authorization_details.trust([linked]), roles([linked])).empty
+    assert entries([linked]) == []
 
 
 # ── Denials ──────────────────────────────────────────────────────────────────────────────────────
@@ -149,15 +154,15 @@ def test_a_denial_of_another_kind_of_principal_leaves_the_door_open() -> None:
 
 def test_not_principal_keeps_strangers_out_and_nobody_whom_it_names() -> None:
     (door,) = ways_in(allow("*"), deny(None, NotPrincipal={"AWS": READER}))
-    assert not any(trust_policy.may(door, who) for who in trust_policy.guises(door))
-    assert not trust_policy.shut_to_all(door)
+    assert not any(door.may(who, Caller.STRANGER) for who in strangers(door))
+    assert door.used()
 
 
 def test_a_door_shut_to_all_is_one_that_nobody_comes_in_by() -> None:
     (door,) = ways_in(allow("*"), deny("*"))
-    assert trust_policy.shut_to_all(door)
+    assert not door.used()
     (odd,) = ways_in(allow({"AWS": READER}, Condition={"StringEqual": {"a:b": "c"}}))
-    assert trust_policy.shut_to_all(odd), "a condition that IAM cannot read never holds"
+    assert not odd.used(), "a condition that IAM cannot read never holds"
 
 
 def test_what_is_denied_is_told_by_principal_and_what_is_not_certain_apart() -> None:
@@ -168,21 +173,20 @@ def test_what_is_denied_is_told_by_principal_and_what_is_not_certain_apart() -> 
         deny("*", NotAction="sts:AssumeRole"),
         deny("*", Action="sts:TagSession"),
     )
-    assert {name: len(found) for name, found in door["shut"].items()} == {
-        READER: 1,
-        trust_policy.PERHAPS: 2,
-    }
+    reader, writer = (Principal("AWS", each, VENDOR) for each in (READER, f"{READER}s"))
+    covered = [[each.covers(who, Caller.ANY) for each in door.denials] for who in (reader, writer)]
+    assert covered == [[True, None, True], [False, None, True]]
+    about = [each.actions for each in door.denials]
+    assert about == [set(trust_policy.ASSUME)] * 2 + [set(trust_policy.ASSUME[1:])]
+    assert [door.covered(each, Caller.ANY) for each in door.denials] == [False, False, True]
 
 
 def test_a_denial_in_another_role_s_policy_counts_for_that_role_only() -> None:
-    entries = [
+    found = [
         role("one", {"Statement": [allow({"AWS": READER})]}),
         role("two", {"Statement": [allow({"AWS": READER}), deny("*")]}),
     ]
-    found = trust_policy.rows(
-        trust_policy.ways_in(authorization_details.trust(entries), roles(entries))
-    )
-    assert [trust_policy.may(door, ANYBODY) for door in found] == [True, False]
+    assert [each.may(ANYBODY) for each in entries(found)] == [True, False]
 
 
 # ── Variables ────────────────────────────────────────────────────────────────────────────────────

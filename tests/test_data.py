@@ -63,7 +63,7 @@ def test_a_schema_describes_every_field_and_knows_no_others(name: str) -> None:
 WRONG = {
     "controls": ("0.sections.0.controls.0", {"check": ["root_used"]}),
     "demo": ("users", {"ana": {"created": 3, "paswords": [3, 1]}}),
-    "escalation": ("needs", {"a key": {"evidence": "guess", "means": "there is a key"}}),
+    "escalation": ("prerequisites", {"a key": {"evidence": "guess", "means": "there is a key"}}),
     "lint": ("", {"dangerous": "iam"}),
     "oidc_providers": ("providers.0", {"url": "both.example.com"}),
     "risks": ("escalation.rules.0", {"levels": ["Write"]}),

@@ -21,9 +21,9 @@ from iamkit.charts.axes import (
     bars,
     heat,
     labelled,
-    ladder,
     new,
     over,
+    paths_to_admin,
     survival,
 )
 from iamkit.charts.display import (
@@ -41,7 +41,7 @@ from iamkit.charts.display import (
     table,
     when,
 )
-from iamkit.charts.escalation_layout import rungs
+from iamkit.charts.escalation_layout import boxes_and_links
 
 __all__ = [
     "BLUE",
@@ -64,17 +64,17 @@ __all__ = [
     "ages",
     "assessed",
     "bars",
+    "boxes_and_links",
     "cell",
     "clean",
     "figures",
     "heat",
     "labelled",
-    "ladder",
     "new",
     "not_assessed",
     "over",
+    "paths_to_admin",
     "percent",
-    "rungs",
     "say",
     "share",
     "survival",

@@ -52,7 +52,7 @@ SEVERITY_COLORS = {
 }
 
 THRESHOLDS = (30, 60, 90, 180)  # days; what organizations choose from
-KIND_COLORS = {"user": BLUE, "role": TEAL, "group": PURPLE, "everything": ORANGE}
+KIND_COLORS = {"user": BLUE, "role": TEAL, "group": PURPLE, "admin": ORANGE}
 MOST_VECTOR_MARKS = 3000
 
 _STYLE = {
@@ -391,7 +391,7 @@ def heat(
 
 
 @_styled
-def ladder(
+def paths_to_admin(
     boxes: pd.DataFrame,
     links: pd.DataFrame,
     *,
@@ -400,13 +400,13 @@ def ladder(
     ax: Axes | None = None,
 ) -> Axes | Sentence:
     """
-    Who can come to do everything, a column per step, those who can already at the right.
+    Who can become administrator: a column per step, administrators at the right.
 
     Parameters
     ----------
     boxes, links : DataFrame
-        As `ladder.rungs` returns them. The thicker a link, the more go that way; thickness grows
-        with the logarithm.
+        As `boxes_and_links` returns them. The thicker a link, the more identities it stands for;
+        thickness grows with the logarithm.
     title : str
         For the heading.
     missing, ax
@@ -415,8 +415,8 @@ def ladder(
     if missing:
         return not_assessed(missing)
     plan = escalation_layout.layout(boxes, links)
-    said = f"{title}. {escalation_layout.told(boxes, links)}"
-    ax = new(ax, width=plan.width, height=plan.height + 0.35, alt=said)
+    description = f"{title}. {escalation_layout.described(boxes, links)}"
+    ax = new(ax, width=plan.width, height=plan.height + 0.35, alt=description)
     ax.set_title(title)
     ax.set_axis_off()
     ax.set_xlim(-0.02, plan.width + 0.02)
@@ -424,9 +424,9 @@ def ladder(
     for (left, top), (right, bottom), members in plan.curves:
         middle = (left + right) / 2
         bends = [(left, top), (middle, top), (middle, bottom), (right, bottom)]
-        way = Path(bends, [Path.MOVETO, *[Path.CURVE4] * 3])
+        curve = Path(bends, [Path.MOVETO, *[Path.CURVE4] * 3])
         thick = 0.8 + 1.2 * np.log10(members)
-        ax.add_patch(PathPatch(way, fill=False, edgecolor=GREY, alpha=0.55, linewidth=thick))
+        ax.add_patch(PathPatch(curve, fill=False, edgecolor=GREY, alpha=0.55, linewidth=thick))
     for box in plan.boxes:
         corner, shape = (
             (box.x, box.y - escalation_layout.HIGH / 2),

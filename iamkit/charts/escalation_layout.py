@@ -1,14 +1,14 @@
 """
-Who can come to do everything, as a few boxes in columns: what `charts.ladder` draws.
+Who can become administrator, as a few boxes in columns: what `charts.paths_to_admin` draws.
 
-The column at the right can do everything; to its left stand those one step away, then two. Each
-identity goes on to one other, the next on its shortest way. In a small account everybody has a box.
-In a large one, identities of a kind that go on to the same next one share a box; what many come
-through keeps its own, and what is left over in a column shares the last. Whatever the account, the
-boxes are few enough to be read, and every identity is in exactly one of those of its column.
+The rightmost column has administrator access; to its left are those one step away, then two. Each
+identity leads to one other, the next on its shortest path. In a small account every identity has a
+box. In a large one, identities of a kind that lead to the same next one share a box; an identity
+that many go through keeps its own, and the rest of a column shares the last. Whatever the account,
+the boxes are few enough to be read, and every identity is in exactly one box of its column.
 
-Lengths are in inches, texts in letters of a fixed width, so that where everything goes and what
-fits is arithmetic; `charts` only draws it.
+Lengths are in inches and letters have a fixed width, so positions and line breaks are arithmetic;
+`axes` only draws.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 
 MOST_BOXES: Final = 24
 MOST_IN_COLUMN: Final = 8
-MOST_HOPS: Final = 7  # who is further away stands there, too
+MOST_STEPS: Final = 7  # identities further away are in that column, too
 
 BOXES: Final = Table(
     name="boxes",
-    row="one identity on the way to administration, or several that share a box",
+    row="one identity on a path to administrator access, or several that share a box",
     key=("box",),
     columns=(
         Column("box", COUNT, "number"),
-        Column("steps", COUNT, "its column: steps to administration, 7 for more; 0: it is there"),
+        Column("steps", COUNT, "its column: steps to administrator access, 7 for more; 0: has it"),
         Column("place", COUNT, "place in its column, 0 at the top"),
         Column("kind", TEXT, "user, role or group; missing: several kinds"),
         Column("label", TEXT, "name of the one, or how many there are"),
         Column("members", COUNT, "users and roles in it that the rows are about"),
-        Column("through", COUNT, "further ones that come through it on their shortest way"),
-        Column("names", OBJECT, "list of the names in it, what most come through first"),
+        Column("through", COUNT, "further ones whose shortest path goes through it"),
+        Column("names", OBJECT, "list of the names in it, those that most go through first"),
     ),
 )
 
 LINKS: Final = Table(
     name="links",
-    row="the way from one box to one of the next column",
+    row="the link from one box to one of the next column",
     key=("from", "to"),
     columns=(
         Column("from", COUNT, "box"),
         Column("to", COUNT, "box"),
-        Column("members", COUNT, "users and roles that go this way, from however far"),
+        Column("members", COUNT, "users and roles whose shortest path has this link"),
     ),
 )
 
@@ -68,19 +68,19 @@ MARGIN: Final = 0.16  # beside a text on both sides, and for what the figure's e
 REST: Final = "rest"
 
 
-def rungs(rises: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def boxes_and_links(admin_paths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Return the boxes and the links between them. Rows: see `BOXES` and `LINKS`.
 
     Parameters
     ----------
-    rises : DataFrame
-        Rows of `reach.ADMIN_PATHS` of one context, whichever are to be counted; those without steps are
-        not. Who is only on somebody's way is shown and not counted among the members.
+    admin_paths : DataFrame
+        Rows of `escalation.ADMIN_PATHS` of one context that are to be counted; rows without steps
+        are not. An identity that is only on another's path is shown, but is not a member.
 
-    In each column, members and through sum up to the rows with at least so many steps.
+    In each column, members and through add up to the rows with at least so many steps.
     """
-    rows = rises[rises["steps"].notna()]
+    rows = admin_paths[admin_paths["steps"].notna()]
     steps = _steps(rows)
     nodes = _nodes(steps, rows)
     slots = _slots(Counter(nodes["steps"].tolist()))
@@ -104,10 +104,10 @@ def rungs(rises: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _steps(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per identity on each way: `row`, `arn`, `steps` still to go, `after`, `starts`."""
-    routes = objects([*route[:1], *route[1:][-MOST_HOPS:]] for route in rows["route"])
-    walks = pd.DataFrame({"row": np.arange(len(routes)), "arn": routes})
-    steps = walks.explode("arn", ignore_index=True)
+    """One row per identity on each path: `row`, `arn`, `steps` still to go, `after`, `starts`."""
+    routes = objects([*route[:1], *route[1:][-MOST_STEPS:]] for route in rows["route"])
+    paths = pd.DataFrame({"row": np.arange(len(routes)), "arn": routes})
+    steps = paths.explode("arn", ignore_index=True)
     along = steps.groupby("row")
     return steps.assign(
         steps=along.cumcount(ascending=False),
@@ -117,7 +117,7 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _nodes(steps: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per identity and column, in each column what most come through first."""
+    """One row per identity and column, in each column those that most go through first."""
     nodes = steps.groupby(["steps", "arn"], as_index=False).agg(
         weight=("row", "size"), members=("starts", "sum"), after=("after", "first")
     )
@@ -177,7 +177,7 @@ def _keys(part: pd.DataFrame, slots: int) -> pd.Series[str]:
     if len(part) <= slots:
         return pd.Series(alone, part.index)
     alike = [f"{kind} to {to}" for kind, to in zip(part["kind"], part["onward"], strict=True)]
-    # What others come through stays alone if there is room, what very many come through anyway.
+    # An identity that others go through keeps its box if there is room, one with very many anyway.
     named = min(int(part["through"].gt(0).sum()), slots)
     many = part["through"].ge(part["weight"].sum() / (2 * slots)).sum()
     while named > min(many, slots // 2) and named + len(set(alike[named:])) > slots:
@@ -198,11 +198,11 @@ def _label(names: list[str], kinds: list[str], *, more: bool) -> str:
 
 
 class Box(NamedTuple):
-    """A box in inches: its left edge and its middle, and whom it stands for."""
+    """A box in inches: its left edge and its middle, and what it stands for."""
 
     x: float
     y: float
-    kind: str  # user, role, group, several, or everything
+    kind: str  # user, role, group, several, or admin
 
 
 class Text(NamedTuple):
@@ -236,10 +236,10 @@ class Layout(NamedTuple):
 
 def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
     """
-    Lay out what `rungs` returns.
+    Lay out what `boxes_and_links` returns.
 
     A label takes two lines at most, a note one; what does not fit ends in an ellipsis. A note names
-    the kind, or the first of those in the box, and how many come through it.
+    the kind, or the first names in the box, and how many go through it.
     """
     counts = Counter(boxes["steps"].tolist())
     most = max(counts.values(), default=1)
@@ -253,12 +253,12 @@ def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
     for row in boxes.to_dict("records"):
         steps, kind = row["steps"], "several" if pd.isna(row["kind"]) else row["kind"]
         middle = HEAD + ROW * ((most - counts[steps]) / 2 + row["place"] + 0.5)
-        drawn[row["box"]] = Box(left[steps], middle, kind if steps else "everything")
+        drawn[row["box"]] = Box(left[steps], middle, kind if steps else "admin")
         texts += _texts(row, kind, left[steps], middle, wide)
-    ways = zip(links["from"], links["to"], links["members"], strict=True)
+    linked = zip(links["from"], links["to"], links["members"], strict=True)
     curves = [
         Curve((drawn[start].x + wide, drawn[start].y), (drawn[end].x, drawn[end].y), number)
-        for start, end, number in ways
+        for start, end, number in linked
     ]
     width = max(NARROWEST, wide + max(left.values(), default=0))
     return Layout(width, HEAD + ROW * most, wide, list(drawn.values()), texts, curves)
@@ -266,8 +266,10 @@ def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
 
 def _head(steps: int, members: int) -> str:
     """What stands above a column."""
-    far = f"{steps} step{'s' * (steps > 1)}{' or more' * (steps == MOST_HOPS)}"
-    return f"{far if steps else 'everything'}\n{members:,} identit{'y' if members == 1 else 'ies'}"
+    far = f"{steps} step{'s' * (steps > 1)}{' or more' * (steps == MOST_STEPS)}"
+    return (
+        f"{far if steps else 'administrator'}\n{members:,} identit{'y' if members == 1 else 'ies'}"
+    )
 
 
 def _texts(
@@ -305,16 +307,16 @@ def fitted(text: str, letters: int, lines: int = 1) -> str:
     return "\n".join(wrapped)
 
 
-def told(boxes: pd.DataFrame, links: pd.DataFrame) -> str:
+def described(boxes: pd.DataFrame, links: pd.DataFrame) -> str:
     """
-    Say the drawing in words: who goes on to whom, the furthest first.
+    Describe the drawing in words: who leads to whom, the furthest first.
 
-    >>> told(BOXES.rows(dict(box=0, steps=0, label="admin")), LINKS.rows())
+    >>> described(BOXES.rows(dict(box=0, steps=0, label="admin")), LINKS.rows())
     'admin can do everything.'
     """
     label = boxes.set_index("box")["label"]
     ends = ", ".join(boxes.loc[boxes["steps"].eq(0), "label"])
     ordered = links.sort_values(["from", "to"], ascending=[False, True])
     pairs = zip(ordered["from"], ordered["to"], ordered["members"], strict=True)
-    ways = [f"{label[start]} to {label[end]} ({members:,})" for start, end, members in pairs]
-    return "; ".join([*ways, f"{ends or 'nobody'} can do everything"]) + "."
+    onward = [f"{label[start]} to {label[end]} ({members:,})" for start, end, members in pairs]
+    return "; ".join([*onward, f"{ends or 'nobody'} can do everything"]) + "."

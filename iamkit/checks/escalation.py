@@ -1,4 +1,4 @@
-"""Who is more than their policies say: almost an administrator, or able to become one."""
+"""Who has more power than intended: almost an administrator, or able to become one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
 from iamkit.policy import ANYWHERE
 
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
-MEANT: Final = ("sts-001", "register-own-mfa")  # ways that give what was meant to be given
+INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was meant to be given
 
 
 @check(
@@ -45,42 +45,43 @@ def near_administrator(
     among="users and roles",
     remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
     source=GAIN,
-    errs="towards less: what hangs on a condition that nobody knows does not count",
+    errs="towards less: what depends on an unknown condition does not count",
 )
 def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
     """
-    Users and roles, administrators aside, with a proven way to more permissions than they have.
+    Users and roles, administrators aside, with a proven path to more permissions than they have.
 
     Denials, boundaries, conditions and what the target trusts count; see `escalation`. Assuming a
-    role that was made to be assumed is a way only to administration, and so is coming back with an
-    MFA device of one's own: the checks on MFA are about users without one.
+    role counts only if it leads to administrator access, because roles are meant to be assumed. So
+    does registering an MFA device of one's own: the checks on MFA are about users without one.
     """
-    ways = _besides(escalations, administrators).query("status == 'proven'")
-    ways = ways[ways["reaches_admin"] | ~ways["method"].isin(MEANT)]
-    target = ways["target_arn"].str.split("/").str[-1]
-    to = (": " + target).where(ways["category"].ne("give oneself more"), "").fillna("")
-    way = ways["description"] + to + " (" + ways["method"] + ")"
-    return _first_three(ways.assign(detail=way))
+    paths = _besides(escalations, administrators).query("status == 'proven'")
+    paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
+    target = paths["target_arn"].str.split("/").str[-1]
+    to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
+    detail = paths["description"] + to + " (" + paths["method"] + ")"
+    return _first_three(paths.assign(detail=detail))
 
 
 @check(
     severity="high",
     title="Somebody who is no administrator can become one",
     among="users and roles",
-    remedy="Cut the way where most ways meet: page 05 says where. Name under Principal of a trust "
-    "policy only who needs the role, and let people come with MFA.",
+    remedy="Remove the permission or trust that most paths need: page 05 names it. Under Principal of "
+    "a trust policy, name only who needs the role, and require MFA of people.",
     source=LEAST_PRIVILEGE,
-    errs="towards not assessed: what nobody knows is neither a way nor none; SCPs that are not in "
-    "the evidence are taken to allow",
+    errs="towards not assessed: a step that depends on an unknown condition is neither counted nor "
+    "ruled out; SCPs that are not in the evidence are taken to allow",
 )
 def can_become_administrator(
     admin_paths: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Users and roles from which a chain of steps leads to administration, in a context they come in.
+    Users and roles from which a chain of steps leads to administrator access.
 
-    Steps are roles assumed, keys and passwords made for others, roles handed to services, and so
-    on; see `reach`. Said is the context that asks least, first those from anywhere without MFA.
+    Steps are roles assumed, keys and passwords created for others, roles passed to services, and
+    so on; see `escalation.graph`. Only contexts count for which they have the credential. The
+    detail names the one that requires least, first those from anywhere without MFA.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -98,16 +99,13 @@ def can_become_administrator(
     best = best.drop_duplicates("principal_arn").sort_index()
     through = pd.Series([_named(route) for route in best["route"]], best.index, dtype="str")
     steps = best["steps"].astype("str") + best["steps"].eq(1).map({True: " step", False: " steps"})
-    come = (
-        best["context"]
-        .map({name: each.said for name, each in CONTEXTS.items()})
-        .mask(best["kind"].eq("role"), "from its session")
-    )
-    unsure = " at least, if conditions that nobody knows hold"
+    arrival = best["context"].map({name: each.said for name, each in CONTEXTS.items()})
+    arrival = arrival.mask(best["kind"].eq("role"), "from its session")
+    unsure = " at least, if unknown conditions hold"
     return pd.DataFrame(
         {
             "subject": best["principal_arn"],
-            "detail": come + " in " + steps + through.where(best["certain"], unsure),
+            "detail": arrival + " in " + steps + through.where(best["certain"], unsure),
             "status": best["certain"].map({True: "fail", False: "not assessed"}),
         }
     ).reset_index(drop=True)
@@ -126,27 +124,29 @@ def escalates_with_a_target(
     escalations: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Users and roles, administrators aside, with ways that lack nothing but a target.
+    Users and roles, administrators aside, with paths that lack nothing but a target.
 
-    Those with a proven way are left to `can_escalate`. What lies in IAM, such as a user without a
-    password, is known not to be there and left out.
+    Those with a proven path are left to `can_escalate`. Targets in IAM, such as a user without a
+    password, are known not to exist and left out.
 
     >>> from iamkit.escalation import ESCALATIONS
-    >>> found = ESCALATIONS.rows(dict(principal_arn="u", method="lambda-003", description="Replace the code",
-    ...     status="needs a target", reaches_admin=False, category="use what has a role",
-    ...     prerequisite="a function that has a role"))
+    >>> found = ESCALATIONS.rows(dict(principal_arn="u", method="lambda-003",
+    ...     description="Replace the code", status="needs a target", reaches_admin=False,
+    ...     category="use what has a role", prerequisite="a function that has a role"))
     >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
     ['Replace the code (lambda-003), which takes a function that has a role']
     """
-    ways = _besides(escalations, administrators)
-    proven = ways.loc[ways["status"].eq("proven"), "principal_arn"]
-    ways = ways[ways["category"].eq("use what has a role") & ~ways["principal_arn"].isin(proven)]
-    said = ways["description"] + " (" + ways["method"] + "), which takes " + ways["prerequisite"]
-    return _first_three(ways.assign(detail=said))
+    paths = _besides(escalations, administrators)
+    proven = paths.loc[paths["status"].eq("proven"), "principal_arn"]
+    paths = paths[
+        paths["category"].eq("use what has a role") & ~paths["principal_arn"].isin(proven)
+    ]
+    method = paths["description"] + " (" + paths["method"] + ")"
+    return _first_three(paths.assign(detail=method + ", which takes " + paths["prerequisite"]))
 
 
 def _named(route: list[str]) -> str:
-    """Whom a walk comes through, in words, the one who sets out aside."""
+    """Whom a route goes through, in words, without its start."""
     names = [arn.split("/")[-1] for arn in route[1:] if arn != route[0]]
     return f": {', '.join(names)}" if names else ", all by itself"
 
@@ -156,9 +156,9 @@ def _besides(table: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
     return table[~table["principal_arn"].isin(administrators["principal_arn"])]
 
 
-def _first_three(ways: pd.DataFrame) -> pd.DataFrame:
-    """One row per principal: its first three ways, and how many more there are."""
-    grouped = ways.groupby("principal_arn", sort=False)["detail"]
+def _first_three(paths: pd.DataFrame) -> pd.DataFrame:
+    """One row per principal: its first three paths, and how many more there are."""
+    grouped = paths.groupby("principal_arn", sort=False)["detail"]
     found = grouped.agg(lambda said: "; ".join(said.head(3))).rename_axis("subject").reset_index()
     more = (grouped.size() - 3).clip(lower=0).to_numpy()
     return found.assign(

@@ -3,8 +3,8 @@ What an escalation path gives its caller: more than it has, everything, or nothi
 
 A caller gains if it certainly gets an action that it did not even possibly have. Where a
 permissions boundary limits what is gained, only what the boundary allows counts; service control
-policies count wherever the evidence has them. Limits that a path lifts, and older versions of a policy that it
-brings back, are tried: what could the caller do then?
+policies count wherever the evidence has them. Limits that a path lifts, and older versions of a
+policy that it brings back, are tried: what could the caller do then?
 
 Source: IAM User Guide, "Permissions boundaries for IAM entities" and "Versioning IAM policies".
 """

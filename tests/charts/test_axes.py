@@ -32,7 +32,9 @@ DRAWN = {
     "ages": lambda **more: charts.ages(DAYS, limit=90, title="Keys", unit="keys", **more),
     "heat": lambda **more: charts.heat(COUNTS, title="Actions", unit="actions", **more),
     "survival": lambda **more: charts.survival({"keys": DAYS}, title="Age", unit="keys", **more),
-    "ladder": lambda **more: charts.ladder(BOXES_DRAWN, LINKS_DRAWN, title="Rising", **more),
+    "paths_to_admin": lambda **more: charts.paths_to_admin(
+        BOXES_DRAWN, LINKS_DRAWN, title="Rising", **more
+    ),
 }
 
 
@@ -71,7 +73,7 @@ def test_the_alternative_text_has_the_numbers() -> None:
     assert alt(DRAWN["heat"]()) == (
         "Actions. console: most in has MFA, 3 actions; both: most in no MFA, 2 actions."
     )
-    assert alt(DRAWN["ladder"]()) == (
+    assert alt(DRAWN["paths_to_admin"]()) == (
         "Rising. 1 more to admin (1); 2 users to admin (2); admin can do everything."
     )
 
@@ -94,7 +96,7 @@ def test_nothing_to_draw_is_no_error(name: str) -> None:
         "ages": lambda: charts.ages(DAYS.head(0), limit=90, title="T", unit="u"),
         "heat": lambda: charts.heat(COUNTS.iloc[:0, :0], title="T", unit="u"),
         "survival": lambda: charts.survival({"keys": DAYS.head(0)}, title="T", unit="u"),
-        "ladder": lambda: charts.ladder(BOXES.rows(), LINKS.rows(), title="T"),
+        "paths_to_admin": lambda: charts.paths_to_admin(BOXES.rows(), LINKS.rows(), title="T"),
     }
     assert empty[name]()._repr_mimebundle_()
 
@@ -112,14 +114,14 @@ def test_the_callers_table_is_never_changed() -> None:
 @pytest.mark.parametrize(
     "name", ["W" * 128, "$\\frac$_{^}", "<img src=x onerror=alert(1)>", "é\x07"]
 )
-def test_a_ladder_s_texts_stay_in_their_boxes(columns: int, name: str) -> None:
+def test_the_texts_of_paths_to_admin_stay_in_their_boxes(columns: int, name: str) -> None:
     kept = {"kind": "user", "members": 9999, "through": 99999}
     names = [[name] * (1 + steps % 2) for steps in range(columns)]
     boxes = BOXES.rows(
         *(box(steps, steps, 0, name, *names[steps], **kept) for steps in range(columns))
     )
     links = LINKS.rows(*({"from": n + 1, "to": n, "members": 9} for n in range(columns - 1)))
-    chart = charts.ladder(boxes, links, title="Rising")
+    chart = charts.paths_to_admin(boxes, links, title="Rising")
     assert isinstance(chart, Chart)
     chart.figure.draw_without_rendering()
     paper = chart.figure.bbox

@@ -1,4 +1,4 @@
-"""The drawing of the ways to administration: few boxes, everybody in one, every number adds up."""
+"""The drawing of the paths to administrator access: few boxes, each identity in one of them."""
 
 from itertools import pairwise
 from typing import Any
@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from iamkit.charts import escalation_layout
 from iamkit.charts.escalation_layout import (
     MOST_BOXES,
-    MOST_HOPS,
     MOST_IN_COLUMN,
+    MOST_STEPS,
+    boxes_and_links,
+    described,
     layout,
-    rungs,
-    told,
 )
-from iamkit.escalation.graph import ADMIN_PATHS
+from iamkit.escalation import ADMIN_PATHS
 from tests.accounts import ARN
 
 
-def way(*names: str) -> dict[str, Any]:
+def path(*names: str) -> dict[str, Any]:
     """A row of `ADMIN_PATHS`: the shortest way of the first, such as user/ann, to the last."""
     kind, _, name = names[0].partition("/")
     route = [f"{ARN}{each}" for each in names]
@@ -29,8 +29,8 @@ def way(*names: str) -> dict[str, Any]:
             "route": route}  # fmt: skip
 
 
-def drawn(*ways: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return rungs(ADMIN_PATHS.rows(*ways))
+def drawn(*paths: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return boxes_and_links(ADMIN_PATHS.rows(*paths))
 
 
 def column(boxes: pd.DataFrame, steps: int) -> dict[str, tuple[int, int]]:
@@ -51,7 +51,9 @@ def flows(boxes: pd.DataFrame, links: pd.DataFrame) -> dict[tuple[str, str], int
 
 def test_in_a_small_account_everybody_has_a_box() -> None:
     boxes, links = drawn(
-        way("role/admin"), way("user/ann", "role/admin"), way("user/bob", "user/ann", "role/admin")
+        path("role/admin"),
+        path("user/ann", "role/admin"),
+        path("user/bob", "user/ann", "role/admin"),
     )
     assert column(boxes, 0) == {"admin": (1, 2)}
     assert column(boxes, 1) == {"ann": (1, 1)}
@@ -60,16 +62,16 @@ def test_in_a_small_account_everybody_has_a_box() -> None:
 
 
 def test_thousands_of_a_kind_that_go_on_alike_are_one_box() -> None:
-    many = [way(f"user/u{n:04d}", "role/admin") for n in range(2931)]
-    boxes, links = drawn(way("role/admin"), *many, way("role/ci", "role/admin"))
+    many = [path(f"user/u{n:04d}", "role/admin") for n in range(2931)]
+    boxes, links = drawn(path("role/admin"), *many, path("role/ci", "role/admin"))
     assert column(boxes, 1) == {"2,931 users": (2931, 0), "ci": (1, 0)}
     assert flows(boxes, links) == {("2,931 users", "admin"): 2931, ("ci", "admin"): 1}
     assert boxes.loc[boxes["label"].eq("2,931 users"), "names"].iat[0][:2] == ["u0000", "u0001"]
 
 
 def test_those_who_go_on_to_different_ones_do_not_share_a_box() -> None:
-    ways = [way(f"user/{end}{n}", f"role/{end}") for end in ("a", "b") for n in range(9)]
-    boxes, links = drawn(*ways)
+    paths = [path(f"user/{end}{n}", f"role/{end}") for end in ("a", "b") for n in range(9)]
+    boxes, links = drawn(*paths)
     assert column(boxes, 1) == {"9 users": (9, 0)}, "both boxes have this label"
     assert len(boxes[boxes["steps"].eq(1)]) == 2
     assert links["members"].tolist() == [9, 9]
@@ -77,32 +79,32 @@ def test_those_who_go_on_to_different_ones_do_not_share_a_box() -> None:
 
 def test_what_many_come_through_keeps_its_name() -> None:
     """Among fifty roles that go on alike, the one that a hundred users come through."""
-    ways = [way(f"role/r{n:02d}", "role/admin") for n in range(50)]
-    ways += [way(f"user/u{n:03d}", "role/r07", "role/admin") for n in range(100)]
-    boxes, _ = drawn(*ways)
+    paths = [path(f"role/r{n:02d}", "role/admin") for n in range(50)]
+    paths += [path(f"user/u{n:03d}", "role/r07", "role/admin") for n in range(100)]
+    boxes, _ = drawn(*paths)
     assert column(boxes, 1) == {"r07": (1, 100), "49 roles": (49, 0)}
 
 
 def test_it_does_so_even_where_there_are_more_groups_than_boxes() -> None:
-    ways = [
-        way(f"{kind}/{kind}{n}", f"role/r{n % 8}") for kind in ("user", "role") for n in range(64)
+    paths = [
+        path(f"{kind}/{kind}{n}", f"role/r{n % 8}") for kind in ("user", "role") for n in range(64)
     ]
-    ways += [way(f"user/u{n:03d}", "role/role63", "role/r7") for n in range(100)]
-    boxes, _ = drawn(*ways)
+    paths += [path(f"user/u{n:03d}", "role/role63", "role/r7") for n in range(100)]
+    boxes, _ = drawn(*paths)
     assert column(boxes, 1)["role63"] == (1, 100)
     assert len(column(boxes, 1)) > 2, "the others are not all in the rest"
 
 
 def test_the_rest_of_a_column_shares_its_last_box() -> None:
     """Users and roles that go on to eight others are sixteen groups, and eight boxes."""
-    ways = [
-        way(f"{kind}/{kind}{end}-{n}", f"role/r{end}")
+    paths = [
+        path(f"{kind}/{kind}{end}-{n}", f"role/r{end}")
         for kind in ("user", "role")
         for end in range(8)
         for n in range(3)
     ]
-    ways += [way(f"role/big{n}", "role/r6") for n in range(7)]
-    boxes, links = drawn(*ways)
+    paths += [path(f"role/big{n}", "role/r6") for n in range(7)]
+    boxes, links = drawn(*paths)
     part = boxes[boxes["steps"].eq(1)]
     assert len(part) == MOST_IN_COLUMN
     assert part["members"].tolist() == [10, 3, 3, 3, 3, 3, 3, 27], "the largest is no rest"
@@ -112,13 +114,13 @@ def test_the_rest_of_a_column_shares_its_last_box() -> None:
 
 
 def test_ends_that_nobody_needs_share_a_box_where_there_are_many() -> None:
-    boxes, _ = drawn(way("user/ann", "role/r03"), *(way(f"role/r{n:02d}") for n in range(20)))
+    boxes, _ = drawn(path("user/ann", "role/r03"), *(path(f"role/r{n:02d}") for n in range(20)))
     assert column(boxes, 0) == {"r03": (1, 1), "19 roles": (19, 0)}
 
 
 def test_whoever_is_only_on_the_way_is_shown_and_not_counted() -> None:
     """A group has no row of its own, nor has a user who cannot come so."""
-    boxes, _ = drawn(way("user/ann", "group/ops", "user/old", "role/admin"))
+    boxes, _ = drawn(path("user/ann", "group/ops", "user/old", "role/admin"))
     assert column(boxes, 2) == {"ops": (0, 1)}
     assert column(boxes, 1) == {"old": (0, 1)}
     assert column(boxes, 0) == {"admin": (0, 1)}
@@ -128,7 +130,7 @@ def test_whoever_is_only_on_the_way_is_shown_and_not_counted() -> None:
 
 
 def test_who_gives_itself_everything_stands_in_both_columns() -> None:
-    boxes, links = drawn(way("user/ann", "user/ann"))
+    boxes, links = drawn(path("user/ann", "user/ann"))
     assert column(boxes, 1) == {"ann": (1, 0)}
     assert column(boxes, 0) == {"ann": (0, 1)}
     assert links["members"].tolist() == [1]
@@ -136,15 +138,15 @@ def test_who_gives_itself_everything_stands_in_both_columns() -> None:
 
 def test_further_away_than_the_last_column_stands_in_it() -> None:
     names = [f"role/r{n}" for n in range(10)]
-    boxes, links = drawn(way(*names), way(*names[1:]))
-    assert boxes["steps"].max() == MOST_HOPS
-    assert column(boxes, MOST_HOPS) == {"r0": (1, 0), "r1": (1, 0)}
+    boxes, links = drawn(path(*names), path(*names[1:]))
+    assert boxes["steps"].max() == MOST_STEPS
+    assert column(boxes, MOST_STEPS) == {"r0": (1, 0), "r1": (1, 0)}
     assert flows(boxes, links)["r0", "r3"] == 1, "it goes on where its way enters the drawing"
 
 
 def test_those_without_a_certain_way_are_left_out() -> None:
-    nobody = {**way("user/ann"), "steps": None, "possible_steps": 1, "route": []}
-    boxes, links = drawn(nobody, way("role/admin"))
+    nobody = {**path("user/ann"), "steps": None, "possible_steps": 1, "route": []}
+    boxes, links = drawn(nobody, path("role/admin"))
     assert column(boxes, 0) == {"admin": (1, 0)}
     assert links.empty
 
@@ -153,7 +155,7 @@ def test_nobody_is_no_error() -> None:
     boxes, links = drawn()
     assert boxes.empty
     assert links.empty
-    assert told(boxes, links) == "nobody can do everything."
+    assert described(boxes, links) == "nobody can do everything."
     assert [text.text for text in layout(boxes, links).texts] == ["nobody"]
 
 
@@ -171,14 +173,14 @@ def accounts(draw: st.DrawFn) -> list[dict[str, Any]]:
         while route[-1] in onward:
             route.append(onward[route[-1]])
         if random.random() < 0.9:
-            rows.append(way(*route))
+            rows.append(path(*route))
     return rows
 
 
 @given(rows=accounts())
 def test_every_one_is_in_one_box_and_the_numbers_reconcile(rows: list[dict[str, Any]]) -> None:
     boxes, links = drawn(*rows)
-    steps = pd.Series([min(row["steps"], MOST_HOPS) for row in rows], dtype="int64")
+    steps = pd.Series([min(row["steps"], MOST_STEPS) for row in rows], dtype="int64")
     for far, part in boxes.groupby("steps"):
         assert part["members"].sum() == (steps == far).sum()
         assert part["members"].sum() + part["through"].sum() == (steps >= far).sum()
@@ -204,15 +206,15 @@ def test_every_one_is_in_one_box_and_the_numbers_reconcile(rows: list[dict[str, 
 
 def wide(far: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A full drawing so many steps wide, with names as long as IAM allows."""
-    ways = [
-        way(*(f"user/{'W' * 100}{steps}-{n}" for steps in range(start, -1, -1)))
+    paths = [
+        path(*(f"user/{'W' * 100}{steps}-{n}" for steps in range(start, -1, -1)))
         for start in range(far + 1)
         for n in range(30)
     ]
-    return drawn(*ways)
+    return drawn(*paths)
 
 
-@pytest.mark.parametrize("far", range(MOST_HOPS + 1))
+@pytest.mark.parametrize("far", range(MOST_STEPS + 1))
 def test_nothing_overlaps_and_all_is_within_the_drawing(far: int) -> None:
     plan = layout(*wide(far))
     step = plan.wide * (1 + escalation_layout.GAP)
@@ -231,10 +233,10 @@ def test_nothing_overlaps_and_all_is_within_the_drawing(far: int) -> None:
 
 
 def test_a_note_names_the_kind_or_the_first_and_how_many_come_through() -> None:
-    ways = [way(f"user/u{n}", "role/admin") for n in range(20)]
-    plan = layout(*drawn(way("role/admin"), *ways))
+    paths = [path(f"user/u{n}", "role/admin") for n in range(20)]
+    plan = layout(*drawn(path("role/admin"), *paths))
     texts = [text.text for text in plan.texts]
-    assert texts[:2] == ["everything\n1 identity", "1 step\n20 identities"]
+    assert texts[:2] == ["administrator\n1 identity", "1 step\n20 identities"]
     assert texts[2:] == ["admin", "role ← 20", "20 users", "u0, u1, u10, u11, u12, u13, u14, u15,…"]
 
 
@@ -246,9 +248,9 @@ def test_a_name_is_broken_at_a_hyphen_if_it_then_fits() -> None:
 
 
 def test_the_words_say_who_goes_on_to_whom() -> None:
-    ways = (
-        way("role/admin"),
-        way("user/ann", "role/admin"),
-        way("user/bob", "user/ann", "role/admin"),
+    paths = (
+        path("role/admin"),
+        path("user/ann", "role/admin"),
+        path("user/bob", "user/ann", "role/admin"),
     )
-    assert told(*drawn(*ways)) == "bob to ann (1); ann to admin (2); admin can do everything."
+    assert described(*drawn(*paths)) == "bob to ann (1); ann to admin (2); admin can do everything."

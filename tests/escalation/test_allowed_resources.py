@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
-from iamkit.access.resource_sets import KINDS, Resources, ResourceSet, both, joined, members
-from iamkit.escalation.allowed_resources import AllowedResources, Use
+from iamkit.access.resource_sets import KINDS, Resources, ResourceSet, certainly, members, union
+from iamkit.escalation.allowed_resources import Allowance, AllowedResources
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
 from iamkit.policy.decision import decide
 from iamkit.policy.model import Policy, PolicyLayers
@@ -67,11 +67,11 @@ CONTENTS = details(
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Account:
     lines = [line(name, keys=1) for name in ("ann", "ghost")]
-    return account(tmp_path_factory.mktemp("uses"), CONTENTS, credential_report=report(*lines))
+    return account(tmp_path_factory.mktemp("allowed"), CONTENTS, credential_report=report(*lines))
 
 
 @pytest.fixture(scope="module")
-def uses(opened: Account) -> AllowedResources:
+def allowed(opened: Account) -> AllowedResources:
     return AllowedResources(opened.callers, ACTIONS)
 
 
@@ -183,14 +183,14 @@ def entries(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 ENTRIES = {kind: list(entries(kind)) for kind in KINDS}
 
 
-def test_resources_are_those_of_the_account(uses: AllowedResources) -> None:
+def test_resources_are_those_of_the_account(allowed: AllowedResources) -> None:
     """No policy of AWS's, no role of a service's, no user whom only the credential report knows."""
     for kind, found in ENTRIES.items():
-        assert sorted(uses.kinds[kind].arns) == sorted(arn for arn, _ in found)
+        assert sorted(allowed.resources[kind].arns) == sorted(arn for arn, _ in found)
 
 
 def test_nobody_can_tell_what_a_user_of_the_credential_report_alone_may_do(tmp_path: Path) -> None:
-    """So none becomes it, and a way to it wants another target."""
+    """So none becomes it, and a path to it needs another target."""
     lines = [line(name, keys=1) for name in ("ann", "ghost")]
     contents = details([person("ann", allow("iam:CreateAccessKey"))])
     made = account(tmp_path, contents, credential_report=report(*lines))
@@ -214,7 +214,7 @@ def test_a_pattern_finds_those_of_a_kind_that_it_matches(arns: list[str], text: 
     st.sampled_from([None, TO_LAMBDA]),
 )
 def test_each_bit_is_what_a_decision_says(
-    uses: AllowedResources,
+    allowed: AllowedResources,
     layers: PolicyLayers,
     known: Any,
     action: str,
@@ -222,11 +222,11 @@ def test_each_bit_is_what_a_decision_says(
 ) -> None:
     """In one context after the other, for answers are kept."""
     for each in known:
-        compare(uses, layers, RequestContext(each, UNKNOWN), action, about)
+        compare(allowed, layers, RequestContext(each, UNKNOWN), action, about)
 
 
 def compare(
-    uses: AllowedResources,
+    allowed: AllowedResources,
     layers: PolicyLayers,
     context: RequestContext,
     action: str,
@@ -234,16 +234,16 @@ def compare(
 ) -> None:
     asked = context if about is None else context.joined(about)
     for kind, found in ENTRIES.items():
-        use = uses.use(uses.layers(layers), context, action, kind, about)
-        place = uses.kinds[kind].number
+        allowance = allowed.allowance(allowed.relevant_layers(layers), context, action, kind, about)
+        place = allowed.resources[kind].number
         for arn, own in found:
             who = asked.joined(RequestContext(own, UNKNOWN))
             effect = decide(action, arn, who, **layers._asdict()).effect
-            bits = [which >> place[arn] & 1 for which in use.allowed]
+            bits = [which >> place[arn] & 1 for which in allowance.allowed]
             assert bits == [effect == "Allowed", effect in ("Allowed", "Unknown")], (arn, effect)
             free = layers._replace(identity=(Policy("all", document(EVERYTHING)), *denials(layers)))
             effect = decide(action, arn, who, **free._asdict()).effect
-            bits = [which >> place[arn] & 1 for which in use.unhindered]
+            bits = [which >> place[arn] & 1 for which in allowance.if_granted]
             assert bits == [effect == "Allowed", effect in ("Allowed", "Unknown")], (arn, effect)
 
 
@@ -256,10 +256,10 @@ def denials(layers: PolicyLayers) -> Iterator[Policy]:
 
 @given(policies, knowing, st.sampled_from(ACTIONS), st.sampled_from(KINDS))
 def test_the_statement_named_allows_and_no_statement_before_it_does(
-    uses: AllowedResources, held: list[Policy], known: dict[str, Any], action: str, kind: str
+    allowed: AllowedResources, held: list[Policy], known: dict[str, Any], action: str, kind: str
 ) -> None:
     context = RequestContext(known, UNKNOWN)
-    layers = uses.layers(PolicyLayers(tuple(held)))
+    layers = allowed.relevant_layers(PolicyLayers(tuple(held)))
     for arn, own in ENTRIES[kind]:
         who = context.joined(RequestContext(own, UNKNOWN))
         expected = None
@@ -268,8 +268,8 @@ def test_the_statement_named_allows_and_no_statement_before_it_does(
                 alone = {**each.document, "Statement": [one]}
                 if expected is None and decide(action, arn, who, identity=[alone]):
                     expected = each.content, number
-        where = uses.kinds[kind].of([arn])
-        found = uses.allowing(layers, context, action, kind, where)
+        where = allowed.resources[kind].set_of([arn])
+        found = allowed.allowing_statement(layers, context, action, kind, where)
         named = None if found is None else (found[0].policy.content, found[1].index)
         assert named == expected
 
@@ -277,24 +277,24 @@ def test_the_statement_named_allows_and_no_statement_before_it_does(
 # ── One question at a time ─────────────────────────────────────────────────────────────────────
 
 
-def use(uses: AllowedResources, action: str, kind: str, *statements: Any) -> Use:
+def allowance(allowed: AllowedResources, action: str, kind: str, *statements: Any) -> Allowance:
     """Where an action may be used by ann, with these statements."""
     context = RequestContext({"aws:username": "ann", "aws:PrincipalTag/name": "Bob"}, UNKNOWN)
-    layers = uses.layers(PolicyLayers((Policy("own", document(*statements)),)))
-    return uses.use(layers, context, action, kind)
+    layers = allowed.relevant_layers(PolicyLayers((Policy("own", document(*statements)),)))
+    return allowed.allowance(layers, context, action, kind)
 
 
-def names(uses: AllowedResources, kind: str, found: int) -> set[str]:
-    """Names of resources in a set; the one that might be there one day is "unborn"."""
-    arns = [arn.rsplit("/", 1)[-1] for arn in uses.kinds[kind].arns]
-    return {[*arns, "unborn"][number] for number in members(found)}
+def names(allowed: AllowedResources, kind: str, found: int) -> set[str]:
+    """Names of resources in a set; the one that may be created later is "future"."""
+    arns = [arn.rsplit("/", 1)[-1] for arn in allowed.resources[kind].arns]
+    return {[*arns, "future"][number] for number in members(found)}
 
 
-ALL = {"ann", "Bob", "b-b", "unborn"}
-THERE = ALL - {"unborn"}
+ALL = {"ann", "Bob", "b-b", "future"}
+THERE = ALL - {"future"}
 KEY = "iam:CreateAccessKey"
-# Statements, for whom a user may certainly make a key, for whom perhaps.
-UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
+# Statements, for whom a user may certainly create a key, for whom possibly.
+KEY_CASES: dict[str, tuple[list[Any], set[str], set[str]]] = {
     "nobody, without a statement": ([], set(), set()),
     "all": ([allow(KEY)], ALL, ALL),
     "all, by the ARN of every user": ([allow(KEY, f"{ARN}user/*")], ALL, ALL),
@@ -310,15 +310,15 @@ UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
         set(),
     ),
     "nobody: a name that is in another path": ([allow(KEY, f"{ARN}user/Bob")], set(), set()),
-    "one who is not there yet, by name": ([allow(KEY, f"{ARN}user/eve")], {"unborn"}, {"unborn"}),
-    "those who begin so, and who will": ([allow(KEY, f"{ARN}user/b*")], {"b-b", "unborn"}, {
+    "one who is not there yet, by name": ([allow(KEY, f"{ARN}user/eve")], {"future"}, {"future"}),
+    "those who begin so, and who will": ([allow(KEY, f"{ARN}user/b*")], {"b-b", "future"}, {
         "b-b",
-        "unborn",
+        "future",
     }),
     "some and the one who is not there yet": (
         [allow(KEY, [f"{ARN}user/ann", f"{ARN}user/eve"])],
-        {"ann", "unborn"},
-        {"ann", "unborn"},
+        {"ann", "future"},
+        {"ann", "future"},
     ),
     "oneself": ([allow(KEY, f"{ARN}user/${{aws:username}}")], {"ann"}, {"ann"}),
     "oneself in any path: there is only one of that name": (
@@ -331,12 +331,12 @@ UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
         {"Bob"},
         {"Bob"},
     ),
-    "perhaps anybody: what decides is unknown": (
+    "possibly anybody: the key that decides is unknown": (
         [allow(KEY, f"{ARN}user/${{aws:RequestedRegion}}")],
         set(),
         ALL,
     ),
-    "perhaps one with a tag, which is a variable that nobody looks up": (
+    "possibly one with a tag, in a variable that cannot be resolved": (
         [allow(KEY, f"{ARN}user/${{aws:ResourceTag/team}}")],
         set(),
         ALL,
@@ -350,15 +350,15 @@ UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
     ),
     "all but some, of whom the one to come need not be": (
         [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}user/b*"}],
-        {"ann", "Bob", "unborn"},
-        {"ann", "Bob", "unborn"},
+        {"ann", "Bob", "future"},
+        {"ann", "Bob", "future"},
     ),
     "nobody, if all are left out": (
         [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}*"}],
         set(),
         set(),
     ),
-    "all but perhaps one, whoever that is": (
+    "all but possibly one, unknown which": (
         [{"Effect": "Allow", "Action": KEY, "NotResource": f"{ARN}user/${{aws:RequestedRegion}}"}],
         set(),
         ALL,
@@ -381,28 +381,28 @@ UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
     ),
     "only what is not denied, and the one to come may be it": (
         [allow(KEY), {"Effect": "Deny", "Action": KEY, "NotResource": f"{ARN}user/b*"}],
-        {"b-b", "unborn"},
-        {"b-b", "unborn"},
+        {"b-b", "future"},
+        {"b-b", "future"},
     ),
-    "perhaps all, if a denial perhaps applies": (
+    "possibly all, if a denial possibly applies": (
         [allow(KEY), deny(KEY, Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})],
         set(),
         ALL,
     ),
-    "those with a tag, and perhaps the one to come": (
+    "those with a tag, and possibly a future one": (
         [allow(KEY, Condition={"StringEquals": {TEAM: "ops"}})],
         {"ann"},
-        {"ann", "unborn"},
+        {"ann", "future"},
     ),
-    "those without a tag, and perhaps the one to come": (
+    "those without a tag, and possibly a future one": (
         [allow(KEY, Condition={"Null": {TEAM: "true"}})],
         {"b-b"},
-        {"b-b", "unborn"},
+        {"b-b", "future"},
     ),
-    "those with a boundary, and perhaps the one to come": (
+    "those with a boundary, and possibly a future one": (
         [allow(KEY, Condition={"Null": {"iam:PermissionsBoundary": "false"}})],
         {"Bob", "b-b"},
-        {"Bob", "b-b", "unborn"},
+        {"Bob", "b-b", "future"},
     ),
     "those of this account, whoever comes": (
         [allow(KEY, Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}})],
@@ -412,19 +412,19 @@ UNBORN: dict[str, tuple[list[Any], set[str], set[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", UNBORN)
-def test_a_key_may_be_made_for(case: str, uses: AllowedResources) -> None:
-    statements, sure, perhaps = UNBORN[case]
-    found = use(uses, KEY, "user", *statements).allowed
-    assert (names(uses, "user", found.certain), names(uses, "user", found.possible)) == (
-        sure,
-        perhaps,
+@pytest.mark.parametrize("case", KEY_CASES)
+def test_a_key_may_be_made_for(case: str, allowed: AllowedResources) -> None:
+    statements, certain, possible = KEY_CASES[case]
+    found = allowance(allowed, KEY, "user", *statements).allowed
+    assert (names(allowed, "user", found.certain), names(allowed, "user", found.possible)) == (
+        certain,
+        possible,
     )
 
 
 VERSION = "iam:CreatePolicyVersion"
 POLICIES = {
-    "any": ("*", {"limit", "wide", "unborn"}),
+    "any": ("*", {"limit", "wide", "future"}),
     "one of this account": (f"{ARN}policy/limit", {"limit"}),
     "none by an ARN of AWS's own": (ADMINISTRATOR, set()),
     "none by the ARN of all of AWS's own": ("arn:aws:iam::aws:policy/*", set()),
@@ -432,57 +432,66 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("case", POLICIES)
-def test_a_policy_is_rewritten(case: str, uses: AllowedResources) -> None:
+def test_a_policy_is_rewritten(case: str, allowed: AllowedResources) -> None:
     resource, expected = POLICIES[case]
-    found = use(uses, VERSION, "policy", allow(VERSION, resource)).allowed
-    assert names(uses, "policy", found.certain) == names(uses, "policy", found.possible) == expected
+    found = allowance(allowed, VERSION, "policy", allow(VERSION, resource)).allowed
+    assert (
+        names(allowed, "policy", found.certain)
+        == names(allowed, "policy", found.possible)
+        == expected
+    )
 
 
-def test_whether_a_policy_has_a_tag_is_not_in_the_evidence(uses: AllowedResources) -> None:
+def test_whether_a_policy_has_a_tag_is_not_in_the_evidence(allowed: AllowedResources) -> None:
     for operator in ("StringEquals", "StringNotEquals"):
         statement = allow(VERSION, Condition={operator: {TEAM: "ops"}})
-        found = use(uses, VERSION, "policy", statement).allowed
-        assert found == ResourceSet(0, uses.kinds["policy"].every)
+        found = allowance(allowed, VERSION, "policy", statement).allowed
+        assert found == ResourceSet(0, allowed.resources["policy"].every)
 
 
-def test_unhindered_is_where_only_an_own_permission_is_missing(uses: AllowedResources) -> None:
-    found = use(uses, KEY, "user", deny(KEY, f"{ARN}user/ann"))
-    assert found.allowed == both(0)
-    assert names(uses, "user", found.unhindered.certain) == ALL - {"ann"}
+def test_if_granted_is_where_only_an_own_permission_is_missing(allowed: AllowedResources) -> None:
+    found = allowance(allowed, KEY, "user", deny(KEY, f"{ARN}user/ann"))
+    assert found.allowed == certainly(0)
+    assert names(allowed, "user", found.if_granted.certain) == ALL - {"ann"}
 
 
 def test_a_boundary_that_allows_nothing_and_a_level_that_does_not_limit(
-    uses: AllowedResources,
+    allowed: AllowedResources,
 ) -> None:
     anything = (Policy("all", document(EVERYTHING)),)
     context = RequestContext({}, UNKNOWN)
-    every = both(uses.kinds["user"].every)
+    every = certainly(allowed.resources["user"].every)
     for layers, expected in (
         (PolicyLayers(anything), every),
-        (PolicyLayers(anything, ()), both(0)),
+        (PolicyLayers(anything, ()), certainly(0)),
         (PolicyLayers(anything, anything, (anything, anything)), every),
-        (PolicyLayers(anything, None, (anything, ())), both(0)),
+        (PolicyLayers(anything, None, (anything, ())), certainly(0)),
     ):
-        found = uses.use(uses.layers(layers), context, KEY, "user")
-        assert found == Use(expected, expected)
+        found = allowed.allowance(allowed.relevant_layers(layers), context, KEY, "user")
+        assert found == Allowance(expected, expected)
 
 
-def test_what_is_not_in_the_evidence_may_allow_anything(uses: AllowedResources) -> None:
-    layers = uses.layers(PolicyLayers((Policy("gone", None),)))
-    found = uses.use(layers, RequestContext({}, UNKNOWN), KEY, "user").allowed
-    assert found == ResourceSet(0, uses.kinds["user"].every)
+def test_what_is_not_in_the_evidence_may_allow_anything(allowed: AllowedResources) -> None:
+    layers = allowed.relevant_layers(PolicyLayers((Policy("gone", None),)))
+    found = allowed.allowance(layers, RequestContext({}, UNKNOWN), KEY, "user").allowed
+    assert found == ResourceSet(0, allowed.resources["user"].every)
 
 
-def test_any_statement_will_do_where_no_resource_is_named(uses: AllowedResources) -> None:
+def test_any_statement_will_do_where_no_resource_is_named(allowed: AllowedResources) -> None:
     mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     statements = [deny(KEY, "x"), allow(KEY, f"{OTHER}user/x", Condition=mfa), allow(KEY, "x")]
-    layers = uses.layers(PolicyLayers((Policy("own", document(*statements)),)))
+    layers = allowed.relevant_layers(PolicyLayers((Policy("own", document(*statements)),)))
     for value, expected in (("true", 1), ("false", 2), (UNKNOWN, 2)):
         context = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
-        found = uses.allowing(layers, context, KEY, "user", -1)
+        found = allowed.allowing_statement(layers, context, KEY, "user", -1)
         assert found is not None
         assert found[1].index == expected
-        assert uses.allowing(layers, context, KEY, "user", uses.kinds["user"].every) is None
+        assert (
+            allowed.allowing_statement(
+                layers, context, KEY, "user", allowed.resources["user"].every
+            )
+            is None
+        )
 
 
 # ── Sets ───────────────────────────────────────────────────────────────────────────────────────
@@ -492,9 +501,9 @@ def test_two_sets_are_joined_and_cut_each_for_itself() -> None:
     one, two = ResourceSet(0b001, 0b011), ResourceSet(0b010, 0b110)
     assert one | two == ResourceSet(0b011, 0b111)
     assert one & two == ResourceSet(0, 0b010)
-    assert both(5) == ResourceSet(5, 5)
-    assert joined([]) == 0
-    assert joined([1, 4, 5]) == 5
+    assert certainly(5) == ResourceSet(5, 5)
+    assert union([]) == 0
+    assert union([1, 4, 5]) == 5
 
 
 @given(st.sets(st.integers(0, 200)))
@@ -509,15 +518,15 @@ USERS = Resources(Pattern(f"{ARN}user/*"), ARNS, tuple({} for _ in ARNS))
 @given(st.lists(st.booleans(), min_size=len(ARNS), max_size=len(ARNS)))
 def test_the_set_of_some_arns_is_the_set_of_their_flags(flags: list[bool]) -> None:
     chosen = [arn for arn, flag in zip(ARNS, flags, strict=True) if flag]
-    assert USERS.of(chosen) == USERS.where(flags)
-    assert members(USERS.of(chosen)).tolist() == [ARNS.index(arn) for arn in chosen]
+    assert USERS.set_of(chosen) == USERS.select(flags)
+    assert members(USERS.set_of(chosen)).tolist() == [ARNS.index(arn) for arn in chosen]
 
 
 def test_a_kind_has_one_more_than_are_there() -> None:
-    assert members(USERS.there).tolist() == list(range(len(ARNS)))
-    assert members(USERS.unborn).tolist() == [len(ARNS)]
-    assert USERS.every == USERS.there | USERS.unborn
-    assert not USERS.there & USERS.unborn
-    assert USERS.of([f"{ARN}user/gone", ARNS[1], ARNS[1]]) == 2
+    assert members(USERS.existing).tolist() == list(range(len(ARNS)))
+    assert members(USERS.future).tolist() == [len(ARNS)]
+    assert USERS.every == USERS.existing | USERS.future
+    assert not USERS.existing & USERS.future
+    assert USERS.set_of([f"{ARN}user/gone", ARNS[1], ARNS[1]]) == 2
     nobody = Resources(USERS.pattern, (), ())
-    assert (nobody.there, nobody.every, nobody.of(ARNS), nobody.where([])) == (0, 1, 0, 0)
+    assert (nobody.existing, nobody.every, nobody.set_of(ARNS), nobody.select([])) == (0, 1, 0, 0)

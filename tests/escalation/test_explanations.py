@@ -1,7 +1,7 @@
-"""The statements that are named for a way: those that decide, and no others."""
+"""The statements that are named for a path: those that decide, and no others."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from iamkit import Account
 from iamkit.access.resource_sets import members
-from iamkit.escalation.available_paths import INVENTORY, EscalationPath
+from iamkit.escalation.callers import Callers
+from iamkit.escalation.targets import NOT_IN_EVIDENCE, EscalationPath, passed_to
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import decide
 from iamkit.reference.escalation_methods import escalation_methods
@@ -53,8 +54,8 @@ def made(folder: Path, *entries: dict[str, Any]) -> Account:
 
 
 def reasons(opened: Account, path: str, target: str | None, context: str = KEY) -> list[str]:
-    """What is said of ann's way."""
-    return opened.graph.reasons.of(escalation_methods()[path], ANN, context, target)
+    """The statements named for ann's path."""
+    return opened.graph.explanations.statements(escalation_methods()[path], ANN, context, target)
 
 
 def own(*sids: str, action: str = "sts:AssumeRole", name: str = "own") -> list[str]:
@@ -196,13 +197,18 @@ def test_a_policy_is_called_what_its_holder_calls_it(tmp_path: Path) -> None:
     path, bob = escalation_methods()["sts-001"], f"{ARN}user/bob"
     assert openers(opened, "sts-001") == {(frozenset({f"{ARN}group/ops#from-ops"}),)}
     assert openers(opened, "sts-001", bob) == {(frozenset({f"{bob}#twin"}),)}
-    assert graph.reasons.of(path, f"{ARN}user/bob", KEY, BOSS)[0] == own("one", name="twin")[0]
+    assert (
+        graph.explanations.statements(path, f"{ARN}user/bob", KEY, BOSS)[0]
+        == own("one", name="twin")[0]
+    )
 
 
 def openers(opened: Account, path: str, arn: str = ANN) -> set[Any]:
-    """What opens the way of one to boss."""
-    where = opened.graph.ways.kinds["role"].of([BOSS])
-    return set(opened.graph.reasons.openers(escalation_methods()[path], arn, KEY, where))
+    """The policies that allow one's path to boss."""
+    where = opened.graph.callers.resources["role"].set_of([BOSS])
+    return set(
+        opened.graph.explanations.allowing_policies(escalation_methods()[path], arn, KEY, where)
+    )
 
 
 def test_each_call_of_a_way_is_opened_by_policies_of_its_own(tmp_path: Path) -> None:
@@ -217,7 +223,7 @@ def test_each_call_of_a_way_is_opened_by_policies_of_its_own(tmp_path: Path) -> 
     assert openers(opened, "lambda-001") == {(passes, runs, runs)}
 
 
-def test_a_policy_that_only_perhaps_allows_a_call_opens_nothing(tmp_path: Path) -> None:
+def test_a_policy_that_only_possibly_allows_a_call_is_not_named(tmp_path: Path) -> None:
     doubtful = policy("doubtful", document(allow("sts:*", Condition=REGION)))
     ann = person("ann", called("one"), AttachedManagedPolicies=attached("doubtful"))
     opened = made(tmp_path, ann, doubtful, worker("boss", trusts(ROOT)))
@@ -233,7 +239,9 @@ def test_what_is_about_another_group_opens_nothing(tmp_path: Path) -> None:
         AttachedManagedPolicies=attached("aside"),
     )
     opened = made(tmp_path, ann, group("ops"), group("other"), aside)
-    found = opened.graph.reasons.openers(escalation_methods()["iam-011"], ANN, KEY, 1)
+    found = opened.graph.explanations.allowing_policies(
+        escalation_methods()["iam-011"], ANN, KEY, 1
+    )
     assert found == {(frozenset({f"{ANN}#own"}),): 1}
 
 
@@ -305,11 +313,13 @@ def test_who_has_the_policy_that_is_rewritten_is_opened_by_it(tmp_path: Path) ->
     )
     opened = made(tmp_path, ann, boss, chief, *held, further)
     inline_, attached_ = f"{ANN}#own", f"{ARN}policy/further"
-    roles = opened.graph.ways.kinds["role"]
-    found = opened.graph.reasons.openers(escalation_methods()["iam-016"], ANN, KEY, roles.there)
+    roles = opened.graph.callers.resources["role"]
+    found = opened.graph.explanations.allowing_policies(
+        escalation_methods()["iam-016"], ANN, KEY, roles.existing
+    )
     assert found == {
-        (frozenset({inline_, attached_}), frozenset({inline_})): roles.of([BOSS]),
-        (frozenset({inline_}), frozenset({inline_})): roles.of([f"{ARN}role/chief"]),
+        (frozenset({inline_, attached_}), frozenset({inline_})): roles.set_of([BOSS]),
+        (frozenset({inline_}), frozenset({inline_})): roles.set_of([f"{ARN}role/chief"]),
     }
 
 
@@ -373,28 +383,41 @@ def statements_of(opened: Account, arn: str) -> Iterator[tuple[str, dict[str, An
             yield f"{number} of {each.name}", {**document_, "Statement": [one]}
 
 
-def requests(opened: Account, way: EscalationPath, arn: str, target: str | None) -> Iterator[Any]:
-    """For each call of a way: the action, and the requests one of which has to be allowed."""
-    ways = opened.graph.ways
-    who = ways.context(arn, KEY)
-    for action, on in way.path.permissions.items():
-        about = [ways.chosen(action)]
+def _chosen(action: str) -> RequestContext | None:
+    """What whoever attaches a policy would choose."""
+    if not re.fullmatch("iam:Attach(User|Group|Role)Policy", action):
+        return None
+    return RequestContext({"iam:policyarn": "arn:aws:iam::aws:policy/AdministratorAccess"}, UNKNOWN)
+
+
+def known(callers: Callers, arn: str) -> Mapping[str, Any]:
+    """The condition keys that the account knows of a user, group or role."""
+    for kind in callers.resources.values():
+        if arn in kind.number:
+            return kind.condition_keys[kind.number[arn]]
+    return {}
+
+
+def requests(opened: Account, path: EscalationPath, arn: str, target: str | None) -> Iterator[Any]:
+    """For each call of a path: the action, and the requests one of which has to be allowed."""
+    callers = opened.graph.callers
+    who = callers.context(arn, KEY)
+    for action, on in path.method.permissions.items():
+        about = [_chosen(action)]
         if on == "passed role":
-            about = [
-                RequestContext({"iam:passedtoservice": each}, UNKNOWN) for each in way.path.services
-            ]
+            about = [passed_to(each) for each in path.method.services]
         resources = [target]
         if on == "target policy":
-            resources = ways.policies_of(str(target))
-        elif on in INVENTORY:
+            resources = callers.customer_policies(str(target))
+        elif on in NOT_IN_EVIDENCE:
             resources = ["*"]
-        elif on in ways.caller(arn).own:
-            own = ways.caller(arn).own[on]
-            kind = ways.kinds["policy" if on in ("own policy", "own boundary") else on[4:]]
+        elif on in callers.caller(arn).own:
+            own = callers.caller(arn).own[on]
+            kind = callers.resources["policy" if on in ("own policy", "own boundary") else on[4:]]
             resources = [kind.arns[at] for at in members(own)]
         yield action, [
             (resource, (who if each is None else who.joined(each)).joined(
-                RequestContext(dict(ways.about(str(resource))), UNKNOWN)
+                RequestContext(dict(known(callers, str(resource))), UNKNOWN)
             ))
             for resource in resources
             for each in about
@@ -409,21 +432,21 @@ def test_what_is_named_allows_the_call_alone_and_is_the_first_that_does(held: li
         graph = opened.graph
         for number in range(PEOPLE):
             arn = f"{ARN}user/p{number}"
-            for way in graph.ways.of(arn, KEY):
-                found = members(way.found.certain).tolist()
-                kind = graph.ways.kinds.get(way.kind)
+            for path in graph.available.paths(arn, KEY):
+                found = members(path.targets.certain).tolist()
+                kind = graph.callers.resources.get(path.kind)
                 targets = [kind.arns[at] for at in found] if kind else [arn][: len(found)]
                 for target in targets:
-                    compare(opened, way, arn, target)
+                    compare(opened, path, arn, target)
 
 
-def compare(opened: Account, way: EscalationPath, arn: str, target: str) -> None:
-    """Look at what is said of one way to one target, one request at a time."""
-    texts = opened.graph.reasons.of(way.path, arn, KEY, target)
+def compare(opened: Account, path: EscalationPath, arn: str, target: str) -> None:
+    """Look at the statements of one path to one target, one request at a time."""
+    texts = opened.graph.explanations.statements(path.method, arn, KEY, target)
     named = dict(re.findall(r"(\S+): Allow statement number (\d+ of \w+)", "\n".join(texts)))
     expected = {}
-    for action, asked in requests(opened, way, arn, target):
-        somewhere = way.path.permissions[action] in INVENTORY
+    for action, asked in requests(opened, path, arn, target):
+        somewhere = path.method.permissions[action] in NOT_IN_EVIDENCE
         # The first request for which there is a statement decides which is named.
         for name, alone in statements_of(opened, arn):
             if somewhere:
@@ -432,7 +455,7 @@ def compare(opened: Account, way: EscalationPath, arn: str, target: str) -> None
             if any(decide(action, to, who, identity=[alone]) for to, who in asked):
                 expected[action] = name
                 break
-    assert named == expected, (way.path.id, target, texts)
+    assert named == expected, (path.method.id, target, texts)
 
 
 @examples(0.125)
@@ -443,27 +466,33 @@ def test_what_opens_a_way_is_every_policy_that_allows_its_call(held: list[Any]) 
         graph = opened.graph
         for number in range(PEOPLE):
             arn = f"{ARN}user/p{number}"
-            for way in graph.ways.of(arn, KEY):
-                kind, sure = graph.ways.kinds.get(way.kind), way.found.certain
-                found = graph.reasons.openers(way.path, arn, KEY, sure if kind else min(sure, 1))
-                assert sum(found.values()) == (sure if kind else min(sure, 1)), "each target once"
-                for opener, which in found.items():
+            for path in graph.available.paths(arn, KEY):
+                kind, certain = graph.callers.resources.get(path.kind), path.targets.certain
+                found = graph.explanations.allowing_policies(
+                    path.method, arn, KEY, certain if kind else min(certain, 1)
+                )
+                assert sum(found.values()) == (certain if kind else min(certain, 1)), (
+                    "each target once"
+                )
+                for allowing, which in found.items():
                     for at in members(which).tolist():
                         target = kind.arns[at] if kind else arn
-                        assert opener == opening(opened, way, arn, target), way.path.id
+                        assert allowing == expected_policies(opened, path, arn, target), (
+                            path.method.id
+                        )
 
 
-def opening(opened: Account, way: EscalationPath, arn: str, target: str) -> Any:
+def expected_policies(opened: Account, path: EscalationPath, arn: str, target: str) -> Any:
     """For each call the policies that allow it, one request at a time; p0 is trusted by name."""
-    if way.path.id == "sts-001" and arn.endswith("/p0"):
+    if path.method.id == "sts-001" and arn.endswith("/p0"):
         return (frozenset({target}),)
     arns = opened.callers.policy_arns
     found = []
-    for action, asked in requests(opened, way, arn, target):
+    for action, asked in requests(opened, path, arn, target):
         allowing = set()
         for each in opened.callers.layers(arn).identity:
             held = [one for one in (each.document or {})["Statement"] if one["Effect"] == "Allow"]
-            if way.path.permissions[action] in INVENTORY:
+            if path.method.permissions[action] in NOT_IN_EVIDENCE:
                 held = [{**one, "Resource": "*"} for one in held]
             alone = {**(each.document or {}), "Statement": held}
             if any(decide(action, to, who, identity=[alone]) for to, who in asked):

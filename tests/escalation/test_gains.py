@@ -1,4 +1,4 @@
-"""What a way is worth: lifted limits, older versions, groups, and what a boundary lets through."""
+"""What a path gives: lifted limits, older versions, groups, and what a boundary allows."""
 
 import json
 import re
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from iamkit import Account
-from iamkit.access.resource_sets import ResourceSet, both
-from iamkit.escalation.gains import NOTHING, Gain, Gains
+from iamkit.access.resource_sets import ResourceSet, certainly
+from iamkit.escalation import EscalationGraph
+from iamkit.escalation.gains import NOTHING, Gain
 from tests.accounts import ARN, account, details, group, policy, report
 from tests.policies import (
     EVERYTHING,
@@ -40,11 +41,13 @@ def made(folder: Path, **entries: list[Any]) -> Account:
     return account(folder, details(**entries), credential_report=report(line("ann", keys=1)))
 
 
-def own(opened: Account, path: str, who: str = "user/ann", context: str = KEY) -> Gain:
-    """What a way that reaches only oneself gives."""
-    reach = opened.graph
-    (way,) = (way for way in reach.ways.of(f"{ARN}{who}", context) if way.path.id == path)
-    return reach.worth.own(way, f"{ARN}{who}", context)
+def own(opened: Account, method: str, who: str = "user/ann", context: str = KEY) -> Gain:
+    """What a path that reaches only the caller gives."""
+    graph = opened.graph
+    (found,) = (
+        path for path in graph.available.paths(f"{ARN}{who}", context) if path.method.id == method
+    )
+    return graph.gains.own(found, f"{ARN}{who}", context)
 
 
 def numbered(number: int, given: Any) -> Any:
@@ -79,7 +82,7 @@ S3, NO_S3 = allow("s3:*"), deny("s3:*")
 STOP = policy("stop", document(NO_S3))
 FROM_GROUP = {"groups": [group("ops", GroupPolicyList=inline(NO_S3, name="stop"))]}
 IN_OPS = {"GroupList": ["ops"]}
-# Ann; what else there is; the way; what it gives and what is taken away.
+# Ann; what else there is; the method; what it gives and what is removed.
 LIFTED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], str, Gain]] = {
     "the inline policy that denies": (
         held(("own", DELETE), ("all", S3), ("stop", NO_S3)),
@@ -223,16 +226,23 @@ def test_ann_gets_rid_of(case: str, lifted: Account) -> None:
     assert own(lifted, path, f"user/ann{number}") == Gain(*numbered(number, expected))
 
 
-def test_what_is_taken_away_for_sure_is_told_from_what_perhaps_is(tmp_path: Path) -> None:
+def test_a_certain_removal_is_told_from_a_possible_one(tmp_path: Path) -> None:
     asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
     ann = held(("own", DELETE | {"Condition": asks}), ("all", S3), ("stop", NO_S3))
-    reach = made(tmp_path, users=[ann]).graph
-    (way,) = (each for each in reach.ways.of(ANN, KEY) if each.path.id == "delete-user-policy")
-    assert way.found == ResourceSet(0, 1)
-    assert reach.worth.own_either(way, ANN, KEY) == (NOTHING, at(MORE, "user/ann#stop"))
-    sure = way._replace(found=both(1))
-    assert reach.worth.own_either(sure, ANN, KEY) == (at(MORE, "user/ann#stop"),) * 2
-    assert reach.worth.own(way, ANN, KEY) == NOTHING
+    graph = made(tmp_path, users=[ann]).graph
+    (path,) = (
+        each for each in graph.available.paths(ANN, KEY) if each.method.id == "delete-user-policy"
+    )
+    assert path.targets == ResourceSet(0, 1)
+    assert graph.gains.own_certain_and_possible(path, ANN, KEY) == (
+        NOTHING,
+        at(MORE, "user/ann#stop"),
+    )
+    certain = path._replace(targets=certainly(1))
+    assert (
+        graph.gains.own_certain_and_possible(certain, ANN, KEY) == (at(MORE, "user/ann#stop"),) * 2
+    )
+    assert graph.gains.own(path, ANN, KEY) == NOTHING
 
 
 # ── An older version is brought back ───────────────────────────────────────────────────────────
@@ -381,25 +391,25 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> Account:
 @pytest.mark.parametrize("case", JOINED)
 def test_ann_joins(case: str, groups: Account) -> None:
     number, (_, _, expected, gets_all) = list(JOINED).index(case), JOINED[case]
-    worth, ann, admins = groups.graph.worth, f"{ANN}{number}", f"{ARN}group/admins{number}"
-    assert worth.joined(ann, KEY, admins) == expected._replace(target_arn=admins)
-    assert worth.gets_all(ann, KEY, admins) is gets_all
-    assert not worth.gets_all(admins, KEY, admins), "a group does not join itself"
+    gains, ann, admins = groups.graph.gains, f"{ANN}{number}", f"{ARN}group/admins{number}"
+    assert gains.joining(ann, KEY, admins) == expected._replace(target_arn=admins)
+    assert gains.gets_all(ann, KEY, admins) is gets_all
+    assert not gains.gets_all(admins, KEY, admins), "a group does not join itself"
 
 
 # ── Under a boundary ───────────────────────────────────────────────────────────────────────────
 
 
-def worth_of(folder: Path, *users: Any, **entries: list[Any]) -> Gains:
-    return made(folder, users=list(users), **entries).graph.worth
+def graph_of(folder: Path, *users: Any, **entries: list[Any]) -> EscalationGraph:
+    return made(folder, users=list(users), **entries).graph
 
 
-def test_who_gives_itself_everything_gains_what_its_boundary_lets_through(tmp_path: Path) -> None:
+def test_who_gives_itself_everything_gains_what_its_boundary_allows(tmp_path: Path) -> None:
     free = person("free", allow(PUT))
     ann = held(("own", allow(PUT)), **bounded("limit"))
     bob = person("bob", allow(["iam:AddUserToGroup", PUT, "s3:*"]), **bounded("limit"))
     wide = person("wide", allow(PUT), **bounded("wide"))
-    worth = worth_of(
+    graph = graph_of(
         tmp_path, ann, bob, free, wide, policies=[LIMIT, policy("wide", document(EVERYTHING))]
     )
     for name, expected in {
@@ -409,29 +419,31 @@ def test_who_gives_itself_everything_gains_what_its_boundary_lets_through(tmp_pa
         "wide": ALL,
     }.items():
         who = f"{ARN}user/{name}"
-        assert worth.under_boundary(who, KEY, who) == expected, name
+        assert graph.gains.under_boundary(who, KEY, who) == expected, name
     # Of whom it gives everything to, the boundary counts, and not its own.
-    assert worth.under_boundary(ANN, KEY, f"{ARN}user/free") == ALL
-    assert worth.under_boundary(f"{ARN}user/free", KEY, ANN) == MORE
-    kind = worth.ways.kinds["user"]
-    assert worth.unbounded("user", KEY) == kind.of(f"{ARN}user/{name}" for name in ("free", "wide"))
+    assert graph.gains.under_boundary(ANN, KEY, f"{ARN}user/free") == ALL
+    assert graph.gains.under_boundary(f"{ARN}user/free", KEY, ANN) == MORE
+    kind = graph.callers.resources["user"]
+    assert graph.gains.unbounded("user", KEY) == kind.set_of(
+        f"{ARN}user/{name}" for name in ("free", "wide")
+    )
 
 
 def test_what_a_control_policy_denies_is_not_gained_under_a_boundary(tmp_path: Path) -> None:
     ann = held(("own", allow([PUT, "iam:AddUserToGroup"])), **bounded("limit"))
     opened = made(tmp_path, users=[ann], policies=[LIMIT])
-    assert opened.graph.worth.under_boundary(ANN, KEY, ANN) == MORE
+    assert opened.graph.gains.under_boundary(ANN, KEY, ANN) == MORE
     shut = controlled(opened, document(EVERYTHING), document(deny("s3:*")))
-    assert not shut.graph.worth.under_boundary(ANN, KEY, ANN).more
+    assert not shut.graph.gains.under_boundary(ANN, KEY, ANN).more
 
 
 def test_a_boundary_with_a_condition_is_one_where_it_holds(tmp_path: Path) -> None:
     limit = policy("limit", document(allow("*", Condition=WITH_MFA), allow(PUT)))
-    worth = worth_of(tmp_path, held(("own", allow(PUT)), **bounded("limit")), policies=[limit])
-    assert not worth.under_boundary(ANN, KEY, ANN).more
-    assert worth.under_boundary(ANN, "mfa-outside", ANN) == ALL
-    assert worth.unbounded("user", KEY) == 0
-    assert worth.unbounded("user", "mfa-outside") == 1
+    graph = graph_of(tmp_path, held(("own", allow(PUT)), **bounded("limit")), policies=[limit])
+    assert not graph.gains.under_boundary(ANN, KEY, ANN).more
+    assert graph.gains.under_boundary(ANN, "mfa-outside", ANN) == ALL
+    assert graph.gains.unbounded("user", KEY) == 0
+    assert graph.gains.unbounded("user", "mfa-outside") == 1
 
 
 def test_another_s_boundary_is_removed(tmp_path: Path) -> None:
@@ -440,35 +452,37 @@ def test_another_s_boundary_is_removed(tmp_path: Path) -> None:
     some = worker("some", NOBODY, allow("ec2:*"), **bounded("limit"))
     same = worker("same", NOBODY, allow("s3:*"), **bounded("limit"))
     boss = worker("boss", NOBODY, EVERYTHING, **bounded("limit"))
-    worth = worth_of(tmp_path, held(("own", S3)), roles=[none, some, same, boss], policies=[LIMIT])
+    graph = graph_of(tmp_path, held(("own", S3)), roles=[none, some, same, boss], policies=[LIMIT])
     targets = [f"{ARN}role/{name}" for name in ("none", "same", "some", "boss")]
-    assert worth.unlimited(ANN, KEY, targets, KEY) == at(ALL, "role/boss")
-    assert worth.unlimited(ANN, KEY, targets[:3], KEY) == at(MORE, "role/some")
-    assert worth.unlimited(ANN, KEY, targets[:2], KEY) == NOTHING
-    assert worth.unlimited(ANN, KEY, [], KEY) == NOTHING
+    assert graph.gains.without_boundary(ANN, KEY, targets, KEY) == at(ALL, "role/boss")
+    assert graph.gains.without_boundary(ANN, KEY, targets[:3], KEY) == at(MORE, "role/some")
+    assert graph.gains.without_boundary(ANN, KEY, targets[:2], KEY) == NOTHING
+    assert graph.gains.without_boundary(ANN, KEY, [], KEY) == NOTHING
 
 
 def test_what_is_gained_is_certain_and_was_not_even_possible(tmp_path: Path) -> None:
     asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
     users = [
         held(("own", allow("s3:GetObject", Condition=asks))),
-        person("sure", allow("s3:GetObject")),
+        person("certain", allow("s3:GetObject")),
         person("else", allow("s3:ListBucket", f"{ARN}x")),
-        person("perhaps", allow("s3:ListBucket", Condition=asks)),
+        person("possible", allow("s3:ListBucket", Condition=asks)),
     ]
-    worth = worth_of(tmp_path, *users, person("most", allow(["s3:List*", "ec2:*"])))
+    graph = graph_of(tmp_path, *users, person("most", allow(["s3:List*", "ec2:*"])))
 
     def best(who: str, *names: str) -> str | None:
-        kind = worth.ways.kinds["user"]
-        targets = kind.of(f"{ARN}user/{name}" for name in names)
-        found = worth.best(f"{ARN}user/{who}", KEY, "user", targets, KEY)
+        kind = graph.callers.resources["user"]
+        targets = kind.set_of(f"{ARN}user/{name}" for name in names)
+        found = graph.gains.strongest(f"{ARN}user/{who}", KEY, "user", targets, KEY)
         return None if found is None else found.removeprefix(f"{ARN}user/")
 
-    assert best("ann", "sure", "perhaps") is None, "perhaps she can it already, perhaps he can"
-    assert best("ann", "sure", "else") == "else"
-    assert best("sure", "ann") is None, "less"
-    assert best("ann", "else", "most", "sure") == "most", "who can most"
-    assert best("most", "else", "sure") == "sure", "and what the caller cannot"
+    assert best("ann", "certain", "possible") is None, (
+        "she possibly can it already, and he only possibly"
+    )
+    assert best("ann", "certain", "else") == "else"
+    assert best("certain", "ann") is None, "less"
+    assert best("ann", "else", "most", "certain") == "most", "who can most"
+    assert best("most", "else", "certain") == "certain", "and what the caller cannot"
     assert best("ann") is None
 
 
@@ -495,11 +509,11 @@ def test_who_registers_a_device_of_its_own_gets_with_mfa(case: str, tmp_path: Pa
 
 def test_strength_is_the_number_of_certain_actions(tmp_path: Path) -> None:
     users = [held(("own", allow(["s3:GetObject", "s3:PutObject"], f"{ARN}x"))), person("none")]
-    worth = worth_of(tmp_path, *users)
-    assert (worth.strength(ANN, KEY), worth.strength(f"{ARN}user/none", KEY)) == (2, 0)
+    graph = graph_of(tmp_path, *users)
+    assert (graph.gains.strength(ANN, KEY), graph.gains.strength(f"{ARN}user/none", KEY)) == (2, 0)
 
 
-def test_what_of_its_own_a_way_uses_is_named(tmp_path: Path) -> None:
+def test_what_of_its_own_a_path_uses_is_named(tmp_path: Path) -> None:
     ann = held(
         ("own", allow(["iam:PutGroupPolicy", PUT, "iam:CreatePolicyVersion"])),
         GroupList=["ops"],
@@ -507,7 +521,7 @@ def test_what_of_its_own_a_way_uses_is_named(tmp_path: Path) -> None:
     )
     groups = [group("admins"), group("ops")]
     opened = made(tmp_path, users=[ann], groups=groups, policies=[STOP, LIMIT])
-    used = {path: own(opened, path) for path in ("iam-007", "iam-011", "iam-001")}
+    used = {method: own(opened, method) for method in ("iam-007", "iam-011", "iam-001")}
     assert used == {
         "iam-007": at(ALL, "user/ann"),
         "iam-011": at(ALL, "group/ops"),

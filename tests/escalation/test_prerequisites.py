@@ -1,4 +1,4 @@
-"""Who meets what a way needs besides permissions: surely, perhaps, and not."""
+"""Who fulfils the prerequisites of escalation methods: certainly, possibly, or not."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pytest
 from iamkit import Account
 from iamkit.access.resource_sets import NOWHERE, ResourceSet, members
 from iamkit.escalation.allowed_resources import AllowedResources
-from iamkit.escalation.prerequisites import BY_WORTH, Prerequisites
-from iamkit.reference.escalation_methods import given
+from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
+from iamkit.reference.escalation_methods import taken_as_given
 from iamkit.reference.files import read_data
 from tests.accounts import account, details, policy, report
 from tests.policies import EVERYTHING, bounded, document, line, person, profile, trusts, worker
 
-NEEDS = read_data("escalation.yaml")["needs"]
+PREREQUISITES = read_data("escalation.yaml")["prerequisites"]
 NOBODY = trusts("ec2.amazonaws.com")
 USERS = ("none", "key", "keys", "word", "all", "gone")
 CONTENTS = details(
@@ -46,15 +46,15 @@ def asked(
 ) -> tuple[Prerequisites, AllowedResources]:
     text = None if lines is None else report(*lines)
     opened: Account = account(folder, CONTENTS, credential_report=text)
-    uses = AllowedResources(opened.callers, [])
-    return Prerequisites(opened, uses.kinds), uses
+    allowed = AllowedResources(opened.callers, [])
+    return Prerequisites(opened, allowed.resources), allowed
 
 
-def named(uses: AllowedResources, kind: str, found: ResourceSet) -> tuple[set[str], set[str]]:
-    """Names of those who surely meet a need, and of those who perhaps do."""
-    arns = uses.kinds[kind].arns
-    sure, perhaps = ({arns[at].rsplit("/", 1)[-1] for at in members(which)} for which in found)
-    return sure, perhaps
+def named(allowed: AllowedResources, kind: str, found: ResourceSet) -> tuple[set[str], set[str]]:
+    """Names of those who certainly fulfil a prerequisite, and of those who possibly do."""
+    arns = allowed.resources[kind].arns
+    certain, possible = ({arns[at].rsplit("/", 1)[-1] for at in members(which)} for which in found)
+    return certain, possible
 
 
 REPORTED = {
@@ -66,47 +66,50 @@ REPORTED = {
 }
 
 
-@pytest.mark.parametrize("need", REPORTED)
-def test_the_credential_report_says_which_user_meets_a_need(need: str, tmp_path: Path) -> None:
-    """Of whom it does not speak, perhaps."""
-    needs, uses = asked(tmp_path)
-    assert named(uses, "user", needs.met(need)) == (REPORTED[need], REPORTED[need] | {"gone"})
+@pytest.mark.parametrize("name", REPORTED)
+def test_the_credential_report_says_which_user_meets_a_need(name: str, tmp_path: Path) -> None:
+    """Whoever is not in the report possibly does."""
+    prerequisites, allowed = asked(tmp_path)
+    assert named(allowed, "user", prerequisites.fulfilled_by(name)) == (
+        REPORTED[name],
+        REPORTED[name] | {"gone"},
+    )
 
 
-@pytest.mark.parametrize("need", REPORTED)
-def test_without_a_credential_report_anybody_perhaps_does(need: str, tmp_path: Path) -> None:
-    needs, uses = asked(tmp_path, lines=None)
-    assert needs.met(need) == ResourceSet(0, uses.kinds["user"].there)
+@pytest.mark.parametrize("name", REPORTED)
+def test_without_a_credential_report_anybody_possibly_does(name: str, tmp_path: Path) -> None:
+    prerequisites, allowed = asked(tmp_path, lines=None)
+    assert prerequisites.fulfilled_by(name) == ResourceSet(0, allowed.resources["user"].existing)
 
 
 def test_a_key_that_is_switched_off_takes_room(tmp_path: Path) -> None:
     off = inactive(line("keys", keys=2))
-    needs, uses = asked(tmp_path, lines=(off, line("none")))
-    assert named(uses, "user", needs.met("two keys"))[0] == {"keys"}
-    assert named(uses, "user", needs.met("room for a key"))[0] == {"none"}
+    prerequisites, allowed = asked(tmp_path, lines=(off, line("none")))
+    assert named(allowed, "user", prerequisites.fulfilled_by("two keys"))[0] == {"keys"}
+    assert named(allowed, "user", prerequisites.fulfilled_by("room for a key"))[0] == {"none"}
 
 
 @pytest.mark.parametrize(
-    ("need", "expected"), [("instance profile", {"held"}), ("target's boundary", {"bounded"})]
+    ("name", "expected"), [("instance profile", {"held"}), ("target's boundary", {"bounded"})]
 )
 def test_the_details_say_which_role_meets_a_need(
-    need: str, expected: set[str], tmp_path: Path
+    name: str, expected: set[str], tmp_path: Path
 ) -> None:
-    needs, uses = asked(tmp_path)
-    assert named(uses, "role", needs.met(need)) == (expected, expected)
+    prerequisites, allowed = asked(tmp_path)
+    assert named(allowed, "role", prerequisites.fulfilled_by(name)) == (expected, expected)
 
 
-def test_what_iam_cannot_tell_nobody_meets(tmp_path: Path) -> None:
+def test_what_iam_cannot_tell_nobody_fulfils(tmp_path: Path) -> None:
     """And what it can, somebody here does, but for what lifting a limit or trust decides."""
-    needs, _ = asked(tmp_path)
-    for name, need in NEEDS.items():
-        told = need["evidence"] in ("details", "report") and name not in BY_WORTH
-        assert bool(needs.met(name).certain) is told, name
-        assert told or needs.met(name) == NOWHERE, name
+    prerequisites, _ = asked(tmp_path)
+    for name, entry in PREREQUISITES.items():
+        told = entry["evidence"] in ("details", "report") and name not in DECIDED_ELSEWHERE
+        assert bool(prerequisites.fulfilled_by(name).certain) is told, name
+        assert told or prerequisites.fulfilled_by(name) == NOWHERE, name
 
 
-def test_only_what_the_evidence_could_tell_is_left_to_worth_and_trust() -> None:
-    assert set(NEEDS) >= BY_WORTH
-    assert {NEEDS[name]["evidence"] for name in BY_WORTH} == {"details"}
-    assert not given() & BY_WORTH
-    assert given() == {"network", "bucket"}
+def test_only_what_the_evidence_could_tell_is_decided_elsewhere() -> None:
+    assert set(PREREQUISITES) >= DECIDED_ELSEWHERE
+    assert {PREREQUISITES[name]["evidence"] for name in DECIDED_ELSEWHERE} == {"details"}
+    assert not taken_as_given() & DECIDED_ELSEWHERE
+    assert taken_as_given() == {"network", "bucket"}

@@ -1,31 +1,35 @@
-"""The known ways to gain permissions as they are read, and what they want in words."""
+"""The known methods to gain permissions as they are read, and their prerequisites in words."""
 
 import re
 
 import pytest
 
-from iamkit.escalation import available_paths
+from iamkit.escalation.callers import KIND
+from iamkit.escalation.targets import NOT_IN_EVIDENCE
 from iamkit.reference.escalation_methods import (
-    NOTHING_THERE,
+    NEEDS_NO_RESOURCE,
     EscalationMethod,
     escalation_methods,
-    given,
+    taken_as_given,
 )
 from iamkit.reference.files import read_data
 
 DATA = read_data("escalation.yaml")
-PATHS = escalation_methods()
+METHODS = escalation_methods()
 
 
 def test_each_entry_is_read_as_it_is_written() -> None:
-    assert list(PATHS) == [entry["id"] for entry in DATA["paths"]]
-    for entry, path in zip(DATA["paths"], PATHS.values(), strict=True):
+    assert list(METHODS) == [entry["id"] for entry in DATA["methods"]]
+    for entry, method in zip(DATA["methods"], METHODS.values(), strict=True):
         for name in ("id", "name", "category", "reach", "target", "caller", "gains", "trust"):
-            assert getattr(path, name) == entry[name]
-        assert (path.services, path.needs) == (entry["services"], entry["needs"])
+            assert getattr(method, name) == entry[name]
+        assert (method.services, method.prerequisites) == (
+            entry["services"],
+            entry["prerequisites"],
+        )
         written = [(each["action"], each["resource"]) for each in entry["permissions"]]
-        assert list(path.permissions.items()) == written
-        assert path.resources == {on for _, on in written}
+        assert list(method.permissions.items()) == written
+        assert method.resources == {on for _, on in written}
 
 
 WANTING = {
@@ -99,31 +103,37 @@ WANTING = {
 @pytest.mark.parametrize("case", WANTING)
 def test_a_way_says_what_it_wants(case: str) -> None:
     name, expected = WANTING[case]
-    assert PATHS[name].wanting == expected
+    assert METHODS[name].prerequisite_text == expected
 
 
-@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_what_is_wanted_reads_well(path: EscalationMethod) -> None:
-    parts = path.wanting.split("; ")
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_prerequisite_reads_well(method: EscalationMethod) -> None:
+    parts = method.prerequisite_text.split("; ")
     assert all(parts), "something is wanted, and nothing is empty"
     assert len(parts) == len(set(parts)), "nothing is said twice"
-    nouns = re.findall(r"\bthe (?:user|project|function|instance)\b", path.wanting)
+    nouns = re.findall(r"\bthe (?:user|project|function|instance)\b", method.prerequisite_text)
     assert len(nouns) == len(set(nouns)), "the same thing is named once"
-    assert not re.search(r"\ba [aeio]|\ban [^aeioAE]| {2}| $|\.$", path.wanting), "English"
-    assert " may do more than the caller and " not in path.wanting
-    assert all(DATA["needs"][each]["means"] not in path.wanting for each in given())
+    assert not re.search(r"\ba [aeio]|\ban [^aeioAE]| {2}| $|\.$", method.prerequisite_text), (
+        "English"
+    )
+    assert " may do more than the caller and " not in method.prerequisite_text
+    assert all(
+        DATA["prerequisites"][each]["means"] not in method.prerequisite_text
+        for each in taken_as_given()
+    )
 
 
 def test_what_is_there_already_is_what_the_caller_does_not_make() -> None:
-    path = PATHS["lambda-001"]
-    assert path.used == ["iam:PassRole"]
-    assert {on for path in PATHS.values() for on in path.resources} >= NOTHING_THERE
+    method = METHODS["lambda-001"]
+    assert method.actions_on_existing == ["iam:PassRole"]
+    assert {on for method in METHODS.values() for on in method.resources} >= NEEDS_NO_RESOURCE
 
 
 # ── Every word of the data is known to the code ────────────────────────────────────────────────
 
 
 def test_every_resource_is_looked_for_or_nowhere_in_the_evidence() -> None:
-    assert set(DATA["resources"]) == set(available_paths.KIND) | available_paths.INVENTORY
-    assert not set(available_paths.KIND) & available_paths.INVENTORY
-    assert {name for name in DATA["resources"] if name.startswith("own ")} == available_paths.OWN
+    assert set(DATA["resources"]) == set(KIND) | NOT_IN_EVIDENCE
+    assert not set(KIND) & NOT_IN_EVIDENCE
+    own = {name for name in DATA["resources"] if name.startswith("own ")}
+    assert own == {name for name in KIND if name.startswith("own ")}

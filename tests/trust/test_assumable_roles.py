@@ -241,7 +241,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 @pytest.fixture(scope="module")
 def trusting(opened: Account) -> AssumableRoles:
-    return AssumableRoles(opened.callers, AllowedResources(opened.callers, []).kinds["role"])
+    return AssumableRoles(opened.callers, AllowedResources(opened.callers, []).resources["role"])
 
 
 def answer(trusting: AssumableRoles, found: ResourceSet, role: str) -> bool | None:
@@ -313,7 +313,7 @@ def test_whether_mfa_was_used_is_asked_again(trusting: AssumableRoles) -> None:
 def small(folder: Any, **roles: Any) -> AssumableRoles:
     contents = details(roles=[worker(name, trust) for name, trust in roles.items()])
     callers = account(folder, contents).callers
-    return AssumableRoles(callers, AllowedResources(callers, KINDS).kinds["role"])
+    return AssumableRoles(callers, AllowedResources(callers, KINDS).resources["role"])
 
 
 def test_it_says_which_condition_keys_decide_for_whom(tmp_path: Any) -> None:
@@ -371,7 +371,7 @@ def test_a_door_is_the_first_row_for_one_of_the_names(tmp_path: Any) -> None:
 def test_a_role_of_aws_s_own_lets_nobody_in(tmp_path: Any) -> None:
     linked = worker("AWSServiceRoleForX", trusts(ROOT), Path="/aws-service-role/x.amazonaws.com/")
     callers = account(tmp_path, details(roles=[linked])).callers
-    trusting = AssumableRoles(callers, AllowedResources(callers, KINDS).kinds["role"])
+    trusting = AssumableRoles(callers, AllowedResources(callers, KINDS).resources["role"])
     assert trusting.lets_in(ANN, RequestContext({}, UNKNOWN)) == (
         ResourceSet(0, 0),
         ResourceSet(0, 0),

@@ -166,6 +166,7 @@ def subjects(account: Account, result: dict[str, Any]) -> set[str]:
     return {arn} if arn in known else {"123456789012"}
 
 
+@cache
 def mapped() -> dict[str, list[str]]:
     """Which of our checks answer each of Prowler's."""
     table = load_controls().query("framework == 'Prowler'")

@@ -598,12 +598,12 @@ def obvious(opened: Account, trust: Any, who: str, context: str) -> dict[str, in
     """Whom one becomes, and in how many steps, breadth first; a role's session carries no MFA."""
     found: dict[str, int] = {}
     edge = [(who, later(context) if who.startswith("role/") else context)]
-    steps = 0
+    number = 0
     while edge:
-        steps += 1
+        number += 1
         reached = {to for at, how in edge for to in steps(opened, trust, at, how)}
         fresh = sorted(reached - set(found) - {who})
-        found |= dict.fromkeys(fresh, steps)
+        found |= dict.fromkeys(fresh, number)
         edge = [(name, later(context)) for name in fresh]
     return found
 

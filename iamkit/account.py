@@ -52,9 +52,9 @@ from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
-    mfa_statements,
     OUTBOUND_ROLES,
     TRUSTED_PRINCIPALS,
+    mfa_statements,
     outbound_roles,
     trusted_principals,
 )

@@ -89,7 +89,7 @@ def collect(out: Path, as_of: str | None, from_files: Path | None, **options: An
             option = given[0].replace("_", "-")
             raise click.UsageError(f"--{option} asks AWS, which saved files replace; leave one out")
         note = partial(click.echo, err=True)
-        click.echo(cli_files.from_files(out, from_files, named, as_of=_moment(as_of), note=note))
+        click.echo(cli_files.from_files(out, from_files, named, as_of=_time(as_of), note=note))
         return
     if as_of:
         raise click.UsageError("--as-of goes with saved files; AWS says itself when it answered")
@@ -130,7 +130,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
         path = demo_company.snapshots(
             out,
             months=months,
-            date=_moment(date) or demo_company.DATE,
+            date=_time(date) or demo_company.DATE,
             users=users,
             seed=seed,
             progress=progress,
@@ -162,7 +162,7 @@ def report(
     from iamkit.report import render
 
     with _progress("Reporting") as progress:
-        made = render.render(
+        made = render(
             snapshot,
             out,
             parameters=dict(parameters),
@@ -196,7 +196,7 @@ def _line(title: str, what: str, done: int, total: int) -> None:
         click.echo(f"{title}: {done}/{total} {what}", err=True)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _time(text: str | None) -> datetime | None:
     from iamkit.evidence import parse_time
 
     try:

@@ -12,8 +12,8 @@ from typing import Any
 
 from iamkit import Account, load
 from iamkit.evidence import cli_files, responses, snapshot
-from iamkit.evidence.requests import REPORT, Evidence
-from iamkit.evidence.responses import Answer
+from iamkit.evidence.requests import REPORT, Request
+from iamkit.evidence.responses import Response
 from iamkit.evidence.snapshot import Snapshot
 from iamkit.settings import Settings
 from iamkit.tables.built_from import calls_of
@@ -127,7 +127,7 @@ class Unwritten(Snapshot):
 
 
 def of_answers(
-    answers: Sequence[Answer],
+    answers: Sequence[Response],
     as_of: datetime = AS_OF,
     as_of_source: str = "the test",
     *,
@@ -167,7 +167,7 @@ def sources() -> dict[str, tuple[str, ...]]:
     }
 
 
-def sharing(account: Account, other: Account, *differing: Evidence) -> Account:
+def sharing(account: Account, other: Account, *differing: Request) -> Account:
     """
     The account with those tables of another made that rest on none of the differing answers.
 
@@ -188,7 +188,7 @@ def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) 
     `contents` are authorization details; without any, the account has no principals but root.
     Nothing is written but the files to import, in `folder`; see `written` for a snapshot on disk.
     """
-    return of_answers(*cli_files.answers_in(_given(folder, contents, files), as_of=AS_OF))
+    return of_answers(*cli_files.responses_in(_given(folder, contents, files), as_of=AS_OF))
 
 
 def written(folder: Path, contents: dict[str, Any] | None = None, **files: Any) -> Account:

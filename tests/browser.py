@@ -8,14 +8,14 @@ A headless Chromium driven through its debugging protocol, for tests that must s
         assert tab.requests == []
 
 Everything stays on this machine. Waiting is for an event of the page or for a condition in it, up
-to a deadline. `browser` below is the fixture to share; it skips when there is no Chromium.
+to a deadline, and the failure names the event. `browser` below is the fixture to share; it skips
+when there is no Chromium.
 """
 
 import base64
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 import urllib.request
@@ -25,6 +25,8 @@ from typing import Any, Self
 
 import pytest
 import websocket
+
+from tests.processes import SECONDS, Program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -41,7 +43,6 @@ FLAGS = (
     "--remote-debugging-port=0",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
-SECONDS = 600
 NOT_FOUND = "no Chromium found: browser tests skipped (apt-get install chromium)"
 KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9), " ": (" ", 32)}
 
@@ -69,19 +70,14 @@ class Browser:
         if program is None:
             raise RuntimeError(NOT_FOUND)
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+        self._program = Program(
+            [program, *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
         )
-        # Chromium says on standard error where it listens; reading that is the wait for it.
-        for line in self._process.stderr:
-            if "DevTools listening on" in line:
-                self._port = int(line.split("127.0.0.1:")[1].split("/")[0])
-                return
-        self.close()
-        raise RuntimeError(f"{program} ended without listening")
+        try:
+            self._port = int(self._program.says(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/"))
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -91,9 +87,7 @@ class Browser:
 
     def close(self) -> None:
         """End the browser and remove its profile."""
-        self._process.terminate()
-        self._process.stderr.close()
-        self._process.wait()
+        self._program.close()
         self._profile.cleanup()
 
     def open(
@@ -122,7 +116,8 @@ class Browser:
             A script to run before the page's own.
         """
         address = f"http://127.0.0.1:{self._port}/json/new?about:blank"
-        with urllib.request.urlopen(urllib.request.Request(address, method="PUT")) as answer:
+        request = urllib.request.Request(address, method="PUT")
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             tab = Tab(json.load(answer)["webSocketDebuggerUrl"])
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         tab.call("Emulation.setDeviceMetricsOverride", **size)
@@ -154,11 +149,12 @@ class Tab:
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """The browser's answer to one command of its protocol."""
+        deadline = time.monotonic() + SECONDS
         self._number += 1
         number = self._number
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            message = self._next()
+            message = self._next(deadline, f"the answer to {method} {parameters}")
             if message.get("id") == number:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']}")
@@ -166,14 +162,20 @@ class Tab:
 
     def go(self, address: str) -> None:
         """Load an address and wait until it has loaded."""
+        deadline = time.monotonic() + SECONDS
         seen = len(self._events)
         failed = self.call("Page.navigate", url=address).get("errorText")
         assert not failed, f"{address}: {failed}"
         while not any(e["method"] == "Page.loadEventFired" for e in self._events[seen:]):
-            self._next()
+            self._next(deadline, f"{address} to load")
 
-    def _next(self) -> dict[str, Any]:
-        message = json.loads(self._socket.recv())
+    def _next(self, deadline: float, what: str) -> dict[str, Any]:
+        """The browser's next message; fails if `what` has not come by the deadline."""
+        self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+        try:
+            message = json.loads(self._socket.recv())
+        except websocket.WebSocketTimeoutException:
+            raise AssertionError(f"waited {SECONDS} s in vain for {what[:300]}") from None
         if "method" in message:
             self._events.append(message)
             if message["method"] == "Page.javascriptDialogOpening":
@@ -195,12 +197,13 @@ class Tab:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def wait_for(self, condition: str, seconds: float = SECONDS) -> Any:
+    def wait_for(self, condition: str, seconds: float | None = None) -> Any:
         """
         The value of the expression once it is truthy; fails when the deadline has passed.
 
         An expression that throws, or a page that is just being left, counts as not yet.
         """
+        seconds = SECONDS if seconds is None else seconds
         deadline = time.monotonic() + seconds
         last: object = None
         while time.monotonic() < deadline:
@@ -248,8 +251,8 @@ class Tab:
     def press(self, key: str, *, shift: bool = False, control: bool = False) -> None:
         """Press one key, such as "Enter"."""
         text, code = KEYS.get(key, (key, ord(key[0].upper())))
-        held = (8 if shift else 0) | (2 if control else 0)
-        values = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": held}
+        modifiers = (8 if shift else 0) | (2 if control else 0)
+        values = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
         written = {"text": text} if text and not control and not (shift and key == "Enter") else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **values, **written)
         self.call("Input.dispatchKeyEvent", type="keyUp", **values)

@@ -21,7 +21,7 @@ PICTURE = Path(__file__).parent.parent / "docs" / "summary.png"
 def main() -> None:
     """Render the demo company and photograph its summary."""
     with TemporaryDirectory() as folder, Browser() as browser:
-        page = render.render(demo.snapshots(Path(folder))).pages[0]
+        page = render(demo.snapshots(Path(folder))).pages[0]
         with browser.open(page, width=1180, height=1040) as tab:
             tab.screenshot(PICTURE, whole=False)
     picture = Image.open(PICTURE).convert("RGB").quantize(48, dither=Image.Dither.NONE)

@@ -80,7 +80,7 @@ def test_a_table_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path)
 
 def test_every_table_is_built_from_tables_that_exist_and_from_calls_that_are_made() -> None:
     tables = iamkit.Account.tables()
-    calls = {evidence.call for evidence in requests.EVIDENCE}
+    calls = {evidence.call for evidence in requests.REQUESTS}
     for name, table in tables.items():
         assert table.sources or name == "gaps", name
         for source in (*table.sources, *table.optional):

@@ -10,7 +10,7 @@ import pytest
 from iamkit import Account, demo, load
 from iamkit.evidence import cli_files
 from iamkit.evidence.requests import REPORT
-from iamkit.evidence.responses import Answer
+from iamkit.evidence.responses import Response
 from iamkit.tables import schema
 from tests.accounts import (
     ARN,
@@ -71,7 +71,7 @@ def test_an_account_never_written_is_the_one_on_disk(
 def test_the_demo_company_in_memory_is_the_one_on_disk(tmp_path: Path) -> None:
     demo.write(tmp_path / "given")
     assert_same(
-        of_answers(*cli_files.answers_in(tmp_path / "given")),
+        of_answers(*cli_files.responses_in(tmp_path / "given")),
         load(cli_files.from_files(tmp_path / "reports", tmp_path / "given")),
     )
 
@@ -80,23 +80,23 @@ SHARED = sorted(set(sources().values()) - {()})
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Answer]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Response]:
     folder = tmp_path_factory.mktemp("told")
     demo.write(folder / "given")
-    return cli_files.answers_in(folder / "given")[0]
+    return cli_files.responses_in(folder / "given")[0]
 
 
 @pytest.mark.parametrize("calls", SHARED, ids=[",".join(calls) for calls in SHARED])
 def test_a_table_rests_on_its_sources_and_the_report_alone(
-    calls: tuple[str, ...], told: Sequence[Answer]
+    calls: tuple[str, ...], told: Sequence[Response]
 ) -> None:
     """And on the credential report: so accounts that differ in nothing of these can share it."""
     whole = of_answers(told)
     alone = of_answers(
         [
             answer
-            if answer.evidence.call in (*calls, REPORT.call)
-            else Answer(answer.evidence, "refused", None, "AccessDenied", "not allowed")
+            if answer.request.call in (*calls, REPORT.call)
+            else Response(answer.request, "refused", None, "AccessDenied", "not allowed")
             for answer in told
         ]
     )

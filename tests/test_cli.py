@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from iamkit.cli import main
 from tests.accounts import details, report, user
+from tests.processes import run
 
 COMMANDS = ["collect", "verify", "demo", "report"]
 
@@ -53,7 +53,7 @@ def test_every_command_has_help_with_its_options(command: str) -> None:
 
 
 def test_the_module_runs_as_a_program() -> None:
-    ran = subprocess.run(
+    ran = run(
         [sys.executable, "-m", "iamkit", "--version"], capture_output=True, text=True, check=True
     )
     assert re.match(r"iamkit, version \d", ran.stdout)
@@ -153,7 +153,7 @@ def test_no_credentials_is_one_line_through_the_real_program(tmp_path: Path) -> 
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
     }
-    ran = subprocess.run(
+    ran = run(
         [sys.executable, "-m", "iamkit", "collect", "--out", str(tmp_path)],
         capture_output=True,
         text=True,

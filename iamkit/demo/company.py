@@ -6,10 +6,10 @@ with a weakness (`PLANTED`) or built to have none (`CLEAN`), among ordinary user
 from realistic distributions. It comes as the files that the AWS CLI would have saved, so that all
 of iamkit is exercised, from parsing on.
 
-The company is a set of *lives*: rows that say when each person, key, device, role and policy
-version came, was last used and went, in days before one date (`data/demo.yaml`). A `Moment` is
-what AWS would have said at one time; a year is twelve moments of the same lives. The clock is
-never asked: the same arguments give the same bytes.
+A `CompanyHistory` says when each user, key, device, role and policy version was created, last used
+and deleted, in days before one date (`data/demo.yaml`). An `AccountState` is what AWS would have
+answered at one time; a year is twelve states of one history. The clock is never asked: the same
+arguments give the same bytes.
 """
 
 import json
@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from iamkit.demo.responses import ACCOUNT, Moment, Row, World
+from iamkit.demo.responses import ACCOUNT, AccountState, CompanyHistory, Row
 from iamkit.evidence import cli_files, snapshot
 from iamkit.reference import FOLDER, read_data
 
@@ -54,8 +54,8 @@ PLANTED: dict[str, str] = {
     "amara.diallo": "An inline policy on the user gives s3:* on everything.",
     "kwame.boateng": "His key works without MFA: his group's denial uses Bool, not BoolIfExists.",
     "hugo.bernard": "His key works without MFA: Billing denies nothing, one Allow asks IfExists.",
-    "mei.chen": "Her key can remove MFA or make another key: her group's denial has a hole.",
-    "devon.price.ext": "His network fence includes 0.0.0.0/0.",
+    "mei.chen": "Her key can remove MFA or make another key: her group's denial allows both.",
+    "devon.price.ext": "His list of allowed networks includes 0.0.0.0/0.",
     "anton.weber.ext": "A contractor who left 185 days ago; the password still works, without MFA.",
     "rosa.lima.ext": "A contractor who left 148 days ago; the key, 505 days old, still works.",
     "svc-ci": "A service key in daily use, not rotated for 505 days, usable from anywhere.",
@@ -149,7 +149,7 @@ def company(date: datetime = DATE, users: int = 60, seed: int = 7) -> Row:
     {'AccountAliases': ['example-corp']}
     """
     date = _utc(date)
-    return Moment(_world(date, users, seed), date).files()
+    return AccountState(_company_history(date, users, seed), date).files()
 
 
 def history(
@@ -158,17 +158,17 @@ def history(
     """
     The same company month by month: (date, files), oldest first; the last equals `company(date)`.
 
-    Over a year MFA spreads from a third to three quarters of those with a password, people come and
-    go, keys are rotated, root gets MFA and loses its key. DeployPipeline becomes `Action: *` 218
+    Over a year MFA spreads from a third to three quarters of those with a password, people join and
+    leave, keys are rotated, root gets MFA and loses its key. DeployPipeline becomes `Action: *` 218
     days before `date` and is fixed 127 days before. In the last 40 days the password policy is
     weakened and tomas.novak loses his device. AWS managed policies are today's in every month.
     """
     date = _utc(date)
-    world = _world(date, users, seed)
+    full_history = _company_history(date, users, seed)
     for back in reversed(range(months)):
         year, month = divmod(date.year * 12 + date.month - 1 - back, 12)
         at = date.replace(year=year, month=month + 1, day=min(date.day, 28)) if back else date
-        yield at, Moment(world, at).files()
+        yield at, AccountState(full_history, at).files()
 
 
 def snapshots(
@@ -218,7 +218,7 @@ def write(folder: str | Path, date: datetime = DATE, users: int = 60, seed: int 
     return save(company(date, users, seed), folder)
 
 
-# ── The lives ──────────────────────────────────────────────────────────────────────────────────
+# ── The company's history ──────────────────────────────────────────────────────────────────────
 
 
 @cache
@@ -239,17 +239,17 @@ def _data() -> tuple[Row, dict[str, Row]]:
     return cast, managed
 
 
-def _world(date: datetime, users: int, seed: int) -> World:
+def _company_history(date: datetime, users: int, seed: int) -> CompanyHistory:
     """The cast, ordinary users and those who left within a year, teams and applications."""
     cast, managed = _data()
-    people, groups, roles = (dict(cast[kind]) for kind in ("users", "groups", "roles"))
+    all_users, groups, roles = (dict(cast[kind]) for kind in ("users", "groups", "roles"))
     policies = cast["policies"] | managed
     teams = [f"team-{number:02d}" for number in range(1, users // 200 + 1)]
     shared = ["TeamBuckets", "RequireMFA", "OfficeNetworksOnly"]
     groups |= {team: {"created": 1200, "policies": shared} for team in teams}
     names = [f"{first}.{last}" for first in cast["first_names"] for last in cast["last_names"]]
     _draws(seed, "names").shuffle(names)
-    staying = max(0, users - len(people))
+    staying = max(0, users - len(all_users))
     for number in range(staying + max(3, users // 8)):
         draws = _draws(seed, "user", number)
         again, position = divmod(number, len(names))
@@ -258,16 +258,16 @@ def _world(date: datetime, users: int, seed: int) -> World:
         if number >= staying:
             row["gone"] = draws.randint(5, 340)
             row["created"] = max(row["created"], row["gone"] + 60)
-        people[name] = row
+        all_users[name] = row
     for number in range(60, users):
         name, row, statements = _application(_draws(seed, "role", number), cast, number)
         roles[name] = row
         policies[f"{name}-data"] = {"versions": [[row["created"], statements]]}
-    return World(date, cast, people, groups, roles, policies)
+    return CompanyHistory(date, cast, all_users, groups, roles, policies)
 
 
 def _draws(seed: int, *what: str | int) -> random.Random:
-    """Random numbers of their own for each life, so that one does not depend on the others."""
+    """Random numbers for one user or role, which do not depend on the others."""
     return random.Random("/".join(map(str, (seed, *what))))  # noqa: S311
 
 

@@ -1,8 +1,8 @@
 """
-The demo company as AWS would have shown it at one moment.
+The demo company's account as AWS would have shown it at one time.
 
-`demo` says who lives when; here that becomes answers, with exactly the members, sentinels and
-absences that AWS's own have. What has not happened yet at the moment is not there.
+`company` says when everything was created, used and deleted. Here that becomes answers, with
+exactly the members, placeholders and absences that AWS's own have.
 """
 
 import base64
@@ -20,8 +20,12 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class World:
-    """Every life that touches the account, as rows in the form of `data/demo.yaml`."""
+class CompanyHistory:
+    """
+    All users, groups, roles and policies of the demo company, by name.
+
+    Each row says when it was created, used and deleted, in the form of `data/demo.yaml`.
+    """
 
     date: datetime
     cast: Row
@@ -45,29 +49,29 @@ _ID_PREFIXES = {"User": "AIDA", "Group": "AGPA", "Role": "AROA"}
 _ROOT = "<root_account>"
 
 
-class Moment:
-    """The world as AWS shows it at one time: what has not happened yet is not there."""
+class AccountState:
+    """The account as AWS shows it at one time: what has not happened yet is not there."""
 
-    def __init__(self, world: World, at: datetime) -> None:
-        """See `world` at the time `at`, which is not after the world's date."""
-        self.world, self.at = world, at
-        kinds = (world.users, world.groups, world.roles)
+    def __init__(self, history: CompanyHistory, at: datetime) -> None:
+        """Show `history` at the time `at`, which is not after the history's date."""
+        self.history, self.at = history, at
+        kinds = (history.users, history.groups, history.roles)
         self.users, self.groups, self.roles = (
-            {name: row for name, row in sorted(rows.items()) if self._lives(name, row)}
+            {name: row for name, row in sorted(rows.items()) if self._exists(name, row)}
             for rows in kinds
         )
         self.policies = {
             name
-            for name, row in world.policies.items()
+            for name, row in history.policies.items()
             if "arn" in row or self._past(row["versions"][0][0], name)
         }
-        living = [*self.users.values(), *self.groups.values(), *self.roles.values()]
-        self.attached = Counter(name for row in living for name in self._attached(row))
-        self.bounding = Counter(row["boundary"][1] for row in living if self._boundary(row))
+        existing = [*self.users.values(), *self.groups.values(), *self.roles.values()]
+        self.attached = Counter(name for row in existing for name in self._attached(row))
+        self.bounding = Counter(row["boundary"][1] for row in existing if self._boundary(row))
 
     def files(self) -> Row:
         """File name → answer, for everything that is asked of an account."""
-        cast, details = self.world.cast, self._details()
+        cast, details = self.history.cast, self._details()
         fixed = {
             name: {key: self._known(records) for key, records in answer.items()}
             for name, answer in cast["answers"].items()
@@ -117,16 +121,16 @@ class Moment:
     # time
 
     def _time(self, days: int | str, *salt: str) -> datetime:
-        """`days` before the world's date, in the working hours of that day; or the time given."""
+        """`days` before the history's date, in the working hours of that day; or the time given."""
         if isinstance(days, str):
             return datetime.fromisoformat(days)
         seconds = 12 * 3600 + zlib.crc32("/".join(salt).encode()) % (11 * 3600)
-        return self.world.date - timedelta(days=days, seconds=seconds)
+        return self.history.date - timedelta(days=days, seconds=seconds)
 
     def _past(self, days: int | str, *salt: str) -> bool:
         return self._time(days, *salt) <= self.at
 
-    def _lives(self, name: str, row: Row) -> bool:
+    def _exists(self, name: str, row: Row) -> bool:
         gone = "gone" in row and self._past(row["gone"], name, "gone")
         return self._past(row["created"], name) and not gone
 
@@ -168,13 +172,13 @@ class Moment:
         shown = sorted(
             name
             for name in self.policies
-            if "arn" not in self.world.policies[name] or self.attached[name] + self.bounding[name]
+            if "arn" not in self.history.policies[name] or self.attached[name] + self.bounding[name]
         )
         return {
             "UserDetailList": [self._entity("User", *item) for item in self.users.items()],
             "GroupDetailList": [self._entity("Group", *item) for item in self.groups.items()],
             "RoleDetailList": [self._role(name, row) for name, row in self.roles.items()],
-            "Policies": [self._policy(name, self.world.policies[name]) for name in shown],
+            "Policies": [self._policy(name, self.history.policies[name]) for name in shown],
         }
 
     def _head(self, kind: str, name: str, row: Row) -> Row:
@@ -249,7 +253,7 @@ class Moment:
         return {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": self._arn(name)}
 
     def _arn(self, policy: str) -> str:
-        row = self.world.policies[policy]
+        row = self.history.policies[policy]
         return str(row.get("arn") or f"arn:aws:iam::{ACCOUNT}:policy{row.get('path', '/')}{policy}")
 
     def _policy(self, name: str, row: Row) -> Row:
@@ -284,7 +288,7 @@ class Moment:
 
     def _report(self, root_mfa: bool) -> Row:
         """The answer of GetCredentialReport, its table in base64."""
-        root = self.world.cast["root"]
+        root = self.history.cast["root"]
         used = self._last_use(root["password"][1], self._time(root["created"]), _ROOT)
         head = [_ROOT, f"arn:aws:iam::{ACCOUNT}:root", root["created"]]
         password = ["not_supported", _cell(used), "not_supported", "not_supported"]
@@ -316,7 +320,7 @@ class Moment:
     def _keys(self, name: str, row: Row) -> list[str]:
         """The five columns of access key 1, then those of key 2."""
         slots = {1: ["false", *["N/A"] * 4], 2: ["false", *["N/A"] * 4]}
-        uses = self.world.cast["last_uses"]
+        uses = self.history.cast["last_uses"]
         for key in row.get("keys", []):
             slot = key.get("slot", 1)
             made = self._event(name, row, key["made"], f"key{slot}")

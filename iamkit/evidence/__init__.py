@@ -1,5 +1,5 @@
 """
-How evidence is taken and kept: the calls to AWS, saved answers of the AWS CLI, and the snapshot.
+How evidence is taken and kept: what is asked of AWS, what it answers, and the snapshot.
 
 `aws`, the only module that imports boto3, and `cli_files` are imported where they are used.
 """

@@ -1,7 +1,7 @@
 """
 Evidence from AWS through boto3, which is used here and nowhere else.
 
-Everything asked is read-only. Questions run side by side, with botocore's standard retries. Only
+Everything asked is read-only. Requests run side by side, with botocore's standard retries. Only
 credentials that do not work, and evidence without either of its two main parts, are errors; any
 other refusal or failure is a gap.
 """
@@ -35,10 +35,11 @@ from iamkit.evidence.requests import (
     PROVIDER_DETAILS,
     PROVIDERS,
     REPORT,
-    Evidence,
+    Request,
 )
 from iamkit.evidence.responses import (
-    Answer,
+    Response,
+    Status,
     account_of,
     counted,
     cut_short,
@@ -99,28 +100,30 @@ def from_aws(
     """
     try:
         aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
-        caller = aws.answer(CALLER)
+        caller = aws.respond(CALLER)
         with ThreadPoolExecutor(THREADS) as pool:
-            jobs = [pool.submit(aws.answer, evidence) for evidence in (DETAILS, *ONE_CALL)]
+            jobs = [pool.submit(aws.respond, request) for request in (DETAILS, *ONE_CALL)]
             try:
-                answers = [caller, aws.credential_report()]
+                responses = [caller, aws.credential_report()]
                 progress(REPORT.call, 1, len(jobs) + 3)
-                account_id, partition = account_of([*answers])
-                if account_id and answers[1].content:
-                    when = answers[1].content["GeneratedTime"]
+                account_id, partition = account_of([*responses])
+                if account_id and responses[1].content:
+                    when = responses[1].content["GeneratedTime"]
                     snapshot.refuse_existing(snapshot.place(out, account_id, when))
                 for number, job in enumerate(jobs, start=2):
-                    answers.append(job.result())
-                    progress(answers[-1].evidence.call, number, len(jobs) + 3)
-                answers = counted(answers)
-                account_id, partition = account_of(answers)
-                answers += [
-                    aws.mfa_devices(answers, pool),
-                    aws.provider_details(answers, pool),
-                    aws.control_policies(answers, account_id),
-                    aws.last_accessed(answers, pool, progress)
+                    responses.append(job.result())
+                    progress(responses[-1].request.call, number, len(jobs) + 3)
+                responses = counted(responses)
+                account_id, partition = account_of(responses)
+                responses += [
+                    aws.mfa_devices(responses, pool),
+                    aws.provider_details(responses, pool),
+                    aws.control_policies(responses, account_id),
+                    aws.last_accessed(responses, pool, progress)
                     if last_accessed
-                    else Answer(LAST_ACCESSED, "not asked", message="--last-accessed asks for it"),
+                    else Response(
+                        LAST_ACCESSED, Status.NOT_ASKED, message="--last-accessed asks for it"
+                    ),
                 ]
                 progress("the rest", len(jobs) + 3, len(jobs) + 3)
             except BaseException:
@@ -128,19 +131,19 @@ def from_aws(
                 raise
     except exceptions.BotoCoreError as error:
         raise CollectError(_advice(error)) from error
-    report = answers[1].content
+    report = responses[1].content
     as_of = report["GeneratedTime"] if report else datetime.now(UTC)
     said = "credential report GeneratedTime" if report else "time of collection"
-    return store(out, answers, "aws", as_of, said, partition=partition)
+    return store(out, responses, "aws", as_of, said, partition=partition)
 
 
 class _Aws:
-    """The read-only questions. Each method returns answers; only dead credentials raise."""
+    """The read-only requests. Methods return responses; only credentials that fail raise."""
 
     def __init__(self, session: boto3.Session) -> None:
-        patience = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": 8}
+        attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": 8}
         config = Config(
-            retries={"mode": "standard", **patience},
+            retries={"mode": "standard", **attempts},
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=2 * THREADS,
@@ -162,29 +165,29 @@ class _Aws:
         method = getattr(self.clients[service.replace("-", "")], xform_name(operation))
         for _ in range(DAMAGED_ANSWER_TRIES):
             try:
-                answer: dict[str, Any] = method(**parameters)
+                response: dict[str, Any] = method(**parameters)
             except ResponseParserError:
                 continue
-            if any(member in answer for member in expected):
-                del answer["ResponseMetadata"]
-                return answer
-        raise ResponseParserError(f"{operation}: the answer is damaged, time and again")
+            if any(member in response for member in expected):
+                del response["ResponseMetadata"]
+                return response
+        raise ResponseParserError(f"{operation}: the answer is damaged, after several tries")
 
-    def ask_all(self, evidence: Evidence, **parameters: Any) -> tuple[dict[str, Any], bool]:
+    def ask_all(self, request: Request, **parameters: Any) -> tuple[dict[str, Any], bool]:
         """
         Every page of an answer, lists joined, and whether AWS ended it before its end.
 
         botocore's paginators stop silently at a page that says there is more but not where.
         """
-        marker_name = "Marker" if evidence.call.startswith("iam:") else "NextToken"
-        if evidence.call.startswith("access-analyzer:"):
+        marker_name = "Marker" if request.call.startswith("iam:") else "NextToken"
+        if request.call.startswith("access-analyzer:"):
             marker_name = "nextToken"
         whole: dict[str, Any] = {}
         seen: set[str] = set()
-        parameters = {**evidence.parameters, **parameters}
+        parameters = {**request.parameters, **parameters}
         while True:
-            page = self.ask(evidence.call, *evidence.members, **parameters)
-            join(whole, page, evidence.members)
+            page = self.ask(request.call, *request.members, **parameters)
+            join(whole, page, request.members)
             marker = page.get(marker_name)
             more = bool(page.get("IsTruncated")) or bool(marker)
             if not more or not marker or marker in seen:
@@ -192,20 +195,20 @@ class _Aws:
             seen.add(marker)
             parameters[marker_name] = marker
 
-    def answer(self, evidence: Evidence) -> Answer:
-        """Ask for one kind of evidence and say what became of it."""
-        return _attempt(evidence, lambda: self._whole(evidence))
+    def respond(self, request: Request) -> Response:
+        """The response to one request."""
+        return _attempt(request, lambda: self._whole(request))
 
-    def _whole(self, evidence: Evidence) -> Answer:
-        content, cut = self.ask_all(evidence)
+    def _whole(self, request: Request) -> Response:
+        content, cut = self.ask_all(request)
         if cut:
-            return cut_short(evidence, content)
-        return Answer(evidence, "ok", content)
+            return cut_short(request, content)
+        return Response(request, Status.OK, content)
 
-    def credential_report(self) -> Answer:
+    def credential_report(self) -> Response:
         """AWS's report, made anew where there is none, waited for while it is being made."""
 
-        def take() -> Answer:
+        def take() -> Response:
             refusal: Exception | None = None
             try:
                 self.ask("iam:GenerateCredentialReport", "State")
@@ -213,7 +216,7 @@ class _Aws:
                 refusal = error  # a report made earlier may still be had
             for _ in range(POLLS):
                 try:
-                    return Answer(REPORT, "ok", self.ask(REPORT.call, "Content"))
+                    return Response(REPORT, Status.OK, self.ask(REPORT.call, "Content"))
                 except exceptions.ClientError as error:
                     code = error.response["Error"]["Code"]
                     if code in NO_REPORT and refusal is None:
@@ -222,27 +225,29 @@ class _Aws:
                         raise (refusal or error) from error
                 time.sleep(POLL_SECONDS)
             waited = round(POLLS * POLL_SECONDS)
-            return Answer(REPORT, "failed", None, "ReportInProgress", f"not made in {waited} s")
+            return Response(
+                REPORT, Status.FAILED, None, "ReportInProgress", f"not made in {waited} s"
+            )
 
         return _attempt(REPORT, take)
 
-    def mfa_devices(self, answers: Sequence[Answer], pool: ThreadPoolExecutor) -> Answer:
+    def mfa_devices(self, responses: Sequence[Response], pool: ThreadPoolExecutor) -> Response:
         """The devices of each user whom the credential report says to have one."""
-        rows = report_rows(answers)
+        rows = report_rows(responses)
         if rows is None:
-            names = [user["UserName"] for user in entries(answers, "UserDetailList")]
+            names = [user["UserName"] for user in entries(responses, "UserDetailList")]
         else:
             names = [row["user"] for row in rows if row.get("mfa_active", "").lower() == "true"]
         names = [name for name in names if name != "<root_account>"]
         return _attempt(MFA, lambda: self._each(MFA, "UserName", names, pool))
 
     def _each(
-        self, evidence: Evidence, parameter: str, values: Iterable[str], pool: ThreadPoolExecutor
-    ) -> Answer:
-        """One question per value, the lists joined."""
-        whole: dict[str, Any] = {member: [] for member in evidence.members}
+        self, request: Request, parameter: str, values: Iterable[str], pool: ThreadPoolExecutor
+    ) -> Response:
+        """One request per value, the lists joined."""
+        whole: dict[str, Any] = {member: [] for member in request.members}
         cut = False
-        asked = [pool.submit(self.ask_all, evidence, **{parameter: value}) for value in values]
+        asked = [pool.submit(self.ask_all, request, **{parameter: value}) for value in values]
         for job in asked:
             try:
                 content, ended_early = job.result()
@@ -253,32 +258,32 @@ class _Aws:
                     other.cancel()
                 raise
             cut = cut or ended_early
-            join(whole, content, evidence.members)
-        return cut_short(evidence, whole) if cut else Answer(evidence, "ok", whole)
+            join(whole, content, request.members)
+        return cut_short(request, whole) if cut else Response(request, Status.OK, whole)
 
-    def provider_details(self, answers: Sequence[Answer], pool: ThreadPoolExecutor) -> Answer:
+    def provider_details(self, responses: Sequence[Response], pool: ThreadPoolExecutor) -> Response:
         """Each OpenID Connect provider's clients and thumbprints, by ARN."""
-        listed = next(answer for answer in answers if answer.evidence is PROVIDERS)
+        listed = next(response for response in responses if response.request is PROVIDERS)
         if listed.is_gap:
-            return replace(listed, evidence=PROVIDER_DETAILS, content=None)
+            return replace(listed, request=PROVIDER_DETAILS, content=None)
 
-        def take() -> Answer:
+        def take() -> Response:
             arns = [entry["Arn"] for entry in listed.content["OpenIDConnectProviderList"]]
             asked = pool.map(
                 lambda arn: self.ask(PROVIDER_DETAILS.call, "Url", OpenIDConnectProviderArn=arn),
                 arns,
             )
-            return Answer(PROVIDER_DETAILS, "ok", dict(zip(arns, asked, strict=True)))
+            return Response(PROVIDER_DETAILS, Status.OK, dict(zip(arns, asked, strict=True)))
 
         return _attempt(PROVIDER_DETAILS, take)
 
-    def control_policies(self, answers: Sequence[Answer], account_id: str) -> Answer:
+    def control_policies(self, responses: Sequence[Response], account_id: str) -> Response:
         """The SCPs on the account, on each OU above it and on the organization's root."""
-        organization = next(answer for answer in answers if answer.evidence is ORGANIZATION)
-        if organization.status == "none":
-            return Answer(CONTROL_POLICIES, "none", {"Targets": []})
+        organization = next(response for response in responses if response.request is ORGANIZATION)
+        if organization.status == Status.NONE:
+            return Response(CONTROL_POLICIES, Status.NONE, {"Targets": []})
 
-        def take() -> Answer:
+        def take() -> Response:
             levels = []
             target = account_id
             while True:
@@ -297,30 +302,30 @@ class _Aws:
                 if cut:
                     return cut_short(CONTROL_POLICIES, {"Targets": levels})
                 if target.startswith("r-"):
-                    return Answer(CONTROL_POLICIES, "ok", {"Targets": levels})
+                    return Response(CONTROL_POLICIES, Status.OK, {"Targets": levels})
                 parents = self.ask("organizations:ListParents", "Parents", ChildId=target)
                 target = parents["Parents"][0]["Id"]
 
         return _attempt(CONTROL_POLICIES, take)
 
     def last_accessed(
-        self, answers: Sequence[Answer], pool: ThreadPoolExecutor, progress: Progress
-    ) -> Answer:
+        self, responses: Sequence[Response], pool: ThreadPoolExecutor, progress: Progress
+    ) -> Response:
         """When each user, group and role last used each service; one job per principal."""
 
         def one(arn: str) -> dict[str, Any]:
             made = self.ask("iam:GenerateServiceLastAccessedDetails", "JobId", Arn=arn)
             whole = replace(LAST_ACCESSED, members=("JobStatus", "ServicesLastAccessed", "Error"))
             for _ in range(POLLS):
-                content, _cut_short = self.ask_all(whole, JobId=made["JobId"])
+                content, _incomplete = self.ask_all(whole, JobId=made["JobId"])
                 if content.get("JobStatus") != "IN_PROGRESS":
                     return content
                 time.sleep(POLL_SECONDS)
             return {"JobStatus": "IN_PROGRESS"}
 
-        def take() -> Answer:
+        def take() -> Response:
             lists = ("UserDetailList", "GroupDetailList", "RoleDetailList")
-            arns = [entry["Arn"] for name in lists for entry in entries(answers, name)]
+            arns = [entry["Arn"] for name in lists for entry in entries(responses, name)]
             found = {}
             for number, (arn, content) in enumerate(
                 zip(arns, pool.map(one, arns), strict=True), start=1
@@ -330,25 +335,25 @@ class _Aws:
             undone = sum(content.get("JobStatus") != "COMPLETED" for content in found.values())
             if undone:
                 said = f"{undone} of {len(found)} jobs did not complete"
-                return Answer(LAST_ACCESSED, "incomplete", found, "JobsIncomplete", said)
-            return Answer(LAST_ACCESSED, "ok", found)
+                return Response(LAST_ACCESSED, Status.INCOMPLETE, found, "JobsIncomplete", said)
+            return Response(LAST_ACCESSED, Status.OK, found)
 
         return _attempt(LAST_ACCESSED, take)
 
 
-def _attempt(evidence: Evidence, take: Callable[[], Answer]) -> Answer:
-    """Turn what AWS's refusal or failure means into an answer; dead credentials are an error."""
+def _attempt(request: Request, take: Callable[[], Response]) -> Response:
+    """The response, or what AWS's refusal or failure means; credentials that fail are an error."""
     try:
         return take()
     except exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
         if code in BAD_CREDENTIALS:
             raise CollectError(_advice(error)) from error
-        if code == evidence.none:
-            return Answer(evidence, "none", dict.fromkeys(evidence.members), code)
-        status = "refused" if code in REFUSALS else "failed"
+        if code == request.none:
+            return Response(request, Status.NONE, dict.fromkeys(request.members), code)
+        status = Status.REFUSED if code in REFUSALS else Status.FAILED
         said = f"{error.operation_name}: {error.response['Error'].get('Message', code)}"
-        return Answer(evidence, status, None, code, said)
+        return Response(request, status, None, code, said)
     except (
         exceptions.NoCredentialsError,
         exceptions.PartialCredentialsError,
@@ -358,11 +363,11 @@ def _attempt(evidence: Evidence, take: Callable[[], Answer]) -> Answer:
     ) as error:
         raise CollectError(_advice(error)) from error
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
-        if evidence is CALLER:
+        if request is CALLER:
             raise CollectError(_advice(error)) from error
-        return Answer(evidence, "failed", None, type(error).__name__, str(error))
+        return Response(request, Status.FAILED, None, type(error).__name__, str(error))
     except (exceptions.BotoCoreError, ResponseParserError) as error:
-        return Answer(evidence, "failed", None, type(error).__name__, _one_line(error))
+        return Response(request, Status.FAILED, None, type(error).__name__, _one_line(error))
 
 
 def _advice(error: Exception) -> str:

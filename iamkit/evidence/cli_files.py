@@ -21,18 +21,18 @@ from iamkit.evidence import snapshot
 from iamkit.evidence.requests import (
     CALLER,
     DETAILS,
-    EVIDENCE,
     MFA,
     ONE_CALL,
     REPORT,
+    REQUESTS,
     SUMMARY,
-    Evidence,
+    Request,
     by_call,
 )
-from iamkit.evidence.responses import Answer, counted, cut_short, join, store
+from iamkit.evidence.responses import Response, Status, counted, cut_short, join, store
 
 # What a file can be named as on the command line.
-NAMED: Final[Mapping[str, Evidence]] = {
+NAMED: Final[Mapping[str, Request]] = {
     "credential_report": REPORT,
     "authorization_details": DETAILS,
     "password_policy": by_call("iam:GetAccountPasswordPolicy"),
@@ -60,57 +60,57 @@ def from_files(
     Raises `CollectError` if a file cannot be read, two files hold the same evidence, they come from
     several accounts, or there is neither a credential report nor authorization details.
     """
-    answers, moment, said = answers_in(folder, named, as_of=as_of, note=note)
-    return store(out, answers, source, moment, said)
+    responses, as_of_found, as_of_source = responses_in(folder, named, as_of=as_of, note=note)
+    return store(out, responses, source, as_of_found, as_of_source)
 
 
-def answers_in(
+def responses_in(
     folder: Path | None = None,
     named: Mapping[str, Path] | None = None,
     *,
     as_of: datetime | None = None,
     note: Callable[[str], Any] = lambda text: None,
-) -> tuple[list[Answer], datetime, str]:
+) -> tuple[list[Response], datetime, str]:
     """
-    Return what saved files answer, one `Answer` a call, the moment they are of and how it is known.
+    Return what saved files answer, one `Response` a call, the time they are of and how it is known.
 
     Arguments and errors: see `from_files`.
     """
-    found: dict[Evidence, tuple[Path, Answer]] = {}
+    found: dict[Request, tuple[Path, Response]] = {}
     for name, path in (named or {}).items():
-        answer, wanted = _recognise(path), NAMED[name]
-        if answer is None or answer.evidence is not wanted:
+        response, wanted = _recognise(path), NAMED[name]
+        if response is None or response.request is not wanted:
             is_what = (
-                f"answers {answer.evidence.call}" if answer else "is nothing that iamkit knows"
+                f"answers {response.request.call}" if response else "is nothing that iamkit knows"
             )
             raise CollectError(
                 f"{path} {is_what}, but should answer {wanted.call}; save that answer with the "
                 "AWS CLI (`--output json`) and name its file"
             )
-        found[wanted] = (path, answer)
+        found[wanted] = (path, response)
     taken = set(found)
     for path in _files(folder) if folder else ():
-        answer = _recognise(path)
-        if answer is None:
-            note(f"{path}: nothing that iamkit knows; left out")
-        elif answer.evidence in taken:
-            note(f"{path}: left out for the file that the command names")
-        elif answer.evidence in found:
+        response = _recognise(path)
+        if response is None:
+            note(f"{path}: not evidence that iamkit knows; ignored")
+        elif response.request in taken:
+            note(f"{path}: ignored; the command names another file for the same request")
+        elif response.request in found:
             raise CollectError(
-                f"{found[answer.evidence][0]} and {path} both answer {answer.evidence.call}; "
+                f"{found[response.request][0]} and {path} both answer {response.request.call}; "
                 "keep one of them"
             )
         else:
-            found[answer.evidence] = (path, answer)
-    answers = [
-        found[evidence][1]
-        if evidence in found
-        else Answer(evidence, "not asked", None, "NotProvided", "no file holds it")
-        for evidence in EVIDENCE
-        if evidence is not CALLER  # nobody called
+            found[response.request] = (path, response)
+    responses = [
+        found[request][1]
+        if request in found
+        else Response(request, Status.NOT_ASKED, None, "NotProvided", "no file holds it")
+        for request in REQUESTS
+        if request is not CALLER  # nobody called
     ]
-    moment, said = _moment(found, as_of)
-    return counted(answers), moment, said
+    as_of_found, as_of_source = _time_of(found, as_of)
+    return counted(responses), as_of_found, as_of_source
 
 
 def _files(folder: Path) -> list[Path]:
@@ -120,8 +120,8 @@ def _files(folder: Path) -> list[Path]:
         raise CollectError(f"{folder} cannot be read: {error.strerror}") from error
 
 
-def _recognise(path: Path) -> Answer | None:
-    """What a saved file answers, or None if it is no evidence."""
+def _recognise(path: Path) -> Response | None:
+    """The response that a saved file holds, or None if it is not evidence."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -130,13 +130,13 @@ def _recognise(path: Path) -> Answer | None:
         content = content.decode("utf-16").encode("utf-8")
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.startswith(b"user,arn,"):
-        return Answer(REPORT, "ok", {"Content": content})
+        return Response(REPORT, Status.OK, {"Content": content})
     try:
         decoded = base64.b64decode(content, validate=False) if b"{" not in content[:1] else b""
     except binascii.Error:
         decoded = b""
     if decoded.startswith(b"user,arn,"):
-        return Answer(REPORT, "ok", {"Content": decoded})
+        return Response(REPORT, Status.OK, {"Content": decoded})
     try:
         value = json.loads(content)
     except ValueError as error:
@@ -146,32 +146,32 @@ def _recognise(path: Path) -> Answer | None:
     return _recognise_json(path, value if isinstance(value, list) else [value])
 
 
-def _recognise_json(path: Path, pages: Sequence[Any]) -> Answer | None:
+def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     if not pages or not all(isinstance(page, dict) for page in pages):
         return None
     kinds = [REPORT, DETAILS, MFA, *ONE_CALL]
-    evidence = next((kind for kind in kinds if set(kind.members) & set(pages[0])), None)
-    if evidence is None:
+    request = next((kind for kind in kinds if set(kind.members) & set(pages[0])), None)
+    if request is None:
         return None
-    if evidence is REPORT:
-        return Answer(REPORT, "ok", _report_of(path, pages[0]))
-    if evidence.call == "account:GetAlternateContact":
+    if request is REPORT:
+        return Response(REPORT, Status.OK, _report_of(path, pages[0]))
+    if request.call == "account:GetAlternateContact":
         contact = pages[0]["AlternateContact"]
         kind = contact.get("AlternateContactType") if isinstance(contact, dict) else None
         of_kind = (e for e in ONE_CALL if e.parameters.get("AlternateContactType") == kind)
-        evidence = next(of_kind, None)
-        if kind is None or evidence is None:
+        request = next(of_kind, None)
+        if kind is None or request is None:
             return None
     whole: dict[str, Any] = {}
     for page in pages:
-        join(whole, page, evidence.members)
-    for member in DETAILS.members if evidence is DETAILS else ():
+        join(whole, page, request.members)
+    for member in DETAILS.members if request is DETAILS else ():
         if not isinstance(whole.setdefault(member, []), list):
             raise CollectError(f"{path}: {member} should be a list; save the file again")
     last = pages[-1]
     if last.get("IsTruncated") or last.get("Marker") or last.get("NextToken"):
-        return cut_short(evidence, whole)
-    return Answer(evidence, "ok", whole)
+        return cut_short(request, whole)
+    return Response(request, Status.OK, whole)
 
 
 def _report_of(path: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,13 +191,13 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
         raise CollectError(f"{path}: GeneratedTime {generated!r} is no ISO 8601 time") from error
 
 
-def _moment(
-    found: Mapping[Evidence, tuple[Path, Answer]], as_of: datetime | None
+def _time_of(
+    found: Mapping[Request, tuple[Path, Response]], as_of: datetime | None
 ) -> tuple[datetime, str]:
-    """When the evidence is of, and how that is known."""
-    for path, answer in (found[kind] for kind in (REPORT, DETAILS) if kind in found):
-        if answer.evidence is REPORT and "GeneratedTime" in answer.content:
-            return answer.content["GeneratedTime"], "credential report GeneratedTime"
+    """The time the evidence describes, and where that time was found."""
+    for path, response in (found[kind] for kind in (REPORT, DETAILS) if kind in found):
+        if response.request is REPORT and "GeneratedTime" in response.content:
+            return response.content["GeneratedTime"], "credential report GeneratedTime"
         if as_of:
             return as_of, "--as-of"
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)

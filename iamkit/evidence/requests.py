@@ -1,10 +1,10 @@
 """
-What counts as evidence, and how answers become a snapshot.
+Every request to AWS whose response is evidence.
 
-`EVIDENCE` is the whole of what the kit asks for, whether the answers come from AWS (`collect`) or
-from files that the AWS CLI saved (`saved`): both fill the same files with the same shapes. An
-answer that is refused, fails or was not given is a *gap*: it stands in the manifest with its error
-code and with what the reader cannot know without it.
+`REQUESTS` is all that the kit asks for, whether the responses come from AWS (`aws`) or from files
+that the AWS CLI saved (`cli_files`): both fill the same files with the same shapes. A response that
+is refused, fails or was not given is a *gap*: it stands in the manifest with its error code and
+with what the reader cannot know without it.
 """
 
 from __future__ import annotations
@@ -15,67 +15,67 @@ from typing import Any, Final
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """One kind of evidence: the call, its file, the members kept, and what its absence means."""
+class Request:
+    """One request: its API call, its file, the members kept, and what its absence means."""
 
     call: str  # as IAM policies write it
     file: str
-    members: tuple[str, ...]  # of the answer; any of them also tells a saved answer's kind
+    members: tuple[str, ...]  # of the answer; a saved file is recognised by them
     meaning: str
     none: str = ""  # the error code that means "there is none": an answer, not a gap
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-CALLER: Final = Evidence(
+CALLER: Final = Request(
     "sts:GetCallerIdentity",
     "caller_identity.json",
     ("Arn", "Account", "UserId"),
     "who collected the evidence is not recorded",
 )
 
-REPORT: Final = Evidence(
+REPORT: Final = Request(
     "iam:GetCredentialReport",
     "credential_report.csv",
     ("Content", "GeneratedTime"),
     "passwords, access keys and MFA of users and of the root user are not known",
 )
 
-DETAILS: Final = Evidence(
+DETAILS: Final = Request(
     "iam:GetAccountAuthorizationDetails",
     "authorization_details.json",
     ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
     "groups, roles, policies and what anyone may do are not known, or not completely",
 )
 
-SUMMARY: Final = Evidence(
+SUMMARY: Final = Request(
     "iam:GetAccountSummary",
     "account_summary.json",
     ("SummaryMap",),
     "whether every user, group, role and policy was seen cannot be checked",
 )
 
-MFA: Final = Evidence(
+MFA: Final = Request(
     "iam:ListMFADevices",
     "mfa_devices.json",
     ("MFADevices",),
     "which kind of MFA device users have is known for virtual devices at most",
 )
 
-PROVIDERS: Final = Evidence(
+PROVIDERS: Final = Request(
     "iam:ListOpenIDConnectProviders",
     "open_id_connect_providers.json",
     ("OpenIDConnectProviderList",),
     "OpenID Connect providers are not known",
 )
 
-PROVIDER_DETAILS: Final = Evidence(
+PROVIDER_DETAILS: Final = Request(
     "iam:GetOpenIDConnectProvider",
     "open_id_connect_details.json",
     (),
     "clients and thumbprints of OpenID Connect providers are not known",
 )
 
-ORGANIZATION: Final = Evidence(
+ORGANIZATION: Final = Request(
     "organizations:DescribeOrganization",
     "organization.json",
     ("Organization",),
@@ -83,14 +83,14 @@ ORGANIZATION: Final = Evidence(
     none="AWSOrganizationsNotInUseException",
 )
 
-CONTROL_POLICIES: Final = Evidence(
+CONTROL_POLICIES: Final = Request(
     "organizations:ListPoliciesForTarget",
     "service_control_policies.json",
     (),
     "service control policies are not known: what they forbid is reported as allowed",
 )
 
-LAST_ACCESSED: Final = Evidence(
+LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
     (),
@@ -99,46 +99,46 @@ LAST_ACCESSED: Final = Evidence(
 
 ONE_CALL: Final = (
     SUMMARY,
-    Evidence(
+    Request(
         "iam:GetAccountPasswordPolicy",
         "password_policy.json",
         ("PasswordPolicy",),
         "the rules for passwords are not known",
         none="NoSuchEntity",
     ),
-    Evidence(
+    Request(
         "iam:ListAccountAliases",
         "account_aliases.json",
         ("AccountAliases",),
         "the account's alias is not known",
     ),
-    Evidence(
+    Request(
         "iam:ListVirtualMFADevices",
         "virtual_mfa_devices.json",
         ("VirtualMFADevices",),
         "whether the root user's MFA device is virtual is not known",
     ),
-    Evidence(
+    Request(
         "iam:ListServiceSpecificCredentials",
         "service_specific_credentials.json",
         ("ServiceSpecificCredentials",),
         "credentials for CodeCommit, Bedrock and CloudWatch are not known",
         parameters={"AllUsers": True},
     ),
-    Evidence(
+    Request(
         "iam:ListServerCertificates",
         "server_certificates.json",
         ("ServerCertificateMetadataList",),
         "certificates stored in IAM are not known",
     ),
-    Evidence(
+    Request(
         "iam:ListSAMLProviders",
         "saml_providers.json",
         ("SAMLProviderList",),
         "SAML providers are not known",
     ),
     PROVIDERS,
-    Evidence(
+    Request(
         "iam:ListOrganizationsFeatures",
         "organizations_features.json",
         ("OrganizationId", "EnabledFeatures"),
@@ -146,7 +146,7 @@ ONE_CALL: Final = (
         none="OrganizationNotFoundException",
     ),
     ORGANIZATION,
-    Evidence(
+    Request(
         "organizations:ListAccounts",
         "organization_accounts.json",
         ("Accounts",),
@@ -154,7 +154,7 @@ ONE_CALL: Final = (
         "if the settings name it",
         none="AWSOrganizationsNotInUseException",
     ),
-    Evidence(
+    Request(
         "account:GetContactInformation",
         "contact_information.json",
         ("ContactInformation",),
@@ -162,7 +162,7 @@ ONE_CALL: Final = (
         none="ResourceNotFoundException",
     ),
     *(
-        Evidence(
+        Request(
             "account:GetAlternateContact",
             f"{kind.lower()}_contact.json",
             ("AlternateContact",),
@@ -172,7 +172,7 @@ ONE_CALL: Final = (
         )
         for kind in ("SECURITY", "OPERATIONS", "BILLING")
     ),
-    Evidence(
+    Request(
         "access-analyzer:ListAnalyzers",
         "analyzers.json",
         ("analyzers",),
@@ -180,7 +180,7 @@ ONE_CALL: Final = (
     ),
 )
 
-EVIDENCE: Final = (
+REQUESTS: Final = (
     CALLER,
     REPORT,
     DETAILS,
@@ -192,6 +192,6 @@ EVIDENCE: Final = (
 )
 
 
-def by_call(call: str) -> Evidence:
-    """Return the evidence that a call answers."""
-    return next(evidence for evidence in EVIDENCE if evidence.call == call)
+def by_call(call: str) -> Request:
+    """The first request that makes an API call."""
+    return next(request for request in REQUESTS if request.call == call)

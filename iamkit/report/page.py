@@ -2,7 +2,7 @@
 An executed notebook as one HTML file that loads nothing and runs nothing but its own script.
 
 The template (`data/page/`) is our own and small, and escapes every value it is given. Outputs are
-*chosen*, not copied: the tables, sentences and figures of `charts.py` travel as data and become
+*chosen*, not copied: the tables, sentences and figures of `charts` travel as data and become
 HTML only here; images become data addresses; Markdown is rendered without raw HTML; everything
 else that could carry markup or code is refused with a visible note. A content security policy is
 the second line of defence: it names the one style sheet and the one script by hash.
@@ -33,7 +33,7 @@ NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
 TONES = {"plain", "good", "bad", "note"}
 
-# The media types of `charts.py`, which is not imported here because it brings matplotlib.
+# The media types of `charts.display`, which is not imported here because it brings matplotlib.
 DATA = {
     "application/vnd.iamkit.table+json": "table",
     "application/vnd.iamkit.figures+json": "figures",
@@ -133,7 +133,7 @@ def render_page(
         Executed. Its parameter cells are left out.
     page, pages : Page, sequence of Page
         This page, and all pages of the report in order.
-    evidence : Evidence
+    evidence : Provenance
         What the page rests on.
     failed_cell : int, optional
         Position in the notebook of the cell that failed; later cells are marked as not run.

@@ -1,10 +1,10 @@
 """
-Notebooks to pages: run each on a snapshot with papermill, render it, and list the pages.
+Notebooks to pages: run each on a snapshot, render it, and list the pages.
 
 The same snapshot and settings give the same bytes, on any day, in any folder and time zone, so a
-report can be checked by making it again: kernels get a fixed environment (`preloaded.py`), and
-what papermill and IPython write about the run itself, such as times, process numbers and paths of
-this machine, is taken out before anything is saved. A notebook that fails still yields its page,
+report can be checked by making it again: kernels get a fixed environment (`kernels.fork_server`),
+and what papermill and IPython write about the run itself, such as times, process numbers and paths
+of this machine, is taken out before anything is saved. A notebook that fails still yields its page,
 which says so; a page of an earlier run never stays beside newer ones.
 """
 
@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -22,26 +22,28 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from iamkit.errors import NotebookError, ReportError, SettingsError
+from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
-from iamkit.report.kernels import fork_server
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-    from iamkit.report.kernels.engine import Kernels
-    from iamkit.report.page import Page
+from iamkit.report.kernels.fork_server import ForkServer
 from iamkit.report.notebooks import (
     NOTEBOOKS,
     OWN,
     PATTERN,
-    Notebook,
-    Run,
+    ExecutedNotebook,
+    SourceNotebook,
     checked_account,
+    one_line,
     parameter_values,
     read_notebooks,
-    reason,
 )
-from iamkit.report.tidy import Tidy
+from iamkit.report.tidy import Tidier
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from iamkit.account import Account
+    from iamkit.report.kernels.engine import Kernels
+    from iamkit.report.page import Page
 
 NONE: Mapping[str, str] = MappingProxyType({})
 Progress = Callable[[str, int, int], object]
@@ -68,7 +70,7 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
-    Beside them come the tables that are too long for a page, as CSV: see `exports`.
+    Beside them come the tables that are too long for a page, as CSV: see `csv_files`.
 
     Parameters
     ----------
@@ -94,68 +96,75 @@ def render(
     notebook failed.
     """
     opened = snapshots.read(snapshot.absolute())
-    snapshot = opened.path
-    out = (out or snapshot.parent).absolute()
+    out = (out or opened.path.parent).absolute()
     notebooks = (notebooks or NOTEBOOKS).absolute()
-    given = dict(parameters)
     for name in OWN:
-        if name in given:
+        if name in parameters:
             raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
-    with closing(fork_server.Preloaded()) as parent, _without("rfc3987_syntax"):
+    with closing(ForkServer()) as server, _without("rfc3987_syntax"):
         sources = read_notebooks(notebooks)
-        values = parameter_values(sources, given, {"snapshot": snapshot, "settings": settings})
-        account = checked_account(snapshot, settings, values)
-        prepare(out, notebooks)
-        from iamkit.report import page
-        from iamkit.report.kernels import engine
-
-        evidence = page.provenance(opened)
-        pages = [page.opening(source.notebook, source.name) for source in sources]
-        tidy = Tidy(snapshot, settings, out, notebooks, parent.folder)
-        workers = workers or min(4, (os.cpu_count() or 1) + 1)
-        done = 0
-        with ThreadPoolExecutor(workers) as pool, engine.Kernels(parent, notebooks) as kernels:
-            futures: dict[Future[Run], int] = {
-                pool.submit(_run, source, values[source.name], kernels): number
-                for number, source in enumerate(sources)
-            }
-            try:
-                for future in as_completed(futures):
-                    number = futures[future]
-                    source, run = sources[number], tidy.run(future.result())
-                    pages[number] = replace(pages[number], failure=run.failure)
-                    html = page.render_page(
-                        run.notebook,
-                        pages[number],
-                        pages,
-                        evidence,
-                        failed_cell=run.failed,
-                        changed={k: v for k, v in values[source.name].items() if k in given},
-                        version=_version(),
-                    )
-                    _write(out / f"{source.name}.ipynb", _json(run.notebook))
-                    _write(out / pages[number].href, html)
-                    done += 1
-                    progress(source.name, done, len(sources))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    from iamkit.report import csv_files
-
-    for name, table in csv_files.TABLES.items():
-        _write(out / name, csv_files.as_csv(table(account)))
-    index = out / "index.html"
-    _write(
-        index, page.render_index(pages, evidence, files=tuple(csv_files.TABLES), version=_version())
-    )
-    _raise_for(pages, out)
-    return Report(index, tuple(out / each.href for each in pages))
+        own = {"snapshot": opened.path, "settings": settings}
+        values = parameter_values(sources, parameters, own)
+        account = checked_account(opened.path, settings, values)
+        _prepare(out, notebooks)
+        tidier = Tidier(opened.path, settings, out, notebooks, server.folder)
+        pages = _Pages(sources, values, set(parameters), opened, out)
+        with closing(_executed(sources, values, server, notebooks, workers)) as executed:
+            for done, (number, notebook) in enumerate(executed, start=1):
+                pages.write(number, tidier.tidied(notebook))
+                progress(sources[number].name, done, len(sources))
+    _write_tables(account, out)
+    index = pages.write_index()
+    pages.raise_failures()
+    return Report(index, tuple(out / page.href for page in pages.pages))
 
 
-def _raise_for(pages: Sequence["Page"], out: Path) -> None:
-    failed = [f"{page.name}: {page.failure}" for page in pages if page.failure]
-    if failed:
-        raise NotebookError(f"{'; '.join(failed)} (the pages in {out} show it)")
+# Running
+
+
+def _executed(
+    sources: Sequence[SourceNotebook],
+    values: Mapping[str, Mapping[str, object]],
+    server: ForkServer,
+    cwd: Path,
+    workers: int | None,
+) -> Generator[tuple[int, ExecutedNotebook]]:
+    """Each notebook's number and its execution, as they finish; `close` ends those that run."""
+    from iamkit.report.kernels import engine
+
+    workers = workers or min(4, (os.cpu_count() or 1) + 1)
+    with ThreadPoolExecutor(workers) as pool, engine.Kernels(server, cwd) as kernels:
+        futures: dict[Future[ExecutedNotebook], int] = {
+            pool.submit(_execute, source, values[source.name], kernels): number
+            for number, source in enumerate(sources)
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _execute(
+    source: SourceNotebook, values: Mapping[str, object], kernels: "Kernels"
+) -> ExecutedNotebook:
+    """The notebook, executed in a kernel of its own as far as it goes."""
+    from iamkit.report.kernels import engine
+
+    notebook, problem = engine.execute(source.notebook, values, kernels)
+    number = 0
+    for position, cell in enumerate(notebook.cells):
+        number += "injected-parameters" not in cell.metadata.get("tags", ())
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                said = (str(output.evalue).splitlines() or [""])[0][:200]
+                line = f"Cell {number} failed: {output.ename}: {said}".rstrip(": .")
+                return ExecutedNotebook(notebook, position, f"{line}.")
+    if not problem:
+        return ExecutedNotebook(notebook)
+    first = next((i for i, c in enumerate(notebook.cells) if c.cell_type == "code"), 0)
+    return ExecutedNotebook(notebook, first, f"It could not be run: {problem}")
 
 
 @contextmanager
@@ -176,49 +185,88 @@ def _without(module: str) -> Iterator[None]:
         sys.modules.pop(module, None)
 
 
-# Running
+# Writing
 
 
-def _run(source: Notebook, values: Mapping[str, object], kernels: "Kernels") -> Run:
-    """The notebook, executed in a kernel of its own as far as it goes."""
-    import papermill
+class _Pages:
+    """The pages of a report, each written when its notebook has finished."""
 
-    from iamkit.report.kernels import engine
+    def __init__(
+        self,
+        sources: Sequence[SourceNotebook],
+        values: Mapping[str, Mapping[str, object]],
+        given: set[str],
+        snapshot: Snapshot,
+        out: Path,
+    ) -> None:
+        from iamkit.report import page
 
-    results: list[NotebookNode] = []
-    problem = ""
-    try:
-        papermill.execute_notebook(
-            source.notebook,
-            None,
-            parameters=dict(values),
-            engine_name=engine.NAME,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            kernels=kernels,
-            results=results,
+        self._changed = {
+            name: {key: value for key, value in of_notebook.items() if key in given}
+            for name, of_notebook in values.items()
+        }
+        self._evidence = page.provenance(snapshot)
+        self._out = out
+        self._version = _version()
+        self.pages: list[Page] = [page.opening(each.notebook, each.name) for each in sources]
+
+    def write(self, number: int, executed: ExecutedNotebook) -> None:
+        """Write one page and the executed notebook beside it."""
+        from iamkit.report.page import render_page
+
+        this = self.pages[number] = replace(self.pages[number], failure=executed.failure)
+        html = render_page(
+            executed.notebook,
+            this,
+            self.pages,
+            self._evidence,
+            failed_cell=executed.failed,
+            changed=self._changed[this.name],
+            version=self._version,
         )
-    except papermill.PapermillExecutionError:
-        pass  # the failing cell holds the error
-    except (OSError, RuntimeError) as error:
-        problem = f"It could not be run: {reason(error)}"
-    notebook = results[0] if results else source.notebook
-    notebook.cells = [
-        cell
-        for cell in notebook.cells
-        if "papermill-error-cell-tag" not in cell.metadata.get("tags", ())
-    ]
-    number = 0
-    for position, cell in enumerate(notebook.cells):
-        number += "injected-parameters" not in cell.metadata.get("tags", ())
-        for output in cell.get("outputs", ()):
-            if output.output_type == "error":
-                said = (str(output.evalue).splitlines() or [""])[0][:200]
-                line = f"Cell {number} failed: {output.ename}: {said}".rstrip(": .")
-                return Run(notebook, position, f"{line}.")
-    first = next((i for i, c in enumerate(notebook.cells) if c.cell_type == "code"), 0)
-    return Run(notebook, first if problem else None, problem)
+        _write(self._out / f"{this.name}.ipynb", _json(executed.notebook))
+        _write(self._out / this.href, html)
+
+    def write_index(self) -> Path:
+        """Write the page that lists the others, and return its path."""
+        from iamkit.report.csv_files import TABLES
+        from iamkit.report.page import render_index
+
+        index = self._out / "index.html"
+        html = render_index(self.pages, self._evidence, files=tuple(TABLES), version=self._version)
+        _write(index, html)
+        return index
+
+    def raise_failures(self) -> None:
+        """Raise NotebookError if a notebook failed, naming all that did."""
+        failed = [f"{page.name}: {page.failure}" for page in self.pages if page.failure]
+        if failed:
+            raise NotebookError(f"{'; '.join(failed)} (the pages in {self._out} show it)")
+
+
+def _write_tables(account: "Account", out: Path) -> None:
+    from iamkit.report.csv_files import TABLES, as_csv
+
+    for name, table in TABLES.items():
+        _write(out / name, as_csv(table(account)))
+
+
+def _prepare(out: Path, notebooks: Path) -> None:
+    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
+    if out.resolve() == notebooks.resolve():
+        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
+    from iamkit.report.csv_files import TABLES
+
+    try:
+        for folder in [*reversed(out.parents), out]:
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
+        old += [out / name for name in TABLES]
+        for path in [*old, *out.glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"pages cannot be written to {out}: {one_line(error)}") from error
 
 
 def _json(notebook: "NotebookNode") -> str:
@@ -236,7 +284,7 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise ReportError(f"{path} cannot be written: {reason(error)}") from error
+        raise ReportError(f"{path} cannot be written: {one_line(error)}") from error
 
 
 def _version() -> str:
@@ -244,21 +292,3 @@ def _version() -> str:
         return version("iamkit")
     except PackageNotFoundError:
         return "(not installed)"
-
-
-def prepare(out: Path, notebooks: Path) -> None:
-    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
-    if out.resolve() == notebooks.resolve():
-        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
-    from iamkit.report import csv_files
-
-    try:
-        for folder in [*reversed(out.parents), out]:
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
-        old += [out / name for name in csv_files.TABLES]
-        for path in [*old, *out.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(f"pages cannot be written to {out}: {reason(error)}") from error

@@ -1,6 +1,4 @@
-"""
-What of a run notebook differs from run to run, taken out.
-"""
+"""Executed notebooks without what differs from run to run: times, ids and paths of this machine."""
 
 import os
 import re
@@ -11,16 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iamkit.report.notebooks import METADATA, NOTEBOOKS, ExecutedNotebook
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-from iamkit.report.notebooks import METADATA, NOTEBOOKS, Run
 
-# Tidying and writing
-
-
-class Tidy:
-    """Takes out of an executed notebook what depends on the machine, the day and the run."""
+class Tidier:
+    """Removes from an executed notebook what depends on the machine, the day and the run."""
 
     def __init__(
         self, snapshot: Path, settings: Path | None, out: Path, notebooks: Path, temporary: Path
@@ -43,9 +39,9 @@ class Tidy:
                 paths["~" + path.removeprefix(home)] = name
         self._paths = dict(sorted(paths.items(), key=lambda item: -len(item[0])))
 
-    def run(self, run: Run) -> Run:
-        """The run with its notebook as it is saved: no times, no ids, no paths of this machine."""
-        notebook = run.notebook
+    def tidied(self, executed: ExecutedNotebook) -> ExecutedNotebook:
+        """The notebook as it is saved: without times, ids and paths of this machine."""
+        notebook = executed.notebook
         notebook.metadata.clear()
         notebook.metadata.update(METADATA)
         for number, cell in enumerate(notebook.cells):
@@ -58,7 +54,7 @@ class Tidy:
                 cell.source = self._replaced(cell.source, self._given)
             for output in cell.get("outputs", ()):
                 self._output(output)
-        return replace(run, failure=self._text(run.failure))
+        return replace(executed, failure=self._text(executed.failure))
 
     def _output(self, output: "NotebookNode") -> None:
         if output.output_type == "stream":

@@ -3,7 +3,7 @@ Tables that need little more than one answer of AWS: counters, devices, certific
 
 A function takes the snapshot, or one of the lists of the authorization details, and gives a table.
 An answer that the snapshot lacks gives an empty table, and `tables.Account.missing` says so. Where
-AWS says that there is none (`evidence.Evidence.none`), the file is there and its members are null:
+AWS says that there is none (`evidence.requests.Request.none`), the file is there and its members are null:
 that is known. Whatever else stands where an answer should be keeps its row, with missing values.
 """
 

@@ -61,7 +61,7 @@ def without(folder: Path, *pieces: str) -> Account:
     assert set(pieces) <= set(answers)
     for name in set(answers) - set(pieces):
         (given / f"{name}.json").write_text(json.dumps(answers[name]))
-    return of_answers(*cli_files.answers_in(given, as_of=AS_OF))
+    return of_answers(*cli_files.responses_in(given, as_of=AS_OF))
 
 
 def statuses(account: Account) -> dict[str, str]:
@@ -159,7 +159,7 @@ def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Pat
         if "UserDetailList" in answer:
             answer = answer | {"IsTruncated": True}
         (given / name).write_text(json.dumps(answer))
-    account = of_answers(*cli_files.answers_in(given, as_of=AS_OF))
+    account = of_answers(*cli_files.responses_in(given, as_of=AS_OF))
     for check, status in statuses(account).items():
         if "iam:GetAccountAuthorizationDetails" in needed(check):
             assert status != "pass", check

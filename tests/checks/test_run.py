@@ -288,9 +288,7 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
     notebooks.mkdir()
     shutil.copy(render.NOTEBOOKS / "07-controls.ipynb", notebooks)
     settings = tmp_path / "iamkit.yml"
-    made = render.render(
-        people.snapshot.path, tmp_path / "out", settings=settings, notebooks=notebooks
-    )
+    made = render(people.snapshot.path, tmp_path / "out", settings=settings, notebooks=notebooks)
     page = made.pages[0].read_text(encoding="utf-8")
     assert "untagged_user" in page
     assert "A user has no tags" in (made.index.parent / "findings.csv").read_text(encoding="utf-8")

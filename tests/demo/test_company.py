@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ import pytest
 from iamkit import demo
 from iamkit.demo.company import _data
 from iamkit.demo.responses import ACCOUNT
+from tests.processes import run
 
 DETAILS = "account-authorization-details.json"
 OPERATIONS = {
@@ -354,7 +354,7 @@ def test_same_bytes_in_any_process():
     digests = set()
     for hash_seed, zone in (("0", "UTC"), ("1", "Asia/Kathmandu"), ("2", "America/Adak")):
         env = os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": zone}
-        done = subprocess.run(
+        done = run(
             [sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True
         )
         digests.add(done.stdout)

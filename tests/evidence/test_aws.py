@@ -15,7 +15,7 @@ from iamkit import load
 from iamkit.errors import CollectError, SnapshotError
 from iamkit.evidence import aws, snapshot
 from iamkit.evidence import aws as collect
-from iamkit.evidence.requests import DETAILS, EVIDENCE, LAST_ACCESSED, REPORT
+from iamkit.evidence.requests import DETAILS, LAST_ACCESSED, REPORT, REQUESTS
 from tests.aws import company
 from tests.aws.faults import (
     FaultProxy,
@@ -87,7 +87,7 @@ def test_a_collection_that_may_ask_everything_has_no_gap(whole: Any) -> None:
     opened, gaps, _ = whole
     assert gaps == set()
     assert {call["status"] for call in opened.manifest["calls"]} <= {"ok", "none"}
-    assert set(opened.manifest["files"]) == {evidence.file for evidence in EVIDENCE}
+    assert set(opened.manifest["files"]) == {evidence.file for evidence in REQUESTS}
 
 
 def test_the_manifest_says_who_when_and_what(whole: Any) -> None:

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from iamkit import load
 from iamkit.errors import CollectError, IamkitError
 from iamkit.evidence import cli_files, snapshot
-from iamkit.evidence.requests import EVIDENCE
+from iamkit.evidence.requests import REQUESTS
 from iamkit.tables import schema
 from tests.accounts import ACCOUNT, ARN, details, policy, report, role, user
 from tests.examples import examples
 from tests.tables.test_tables import JSON
 
-MEMBERS = sorted({member for kind in EVIDENCE for member in kind.members} - {"Content"})
+MEMBERS = sorted({member for kind in REQUESTS for member in kind.members} - {"Content"})
 CSV = report(
     f"ana,{ARN}user/ana,2024-05-01T12:00:00Z,true,N/A,2026-10-01T06:00:00Z,N/A,false,false,N/A,N/A,"
     "N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"

@@ -3,19 +3,30 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from iamkit import demo
-from tests.browser import Browser, browser  # noqa: F401 (a fixture)
+from tests.browser import Browser, browser
+from tests.processes import Program
 
+__all__ = ["browser"]  # the fixture
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+BROKEN = "broken.ipynb"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 PANEL = "[...jupyterapp.shell.widgets('main')].find(panel => panel.context)"
 CELLS = f"{PANEL}.content.model.sharedModel.toJSON().cells"
+CODE = f"{CELLS}.filter(cell => cell.cell_type === 'code')"
+# JupyterLab runs no cell after one that fails, so waiting for all of them would not end.
+RUN = f"""({CODE}.some(cell => cell.outputs.some(output => output.output_type === 'error'))
+    || {CODE}.every(cell => cell.execution_count))"""
 READY = f"""window.jupyterapp && {PANEL}?.context.isReady && {PANEL}.sessionContext.isReady
     && {PANEL}.sessionContext.session?.kernel?.status === 'idle'"""
 
@@ -25,6 +36,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """JupyterLab over a copy of the notebooks with the demo company's report beside them."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(NOTEBOOKS[0].parent, folder / "notebooks")
+    cells = [new_code_cell(code) for code in ("1", "raise ValueError('no such table')", "2")]
+    broken = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    (folder / "notebooks" / BROKEN).write_text(nbformat.writes(broken))
     demo.snapshots(folder / "reports")
     environment = {
         **os.environ,
@@ -44,44 +58,39 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     command = [sys.executable, "-m", "jupyterlab", str(folder / "notebooks")]
     command += [f"--{name}={value}" for name, value in options.items()]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
-    ) as server:
-        assert server.stderr is not None
-        try:
-            # The server says on standard error where it listens; then nobody need read on.
-            said = []
-            for line in server.stderr:
-                said.append(line)
-                if "http://127.0.0.1:" in line and "/lab" in line:
-                    yield line.split("/lab")[0].split()[-1]
-                    return
-            raise RuntimeError(f"JupyterLab ended: {''.join(said[-5:])}")
-        finally:
-            server.terminate()
-            server.stderr.close()
+    with Program(command, env=environment) as server:
+        yield server.says(r"(http://127\.0\.0\.1:\d+)/lab")
+
+
+def outputs_of(notebook: str, lab: str, browser: Browser) -> list[dict[str, Any]]:
+    """Run all cells of a notebook and return their outputs."""
+    with browser.open(f"{lab}/lab/tree/{notebook}?token=a-test&reset") as tab:
+        tab.wait_for(READY)
+        tab.evaluate(f"jupyterapp.shell.activateById({PANEL}.id)")
+        tab.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+        tab.wait_for(f"{RUN} && ({READY})")
+        cells = json.loads(tab.evaluate(f"JSON.stringify({CELLS})"))
+        tab.evaluate("void jupyterapp.commands.execute('notebook:shutdown-kernel')")
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def errors(outputs: list[dict[str, Any]]) -> list[str]:
+    return [output["evalue"] for output in outputs if output["output_type"] == "error"]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_run_all_runs_without_an_error(
     notebook: Path,
     lab: str,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
-    with browser.open(f"{lab}/lab/tree/{notebook.name}?token=a-test&reset") as tab:
-        tab.wait_for(READY)
-        tab.evaluate(f"jupyterapp.shell.activateById({PANEL}.id)")
-        tab.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
-        tab.wait_for(
-            f"{CELLS}.filter(cell => cell.cell_type === 'code')"
-            ".every(cell => cell.execution_count || cell.outputs.some(o => o.ename))"
-            f" && ({READY})"
-        )
-        cells = json.loads(tab.evaluate(f"JSON.stringify({CELLS})"))
-        outputs = [output for cell in cells for output in cell.get("outputs", [])]
-        assert [o["evalue"] for o in outputs if o["output_type"] == "error"] == []
-        assert [o for o in outputs if o.get("name") == "stderr"] == []
-        shown = {kind for output in outputs for kind in output.get("data", {})}
-        assert {"text/html", "application/vnd.iamkit.table+json"} <= shown
-        assert not any("not_assessed" in str(output) for output in outputs)
-        tab.evaluate("void jupyterapp.commands.execute('notebook:shutdown-kernel')")
+    outputs = outputs_of(notebook.name, lab, browser)
+    assert errors(outputs) == []
+    assert [o for o in outputs if o.get("name") == "stderr"] == []
+    shown = {kind for output in outputs for kind in output.get("data", {})}
+    assert {"text/html", "application/vnd.iamkit.table+json"} <= shown
+    assert not any("not_assessed" in str(output) for output in outputs)
+
+
+def test_a_notebook_that_fails_is_not_waited_for(lab: str, browser: Browser) -> None:
+    assert errors(outputs_of(BROKEN, lab, browser)) == ["no such table"]

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, u
 from tests.accounts import report as csv_report
 from tests.aws.faults import FaultProxy
 from tests.browser import Browser, browser
+from tests.processes import run
 from tests.report.test_pages_in_browser import HOSTILE, assert_inert
 
 __all__ = ["browser"]  # the fixture
@@ -31,7 +31,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 def pages(snapshot: Path, **options: Any) -> dict[str, str]:
     """Render a report and return each page's text, as a reader sees it, by name."""
-    made = render.render(snapshot, **options)
+    made = render(snapshot, **options)
     return {page.stem: seen(page) for page in (*made.pages, made.index)}
 
 
@@ -100,7 +100,7 @@ def test_the_same_snapshot_gives_the_same_bytes_anywhere(
     again = demo.snapshots(tmp_path / "elsewhere, with a space")
     environment = {**os.environ, "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
     command = [sys.executable, "-m", "iamkit", "report", str(again)]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    run(command, env=environment, check=True, capture_output=True)
     for name in (*demo_pages, *(path.stem for path in NOTEBOOKS)):
         for suffix in ("html", "ipynb"):
             file = f"{name}.{suffix}"
@@ -224,7 +224,7 @@ def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         (given / f"{name}.json").write_text(json.dumps(answer))
     snapshot = cli_files.from_files(folder / "reports", given)
-    render.render(snapshot)
+    render(snapshot)
     return snapshot.parent
 
 
@@ -273,7 +273,7 @@ def test_a_notebook_runs_under_plain_papermill(demo_snapshot: Path, tmp_path: Pa
     ]
     command += ["-p", "snapshot", str(demo_snapshot), "-p", "max_key_age_days", "60"]
     root = NOTEBOOKS[0].parent.parent
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    ran = run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "unknown parameter" not in ran.stderr.lower()
     outputs = str(nbformat.read(tmp_path / "o.ipynb", as_version=4))
@@ -292,7 +292,7 @@ def test_an_account_id_that_papermill_made_a_number_stops_the_notebook(
     ]
     command += ["-p", "snapshot", str(demo_snapshot), "-p", "account_id", ACCOUNT]
     root = NOTEBOOKS[0].parent.parent
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    ran = run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode != 0
     assert "an account id is twelve digits as text" in ran.stderr
 

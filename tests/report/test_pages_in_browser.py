@@ -176,7 +176,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     with pytest.raises(NotebookError, match="01-failing: Cell 2 failed: ValueError"):
-        render.render(snapshot, notebooks=notebooks, parameters={"who": HOSTILE})
+        render(snapshot, notebooks=notebooks, parameters={"who": HOSTILE})
     return folder
 
 

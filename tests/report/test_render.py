@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -26,10 +27,10 @@ from iamkit import charts
 from iamkit.charts import display
 from iamkit.errors import NotebookError, ReportError, SettingsError, SnapshotError
 from iamkit.evidence.snapshot import sealed
-from iamkit.report import notebooks, page
-from iamkit.report import render as report
+from iamkit.report import Report, notebooks, page, render
 from iamkit.report.csv_files import TABLES
 from iamkit.report.kernels import fork_server
+from tests.processes import SECONDS, run
 
 PARAMETERS = """snapshot = "latest"  # type: str  evidence folder
 settings = None  # type: str|None  settings file
@@ -75,8 +76,8 @@ class Audit:
         ]
         (self.notebooks / f"{name}.ipynb").write_text(nbformat.writes(new_notebook(cells=cells)))
 
-    def render(self, **options: object) -> report.Report:
-        return report.render(self.snapshot, **{"notebooks": self.notebooks, **options})
+    def render(self, **options: object) -> Report:
+        return render(self.snapshot, **{"notebooks": self.notebooks, **options})
 
     def page(self, name: str) -> str:
         return (self.out / f"{name}.html").read_text()
@@ -349,7 +350,7 @@ def test_a_failing_notebook_still_has_its_page_and_the_others_finish(audit: Audi
 def test_a_notebook_that_ends_itself_has_failed(
     audit: Audit, monkeypatch: pytest.MonkeyPatch, code: str, fork: bool
 ):
-    monkeypatch.setattr(fork_server.Preloaded.__init__, "__kwdefaults__", {"fork": fork})
+    monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": fork})
     audit.notebook("00-good", "print('fine')")
     audit.notebook("01-ends", "print('so far')", code, "print('never')")
     with pytest.raises(NotebookError, match="^01-ends: Cell 4 failed: (KernelDied|SystemExit)"):
@@ -461,11 +462,11 @@ HASHES = """
 import sys
 from pathlib import Path
 from iamkit import errors
-from iamkit.report import render as report
-from iamkit.report.kernels import fork_server as preloaded
-preloaded.Preloaded.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
+from iamkit.report import render
+from iamkit.report.kernels.fork_server import ForkServer
+ForkServer.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
 try:
-    report.render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]), parameters={"account": "1"})
+    render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]), parameters={"account": "1"})
 except errors.NotebookError as error:
     print(str(error).partition(" (the pages")[0])
 """
@@ -474,7 +475,7 @@ except errors.NotebookError as error:
 def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
     """The hash of each file, as another process makes it, and what that process said."""
     package = str(Path(iamkit.__file__).parents[1])
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-c", HASHES, audit.snapshot, audit.notebooks, kernel],
         env={**os.environ, "PYTHONPATH": package, **env},
         cwd=audit.out,
@@ -525,7 +526,7 @@ def test_the_kernel_is_this_python_whatever_a_kernelspec_says(
     false = {"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}
     (spec / "kernel.json").write_text(json.dumps(false))
     monkeypatch.setenv("JUPYTER_PATH", str(audit.out / "jupyter"))
-    monkeypatch.setattr(fork_server.Preloaded.__init__, "__kwdefaults__", {"fork": False})
+    monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": False})
     code = f"import sys; print(sys.executable == {sys.executable!r}, sys.prefix == {sys.prefix!r})"
     audit.notebook("00-a", code)
     audit.render()
@@ -544,7 +545,7 @@ threading.Event().wait()
 
 
 class Pipe:
-    """What notebooks wrote into a named pipe, and whether any of them still holds it open."""
+    """What notebooks wrote into a named pipe, and whether any of them still has it open."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -553,7 +554,8 @@ class Pipe:
 
     def read(self) -> bytes:
         """The next thing written; nothing once every writer has ended."""
-        assert select.select([self._end], [], [], 60)[0], "a notebook neither wrote nor ended"
+        written = select.select([self._end], [], [], SECONDS)[0]
+        assert written, f"the notebook neither wrote nor ended in {SECONDS} s"
         return os.read(self._end, 100)
 
     def close(self) -> None:
@@ -570,10 +572,10 @@ def pipe(tmp_path: Path):
 DRIVES = """
 import sys
 from pathlib import Path
-from iamkit.report import render as report
-from iamkit.report.kernels import fork_server as preloaded
-preloaded.Preloaded.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
-report.render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]))
+from iamkit.report import render
+from iamkit.report.kernels.fork_server import ForkServer
+ForkServer.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
+render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]))
 """
 
 
@@ -598,7 +600,16 @@ def drive(audit: Audit) -> Iterator[Drive]:
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait(SECONDS)
+        process.stderr.close()
+
+
+def ended(driver: "subprocess.Popen[bytes]") -> bytes:
+    """What the report wrote on standard error until it ended."""
+    try:
+        return driver.communicate(timeout=SECONDS)[1]
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"the report did not end in {SECONDS} s")
 
 
 @pytest.mark.parametrize("kernel", ["forked", "started"])
@@ -610,7 +621,7 @@ def test_kernels_end_with_the_report_however_it_ends(
     driver = drive(kernel)
     assert pipe.read()
     driver.send_signal(number)
-    _, error = driver.communicate()
+    error = ended(driver)
     assert driver.returncode != 0
     assert pipe.read() == b"", "the kernel has ended"
     assert not (audit.out / "index.html").exists()
@@ -619,7 +630,7 @@ def test_kernels_end_with_the_report_however_it_ends(
         assert list(audit.out.parent.glob("iamkit-*")) == []
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["kernel", "preloading process"])
+@pytest.mark.parametrize("which", [0, 1], ids=["kernel", "fork server"])
 def test_a_killed_process_fails_its_notebook_and_not_the_run(
     audit: Audit, pipe: Pipe, drive: Drive, which: int
 ):
@@ -629,7 +640,7 @@ def test_a_killed_process_fails_its_notebook_and_not_the_run(
     driver = drive("forked")
     victims = [int(pid) for pid in pipe.read().split()]
     os.kill(victims[which], signal.SIGKILL)
-    _, error = driver.communicate()
+    error = ended(driver)
     assert b"NotebookError: 00-a: Cell 3 failed: KernelDied" in error
     assert pipe.read() == b""
     assert "failed</span>" in audit.page("index")
@@ -644,27 +655,24 @@ def test_what_a_notebook_started_ends_with_it(audit: Audit, pipe: Pipe):
         f"import os, select\nend = os.open({pipe.path!r} + '-done', os.O_RDONLY); os.read(end, 1)",
     )
     os.mkfifo(pipe.path + "-done")
-    failures: list[BaseException] = []
-
-    def release() -> None:
-        try:
-            assert pipe.read()
-            Path(pipe.path + "-done").write_text("x")
-        except BaseException as error:
-            failures.append(error)
-
-    run_beside(release, audit.render)
-    assert failures == []
+    # Open for reading as well, so that writing waits for nobody and the notebook sees no end.
+    done = os.open(pipe.path + "-done", os.O_RDWR)
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            started = beside.submit(released, pipe, done)
+            audit.render()
+            assert started.result()
+    finally:
+        os.close(done)
     assert pipe.read() == b"", "the process that the notebook started has ended"
 
 
-def run_beside(other: Callable[[], object], first: Callable[[], object]) -> None:
-    import threading
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    first()
-    thread.join(60)
+def released(pipe: Pipe, done: int) -> bytes:
+    """What the process wrote; the notebook goes on afterwards, and if it wrote nothing too."""
+    try:
+        return pipe.read()
+    finally:
+        os.write(done, b"x")
 
 
 def test_the_folder_for_sockets_is_gone_afterwards(audit: Audit, monkeypatch: pytest.MonkeyPatch):

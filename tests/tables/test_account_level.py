@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
-from iamkit.evidence.requests import CALLER, DETAILS, EVIDENCE, REPORT
-from iamkit.evidence.responses import Answer
+from iamkit.evidence.requests import CALLER, DETAILS, REPORT, REQUESTS
+from iamkit.evidence.responses import Response
 from iamkit.tables import schema
 from tests.accounts import (
     ACCOUNT,
@@ -26,7 +26,7 @@ from tests.accounts import (
 from tests.examples import examples
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": []}
-FILES = {evidence.file.removesuffix(".json"): evidence for evidence in EVIDENCE}
+FILES = {evidence.file.removesuffix(".json"): evidence for evidence in REQUESTS}
 OURS = (
     "service_credentials",
     "server_certificates",
@@ -48,15 +48,15 @@ def answered(**answers: Any) -> Account:
     main = {DETAILS: details([user("ana")]), REPORT: {"Content": report().encode()}}
     by_evidence = main | {FILES[name]: answer for name, answer in answers.items()}
     told = []
-    for evidence in EVIDENCE:
+    for evidence in REQUESTS:
         answer = by_evidence.get(evidence)
         if answer is None:
-            told.append(Answer(evidence, "refused", None, "AccessDenied", "not allowed"))
+            told.append(Response(evidence, "refused", None, "AccessDenied", "not allowed"))
         elif answer == "none":
             none = dict.fromkeys(evidence.members)
-            told.append(Answer(evidence, "none", none, evidence.none))
+            told.append(Response(evidence, "none", none, evidence.none))
         else:
-            told.append(Answer(evidence, "ok", answer))
+            told.append(Response(evidence, "ok", answer))
     return of_answers(told, source="aws")
 
 
@@ -432,7 +432,7 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
-SMALL = [evidence for evidence in EVIDENCE if evidence not in (DETAILS, REPORT, CALLER)]
+SMALL = [evidence for evidence in REQUESTS if evidence not in (DETAILS, REPORT, CALLER)]
 
 
 @st.composite

@@ -4,7 +4,7 @@ The papermill engine of the reports: each notebook in a kernel of its own, none 
 The kernel is always this interpreter, whatever a kernelspec named `python3` in someone's home
 says, and its environment is fixed as far as it could show on a page: time zone, locale, hash
 seed, and the settings of IPython and matplotlib. Kernels are forked from a preloaded process where
-that works (`preloaded.py`) and started the ordinary way where it does not; the output is the same.
+that works (`fork_server`) and started the ordinary way where it does not; the output is the same.
 """
 
 import asyncio
@@ -14,12 +14,14 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any, Self, TypeAlias
 from uuid import uuid4
 
+import papermill
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.launcher import launch_kernel
@@ -33,9 +35,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from iamkit.report.kernels import fork_server
+from iamkit.report.notebooks import one_line
 
 NAME = "iamkit"
-STARTUP_SECONDS = 60
+STARTUP_SECONDS = 600  # a kernel that has ended is noticed at once, a busy machine is waited for
 Process: TypeAlias = fork_server.ForkedKernel | subprocess.Popen[bytes]
 
 
@@ -45,16 +48,16 @@ class Kernels:
 
     Parameters
     ----------
-    parent : Preloaded
+    server : ForkServer
         Forks the kernels if it can; otherwise each is started from nothing.
     cwd : Path
         Where the notebooks run.
     """
 
-    def __init__(self, parent: fork_server.Preloaded, cwd: Path) -> None:
+    def __init__(self, server: fork_server.ForkServer, cwd: Path) -> None:
         self.cwd = cwd
-        self.env = parent.env
-        self._parent = parent
+        self.env = server.env
+        self._server = server
         self._running: list[Process] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -73,7 +76,7 @@ class Kernels:
 
     def manager(self) -> AsyncKernelManager:
         """A manager for one new kernel, not yet started."""
-        folder = Path(tempfile.mkdtemp(dir=self._parent.folder))
+        folder = Path(tempfile.mkdtemp(dir=self._server.folder))
         manager = AsyncKernelManager(
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
             connection_file=str(folder / "connection.json"),
@@ -94,7 +97,7 @@ class Kernels:
                 raise DeadKernelError("the run has been stopped")
             try:
                 arguments = command[command.index("ipykernel_launcher") + 1 :]
-                kernel: Process = self._parent.fork(arguments, self.cwd)
+                kernel: Process = self._server.fork(arguments, self.cwd)
             except OSError:
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 kernel = launch_kernel(command, **{**options, **quiet})
@@ -172,6 +175,7 @@ class KernelEngine(Engine):  # type: ignore[misc]
             km=kernels.manager(),
             shutdown_kernel="immediate",
             record_timing=False,
+            startup_timeout=STARTUP_SECONDS,
             coalesce_streams=True,
         )
         try:
@@ -190,6 +194,47 @@ class KernelEngine(Engine):  # type: ignore[misc]
 
 
 papermill_engines.register(NAME, KernelEngine)
+
+
+def declared_parameters(notebook: NotebookNode) -> dict[str, tuple[str, str]]:
+    """The parameters that a notebook declares: name to type and default, as written there."""
+    found = papermill.inspect_notebook(notebook).values()
+    return {each["name"]: (each["inferred_type_name"], each["default"]) for each in found}
+
+
+def execute(
+    notebook: NotebookNode, parameters: Mapping[str, object], kernels: Kernels
+) -> tuple[NotebookNode, str]:
+    """
+    The notebook, executed as far as it goes, and one line on why it could not be started, or "".
+
+    A cell that fails has its error among its outputs.
+    """
+    results: list[NotebookNode] = []
+    problem = ""
+    try:
+        papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=dict(parameters),
+            engine_name=NAME,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernels=kernels,
+            results=results,
+        )
+    except papermill.PapermillExecutionError:
+        pass  # the failing cell holds the error
+    except (OSError, RuntimeError) as error:
+        problem = one_line(error)
+    executed = results[0] if results else notebook
+    executed.cells = [
+        cell
+        for cell in executed.cells
+        if "papermill-error-cell-tag" not in cell.metadata.get("tags", ())
+    ]
+    return executed, problem
 
 
 def _kill(kernel: Process) -> None:

@@ -3,11 +3,11 @@ A process that has imported what notebooks use, and forks a kernel from itself o
 
 Most of the time of a short notebook goes into importing pandas and matplotlib. Here one process,
 started fresh and with a single thread, does that once; each kernel is a fork of it, so it begins
-with a clean state and the imports done. `Preloaded` is the report's end of the socket between the
-two, `serve` the process's. It runs as `python -m iamkit.report.kernels.fork_server`, where forking exists.
+with a clean state and the imports done. `ForkServer` is the report's end of the socket between the
+two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking exists.
 
-Nothing outlives the run: `close` kills the kernels, the process does so when the socket closes
-because the report died, and a kernel ends itself when its parent is gone.
+Nothing is left running: `close` kills the kernels, the process does so when the socket closes
+because the report was killed, and a kernel ends itself when its parent is gone.
 """
 
 import gc
@@ -37,7 +37,7 @@ IMPORTS = (
     "iamkit.charts",
 )
 
-STARTUP_SECONDS = 60
+STARTUP_SECONDS = 600  # a process that has ended is noticed at once, a busy machine is waited for
 
 
 class ForkedKernel:
@@ -80,9 +80,9 @@ class ForkedKernel:
         self.send_signal(signal.SIGKILL)
 
 
-class Preloaded:
+class ForkServer:
     """
-    The preloading process, as the report sees it; it runs from construction to `close`.
+    The process that forks kernels, as the report sees it; it runs from construction to `close`.
 
     Without `fork` there is no such process, and `fork` always fails; the folder for the run's
     sockets and the environment that kernels get are there either way.
@@ -96,12 +96,7 @@ class Preloaded:
         with theirs:
             if fork:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [
-                        sys.executable,
-                        "-m",
-                        "iamkit.report.kernels.fork_server",
-                        str(theirs.fileno()),
-                    ],
+                    [sys.executable, "-m", "iamkit.report.kernels", str(theirs.fileno())],
                     env=self.env,
                     cwd=self.folder,
                     pass_fds=[theirs.fileno()],
@@ -114,16 +109,20 @@ class Preloaded:
     def fork(self, arguments: Sequence[str], cwd: Path) -> ForkedKernel:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
         if self._process is None:
-            raise ConnectionError("there is no preloading process")
+            raise ConnectionError("there is no fork server")
         message = json.dumps([str(cwd), *arguments]).encode()
         life, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._control, [message], [theirs.fileno()])
-        life.settimeout(STARTUP_SECONDS)
-        answer = life.recv(32)
+        try:
+            life.settimeout(STARTUP_SECONDS)
+            answer = life.recv(32)
+        except OSError:
+            life.close()
+            raise
         if not answer:
             life.close()
-            raise ConnectionError("the preloading process has ended")
+            raise ConnectionError("the fork server has ended")
         life.setblocking(False)
         return ForkedKernel(int(answer), life)
 
@@ -185,7 +184,7 @@ def serve(control: socket.socket) -> None:
 
 
 def _become_kernel(message: bytes, life: int) -> None:
-    """Run ipykernel in this forked process and never return; `life` stays open meanwhile."""
+    """Run ipykernel in this forked process and never return; `life` is open meanwhile."""
     try:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
@@ -197,7 +196,3 @@ def _become_kernel(message: bytes, life: int) -> None:
         kernelapp.launch_new_instance()
     finally:
         os._exit(1)
-
-
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))

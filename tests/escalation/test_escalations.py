@@ -38,7 +38,7 @@ from tests.policies import (
 
 DATA = Path(__file__).parents[1] / "data" / "escalation"
 IDS = set(json.loads((DATA.parent / "privesc_ids.json").read_text("utf-8")))
-PATHS = {path["id"]: path for path in read_data("escalation.yaml")["paths"]}
+PATHS = {path["id"]: path for path in read_data("escalation.yaml")["methods"]}
 PROVEN, NEEDS = "proven", "needs a target"
 NOBODY = trusts("robomaker.amazonaws.com")  # a service to which no path passes a role
 

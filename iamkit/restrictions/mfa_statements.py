@@ -62,7 +62,7 @@ class Asked:
 
     policy: str  # what to call the policy
     sid: str | None
-    index: int | None  # position from 0; None: it cannot be read
+    number: int | None  # position from 1; None: it cannot be read
     allows: bool
     truths: Mapping[str, Truth]
 
@@ -89,12 +89,12 @@ class Asked:
     @property
     def label(self) -> str | None:
         """Its Sid, or its position from 1; None: it cannot be read."""
-        return None if self.index is None else self.sid or f"statement {self.index + 1}"
+        return None if self.number is None else self.sid or f"statement {self.number}"
 
     @property
     def name(self) -> str:
         """What to call it in a sentence."""
-        if self.index is None:
+        if self.number is None:
             return f"{self.policy}, which is not in the evidence,"
         return f"{f'statement “{self.sid}”' if self.sid else self.label} of {self.policy}"
 
@@ -136,7 +136,7 @@ class TrustStatement(Protocol):
 
     @property
     def number(self) -> int | None:
-        """Its position from 0; None: it cannot be read."""
+        """Its position from 1; None: it cannot be read."""
 
     @property
     def principal(self) -> str | None:
@@ -198,7 +198,7 @@ def _deciding(found: Verdict, way: str, listed: list[Entry]) -> tuple[Entry, str
     slipping = [each for each in asking if each.passes(way)]
     if found is not Verdict.NONE and slipping:
         said = slipping[0]
-        if said.index is None:
+        if said.number is None:
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
     said = next(each for each in listed if each.allows and each.admits[way] is not False)

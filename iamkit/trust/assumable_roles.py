@@ -95,7 +95,8 @@ class AssumableRoles:
         kind = self._rows["principal_type"]
         columns = ["principal", "conditions", "denials", "allowed", "role"]
         named = self._rows.loc[kind.isin([AWS, ANYONE]), columns]
-        yield from named[[ASSUME[0] in each for each in named["allowed"]]].itertuples(index=False)
+        assuming = named["allowed"].map(lambda allowed: ASSUME[0] in allowed).astype("bool")
+        yield from named[assuming].itertuples(index=False)
 
     def _share(self, row: Any) -> SharedEntry:
         """The entry of a row, the same object for all rows that ask for the same."""

@@ -87,7 +87,7 @@ class Caller(Enum):
 class Denial:
     """A Deny statement of a trust policy."""
 
-    index: int
+    number: int
     sid: str | None
     actions: frozenset[str]  # which of `ASSUME` it is about
     negated: bool  # `principals` are those that it leaves out
@@ -305,7 +305,7 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """
     readable = _readable(trust, roles)
     denying = _denials(readable[readable["effect"].eq("Deny")])
-    found = readable[readable["effect"].eq("Allow") & readable["about"].map(bool)]
+    found = readable[readable["effect"].eq("Allow") & readable["about"].map(bool).astype("bool")]
     anyone = found["negated"].eq(True)
     found = found.assign(
         principal_type=found["principal_type"].mask(anyone, ANYONE),
@@ -313,7 +313,7 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     )
     pairs = zip(found["principal_type"], found["about"], strict=True)
     found["allowed"] = objects((_comes_with(*pair) for pair in pairs), found.index)
-    found = found[found["allowed"].map(bool)]
+    found = found[found["allowed"].map(bool).astype("bool")]
     none: tuple[Denial, ...] = ()
     denials = (denying.get(arn, none) for arn in found["role_arn"])
     return found.assign(denials=objects(denials, found.index)).drop(columns="about")
@@ -340,19 +340,19 @@ def _denials(denying: pd.DataFrame) -> dict[str, tuple[Denial, ...]]:
     found: dict[str, dict[int, list[dict[Any, Any]]]] = {}
     for row in rows(denying):
         if row["about"] and (listed(row["actions"]) or listed(row["not_actions"])):
-            found.setdefault(row["role_arn"], {}).setdefault(row["index"], []).append(row)
+            found.setdefault(row["role_arn"], {}).setdefault(row["number"], []).append(row)
     return {
-        arn: tuple(_denial(index, alike) for index, alike in statements.items())
+        arn: tuple(_denial(number, alike) for number, alike in statements.items())
         for arn, statements in found.items()
     }
 
 
-def _denial(index: int, alike: list[dict[Any, Any]]) -> Denial:
+def _denial(number: int, alike: list[dict[Any, Any]]) -> Denial:
     first = alike[0]
     sid = first["sid"] if isinstance(first["sid"], str) else None
     principals = tuple(map(_principal, alike))
     negated = bool(first["negated"])
-    return Denial(index, sid, first["about"], negated, principals, first["conditions"])
+    return Denial(number, sid, first["about"], negated, principals, first["conditions"])
 
 
 def _principal(row: Mapping[str, Any]) -> Principal:
@@ -413,7 +413,7 @@ class MfaStatement(NamedTuple):
     """What one statement of a role's trust policy means for AWS principals without MFA."""
 
     sid: str | None
-    number: int | None  # position from 0; None: the statement cannot be read
+    number: int | None  # position from 1; None: the statement cannot be read
     principal: str | None  # None: a denial
     holds: Mapping[str, Truth]  # whether its own Condition holds: key, password, mfa
     admits: Mapping[str, Truth]  # whether it admits somebody so; empty: a denial
@@ -456,9 +456,9 @@ def _admitting(trust: pd.DataFrame, roles: pd.DataFrame) -> Iterator[_Listed]:
     """Entries for AWS principals; without denials, all of one statement fare alike."""
     found = entries(trust, roles)
     found = found[found["principal_type"].isin([AWS, ANYONE])]
-    found = found[[ASSUME[0] in allowed for allowed in found["allowed"]]]
-    again = found.duplicated(["role_arn", "index"]) & ~found["denials"].map(bool)
-    found = found[~again.astype("bool")]
+    found = found[found["allowed"].map(lambda allowed: ASSUME[0] in allowed).astype("bool")]
+    again = found.duplicated(["role_arn", "number"]) & ~found["denials"].map(bool).astype("bool")
+    found = found[~again]
     for at, row in zip(found.index, rows(found), strict=True):
         yield at, row, TrustEntry.of(row)
 
@@ -485,9 +485,9 @@ def _mfa_statement(row: Mapping[str, Any], entry: TrustEntry) -> MfaStatement:
         admits = {way: every((unsaid[way], truth)) for way, truth in admits.items()}
         return MfaStatement(sid, None, row["principal"], unsaid, admits)
     holds = by_mfa(lambda context: conditions.evaluate(entry.condition, context), refused=False)
-    return MfaStatement(sid, int(row["index"]), entry.principal.name, holds, admits)
+    return MfaStatement(sid, int(row["number"]), entry.principal.name, holds, admits)
 
 
 def _mfa_denial(denial: Denial) -> MfaStatement:
     holds = by_mfa(lambda context: conditions.evaluate(denial.condition, context), refused=True)
-    return MfaStatement(denial.sid, denial.index, None, holds, {})
+    return MfaStatement(denial.sid, denial.number, None, holds, {})

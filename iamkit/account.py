@@ -222,7 +222,7 @@ class Account(AccountTables):
 
     @_derived("policy_assignments", "trust", optional=("principals",))
     def callers(self) -> Principals:
-        """Which policies apply to whom, and what a request of each carries; see `access.Principals`."""
+        """Which policies apply to each principal, and its requests; see `access.Principals`."""
         return Principals(self)
 
 

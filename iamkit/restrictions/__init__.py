@@ -1,6 +1,4 @@
-"""
-What restricts identities: whether MFA is enforced, and from which networks each can be used.
-"""
+"""What restricts identities: whether MFA is enforced, and from which networks each can be used."""
 
 from iamkit.restrictions.mfa_enforcement import (
     MFA_ENFORCEMENT,

@@ -17,7 +17,10 @@ from typing import Any, Final
 
 from iamkit.policy import (
     ABSENT,
-    ENDPOINT_KEYS,
+    ENDPOINT_KEY_NAMES,
+    OF_ACCESS_KEY,
+    OF_MFA_SESSION,
+    OF_PASSWORD,
     UNKNOWN,
 )
 
@@ -41,20 +44,10 @@ NOW: Final = "now"  # the time of the evidence: only temporary credentials say w
 ISSUED: Final = "aws:TokenIssueTime"
 SOURCE_IP: Final = "aws:SourceIp"
 
-_NO_MFA: Final = {"aws:MultiFactorAuthPresent": ABSENT, "aws:MultiFactorAuthAge": ABSENT}
-
 _CARRIED: Final[Mapping[Credential, Mapping[str, Any]]] = {
-    Credential.KEY: {**_NO_MFA, ISSUED: ABSENT},
-    Credential.PASSWORD: {
-        "aws:MultiFactorAuthPresent": "false",
-        "aws:MultiFactorAuthAge": ABSENT,
-        ISSUED: NOW,
-    },
-    Credential.MFA: {
-        "aws:MultiFactorAuthPresent": "true",
-        "aws:MultiFactorAuthAge": "60",
-        ISSUED: NOW,
-    },
+    Credential.KEY: {**OF_ACCESS_KEY, ISSUED: ABSENT},
+    Credential.PASSWORD: {**OF_PASSWORD, ISSUED: NOW},
+    Credential.MFA: {**OF_MFA_SESSION, ISSUED: NOW},
 }
 
 
@@ -86,9 +79,9 @@ CONTEXTS: Final[Mapping[str, Arrival]] = {
     "password-inside": _used(Credential.PASSWORD, Place.INSIDE, "with a password from inside"),
     "mfa-outside": _used(Credential.MFA, Place.OUTSIDE, "with MFA"),
     "mfa-inside": _used(Credential.MFA, Place.INSIDE, "with MFA from inside"),
-    "role-session": Arrival({**_NO_MFA, ISSUED: NOW, SOURCE_IP: UNKNOWN}),
+    "role-session": Arrival({**OF_ACCESS_KEY, ISSUED: NOW, SOURCE_IP: UNKNOWN}),
     "any": Arrival({}),
-    "vpc-endpoint": Arrival({SOURCE_IP: ABSENT, **dict.fromkeys(ENDPOINT_KEYS, UNKNOWN)}),
+    "vpc-endpoint": Arrival({SOURCE_IP: ABSENT, **dict.fromkeys(ENDPOINT_KEY_NAMES, UNKNOWN)}),
     "via-service": Arrival({SOURCE_IP: Place.OUTSIDE, "aws:ViaAWSService": "true"}),
 }
 

@@ -26,8 +26,8 @@ from iamkit.access.permissions import risky_actions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     CERTAIN,
-    ENDPOINT,
-    INTERNET,
+    ENDPOINT_KEYS,
+    SOURCE_IP_KEYS,
     UNKNOWN,
     WILD,
     KeyTest,
@@ -73,8 +73,8 @@ POLICY_GRANTS: Final = Table(
     ),
 )
 
-_IP: Final = INTERNET[0]
-_NETWORK_KEYS: Final = frozenset((*INTERNET, *ENDPOINT))
+_IP: Final = SOURCE_IP_KEYS[0]
+_NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS))
 _VARYING_KEYS: Final = _NETWORK_KEYS | ARRIVAL_KEYS
 _ASSUME: Final = "sts:AssumeRole"
 

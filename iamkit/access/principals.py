@@ -12,7 +12,6 @@ access with MFA"; Organizations User Guide, "Service control policies".
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -33,15 +32,15 @@ from iamkit.access.contexts import (
 from iamkit.errors import SettingsError
 from iamkit.policy import (
     ABSENT,
-    ENDPOINT_KEYS,
+    ENDPOINT_KEY_NAMES,
     UNKNOWN,
     Decision,
     Policy,
     PolicyLayers,
     RequestContext,
     Statement,
+    cidr,
     decide,
-    networks,
 )
 from iamkit.reference import Catalog, load_catalog
 from iamkit.tables import AccountTables
@@ -105,12 +104,14 @@ class Principals:
         """
         conditions = (statement.condition for statement in self._statements())
         # 0.0.0.0/0, or its two halves, leave no address outside: such a list restricts nobody.
-        named = [net for net in networks(conditions) if net.prefixlen > 1]
-        approved = [ipaddress.ip_network(text) for text in self.account.settings.approved_networks]
+        named = [net for net in cidr.networks_in(conditions) if net.prefixlen > 1]
+        approved = cidr.parse_networks(self.account.settings.approved_networks)
         free = (
             text
             for text in CANDIDATES
-            if not any(ipaddress.ip_address(text) in net for net in (*named, *approved))
+            if not any(
+                cidr.within(each, (*named, *approved)) for each in cidr.parse_networks([text])
+            )
         )
         own = approved or [net for net, _ in Counter(named).most_common(1)]
         inside = str(own[0][min(9, own[0].num_addresses - 1)]) if own else UNKNOWN
@@ -185,7 +186,7 @@ class Principals:
             "aws:ViaAWSService": "false",
             "aws:CurrentTime": self._now,
             "aws:EpochTime": str(int(self.account.as_of.timestamp())),
-            **dict.fromkeys(ENDPOINT_KEYS, ABSENT),
+            **dict.fromkeys(ENDPOINT_KEY_NAMES, ABSENT),
         }
         return {key.lower(): value for key, value in (direct | keys).items()}
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status
+from iamkit.policy import statement_name
 from iamkit.restrictions import (
     NOT_APPLICABLE,
     NOTHING_TO_PROTECT,
@@ -212,6 +213,5 @@ def _own(network_lists: pd.DataFrame) -> pd.DataFrame:
 
 def _where(lists: pd.DataFrame) -> pd.Series[Any]:
     """Where in its policy a list stands, in words."""
-    numbered = lists["number"].astype("str")
-    named = ("“" + lists["sid"] + "”").fillna(numbered)
-    return "statement " + named + ", " + lists["key"] + ": "
+    names = map(statement_name, lists["sid"], lists["number"])
+    return pd.Series(list(names), lists.index, "str") + ", " + lists["key"] + ": "

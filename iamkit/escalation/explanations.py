@@ -10,7 +10,7 @@ from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.callers import KIND, Caller
 from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import ASSUME_ROLE, NOT_IN_EVIDENCE, passed_to
-from iamkit.policy import Policy, RequestContext, Statement, called, conditions
+from iamkit.policy import Policy, RequestContext, Statement, conditions, statement_name
 from iamkit.reference import EscalationMethod
 from iamkit.trust import ANYONE
 
@@ -140,8 +140,7 @@ class Explanations:
         policy, statement, request = found
         why = conditions.explain(statement.condition, request, variables=statement.variables)
         because = f" ({why})" if statement.condition else ""
-        name = called(statement.sid, statement.number)
-        return f"{call.action}: Allow statement {name} of {policy.name}{because}"
+        return f"{call.action}: Allow {statement.name} of {policy.name}{because}"
 
     def _allowing(
         self, call: _Call, target: str | None
@@ -195,8 +194,11 @@ class Explanations:
         if target_arn is not None and method.trust in names:
             trusted = assumable.door(target_arn, names[method.trust])
             if trusted is not None:
-                role, statement = target_arn.rsplit("/", 1)[-1], called(trusted.sid, trusted.number)
-                yield f"trust policy of {role}: statement {statement} lets in {trusted.principal}"
+                role, statement = (
+                    target_arn.rsplit("/", 1)[-1],
+                    statement_name(trusted.sid, trusted.number),
+                )
+                yield f"trust policy of {role}: {statement} lets in {trusted.principal}"
 
 
 def _split(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:

@@ -10,9 +10,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from typing import NamedTuple
 
-from iamkit.policy import (
-    private_networks,
-)
 from iamkit.reference import Bits, Catalog, lint_facts
 
 
@@ -32,7 +29,6 @@ class Lookup:
         known = lint_facts()
         self.global_keys = {key.lower(): key for key in known["global_keys"].split()}
         self.dangerous = self.listed.bits(known["dangerous"].split())
-        self.private = private_networks()
         # Statements of different policies are often about the same actions.
         self.is_listed = cache(self._is_listed)
         self.bits = cache(self._bits)

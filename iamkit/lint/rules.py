@@ -16,7 +16,6 @@ Source: IAM User Guide, "IAM policy validation check reference" and the pages th
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,27 +25,26 @@ from iamkit.lint.statement import (
     ANYONE,
     ELEMENTS,
     MFA_DENY,
-    VERSION,
     WrittenStatement,
     quoted,
 )
 from iamkit.policy import (
     ABSENT,
-    CALLER,
-    ENDPOINT,
-    FREE,
-    INTERNET,
+    CALLER_KEY,
+    ENDPOINT_KEYS,
     KEY,
-    MFA,
+    MFA_KEYS,
     PASSWORD,
     PROTECTED,
+    SOURCE_IP_KEYS,
+    TAG_OR_PROVIDER_KEY,
     UNKNOWN,
-    WIDE,
+    VERSION,
     WILD,
     KeyTest,
-    Network,
     Pattern,
     RequestContext,
+    cidr,
     conditions,
 )
 from iamkit.values import as_dict
@@ -82,19 +80,19 @@ def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
     Misspelt, retired, or newer than the list: of the last this errs towards a finding. Worst in a
     Deny and in the NotAction of an Allow. Source: Service Authorization Reference.
     """
-    places = dict.fromkeys(s.not_actions, s.worth("medium", "low"))
-    places |= dict.fromkeys(s.actions, s.worth("low", "medium"))
+    places = dict.fromkeys(s.not_actions, s.severity("medium", "low"))
+    places |= dict.fromkeys(s.actions, s.severity("low", "medium"))
     for pattern, severity in places.items():
-        if s.book.is_listed(pattern):
+        if s.lookup.is_listed(pattern):
             continue
         service, colon, _ = pattern.lower().partition(":")
         if not colon:
             said = "names no service, as in service:Action"
-        elif not WILD.search(service) and service not in s.book.services:
+        elif not WILD.search(service) and service not in s.lookup.services:
             said = "is of a service that is not known"
         else:
             said = f"{'matches' if WILD.search(pattern) else 'is'} no known action"
-        hint = _instead(s.book.close_action(pattern))
+        hint = _instead(s.lookup.close_action(pattern))
         yield Finding(severity, f"{quoted(pattern)} {said}", hint)
 
 
@@ -107,15 +105,15 @@ def unknown_key(s: WrittenStatement) -> Iterator[Finding]:
     statement list. AWS's list lacks some service keys: there this errs towards a finding, and is
     low. Source: "AWS global condition context keys", Service Authorization Reference.
     """
-    for key in sorted(s.keys.difference(s.book.global_keys)):
-        if FREE.fullmatch(key):
+    for key in sorted(s.keys.difference(s.lookup.global_keys)):
+        if TAG_OR_PROVIDER_KEY.fullmatch(key):
             continue
-        owners = sorted(s.book.owners(key))
+        owners = sorted(s.lookup.owners(key))
         if not owners:
-            severity = "low" if key.partition(":")[0] in s.book.services else "medium"
-            hint = _instead(s.book.close_key(key))
+            severity = "low" if key.partition(":")[0] in s.lookup.services else "medium"
+            hint = _instead(s.lookup.close_key(key))
             yield Finding(severity, f"{quoted(key)} is no known condition key", hint)
-        elif s.bits.any() and not (s.book.named.bits(f"{o}:*" for o in owners) & s.bits).any():
+        elif s.bits.any() and not (s.lookup.named.bits(f"{o}:*" for o in owners) & s.bits).any():
             said = f"{quoted(key)} belongs to {', '.join(owners)}, which has no action here"
             yield Finding("low", said, "Test a key that requests for these actions have")
 
@@ -133,7 +131,7 @@ def condition_problem(s: WrittenStatement) -> Iterator[Finding]:
     for part in (*odd, *(test.alone for test in s.tests)):
         for said in conditions.problems(part):
             never = conditions.evaluate(part, ANYONE) is False
-            severity = s.worth("medium", "high") if never else "low"
+            severity = s.severity("medium", "high") if never else "low"
             yield Finding(severity, f"Condition: {said}", "Correct the operator, key or value")
     for name in [name for name, block in blocks if block == {}]:
         yield Finding("low", f"Condition {quoted(name)} tests no key", "Leave it out")
@@ -157,7 +155,7 @@ def contradiction(s: WrittenStatement) -> Iterator[Finding]:
             _all_hold(tests, RequestContext({key: value}, UNKNOWN)) for value in tries
         ):
             said = f"The tests of {quoted(key)} exclude each other, so the statement never applies"
-            yield Finding(s.worth("medium", "high"), said, "Keep the one that is meant")
+            yield Finding(s.severity("medium", "high"), said, "Keep the one that is meant")
 
 
 def _possible(test: KeyTest) -> list[Any]:
@@ -188,7 +186,7 @@ def never_applies(s: WrittenStatement) -> Iterator[Finding]:
     empty = [name for name in ("Action", "Resource") if s.written.get(name) == []]
     if empty:
         said = f"{empty[0]} is an empty list"
-    elif s.actions and not any(map(s.book.is_listed, s.actions)):
+    elif s.actions and not any(map(s.lookup.is_listed, s.actions)):
         said = "No action of the statement is known"
     elif s.not_actions and not s.bits.any():
         said = "NotAction excludes every action"
@@ -197,7 +195,7 @@ def never_applies(s: WrittenStatement) -> Iterator[Finding]:
     else:
         return
     hint = "Say what is meant, or leave it out"
-    yield Finding(s.worth("medium", "high"), f"{said}, so the statement never applies", hint)
+    yield Finding(s.severity("medium", "high"), f"{said}, so the statement never applies", hint)
 
 
 @condition_rule
@@ -210,7 +208,7 @@ def bool_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
     global condition context keys".
     """
     if s.effect == "Deny" and _reaches(s) == (False, True, False) and not _caught(s, KEY):
-        tests = " and ".join(test.said for test in s.tests if test.key in MFA)
+        tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
         said = f"{tests} denies passwords without MFA, but not access keys, which lack the key"
         yield Finding("high", said, MFA_DENY)
 
@@ -223,7 +221,7 @@ def null_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
     It is there, and false, for who signed in with a password only. Silent if another Deny of the
     policy may catch passwords. Source: "AWS global condition context keys".
     """
-    tests = " and ".join(test.said for test in s.tests if test.key in MFA)
+    tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
     if s.effect == "Deny" and _reaches(s) == (True, False, False) and not _caught(s, PASSWORD):
         said = f"{tests} denies access keys, but not passwords without MFA, which have it as false"
         yield Finding("high", said, MFA_DENY)
@@ -243,15 +241,15 @@ def mfa_carve_out(s: WrittenStatement) -> Iterator[Finding]:
     """
     key, password, protected = _reaches(s)
     if s.effect == "Deny" and s.not_actions and (key or password) and not protected:
-        book = s.book.listed
-        if names := book.names(book.bits(s.not_actions) & s.book.dangerous):
+        listed = s.lookup.listed
+        if names := listed.names(listed.bits(s.not_actions) & s.lookup.dangerous):
             said = f"NotAction leaves open without MFA: {', '.join(names)}"
             yield Finding("high", said, "Leave only what enrolling a device needs in NotAction")
 
 
 def _reaches(s: WrittenStatement) -> tuple[bool, bool, bool]:
     """Whether a statement about MFA may apply to a key, to a password, to a session with MFA."""
-    if s.keys.isdisjoint(MFA):
+    if s.keys.isdisjoint(MFA_KEYS):
         return False, False, False
     key, password, protected = (s.applies(way) is not False for way in (KEY, PASSWORD, PROTECTED))
     return key, password, protected
@@ -260,7 +258,7 @@ def _reaches(s: WrittenStatement) -> tuple[bool, bool, bool]:
 def _caught(s: WrittenStatement, way: RequestContext) -> bool:
     """Whether another Deny about MFA may catch whom this one leaves out."""
     others = [other for other in s.siblings if other is not s and other.effect == "Deny"]
-    about = [other for other in others if not other.keys.isdisjoint(MFA)]
+    about = [other for other in others if not other.keys.isdisjoint(MFA_KEYS)]
     return any(other.applies(way) is not False and other.spans(s) for other in about)
 
 
@@ -273,12 +271,14 @@ def if_exists_on_allow(s: WrittenStatement) -> Iterator[Finding]:
     and so it is for aws:SourceIp together with aws:SourceVpc: AWS's own examples. Errs towards
     silence. Source: "IAM JSON policy elements: Condition operators", IfExists.
     """
-    fence = not (s.keys.isdisjoint(INTERNET) or s.keys.isdisjoint(ENDPOINT))
+    fence = not (s.keys.isdisjoint(SOURCE_IP_KEYS) or s.keys.isdisjoint(ENDPOINT_KEYS))
     for test in s.tests if s.effect == "Allow" else ():
-        group = next((keys for keys in (MFA, INTERNET, ENDPOINT) if test.key in keys), ())
-        lacks = group or ((test.key,) if CALLER.fullmatch(test.key) else ())
-        both_ways = fence and group in (INTERNET, ENDPOINT)
-        enrolling = test.key == MFA[0] and conditions.evaluate(test.alone, PASSWORD) is True
+        group = next(
+            (keys for keys in (MFA_KEYS, SOURCE_IP_KEYS, ENDPOINT_KEYS) if test.key in keys), ()
+        )
+        lacks = group or ((test.key,) if CALLER_KEY.fullmatch(test.key) else ())
+        both_ways = fence and group in (SOURCE_IP_KEYS, ENDPOINT_KEYS)
+        enrolling = test.key == MFA_KEYS[0] and conditions.evaluate(test.alone, PASSWORD) is True
         if not lacks or not test.if_exists or "not" in test.name or both_ways or enrolling:
             continue
         if s.may_lack(lacks):
@@ -313,8 +313,11 @@ def network_list(s: WrittenStatement) -> Iterator[Finding]:
     that together are all addresses count as that. Source: "AWS global condition context keys".
     """
     for test in s.tests:
-        networks = dict(_networks(test)) if test.key in INTERNET else {}
-        whole = [network for network in _joined(networks.values()) if network.prefixlen == 0]
+        if test.key not in SOURCE_IP_KEYS or test.name not in ("ipaddress", "notipaddress"):
+            continue
+        read = ((text, cidr.network(text)) for text in test.values)
+        networks = {text: network for text, network in read if network is not None}
+        whole = cidr.everything(networks.values())
         for network in whole:
             none = s.effect == "Deny" and test.name == "notipaddress"
             said = f"{test.said} lists {network}, which is every IPv{network.version} address"
@@ -322,31 +325,15 @@ def network_list(s: WrittenStatement) -> Iterator[Finding]:
             yield Finding("high", said + (", so it denies none" if none else ""), hint)
         for text, network in networks.items():
             said = f"{test.said} lists {quoted(text)}, which"
-            if network.prefixlen < WIDE[network.version] and not whole:
+            if cidr.is_wide(network) and not whole:
                 size = f"is {network.num_addresses:,} addresses"
                 yield Finding("medium", f"{said} {size}", "List your own networks")
-            if any(network[0] in private and network[-1] in private for private in s.book.private):
+            if cidr.is_private(network):
                 hint = "List public addresses; for VPC endpoints test aws:VpcSourceIp"
                 yield Finding("low", f"{said} is private: no request comes from there", hint)
-            if ipaddress.ip_interface(text).ip != network[0]:
+            if cidr.has_host_bits(text):
                 hint = f"Write {quoted(str(network))} if that is meant"
                 yield Finding("low", f"{said} has bits after its prefix, so it is {network}", hint)
-
-
-def _networks(test: KeyTest) -> Iterator[tuple[str, Network]]:
-    for text in test.values if test.name in ("ipaddress", "notipaddress") else ():
-        try:
-            yield text, ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            continue  # `condition_problem` tells
-
-
-def _joined(networks: Iterable[Network]) -> list[Network]:
-    """The fewest networks that hold the same addresses."""
-    given = list(networks)
-    four = [network for network in given if isinstance(network, ipaddress.IPv4Network)]
-    six = [network for network in given if isinstance(network, ipaddress.IPv6Network)]
-    return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
 
 
 @condition_rule
@@ -358,9 +345,9 @@ def fence_and_endpoints(s: WrittenStatement) -> Iterator[Finding]:
     form, and one that spares aws:ViaAWSService; neither is a fault. Source: "AWS: Denies access to
     AWS based on the source IP".
     """
-    fences = [t for t in s.tests if t.name == "notipaddress" and t.key in INTERNET]
-    unaware = s.effect == "Deny" and fences and s.keys.isdisjoint(ENDPOINT)
-    if unaware and s.may_lack(INTERNET):
+    fences = [t for t in s.tests if t.name == "notipaddress" and t.key in SOURCE_IP_KEYS]
+    unaware = s.effect == "Deny" and fences and s.keys.isdisjoint(ENDPOINT_KEYS)
+    if unaware and s.may_lack(SOURCE_IP_KEYS):
         said = f"{fences[0].said} also denies requests through VPC endpoints"
         hint = 'If you use them, add "StringNotEqualsIfExists": {"aws:SourceVpc": "vpc-…"}'
         yield Finding("info", said, hint)

@@ -1,7 +1,7 @@
 """
 How policies are read for `lint`: what rules see of a statement, and the rows that come of it.
 
-A rule is a generator of `Finding`s under `@rule`, in `lint`. It gets a `Statement` with all that
+A rule is a generator of `Finding`s under `@rule`, in `lint`. It gets a `WrittenStatement` with all that
 surrounds it, and asks `conditions.evaluate` who gets through instead of matching text. Equal
 documents are judged once.
 """
@@ -15,11 +15,9 @@ import pandas as pd
 
 from iamkit.lint.lookup import Lookup
 from iamkit.lint.rule import LINT, RULES, UNCONDITIONAL, Finding
-from iamkit.lint.statement import OLD_VERSION, VERSION, WrittenStatement, quoted
-from iamkit.policy import (
-    statement_rows,
-)
-from iamkit.reference import Catalog
+from iamkit.lint.statement import OLD_VERSION, WrittenStatement, quoted
+from iamkit.policy import VERSION, Statement, statement_rows
+from iamkit.reference import EVERY_ACTION, Catalog
 from iamkit.tables import AccountTables
 from iamkit.values import as_dict, listed
 
@@ -33,7 +31,7 @@ def lint(account: AccountTables, catalog: Catalog) -> pd.DataFrame:
     once. Rows come in the order of the policies and of their statements.
     """
     tables = (account.statements[["actions", "not_actions"]], account.trust[["actions"]])
-    book = Lookup(
+    lookup = Lookup(
         catalog, {text for t in tables for name in t for texts in t[name] for text in texts}
     )
     seen: dict[str, list[dict[str, Any]]] = {}
@@ -42,12 +40,17 @@ def lint(account: AccountTables, catalog: Catalog) -> pd.DataFrame:
         trust = kind == "trust"
         content = f"{trust} {problem} {written!r}"
         if content not in seen:
-            document, problem = _put_together(written) if trust else (written, problem)
-            seen[content] = list(_problems(document, problem, trust, book))
+            found = (
+                _of_trust_policy(written, lookup)
+                if trust
+                else _of_document(written, problem, lookup)
+            )
+            seen[content] = list(found)
         rows += [{"policy_arn": arn, "policy_name": name, "kind": kind, **p} for p in seen[content]]
     return LINT.rows(*rows)
 
 
+_Parsed: TypeAlias = tuple[dict[str, Any], dict[str, Any]]  # a statement's row, and as written
 # ARN, name and kind of a policy, its document or the rows of a trust policy, what is wrong with it.
 _Written: TypeAlias = tuple[str, str, str, Any, str | None]
 
@@ -71,60 +74,73 @@ def _trust_policies(account: AccountTables) -> Iterable[_Written]:
     return ((arn, names.get(arn, arn), "trust", each, None) for arn, each in rows.items())
 
 
-def _put_together(rows: Iterable[Sequence[Any]]) -> tuple[dict[str, Any], str | None]:
-    """Make a trust policy's document of its rows, and say what is wrong with it as a whole."""
-    statements: dict[int, dict[str, Any]] = {}
+def _as_statements(rows: Iterable[Sequence[Any]]) -> tuple[list[_Parsed], str | None]:
+    """Statements of a trust policy from the rows of its principals, and what is wrong with it."""
+    found: dict[int, _Parsed] = {}
     problems = []
     for number, sid, effect, kind, principal, negated, actions, condition, problem in rows:
         if number is None:
             problems.append(problem)
             continue
-        statement = {"Sid": sid, "Effect": effect, "Action": actions}
-        statement |= {"Condition": condition, "problem": problem}
-        kept = statements.setdefault(number, statement)
-        named = kept.setdefault("NotPrincipal" if negated else "Principal", {})
+        if number not in found:
+            row = {
+                **{"number": number, "sid": sid, "effect": effect, "actions": actions},
+                **{"not_actions": [], "resources": [], "not_resources": []},
+                **{"conditions": condition, "conditional": bool(condition), "problem": problem},
+                "any_action": any(action in EVERY_ACTION for action in actions),
+                "any_resource": False,
+            }
+            written = {"Sid": sid, "Effect": effect, "Action": actions, "Condition": condition}
+            found[number] = row, written
+        named = found[number][1].setdefault("NotPrincipal" if negated else "Principal", {})
         named.setdefault(str(kind), []).append(principal)
-    document = {"Version": VERSION, "Statement": list(statements.values())}
-    return document, "; ".join(problems) or None
+    return list(found.values()), "; ".join(problems) or None
 
 
-def _problems(
-    document: Any, problem: str | None, trust: bool, book: Lookup
-) -> Iterator[dict[str, Any]]:
-    """Rows of `LINT` for one document, without the columns that name the policy."""
-    for found in _unreadable_document(document, problem):
-        yield {"rule": "unreadable-document", **found._asdict()}
-    version = as_dict(document).get("Version")
-    statements: list[WrittenStatement] = []
-    for row, raw in zip(statement_rows(document), _statements(document), strict=True):
-        if trust:
-            row["problem"], raw = raw["problem"], {**raw, "problem": None}
-        statements.append(
-            WrittenStatement(
-                **row, written=raw, version=version, trust=trust, book=book, siblings=statements
-            )
-        )
-    for statement in statements:
-        about = {"number": statement.number, "sid": statement.sid}
-        for name, look in (RULES if statement.conditional else UNCONDITIONAL).items():
-            for found in dict.fromkeys(look(statement)):
-                yield {**about, "rule": name, **found._asdict()}
-
-
-def _statements(document: Any) -> list[dict[str, Any]]:
-    return [as_dict(raw) for raw in listed(as_dict(document).get("Statement"))]
-
-
-def _unreadable_document(document: Any, problem: str | None) -> Iterator[Finding]:
-    """
-    A document that is no policy, or has a Version that there is not.
-
-    One that is not in the evidence is only noted. Source: "IAM JSON policy elements: Version".
-    """
+def _of_trust_policy(rows: Iterable[Sequence[Any]], lookup: Lookup) -> Iterator[dict[str, Any]]:
+    """Rows of `LINT` for one trust policy, without the columns that name it."""
+    parsed, problem = _as_statements(rows)
     if problem:
-        severity = "info" if document is None else "high"
-        yield Finding(severity, problem[0].upper() + problem[1:], "Look at it in IAM; correct it")
-    version = as_dict(document).get("Version", VERSION)
+        yield _row("unreadable-document", _unreadable(problem, "high"))
+    yield from _of_statements(parsed, VERSION, lookup, trust=True)
+
+
+def _of_document(document: Any, problem: str | None, lookup: Lookup) -> Iterator[dict[str, Any]]:
+    """Rows of `LINT` for one document, without the columns that name the policy."""
+    if problem:
+        severity = "info" if document is None else "high"  # what is not in the evidence is noted
+        yield _row("unreadable-document", _unreadable(problem, severity))
+    fields = as_dict(document)
+    version = fields.get("Version", VERSION)
     if version not in (VERSION, OLD_VERSION):
         said = f"Version {quoted(version)} is no version of the policy language"
-        yield Finding("medium", said, f"Write {quoted(VERSION)}")
+        yield _row("unreadable-document", Finding("medium", said, f"Write {quoted(VERSION)}"))
+    written = map(as_dict, listed(fields.get("Statement")))
+    parsed = list(zip(statement_rows(document), written, strict=True))
+    yield from _of_statements(parsed, fields.get("Version"), lookup, trust=False)
+
+
+def _of_statements(
+    parsed: Iterable[_Parsed], version: Any, lookup: Lookup, *, trust: bool
+) -> Iterator[dict[str, Any]]:
+    """Rows of `LINT` for the statements of one policy."""
+    variables = version == VERSION
+    statements: list[WrittenStatement] = []
+    for row, written in parsed:
+        statement = Statement.of("", row, variables=variables)
+        statements.append(
+            WrittenStatement(row, statement, written, version, trust, lookup, statements)
+        )
+    for each in statements:
+        rules = RULES if each.row["conditional"] else UNCONDITIONAL
+        for name, look in rules.items():
+            for found in dict.fromkeys(look(each)):
+                yield {"number": each.number, "sid": each.parsed.sid, **_row(name, found)}
+
+
+def _row(rule: str, found: Finding) -> dict[str, Any]:
+    return {"rule": rule, **found._asdict()}
+
+
+def _unreadable(problem: str, severity: str) -> Finding:
+    return Finding(severity, problem[0].upper() + problem[1:], "Look at it in IAM; correct it")

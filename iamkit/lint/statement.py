@@ -8,22 +8,24 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from iamkit.lint.lookup import Actions, Lookup
 from iamkit.policy import (
     ABSENT,
     UNKNOWN,
+    VERSION,
     KeyTest,
     Pattern,
     RequestContext,
+    Statement,
+    Truth,
     conditions,
     variable_keys,
 )
 from iamkit.reference import Bits
 from iamkit.values import as_dict
 
-VERSION: Final = "2012-10-17"
 OLD_VERSION: Final = "2008-10-17"
 ELEMENTS: Final = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
 ANYONE: Final = RequestContext({}, UNKNOWN)
@@ -32,25 +34,69 @@ MFA_DENY: Final = 'Write "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}
 
 @dataclass(frozen=True, eq=False)
 class WrittenStatement:
-    """One statement as rules see it: a row of `documents.statement_rows`, and what is around it."""
+    """
+    One statement as rules see it: parsed, as its author wrote it, and what is around it.
 
-    number: int
-    sid: str | None
-    effect: str | None
-    actions: list[str]
-    not_actions: list[str]
-    resources: list[str]
-    not_resources: list[str]
-    conditions: Any
-    conditional: bool
-    any_action: bool
-    any_resource: bool
-    problem: str | None
+    `row` is of `statement_rows`, of which `parsed` is made; it also holds what cannot be read.
+    """
+
+    row: Mapping[str, Any]
+    parsed: Statement
     written: Mapping[str, Any]
     version: Any  # of the policy
     trust: bool
-    book: Lookup
+    lookup: Lookup
     siblings: list[WrittenStatement]  # all statements of the policy, this one included
+
+    @property
+    def number(self) -> int:
+        """Its position in the policy, from 1."""
+        return self.parsed.number
+
+    @property
+    def effect(self) -> str | None:
+        """Allow or Deny, or what its author wrote."""
+        return cast(str | None, self.row["effect"])
+
+    @property
+    def actions(self) -> list[str]:
+        """The patterns of its Action."""
+        return cast(list[str], self.row["actions"])
+
+    @property
+    def not_actions(self) -> list[str]:
+        """The patterns of its NotAction."""
+        return cast(list[str], self.row["not_actions"])
+
+    @property
+    def resources(self) -> list[str]:
+        """The patterns of its Resource."""
+        return cast(list[str], self.row["resources"])
+
+    @property
+    def not_resources(self) -> list[str]:
+        """The patterns of its NotResource."""
+        return cast(list[str], self.row["not_resources"])
+
+    @property
+    def conditions(self) -> Any:
+        """Its Condition."""
+        return self.row["conditions"]
+
+    @property
+    def any_action(self) -> bool:
+        """It is about every action."""
+        return bool(self.row["any_action"])
+
+    @property
+    def any_resource(self) -> bool:
+        """It is about every resource."""
+        return bool(self.row["any_resource"])
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be read as a statement; None: it can."""
+        return cast(str | None, self.row["problem"])
 
     @cached_property
     def tests(self) -> list[KeyTest]:
@@ -76,29 +122,28 @@ class WrittenStatement:
     @property
     def bits(self) -> Bits:
         """The actions it is about, listed and named."""
-        return self.book.bits(self.about)
+        return self.lookup.bits(self.about)
 
     @cached_property
     def content(self) -> str:
         """Text that is equal for statements that differ in nothing but their Sid."""
         return conditions.condition_key({**self.written, "Sid": None})
 
-    def applies(self, context: RequestContext) -> conditions.Truth:
+    def applies(self, context: RequestContext) -> Truth:
         """Whether its Condition holds: True, False or None for unknown."""
-        variables = self.version == VERSION
-        return conditions.evaluate(self.conditions, context, variables=variables)
+        return self.parsed.applies(context)
 
     def may_lack(self, keys: Iterable[str]) -> bool:
         """Whether its Condition may hold for a request that has none of `keys`."""
         return self.applies(RequestContext(dict.fromkeys(keys, ABSENT), UNKNOWN)) is not False
 
-    def worth(self, allow: str, deny: str) -> str:
+    def severity(self, allow: str, deny: str) -> str:
         """Return the severity for an Allow, or the one for a Deny."""
         return deny if self.effect == "Deny" else allow
 
     def spans(self, other: WrittenStatement) -> bool:
         """Whether it is about all actions and resources of `other`. Errs towards no."""
-        if self.problem or other.problem or not self.book.within(other.about, self.about):
+        if self.problem or other.problem or not self.lookup.within(other.about, self.about):
             return False
         if other.about.negated and not (self.about.negated or self.any_action):
             return False  # also about actions that are in no list yet
@@ -109,8 +154,8 @@ class WrittenStatement:
         )
 
     def __str__(self) -> str:
-        """Name the statement by position and Sid."""
-        return f"statement {self.number}" + (f" ({self.sid})" if self.sid else "")
+        """Name the statement."""
+        return self.parsed.name
 
 
 def quoted(value: Any) -> str:

@@ -4,20 +4,23 @@ One policy and one request: documents, conditions, patterns, and how AWS decides
 Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference".
 """
 
-from iamkit.policy import conditions
-from iamkit.policy.cidr import WIDE, Network, networks, private_networks
-from iamkit.policy.conditions import Truth
+from iamkit.policy import cidr, conditions
+from iamkit.policy.cidr import Network
+from iamkit.policy.conditions import KeyTest, Truth
 from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, value_text
 from iamkit.policy.context_keys import (
-    CALLER,
-    ENDPOINT,
+    CALLER_KEY,
+    ENDPOINT_KEY_NAMES,
     ENDPOINT_KEYS,
-    FREE,
-    INTERNET,
     KEY,
-    MFA,
+    MFA_KEYS,
+    OF_ACCESS_KEY,
+    OF_MFA_SESSION,
+    OF_PASSWORD,
     PASSWORD,
     PROTECTED,
+    SOURCE_IP_KEYS,
+    TAG_OR_PROVIDER_KEY,
 )
 from iamkit.policy.decision import Decision, decide
 from iamkit.policy.document import read_document, statement_rows, trust_row
@@ -29,27 +32,29 @@ from iamkit.policy.evaluation import (
     Outcomes,
     PolicyEvaluator,
 )
-from iamkit.policy.key_test import KeyTest
-from iamkit.policy.model import Policy, PolicyLayers, Statement, called, widest
+from iamkit.policy.model import VERSION, Policy, PolicyLayers, Statement, statement_name, widest
 from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
 
 __all__ = [
     "ABSENT",
     "ANYWHERE",
-    "CALLER",
+    "CALLER_KEY",
     "CERTAIN",
-    "ENDPOINT",
     "ENDPOINT_KEYS",
-    "FREE",
-    "INTERNET",
+    "ENDPOINT_KEY_NAMES",
     "KEY",
-    "MFA",
+    "MFA_KEYS",
+    "OF_ACCESS_KEY",
+    "OF_MFA_SESSION",
+    "OF_PASSWORD",
     "PASSWORD",
     "POSSIBLE",
     "PROTECTED",
+    "SOURCE_IP_KEYS",
     "STRENGTHS",
+    "TAG_OR_PROVIDER_KEY",
     "UNKNOWN",
-    "WIDE",
+    "VERSION",
     "WILD",
     "Decision",
     "KeyTest",
@@ -63,13 +68,12 @@ __all__ = [
     "RequestContext",
     "Statement",
     "Truth",
-    "called",
+    "cidr",
     "conditions",
     "decide",
-    "networks",
-    "private_networks",
     "read_document",
     "resolve",
+    "statement_name",
     "statement_rows",
     "trust_row",
     "value_text",

@@ -38,9 +38,10 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
-from iamkit.policy.cidr import network, within
+from iamkit.policy.cidr import matches_address, network
 from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, Value, value_text
 from iamkit.policy.patterns import Pattern, resolve, variable_keys, variables_in
+from iamkit.values import listed
 
 Truth: TypeAlias = bool | None
 
@@ -135,7 +136,7 @@ def _operators() -> Iterable[_Operator]:
         yield text(f"String{no}Like", read=str, compare=_like, globs=True)
         for equals in ("Equals", "Like"):
             yield _Operator(f"Arn{no}{equals}", arns, _any_arn, _arn_like, negated, True, True)
-        yield _Operator(f"{no}IpAddress", ranges, network, within, negated)
+        yield _Operator(f"{no}IpAddress", ranges, network, matches_address, negated)
     for family, wants, read in (("Numeric", "a number", _number), ("Date", dates, _date)):
         yield _Operator(f"{family}Equals", wants, read, operator.eq)
         yield _Operator(f"{family}NotEquals", wants, read, operator.eq, negated=True)
@@ -170,7 +171,29 @@ class _Test:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class KeyTest:
+    """One condition key under one operator."""
+
+    name: str  # in lower case, without prefix and IfExists
+    quantifier: str  # "", "forallvalues" or "foranyvalue"
+    if_exists: bool
+    key: str  # in lower case
+    values: tuple[str, ...]
+    said: str  # operator and key as written
+    alone: Mapping[str, Any]  # a Condition of this test only
+
+    @classmethod
+    def of(cls, operator: str, key: str, raw: Any) -> KeyTest:
+        """Read one entry of an operator's block."""
+        prefix, _, rest = operator.lower().rpartition(":")
+        name = rest.removesuffix("ifexists")
+        values = tuple(text for value in listed(raw) if (text := value_text(value)) is not None)
+        alone = {operator: {key: raw}}
+        return cls(name, prefix, name != rest, key.lower(), values, f"{operator} {key}", alone)
+
+
+@dataclass(frozen=True)
+class _Parsed:
     """A condition's tests; what makes it false whatever the request; what else is odd about it."""
 
     tests: tuple[_Test, ...]
@@ -184,13 +207,13 @@ def condition_key(condition: Any) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _read(condition: str, variables: bool) -> _Reading:
+def _read(condition: str, variables: bool) -> _Parsed:
     tests: list[_Test] = []
     malformed: list[str] = []
     mistakes: list[str] = []
     blocks = json.loads(condition)
     if not isinstance(blocks, dict):
-        return _Reading((), ("Condition is not an object",), ())
+        return _Parsed((), ("Condition is not an object",), ())
     for written, block in blocks.items():
         prefix, _, rest = written.lower().rpartition(":")
         name = rest.removesuffix("ifexists")
@@ -215,7 +238,7 @@ def _read(condition: str, variables: bool) -> _Reading:
                 tests.append(test)
                 malformed += _wrong_values(test, values)
                 mistakes += _mistakes(test)
-    return _Reading(tuple(tests), tuple(malformed), tuple(mistakes))
+    return _Parsed(tuple(tests), tuple(malformed), tuple(mistakes))
 
 
 def _wrong_values(test: _Test, values: Iterable[Any]) -> Iterable[str]:
@@ -257,8 +280,8 @@ def problems(condition: Any, *, variables: bool = True) -> list[str]:
     >>> problems({"Bool": {"aws:MultiFactorAuthPresent": "yes"}})
     ['Bool aws:MultiFactorAuthPresent wants true or false, not "yes"']
     """
-    reading = _read(condition_key(condition), variables)
-    return [*reading.malformed, *reading.mistakes]
+    parsed = _read(condition_key(condition), variables)
+    return [*parsed.malformed, *parsed.mistakes]
 
 
 def keys(condition: Any) -> set[str]:
@@ -285,10 +308,10 @@ def evaluate(condition: Any, context: RequestContext, *, variables: bool = True)
     >>> evaluate({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, absent)
     True
     """
-    reading = _read(condition_key(condition), variables)
-    if reading.malformed:
+    parsed = _read(condition_key(condition), variables)
+    if parsed.malformed:
         return False
-    return _all(_answer(test, context) for test in reading.tests)
+    return _all(_answer(test, context) for test in parsed.tests)
 
 
 def explain(condition: Any, context: RequestContext, *, variables: bool = True) -> str:
@@ -298,10 +321,10 @@ def explain(condition: Any, context: RequestContext, *, variables: bool = True) 
     >>> explain({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, RequestContext({}))
     'condition false: aws:MultiFactorAuthPresent is absent and Bool wants a value'
     """
-    reading = _read(condition_key(condition), variables)
-    if reading.malformed:
-        return f"condition false, as it is malformed: {'; '.join(reading.malformed)}"
-    answers = [(test, _answer(test, context)) for test in reading.tests]
+    parsed = _read(condition_key(condition), variables)
+    if parsed.malformed:
+        return f"condition false, as it is malformed: {'; '.join(parsed.malformed)}"
+    answers = [(test, _answer(test, context)) for test in parsed.tests]
     refusing = [_refusal(test, context) for test, truth in answers if truth is False]
     if refusing:
         return f"condition false: {'; '.join(refusing)}"
@@ -386,9 +409,9 @@ def _refusal(test: _Test, context: RequestContext) -> str:
     elif context.get(test.key) is ABSENT:
         wants = "a value"
     elif test.how.negated:
-        wants = f"{'none of' if len(test.values) > 1 else 'anything but'} {_listed(test.values)}"
+        wants = f"{'none of' if len(test.values) > 1 else 'anything but'} {_in_words(test.values)}"
     else:
-        wants = _listed(test.values)
+        wants = _in_words(test.values)
     return f"{_state(test.key, context)} and {test.written} wants {wants}{_lacking(test, context)}"
 
 
@@ -416,7 +439,7 @@ def _state(key: str, context: RequestContext) -> str:
     return f"{key} is {(value if isinstance(value, str) else ', '.join(value)) or 'empty'}"
 
 
-def _listed(values: Sequence[str]) -> str:
+def _in_words(values: Sequence[str]) -> str:
     """Return up to four values in words; more are counted."""
     shown = list(values if len(values) <= 4 else [*values[:3], f"one of {len(values) - 3} others"])
     return " or ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]

@@ -15,20 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from iamkit.policy import conditions
 from iamkit.policy.conditions import Truth
 from iamkit.policy.context import UNKNOWN, RequestContext
-from iamkit.policy.model import Policy, PolicyLayers, Statement, called, widest
+from iamkit.policy.model import Policy, PolicyLayers, Statement, statement_name, widest
 from iamkit.policy.patterns import Pattern, resolve
+from iamkit.reference import covers_action
 
 # --- one request
 
 
 @dataclass(frozen=True)
-class Reason:
+class DecidingStatement:
     """A statement that decides, and why."""
 
     layer: str
@@ -40,9 +40,9 @@ class Reason:
 
     def __str__(self) -> str:
         """Name the statement and say why it decides."""
-        name = called(self.sid, self.number)
+        name = statement_name(self.sid, self.number)
         where = "" if self.layer == "identity" else f", {self.layer}"
-        return f"{self.effect} statement {name} of {self.policy}{where} ({self.why})"
+        return f"{self.effect} {name} of {self.policy}{where} ({self.why})"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Decision:
     """
 
     effect: str
-    statements: tuple[Reason, ...]
+    statements: tuple[DecidingStatement, ...]
     action: str
     resource: str
     silent: tuple[str, ...] = ()  # layers in which nothing allows
@@ -119,8 +119,8 @@ def decide(
         None if boundary is None else _policies(boundary),
         tuple(map(_policies, scps)),
     )
-    allowed: dict[str, list[tuple[Truth, Reason]]] = {}
-    denied: list[tuple[Truth, Reason]] = []
+    allowed: dict[str, list[tuple[Truth, DecidingStatement]]] = {}
+    denied: list[tuple[Truth, DecidingStatement]] = []
     for layer, policies in layers.named():
         allowed[layer] = []
         for statement in (found for policy in policies for found in policy.statements):
@@ -150,23 +150,14 @@ def _policies(given: Sequence[Policy | Mapping[str, Any]]) -> tuple[Policy, ...]
 
 
 def _applies(statement: Statement, action: str, resource: str, context: RequestContext) -> Truth:
-    named = any(_names(pattern.lower(), action.lower()) for pattern in statement.actions)
+    named = any(covers_action(pattern, action) for pattern in statement.actions)
     if named == statement.not_actions:
         return False
     matched = on_resource(statement, resource, context)
     if matched is False:
         return False
-    holds = conditions.evaluate(statement.condition, context, variables=statement.variables)
+    holds = statement.applies(context)
     return holds if matched else (None if holds is not False else False)
-
-
-@lru_cache(maxsize=65536)
-def _names(pattern: str, action: str) -> bool:
-    """Whether an action pattern, both in lower case, covers an action."""
-    if ":" not in pattern:
-        return pattern == "*"
-    glob = resolve(pattern, RequestContext({}), variables=False)
-    return isinstance(glob, Pattern) and glob.matches(action)
 
 
 def on_resource(statement: Statement, resource: str, context: RequestContext) -> Truth:
@@ -183,9 +174,11 @@ def on_resource(statement: Statement, resource: str, context: RequestContext) ->
     return answer if not statement.not_resources or answer is None else not answer
 
 
-def _reason(layer: str, statement: Statement, resource: str, context: RequestContext) -> Reason:
+def _reason(
+    layer: str, statement: Statement, resource: str, context: RequestContext
+) -> DecidingStatement:
     why = conditions.explain(statement.condition, context, variables=statement.variables)
     if on_resource(statement, resource, context) is None:
         why = f"resource unknown: {', '.join(statement.resources)}; {why}"
     effect = "Allow" if statement.allows else "Deny"
-    return Reason(layer, statement.policy, statement.number, statement.sid, effect, why)
+    return DecidingStatement(layer, statement.policy, statement.number, statement.sid, effect, why)

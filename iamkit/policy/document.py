@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from iamkit.reference import EVERY_ACTION
 from iamkit.values import as_dict, as_text, listed
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
@@ -65,7 +66,7 @@ def statement_rows(document: Any) -> Iterable[dict[str, Any]]:
             **lists,
             "conditions": _conditions(entry, problems),
             "conditional": bool(entry.get("Condition")),
-            "any_action": any(action in ("*", "*:*") for action in lists["actions"]),
+            "any_action": any(action in EVERY_ACTION for action in lists["actions"]),
             "any_resource": "*" in lists["resources"],
             "problem": "; ".join(problems) or None,
         }

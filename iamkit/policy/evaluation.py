@@ -30,7 +30,6 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from iamkit.policy import conditions
 from iamkit.policy.conditions import Truth
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
@@ -45,18 +44,18 @@ ANYWHERE: Final = 2
 STRENGTHS: Final = ("possible", "certain", "anywhere")
 Cells: TypeAlias = dict[tuple[Scopes, bool], Bits]  # where, and whether certainly: which actions
 Denial: TypeAlias = tuple[Scope, bool, Bits]  # where, whether certainly, which actions
-Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of judged policies, layer by layer
+Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effects, layer by layer
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Effects:
     """A policy in a context: what it allows and denies, where, and how certainly."""
 
     cells: Cells
     denials: tuple[Denial, ...]
 
 
-class Reading:
+class Dependencies:
     """What a policy's statements depend on, whatever the context."""
 
     def __init__(self, found: tuple[Statement, ...]) -> None:
@@ -89,13 +88,13 @@ class PolicyEvaluator:
         self.resource = resource
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
-        self._readings: dict[str, Reading] = {}
+        self._dependencies: dict[str, Dependencies] = {}
         self._holds: dict[tuple[Any, ...], Truth] = {}
         self._scopes: dict[tuple[Any, ...], tuple[Scope | None, bool]] = {}
         self._bits: dict[tuple[tuple[str, ...], bool], Bits] = {}
-        self._judged: list[Judged] = []
+        self._effects: list[Effects] = []
         self._same: dict[Any, int] = {}
-        self._layers: dict[tuple[int, ...], Judged] = {}
+        self._layers: dict[tuple[int, ...], Effects] = {}
 
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
         """Return (possible, certain, anywhere), each of shape (words,)."""
@@ -138,10 +137,10 @@ class PolicyEvaluator:
             self._read(policy).everywhere for policies in others for policy in policies
         )
 
-    def _read(self, policy: Policy) -> Reading:
-        if policy.content not in self._readings:
-            self._readings[policy.content] = Reading(policy.statements)
-        return self._readings[policy.content]
+    def _read(self, policy: Policy) -> Dependencies:
+        if policy.content not in self._dependencies:
+            self._dependencies[policy.content] = Dependencies(policy.statements)
+        return self._dependencies[policy.content]
 
     def _outcome(self, policy: Policy, context: RequestContext, *, alike: bool) -> int:
         """Number of a policy's judgement; the same for contexts that it does not tell apart."""
@@ -152,11 +151,11 @@ class PolicyEvaluator:
         asked = (policy.content, alike, *values)
         number = self._same.get(asked)
         if number is None:
-            number = self._same[asked] = len(self._judged)
-            self._judged.append(self._judge(read.statements, context))
+            number = self._same[asked] = len(self._effects)
+            self._effects.append(self._judge(read.statements, context))
         return number
 
-    def _judge(self, found: Iterable[Statement], context: RequestContext) -> Judged:
+    def _judge(self, found: Iterable[Statement], context: RequestContext) -> Effects:
         cells: Cells = {}
         denials = []
         for statement in found:
@@ -173,7 +172,7 @@ class PolicyEvaluator:
                 _add(cells, (where, certain), bits)
             else:
                 denials.append((scope, certain, bits))
-        return Judged(cells, tuple(denials))
+        return Effects(cells, tuple(denials))
 
     def _condition(self, statement: Statement, context: RequestContext) -> Truth:
         """Whether a statement's Condition holds, judged once per values of the keys it tests."""
@@ -181,9 +180,7 @@ class PolicyEvaluator:
             return True
         asked = (statement, context.answers(statement.condition_keys))
         if asked not in self._holds:
-            self._holds[asked] = conditions.evaluate(
-                statement.condition, context, variables=statement.variables
-            )
+            self._holds[asked] = statement.applies(context)
         return self._holds[asked]
 
     def _resources(
@@ -220,16 +217,16 @@ class PolicyEvaluator:
             self._bits[asked] = self.every & ~named if statement.not_actions else named
         return self._bits[asked]
 
-    def _layer(self, outcomes: tuple[int, ...]) -> Judged:
+    def _layer(self, outcomes: tuple[int, ...]) -> Effects:
         """All policies of one layer together."""
         if outcomes not in self._layers:
             cells: Cells = {}
-            judged = [self._judged[number] for number in outcomes]
+            judged = [self._effects[number] for number in outcomes]
             for each in judged:
                 for where, bits in each.cells.items():
                     _add(cells, where, bits)
             denials = tuple(denial for each in judged for denial in each.denials)
-            self._layers[outcomes] = Judged(cells, denials)
+            self._layers[outcomes] = Effects(cells, denials)
         return self._layers[outcomes]
 
     def combine(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:

@@ -14,9 +14,11 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from iamkit.policy import conditions
+from iamkit.policy.context import RequestContext
 from iamkit.policy.document import statement_rows
 from iamkit.policy.patterns import Pattern, variable_keys
 
+VERSION: Final = "2012-10-17"  # the only one with policy variables
 _VARIABLE: Final = re.compile(r"\$\{(?![*?$]\})[^{}]*\}")
 
 
@@ -71,6 +73,31 @@ class Statement:
     condition: Mapping[str, Any]
     variables: bool  # Version 2012-10-17, the only one with policy variables
 
+    @classmethod
+    def of(cls, policy: str, row: Mapping[str, Any], *, variables: bool) -> Statement:
+        """Make a statement of a row of `document.statement_rows`."""
+        return cls(
+            policy,
+            row["number"],
+            row["sid"],
+            row["effect"] == "Allow",
+            tuple(row["actions"] or row["not_actions"]),
+            not row["actions"],
+            tuple(row["resources"] or row["not_resources"]),
+            not row["resources"],
+            row["conditions"],
+            variables,
+        )
+
+    def applies(self, context: RequestContext) -> conditions.Truth:
+        """Whether its Condition holds: True, False, or None for unknown."""
+        return conditions.evaluate(self.condition, context, variables=self.variables)
+
+    @property
+    def name(self) -> str:
+        """What sentences and tables call it."""
+        return statement_name(self.sid, self.number)
+
     @cached_property
     def condition_keys(self) -> tuple[str, ...]:
         """Condition keys, in lower case, that its Condition depends on."""
@@ -99,19 +126,9 @@ def _statements(policy: Policy) -> list[Statement]:
                 policy.name, 1, None, True, ("*",), False, ("*",), False, doubt, variables=False
             )
         ]
+    variables = document.get("Version") == VERSION
     return [
-        Statement(
-            policy.name,
-            row["number"],
-            row["sid"],
-            row["effect"] == "Allow",
-            tuple(row["actions"] or row["not_actions"]),
-            not row["actions"],
-            tuple(row["resources"] or row["not_resources"]),
-            not row["resources"],
-            row["conditions"],
-            document.get("Version") == "2012-10-17",
-        )
+        Statement.of(policy.name, row, variables=variables)
         for row in statement_rows(document)
         if row["problem"] is None
         and (row["actions"] or row["not_actions"])
@@ -119,9 +136,16 @@ def _statements(policy: Policy) -> list[Statement]:
     ]
 
 
-def called(sid: str | None, number: int) -> str:
-    """What to call a statement: its Sid, or its place."""
-    return f"“{sid}”" if isinstance(sid, str) and sid else f"number {number}"
+def statement_name(sid: Any, number: int) -> str:
+    """
+    The name of a statement in sentences and tables: by its Sid, or by its position from 1.
+
+    A Sid that is no text, such as the missing value of a table, counts as none.
+
+    >>> statement_name("DenyAll", 2), statement_name(None, 2)
+    ('statement “DenyAll”', 'statement 2')
+    """
+    return f"statement “{sid}”" if isinstance(sid, str) and sid else f"statement {number}"
 
 
 def widest(text: str) -> Pattern:

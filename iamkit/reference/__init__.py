@@ -5,7 +5,16 @@ The knowledge itself is in `data/`, with sources.
 """
 
 from iamkit.reference import actions, oidc_providers
-from iamkit.reference.actions import LEVELS, Bits, Catalog, Flags, load_catalog, popcount
+from iamkit.reference.actions import (
+    EVERY_ACTION,
+    LEVELS,
+    Bits,
+    Catalog,
+    Flags,
+    covers_action,
+    load_catalog,
+    popcount,
+)
 from iamkit.reference.escalation_methods import (
     NEEDS_NO_RESOURCE,
     NEW_PRINCIPALS,
@@ -20,6 +29,7 @@ from iamkit.reference.risks import risks
 
 __all__ = [
     "CONTROL",
+    "EVERY_ACTION",
     "FOLDER",
     "LEVELS",
     "NEEDS_NO_RESOURCE",
@@ -29,6 +39,7 @@ __all__ = [
     "EscalationMethod",
     "Flags",
     "actions",
+    "covers_action",
     "escalation_methods",
     "lint_facts",
     "load_catalog",

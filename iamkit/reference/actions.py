@@ -54,6 +54,7 @@ _PATTERN: Final = re.compile(
 )  # printable ASCII; IAM rejects all else but `*`
 
 _NAME: Final = re.compile(r"[a-z0-9-]+:[\w-]+", re.IGNORECASE | re.ASCII)
+EVERY_ACTION: Final = ("*", "*:*")  # patterns of every action
 _STARS: Final = re.compile(r"\*+")
 _LITERAL: Final = re.compile(r"[^*?]*")
 
@@ -311,7 +312,7 @@ class Catalog:
 
     def _search(self, key: str) -> Spans:
         """Bisect to the literal beginning of a lower-case pattern, then match what begins so."""
-        if key in ("*", "*:*"):
+        if key in EVERY_ACTION:
             return ((0, self.size),)
         if not _PATTERN.fullmatch(key):
             return ()
@@ -389,6 +390,26 @@ def _levels(action: str, text: str) -> list[str]:
 
 def _everywhere(name: str, entry: Any, kinds: Any) -> dict[str, None]:
     return dict.fromkeys(chain(entry[name], *(kind[name] for kind in kinds)))
+
+
+def covers_action(pattern: str, action: str) -> bool:
+    """
+    Return whether an Action pattern covers an action, by the rules of `Catalog.bits`.
+
+    >>> covers_action("s3:get*", "s3:GetObject"), covers_action("*:Get*", "s3:GetObject")
+    (True, True)
+    >>> covers_action("GetObject", "s3:GetObject"), covers_action("s3:Get[A-Z]*", "s3:GetObject")
+    (False, False)
+    """
+    return _covers(pattern, action.lower())
+
+
+@lru_cache(maxsize=65536)
+def _covers(pattern: str, key: str) -> bool:
+    wanted = _canonical(pattern)
+    if wanted in EVERY_ACTION:
+        return True
+    return bool(_PATTERN.fullmatch(wanted) and _glob(wanted).fullmatch(key))
 
 
 def _canonical(pattern: str) -> str:

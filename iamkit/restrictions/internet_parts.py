@@ -7,18 +7,16 @@ stands for all of its addresses.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 
-from iamkit.policy import Network
+from iamkit.policy import Network, cidr
 
 Part: TypeAlias = tuple[bool, ...]  # for each list, whether it has an address
 Span: TypeAlias = tuple[int, int, int]  # IP version, first address, the one after the last
-_ADDRESS: Final[dict[int, Any]] = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,14 @@ class InternetParts:
     def address(self, part: Part) -> str:
         """Return an address of a part."""
         version, first, _ = self.spans[part][0]
-        return str(_ADDRESS[version](first))
+        return cidr.address(version, first)
 
     def networks(self, parts: Iterable[Part]) -> list[str]:
         """Return the fewest networks that make up the parts."""
         found: list[Network] = []
         for version, first, end in (span for part in parts for span in self.spans[part]):
-            edges = _ADDRESS[version](first), _ADDRESS[version](end - 1)
-            found += ipaddress.summarize_address_range(*edges)
-        return list(map(str, joined_networks(found)))
+            found += cidr.summarized(version, first, end - 1)
+        return list(map(str, cidr.joined(found)))
 
 
 @lru_cache(maxsize=4096)
@@ -59,21 +56,3 @@ def divide(lists: tuple[tuple[Network, ...], ...]) -> InternetParts:
             sizes[part] = sizes.get(part, 0) + end - first
         outside.append(max(sizes, key=lambda part: (sizes[part], -sum(part))))
     return InternetParts(spans, tuple(outside))
-
-
-def joined_networks(networks: Iterable[Network]) -> list[Network]:
-    """Return the fewest networks that have the same addresses, IPv4 first."""
-    given: list[Any] = list(networks)
-    versions = ([each for each in given if each.version == version] for version in (4, 6))
-    return [network for part in versions for network in ipaddress.collapse_addresses(part)]
-
-
-def parsed(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Return the texts that are networks; `conditions.problems` names the others."""
-    found = []
-    for text in texts:
-        try:
-            found.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            continue
-    return tuple(found)

@@ -121,7 +121,7 @@ MFA_ENFORCEMENT: Final = Table(
         ),
         Column("policy_arn", TEXT, "policy that decides, or the role itself; missing: an SCP"),
         Column("policy_name", TEXT, "its name; the role's for its trust policy"),
-        Column("statement", TEXT, "Sid, or position from 1; missing: what a policy does not say"),
+        Column("statement", TEXT, "name of the statement; missing: what a policy does not say"),
         Column("why", TEXT, "the reason, and what to write where there is a hole"),
     ),
 )
@@ -146,7 +146,7 @@ MFA_GAPS: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "policy; missing: a service control policy"),
         Column("policy_name", TEXT, "its name"),
-        Column("statement", TEXT, "Sid, or position from 1; missing: policy not in the evidence"),
+        Column("statement", TEXT, "name of the statement; missing: policy not in the evidence"),
         Column("verdict", TEXT, "verdict on the users whom it decides"),
         Column("users", COUNT, "how many"),
         Column("who", OBJECT, "list of their names"),
@@ -421,8 +421,7 @@ class _Deciders:
             self.rules[policy, own] = [
                 _Rule(
                     policy.name,
-                    each.sid,
-                    None if policy.document is None else each.number,
+                    None if policy.document is None else each.name,
                     each.allows,
                     truths(each.condition, variables=each.variables),
                     self.callers.policy_arns.get(policy),

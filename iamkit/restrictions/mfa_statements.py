@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from iamkit.policy import KEY, PASSWORD, PROTECTED, Truth, conditions
+from iamkit.policy import KEY, PASSWORD, PROTECTED, Truth, conditions, statement_name
 
 WAYS: Final = ("key", "password")
 CARRIED: Final = {"key": KEY, "password": PASSWORD, "mfa": PROTECTED}
@@ -61,8 +61,7 @@ class Asked:
     """A statement, and whether its Condition holds by each of `CARRIED`."""
 
     policy: str  # what to call the policy
-    sid: str | None
-    number: int | None  # position from 1; None: it cannot be read
+    label: str | None  # what to call the statement; None: it cannot be read
     allows: bool
     truths: Mapping[str, Truth]
 
@@ -87,16 +86,11 @@ class Asked:
         return f"write {ON_ALLOW if self.allows else ON_DENY}"
 
     @property
-    def label(self) -> str | None:
-        """Its Sid, or its position from 1; None: it cannot be read."""
-        return None if self.number is None else self.sid or f"statement {self.number}"
-
-    @property
     def name(self) -> str:
         """What to call it in a sentence."""
-        if self.number is None:
+        if self.label is None:
             return f"{self.policy}, which is not in the evidence,"
-        return f"{f'statement “{self.sid}”' if self.sid else self.label} of {self.policy}"
+        return f"{self.label} of {self.policy}"
 
 
 def truths(condition: Any, *, variables: bool = True) -> dict[str, Truth]:
@@ -198,7 +192,7 @@ def _deciding(found: Verdict, way: str, listed: list[Entry]) -> tuple[Entry, str
     slipping = [each for each in asking if each.passes(way)]
     if found is not Verdict.NONE and slipping:
         said = slipping[0]
-        if said.number is None:
+        if said.label is None:
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
     said = next(each for each in listed if each.allows and each.admits[way] is not False)
@@ -217,8 +211,7 @@ def _state(way: str, entries: Iterable[Entry]) -> Requirement:
 def _entry(said: TrustStatement) -> Entry:
     return Entry(
         "the trust policy",
-        said.sid,
-        said.number,
+        None if said.number is None else statement_name(said.sid, said.number),
         bool(said.admits),
         said.holds,
         said.principal,

@@ -17,8 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import Principals
-from iamkit.policy import INTERNET, WIDE, KeyTest, Network, Policy, conditions, private_networks
-from iamkit.restrictions.internet_parts import joined_networks, parsed
+from iamkit.policy import SOURCE_IP_KEYS, KeyTest, Network, Policy, cidr, conditions
 from iamkit.table import COUNT, OBJECT, TEXT, TRUTH, Column, Table, objects, stack
 from iamkit.tables import AccountTables
 from iamkit.values import as_dict
@@ -58,29 +57,25 @@ KEYS: Final = {
     for key in ("aws:SourceIp", "aws:VpcSourceIp", "aws:SourceVpc", "aws:SourceVpce")
 }
 
-_ADDRESS_KEYS: Final = (*INTERNET, "aws:vpcsourceip")
+_ADDRESS_KEYS: Final = (*SOURCE_IP_KEYS, "aws:vpcsourceip")
 
 
 def unapproved(texts: Iterable[str], approved: Sequence[Network]) -> list[str]:
     """Return the networks that are not within an approved one; none if none is approved."""
     if not approved:
         return []
-    pairs = ((text, network) for text in texts for network in parsed([text]))
-    return [text for text, network in pairs if not _within(network, approved)]
-
-
-def _within(network: Network, others: Iterable[Network]) -> bool:
-    return any(network[0] in other and network[-1] in other for other in others)
+    pairs = ((text, network) for text in texts for network in cidr.parse_networks([text]))
+    return [text for text, network in pairs if not cidr.within(network, approved)]
 
 
 def approved_networks(account: AccountTables) -> list[Network]:
     """Return the approved networks of the settings, neighbours joined."""
-    return joined_networks(parsed(account.settings.approved_networks))
+    return cidr.joined(cidr.parse_networks(account.settings.approved_networks))
 
 
 def covering(test: KeyTest) -> list[Network]:
     """Return 0.0.0.0/0, ::/0 or both, if the networks of a test together are that."""
-    return [network for network in joined_networks(parsed(test.values)) if not network.prefixlen]
+    return cidr.everything(cidr.parse_networks(test.values))
 
 
 def network_tests(condition: Any, keys: Iterable[str] = KEYS) -> Iterator[KeyTest]:
@@ -105,13 +100,13 @@ def network_lists(account: AccountTables, callers: Principals) -> pd.DataFrame:
     Policies come first, then trust policies, then the SCPs that apply. A statement whose Effect is
     neither Allow nor Deny allows and denies nothing, so it is left out.
     """
-    private, approved = private_networks(), approved_networks(account)
+    approved = approved_networks(account)
     statements, applies_to = _conditional(account, callers)
     rows = []
     for statement in statements.query("effect in ['Allow', 'Deny']").to_dict("records"):
         for test in network_tests(statement["conditions"]):
             is_allow_list = admits(test, allows=statement["effect"] == "Allow")
-            compared = approved if is_allow_list and test.key in INTERNET else ()
+            compared = approved if is_allow_list and test.key in SOURCE_IP_KEYS else ()
             rows.append(
                 {
                     **{name: statement[name] for name in NETWORK_LISTS.names if name in statement},
@@ -119,7 +114,7 @@ def network_lists(account: AccountTables, callers: Principals) -> pd.DataFrame:
                     "key": KEYS[test.key],
                     "use": "allow list" if is_allow_list else "block list",
                     "networks": list(test.values),
-                    "problems": list(_problems(test, statement["problem"], private)),
+                    "problems": list(_problems(test, statement["problem"])),
                     "open": is_allow_list and bool(covering(test)),
                     "unapproved": unapproved(test.values, compared),
                 }
@@ -183,7 +178,7 @@ def _holders(account: AccountTables, policies: set[str]) -> dict[str, list[str]]
     return {str(arn): list(names) for arn, names in holders.groupby("policy_arn")["name"]}
 
 
-def _problems(test: KeyTest, unreadable: Any, private: Sequence[Network]) -> Iterator[str]:
+def _problems(test: KeyTest, unreadable: Any) -> Iterator[str]:
     """What is wrong with a list, in sentences."""
     if isinstance(unreadable, str):
         yield f"The statement {unreadable}, so the list does nothing."
@@ -195,12 +190,18 @@ def _problems(test: KeyTest, unreadable: Any, private: Sequence[Network]) -> Ite
     whole = covering(test)
     for network in whole:
         yield f"Its entries make up {network}, which is every IPv{network.version} address."
-    listed = [(text, network) for text in dict.fromkeys(test.values) for network in parsed([text])]
+    listed = [
+        (text, network)
+        for text in dict.fromkeys(test.values)
+        for network in cidr.parse_networks([text])
+    ]
     for text, network in listed:
-        if test.key in INTERNET and _within(network, private):
+        if test.key in SOURCE_IP_KEYS and cidr.is_private(network):
             yield f"{text} is private: no request from the internet comes from there."
-        if network.prefixlen < WIDE[network.version] and not whole:
+        if cidr.is_wide(network) and not whole:
             yield f"{text} is wide: {network.num_addresses:,} addresses."
-        around = [other for other, wider in listed if other != text and _within(network, [wider])]
+        around = [
+            other for other, wider in listed if other != text and cidr.within(network, [wider])
+        ]
         if around:
             yield f"{text} is within {around[0]}."

@@ -19,19 +19,20 @@ import numpy as np
 
 from iamkit.access import ARRIVAL_KEYS, BY_PLACE, CONTEXTS, Permissions
 from iamkit.policy import (
-    ENDPOINT,
-    INTERNET,
-    MFA,
+    ENDPOINT_KEYS,
+    MFA_KEYS,
     POSSIBLE,
+    SOURCE_IP_KEYS,
     UNKNOWN,
     KeyTest,
     Outcomes,
     PolicyEvaluator,
     PolicyLayers,
     RequestContext,
+    cidr,
 )
 from iamkit.reference import Bits
-from iamkit.restrictions.internet_parts import InternetParts, divide, parsed
+from iamkit.restrictions.internet_parts import InternetParts, divide
 from iamkit.restrictions.network_lists import admits, covering, network_tests
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
@@ -45,7 +46,7 @@ ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 # Keys that say from where or through what a request comes. A policy that tests none of them allows
 # the same from everywhere.
 SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast")
-NETWORK_KEYS: Final = frozenset((*INTERNET, *ENDPOINT, *SERVICE))
+NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS, *SERVICE))
 
 NO_ENDPOINTS: Final = (
     "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
@@ -60,7 +61,7 @@ NO_EFFECT: Final = "Its policies list networks, but every action is possible fro
 
 OUTSIDE: Final = BY_PLACE["outside"]  # by key, password and MFA
 _CREDENTIALS: Final = tuple(
-    {key.lower(): value for key, value in CONTEXTS[name].keys.items() if key.lower() in MFA}
+    {key.lower(): value for key, value in CONTEXTS[name].keys.items() if key.lower() in MFA_KEYS}
     for name in OUTSIDE
 )
 _ANYBODY: Final = RequestContext({}, UNKNOWN)  # nothing is known of who the caller is
@@ -93,7 +94,7 @@ class SourceIpList(NamedTuple):
 def _source_ip_lists(layers: PolicyLayers) -> Iterator[SourceIpList]:
     for _, policies in layers.named():
         for statement in (each for policy in policies for each in policy.statements):
-            for test in network_tests(statement.condition, INTERNET):
+            for test in network_tests(statement.condition, SOURCE_IP_KEYS):
                 yield SourceIpList(statement.policy, statement.allows, test)
 
 
@@ -204,7 +205,7 @@ class NetworkEvaluator:
     def _evaluated(self, layers: PolicyLayers, known: RequestContext) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
         lists = list(_source_ip_lists(layers))
-        parts = divide(tuple(parsed(each.test.values) for each in lists))
+        parts = divide(tuple(cidr.parse_networks(each.test.values) for each in lists))
         contexts = self._contexts(parts, known)
         if not any(each.as_text for each in lists):
             del contexts["any"]  # the parts are all there is

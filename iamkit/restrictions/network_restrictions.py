@@ -143,7 +143,7 @@ def _described(
     rows = []
     for layers, reach in cases:
         policy, statement = deciding.of(layers, reach) or (None, None)
-        name = statement and (statement.sid or f"statement {statement.number}")
+        name = statement and statement.name
         by = f" ({name} of {policy.name})" if policy else ""
         rows.append(
             {

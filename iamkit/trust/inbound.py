@@ -20,6 +20,7 @@ from iamkit.policy import (
     UNKNOWN,
     RequestContext,
     conditions,
+    statement_name,
 )
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, objects
 from iamkit.tables import AccountTables
@@ -225,10 +226,8 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
 
 
 def called(row: Mapping[str, Any]) -> str | None:
-    """Return what to call a statement: its Sid, or its position from 1."""
-    if isinstance(row["sid"], str):
-        return f"statement “{row['sid']}”"
-    return None if pd.isna(row["number"]) else f"statement {row['number']}"
+    """Return the name of a row's statement; None for a document without a statement."""
+    return None if pd.isna(row["number"]) else statement_name(row["sid"], row["number"])
 
 
 def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:

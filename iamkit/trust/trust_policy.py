@@ -26,11 +26,11 @@ from iamkit.policy import (
     PASSWORD,
     PROTECTED,
     UNKNOWN,
-    Pattern,
     RequestContext,
     Truth,
     conditions,
 )
+from iamkit.reference import covers_action
 from iamkit.table import objects
 from iamkit.values import listed
 
@@ -379,8 +379,10 @@ def about(row: Mapping[str, Any]) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _named(actions: tuple[str, ...], not_actions: tuple[str, ...]) -> frozenset[str]:
-    patterns = [Pattern(text.lower()) for text in actions or not_actions]
-    named = frozenset(each for each in ASSUME if any(text.matches(each) for text in patterns))
+    patterns = actions or not_actions
+    named = frozenset(
+        each for each in ASSUME if any(covers_action(text, each) for text in patterns)
+    )
     return named if actions else frozenset(ASSUME) - named
 
 

@@ -74,33 +74,36 @@ WEB = {"StringEquals": {"aws:ResourceTag/team": "web"}}
 REGION = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
 # Ann's statements, and the one that lets her assume the role boss of team ops.
 NAMED: dict[str, tuple[list[Any], str]] = {
-    "the only one": ([called("one")], "“one”"),
-    "one without a name, by its place": ([allow("s3:*"), allow("sts:*")], "number 2"),
-    "the first of two that allow": ([called("one"), called("two")], "“one”"),
+    "the only one": ([called("one")], "statement “one”"),
+    "one without a name, by its place": ([allow("s3:*"), allow("sts:*")], "statement 2"),
+    "the first of two that allow": ([called("one"), called("two")], "statement “one”"),
     "not one about another role": (
         [called("one", resource=f"{ARN}role/x"), called("two")],
-        "“two”",
+        "statement “two”",
     ),
-    "not one about another action": ([called("one", "sts:TagSession"), called("two")], "“two”"),
+    "not one about another action": (
+        [called("one", "sts:TagSession"), called("two")],
+        "statement “two”",
+    ),
     "not one about all but this role": (
         [
             {"Effect": "Allow", "Action": "*", "NotResource": f"{ARN}role/b*", "Sid": "one"},
             called("two"),
         ],
-        "“two”",
+        "statement “two”",
     ),
     "not one whose condition does not hold": (
         [called("one", Condition=WITH_MFA), called("two")],
-        "“two”",
+        "statement “two”",
     ),
     "not one whose condition nobody knows": (
         [called("one", Condition=REGION), called("two")],
-        "“two”",
+        "statement “two”",
     ),
-    "not one for another tag": ([called("one", Condition=WEB), called("two")], "“two”"),
+    "not one for another tag": ([called("one", Condition=WEB), called("two")], "statement “two”"),
     "not one that denies": (
         [{**deny("sts:AssumeRole", f"{ARN}role/x"), "Sid": "one"}, called("two")],
-        "“two”",
+        "statement “two”",
     ),
 }
 
@@ -111,8 +114,8 @@ def test_the_statement_named_is(case: str, tmp_path: Path) -> None:
     boss = worker("boss", trusts(ROOT), **tagged(team="ops"))
     opened = made(tmp_path, person("ann", *statements), boss)
     first, trust = reasons(opened, "sts-001", BOSS)
-    assert first == f"sts:AssumeRole: Allow statement {expected} of own"
-    assert trust == f"trust policy of boss: statement number 1 lets in {ARN}root"
+    assert first == f"sts:AssumeRole: Allow {expected} of own"
+    assert trust == f"trust policy of boss: statement 1 lets in {ARN}root"
 
 
 def test_a_condition_is_said_to_hold_in_that_context(tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_each_call_has_its_statement_in_order_and_the_trust_policy_is_last(tmp_p
         "iam:PassRole: Allow statement “pass” of own (condition true)",
         *own("Run", action="lambda:CreateFunction"),
         *own("Run", action="lambda:InvokeFunction"),
-        f"trust policy of boss: statement number 1 lets in {LAMBDA}",
+        f"trust policy of boss: statement 1 lets in {LAMBDA}",
     ]
 
 
@@ -154,16 +157,16 @@ def test_without_a_target_it_is_whatever_allows_the_call(tmp_path: Path) -> None
 TRUST: dict[str, tuple[Any, str, str]] = {
     "that names her before one that names her account": (
         trusts("user/ann", *trusts(ROOT)["Statement"]),
-        "number 1",
+        "statement 1",
         ANN,
     ),
     "that names her after one that names her account": (
         trusts(ROOT, *trusts("user/ann", Sid="Ann")["Statement"]),
-        "“Ann”",
+        "statement “Ann”",
         ANN,
     ),
-    "that names anyone": (trusts("*"), "number 1", "*"),
-    "that names her account": (trusts(LAMBDA, *trusts(ROOT)["Statement"]), "number 2", "root"),
+    "that names anyone": (trusts("*"), "statement 1", "*"),
+    "that names her account": (trusts(LAMBDA, *trusts(ROOT)["Statement"]), "statement 2", "root"),
 }
 
 
@@ -172,14 +175,14 @@ def test_the_statement_of_the_trust_policy_is_the_one(case: str, tmp_path: Path)
     trust, statement, whom = TRUST[case]
     opened = made(tmp_path, person("ann", called("one")), worker("boss", trust))
     _, last = reasons(opened, "sts-001", BOSS)
-    assert last.startswith(f"trust policy of boss: statement {statement} lets in ")
+    assert last.startswith(f"trust policy of boss: {statement} lets in ")
     assert last.endswith(whom)
 
 
 def test_who_is_named_needs_no_statement_of_its_own(tmp_path: Path) -> None:
     opened = made(tmp_path, person("ann", allow("s3:*")), worker("boss", trusts("user/ann")))
     (only,) = reasons(opened, "sts-001", BOSS)
-    assert only == f"trust policy of boss: statement number 1 lets in {ANN}"
+    assert only == f"trust policy of boss: statement 1 lets in {ANN}"
     assert openers(opened, "sts-001") == {(frozenset({BOSS}),)}
 
 

@@ -309,7 +309,7 @@ def test_of_statements_that_say_the_same_one_is_redundant(found, statements, num
 def test_a_condition_beside_the_same_permission_without_one_is_pointless(found):
     rows = found(allow(**when("Bool", MFA, "true")), allow(Sid="Plain")).query("rule=='redundant'")
     assert rows["severity"].tolist() == ["medium"]
-    assert "statement 2 (Plain)" in rows["problem"].iloc[0]
+    assert "statement “Plain”" in rows["problem"].iloc[0]
 
 
 def test_two_denials_may_share_the_work(found):

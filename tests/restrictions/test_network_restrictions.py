@@ -71,13 +71,13 @@ def test_awss_example_restricts_and_denies_endpoints_and_services_too(tmp_path: 
     row = judged_user(tmp_path, allow(), deny() | {"Sid": "OfficeOnly"})
     assert row["verdict"] == "restricted"
     assert row["networks"] == [VPN, OFFICE]
-    assert (row["policy_name"], row["statement"]) == ("own", "OfficeOnly")
+    assert (row["policy_name"], row["statement"]) == ("own", "statement “OfficeOnly”")
     assert row["policy_arn"] == f"{ARN}user/ana#own"
     assert (row["covered"], row["outside_actions"], row["worst"]) == (1, 0, [])
     assert (row["endpoint"], row["via_services"]) == ("denied", "denied")
     assert any("VPC endpoint" in note for note in row["notes"])
     assert any("AWS services" in note for note in row["notes"])
-    assert row["why"] == f"Possible only from {VPN}, {OFFICE} (OfficeOnly of own)."
+    assert row["why"] == f"Possible only from {VPN}, {OFFICE} (statement “OfficeOnly” of own)."
 
 
 def test_awss_older_example_spares_calls_by_services(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from iamkit.access import (
     effective,
     policy_grants,
 )
-from iamkit.checks import Audit, run_checks
+from iamkit.checks import Audit, offer, run_checks
 from iamkit.escalation import (
     ADMIN_PATHS,
     ESCALATIONS,
@@ -224,6 +224,9 @@ class Account(AccountTables):
     def callers(self) -> Principals:
         """Which policies apply to each principal, and its requests; see `access.Principals`."""
         return Principals(self)
+
+
+offer(Account.tables())  # what checks may ask for by name
 
 
 def load(

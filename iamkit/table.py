@@ -16,7 +16,7 @@ from iamkit.errors import SchemaError
 
 TIME: Final = "datetime64[us, UTC]"
 TEXT: Final = "str"
-TRUTH: Final = "boolean"  # nullable: evidence can be silent
+TRUTH: Final = "boolean"  # nullable: evidence may not say
 COUNT: Final = "Int64"
 OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote
 
@@ -50,9 +50,8 @@ class Table:
         Return `frame` with exactly this table's columns, order and dtypes, and a fresh index.
 
         Rows are never dropped. Raises `SchemaError` naming a missing column, one whose values do
-        not fit its dtype or are none of its `values`, or the first key that is there twice. A row
-        without a value in the key's first column stands for something that has no name: it is
-        compared with no other.
+        not fit its dtype or are none of its `values`, or the first key that occurs twice. A row
+        without a value in the key's first column has no identity: it is compared with no other.
         """
         made = self.cast(frame)
         again = self._again(made)
@@ -68,14 +67,11 @@ class Table:
 
         For evidence, which may say the same thing twice, such as lists that were joined by hand.
         """
-        return self.conform(self.distinct(frame))
-
-    def distinct(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of `frame` without those whose key an earlier row has."""
-        return frame[~self._again(frame)]
+        made = self.cast(frame)
+        return made[~self._again(made)].reset_index(drop=True)
 
     def cast(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return `frame` as `conform` does, without a look at the key."""
+        """Return `frame` as `conform` does, without checking the key."""
         missing = [name for name in self.names if name not in frame.columns]
         if missing:
             raise SchemaError(f"table {self.name!r} lacks {', '.join(missing)}")
@@ -87,15 +83,15 @@ class Table:
                 raise SchemaError(
                     f"table {self.name!r}: column {column.name!r} is not {column.dtype}: {error}"
                 ) from error
-            self._known(column, data[column.name])
+            self._check_values(column, data[column.name])
         return pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
 
-    def _known(self, column: Column, values: Any) -> None:
-        """Refuse a value that is none of the column's."""
+    def _check_values(self, column: Column, values: Any) -> None:
+        """Raise `SchemaError` for a value that is none of the column's `values`."""
         if not column.values:
             return
-        held = pd.Series(values)
-        other = held[held.notna() & ~held.isin(column.values)]
+        found = pd.Series(values)
+        other = found[found.notna() & ~found.isin(column.values)]
         if len(other):
             said = f"{other.iloc[0]!r} is none of {', '.join(column.values)}"
             raise SchemaError(f"table {self.name!r}: column {column.name!r}: {said}")

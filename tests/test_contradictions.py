@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,83 @@ def test_two_lines_on_one_user_are_told(tmp_path: Path) -> None:
     assert len(made.access_keys.query("user_name == 'ann'")) == 2
     assert made.credentials.set_index("user_name").loc["ann", "password_enabled"]
     assert f"{ARN}user/ann" in made.missing("credentials")
+
+
+CERTIFICATE = {"Arn": f"{ARN}server-certificate/www", "ServerCertificateName": "www"}
+PROVIDER = {"Arn": f"{ARN}saml-provider/corp", "CreateDate": "2024-05-01T12:00:00+00:00"}
+CREDENTIAL = {"ServiceSpecificCredentialId": "ACCAX", "UserName": "ann", "Status": "Active"}
+DEVICE = {"SerialNumber": f"{ARN}mfa/ann", "UserName": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("file", "member", "entry", "other", "table", "name"),
+    [
+        (
+            "server_certificates",
+            "ServerCertificateMetadataList",
+            CERTIFICATE,
+            {"Expiration": "2027-01-01T00:00:00+00:00"},
+            "server_certificates",
+            "server-certificate/www",
+        ),
+        (
+            "saml_providers",
+            "SAMLProviderList",
+            PROVIDER,
+            {"CreateDate": "2025-05-01T12:00:00+00:00"},
+            "identity_providers",
+            "saml-provider/corp",
+        ),
+        (
+            "service_specific_credentials",
+            "ServiceSpecificCredentials",
+            CREDENTIAL,
+            {"Status": "Inactive"},
+            "service_credentials",
+            "ACCAX",
+        ),
+        ("mfa_devices", "MFADevices", DEVICE, {"UserName": "bob"}, "mfa_devices", "mfa/ann"),
+    ],
+)
+def test_an_entry_described_in_two_ways_is_told_and_the_first_counts(
+    tmp_path: Path,
+    file: str,
+    member: str,
+    entry: dict[str, Any],
+    other: dict[str, Any],
+    table: str,
+    name: str,
+) -> None:
+    made = {}
+    for number, entries in enumerate(([entry], [entry, entry], [entry, entry | other])):
+        (tmp_path / str(number)).mkdir()
+        made[number] = account(tmp_path / str(number), company(), **{file: {member: entries}})
+    once, twice, differing = made.values()
+    assert len(getattr(once, table)) == 1
+    for each in (twice, differing):
+        assert getattr(each, table).astype(str).equals(getattr(once, table).astype(str))
+    assert twice.missing(table) == once.missing(table)
+    assert f"which description of {name}" in differing.missing(table).replace(ARN, "")
+
+
+def test_one_version_with_two_documents_is_told(tmp_path: Path) -> None:
+    contents = company()
+    versions = contents["Policies"][0]["PolicyVersionList"]
+    versions.append(versions[0] | {"Document": document(WRITE)})
+    made = opened(tmp_path, contents, LINE + KEYS)
+    assert f"{ARN}policy/read v1" in made.missing("policies")
+    assert made.statements.query("policy_arn.str.endswith('policy/read')")["actions"].tolist() == [
+        ["s3:GetObject"]
+    ]
+
+
+def test_one_inline_name_with_two_documents_is_told_and_both_apply(tmp_path: Path) -> None:
+    contents = company()
+    contents["UserDetailList"][0]["UserPolicyList"].append(inline("own", WRITE))
+    made = opened(tmp_path, contents, LINE + KEYS)
+    assert f"{ARN}user/ann#own" in made.missing("policy_assignments")
+    own = made.statements.query("policy_arn.str.endswith('user/ann#own')")
+    assert own["actions"].tolist() == [["s3:GetObject"], ["s3:PutObject"]]
 
 
 @settings(max_examples=20, deadline=None)

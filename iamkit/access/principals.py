@@ -43,7 +43,7 @@ from iamkit.policy import (
     decide,
 )
 from iamkit.reference import Catalog, load_catalog
-from iamkit.tables import AccountTables
+from iamkit.tables import AccountTables, service_linked_arns
 
 
 class Principals:
@@ -60,7 +60,7 @@ class Principals:
             row["principal_arn"]: {str(name): value for name, value in row.items()}
             for row in account.principals.to_dict("records")
         }
-        self._service_linked = set(account.roles.query("service_linked")["role_arn"])
+        self._service_linked = service_linked_arns(account.roles)
         self._scps = _control_policies(account)
         self._tag_keys = sorted(
             key for key in self._mentioned if key.startswith("aws:principaltag/")

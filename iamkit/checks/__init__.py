@@ -1,20 +1,31 @@
 """
 The checks: one function per rule, in files by subject. Adding one is adding a function.
 
-Every file in this folder is read; an organization's own stand in files that the settings name
-(`own_checks`). What a check is: see `registry.check`. Words used in all of them: a subject is an
-ARN; comparisons with a missing value are false, so a check that asks for an age says what becomes
-of a credential without one.
+`registry` says what a check is, `run` runs them, `own` adds those of an organization, from files
+that the settings name (`own_checks`). Every file of this folder is read. A subject is an ARN.
+Comparisons with a missing value are false, so a check that asks for an age says what becomes of a
+credential without one.
 """
 
 import importlib
 import pkgutil
 
 from iamkit.checks.own import every, run_checks
-from iamkit.checks.registry import SEVERITIES, check, population
+from iamkit.checks.registry import FACTS, SEVERITIES, STATUSES, Status, check, offer, population
 from iamkit.checks.run import Audit
 
 for _module in pkgutil.iter_modules(__path__):  # each file registers its checks
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["SEVERITIES", "Audit", "check", "every", "population", "run_checks"]
+__all__ = [
+    "FACTS",
+    "SEVERITIES",
+    "STATUSES",
+    "Audit",
+    "Status",
+    "check",
+    "every",
+    "offer",
+    "population",
+    "run_checks",
+]

@@ -189,7 +189,8 @@ def administrative_old_version(
     made = old["created"].dt.strftime(" of %Y-%m-%d").fillna("")
     detail = "version " + old["version_id"] + made + " gives full administration"
     found = policy_rows(old, holds.where(seen), detail)
-    return found.assign(step="Delete version " + old["version_id"] + " of the policy")
+    step = "Delete version " + old["version_id"] + " of the policy"
+    return found.assign(next_step=step.reindex(found.index))  # an empty frame would take all rows
 
 
 @check(

@@ -12,6 +12,7 @@ import pandas as pd
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, join_names, names_by_key, status
 from iamkit.table import TEXT
+from iamkit.tables import without_service_linked
 
 
 def _holders(
@@ -140,11 +141,10 @@ def administrator_role(
     ['has Owner; may be assumed by lambda.amazonaws.com']
     """
     found = _unlimited(_holders("role", principals, attachments, policy_grants), administrators)
-    linked = roles.loc[roles["service_linked"], "role_arn"]
     allowed = trust[trust["effect"] == "Allow"]
     trusted = names_by_key(found["subject"], allowed["role_arn"], allowed["principal"])
     who = ("; may be assumed by " + trusted).fillna("; nobody may assume it")
-    return found.assign(detail=found["detail"] + who)[~found["subject"].isin(linked)]
+    return without_service_linked(found.assign(detail=found["detail"] + who), roles, "subject")
 
 
 @check(
@@ -174,9 +174,8 @@ def administrator_through_iam(
     >>> administrator_through_iam(who, ROLES.rows(), assigned, grants).detail.tolist()
     ['can give itself any permission with Publish']
     """
-    linked = roles.loc[roles["service_linked"], "role_arn"]
-    through = administrators[administrators["admin"] == "through IAM"]["principal_arn"]
-    found = through[~through.isin(linked)].to_frame("subject")
+    through = administrators[administrators["admin"] == "through IAM"]
+    found = without_service_linked(through, roles)["principal_arn"].to_frame("subject")
     escalating = policy_grants[
         policy_grants["escalations"].map(bool, na_action="ignore").eq(other=True)
     ]

@@ -253,7 +253,7 @@ def unused_kind_of_access(
             "subject": both["user_arn"],
             "detail": said,
             "status": unknown.map({True: "not assessed", False: "fail"}),
-            "step": idle_key.fillna(value=False).map(
+            "next_step": idle_key.fillna(value=False).map(
                 {
                     True: "Delete the access keys: only the password is in use.",
                     False: "Remove the password: only the access key is in use.",

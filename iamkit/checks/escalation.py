@@ -10,6 +10,7 @@ from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
 from iamkit.policy import ANYWHERE
+from iamkit.tables import service_linked_arns
 
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
 INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was meant to be given
@@ -33,7 +34,7 @@ def near_administrator(
     """
     most = changes_most(permissions.rows[:, ANYWHERE], permissions.catalog)
     people, broad = permissions.principals, most[permissions.index].any(axis=1)
-    beside = {*administrators["principal_arn"], *roles.query("service_linked")["role_arn"]}
+    beside = {*administrators["principal_arn"], *service_linked_arns(roles)}
     found = people[broad & ~people["principal_arn"].isin(beside)]
     detail = "may change most of the account, by a policy that leaves out little"
     return pd.DataFrame({"subject": found["principal_arn"], "detail": detail})

@@ -163,7 +163,7 @@ def administrator_without_mfa(
                 hit["admin"].map(ADMIN) + "; the credential report does not say if MFA is on",
             ),
             "status": unsaid.map({True: "not assessed", False: "fail"}),
-            "step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
+            "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
         }
     )
 

@@ -21,6 +21,7 @@ from iamkit.restrictions import (
     RESTRICTED,
     UNRESTRICTED,
 )
+from iamkit.tables import without_service_linked
 
 DENY_BY_IP: Final = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
 SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
@@ -199,8 +200,7 @@ def network_fence_with_holes(
     meant = policy_assignments.loc[with_list, "principal_arn"]
     verdict, arn = network_restrictions["verdict"], network_restrictions["principal_arn"]
     escaped = verdict.eq(PARTLY_RESTRICTED) | (verdict.eq(UNRESTRICTED) & arn.isin(meant))
-    linked = roles.loc[roles["service_linked"], "role_arn"]
-    hit = network_restrictions[escaped & ~arn.isin(linked)]
+    hit = without_service_linked(network_restrictions[escaped], roles)
     notes = hit["notes"].map(lambda found: " ".join(found) if isinstance(found, list) else "")
     detail = (hit["why"] + " " + notes).str.strip()
     return pd.DataFrame({"subject": hit["principal_arn"], "detail": detail})

@@ -1,6 +1,4 @@
-"""
-An organization's own checks, in files that the settings name, beside the kit's.
-"""
+"""An organization's own checks, in files that the settings name, beside the kit's."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ def run_checks(account: Any) -> Audit:
     """
     Run every check, the organization's own included.
 
-    Returns `findings`, `results` and `acceptances`; see `findings.run`. Raises `CheckError` as
+    Returns `findings`, `results` and `acceptances`; see `run.run`. Raises `CheckError` as
     `every` does.
     """
     return run.run(account, every(account.settings))

@@ -293,7 +293,7 @@ def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
 def _problems(lint: pd.DataFrame) -> pd.DataFrame:
     """Rows of a check: the problems of each policy, and what to write instead of the first."""
     grouped = lint.groupby("policy_arn", sort=False)
-    found = grouped.agg(detail=("problem", join_names), step=("suggestion", "first"))
+    found = grouped.agg(detail=("problem", join_names), next_step=("suggestion", "first"))
     return found.reset_index(names="subject")
 
 

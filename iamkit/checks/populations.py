@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from iamkit.checks.registry import population
+from iamkit.tables import without_service_linked
 
 
 @population("the account")
@@ -17,7 +18,7 @@ def account(account_id: str) -> pd.Series[Any]:
 
 @population("the root user")
 def root(credentials: pd.DataFrame) -> pd.Series[Any]:
-    """The root user; every account has one, whether the credential report shows it or not."""
+    """The root user, which every account has, even if the credential report leaves it out."""
     report = credentials["user_arn"]
     return report.str.replace(r":user/.*$", ":root", regex=True).drop_duplicates()
 
@@ -30,19 +31,19 @@ def users(principals: pd.DataFrame) -> pd.Series[Any]:
 
 @population("console users")
 def console_users(credentials: pd.DataFrame) -> pd.Series[Any]:
-    """Users with an enabled password, root aside."""
+    """Users with an enabled password, without root."""
     return credentials.query("not is_root and password_enabled")["user_arn"]
 
 
 @population("users with active keys")
 def users_with_active_keys(access_keys: pd.DataFrame) -> pd.Series[Any]:
-    """Users with an active access key at least, root aside."""
+    """Users with at least one active access key, without root."""
     return access_keys.query("active and not is_root")["user_arn"].drop_duplicates()
 
 
 @population("users with credentials")
 def users_with_credentials(credentials: pd.DataFrame) -> pd.Series[Any]:
-    """Users with an enabled password or an active access key, root aside."""
+    """Users with an enabled password or an active access key, without root."""
     return credentials.query("not is_root and (password_enabled or keys_active > 0)")["user_arn"]
 
 
@@ -54,24 +55,22 @@ def groups(groups: pd.DataFrame) -> pd.Series[Any]:
 
 @population("roles")
 def roles(roles: pd.DataFrame) -> pd.Series[Any]:
-    """IAM roles that no AWS service made for itself."""
-    return roles.loc[~roles["service_linked"], "role_arn"]
+    """IAM roles, except service-linked roles."""
+    return without_service_linked(roles, roles, "role_arn")["role_arn"]
 
 
 @population("users and roles")
 def users_and_roles(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[Any]:
-    """Users and roles, those that AWS services made for themselves aside."""
-    linked = roles.loc[roles["service_linked"], "role_arn"]
-    people = principals[principals["kind"].isin(["user", "role"])]["principal_arn"]
-    return people[~people.isin(linked)]
+    """Users and roles, except service-linked roles."""
+    able = principals[principals["kind"].isin(["user", "role"])]
+    return without_service_linked(able, roles)["principal_arn"]
 
 
 @population("users, groups and roles")
-def holders(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[Any]:
-    """Whatever a policy can be attached to, service-linked roles aside."""
-    linked = roles.loc[roles["service_linked"], "role_arn"]
-    named = principals[principals["kind"] != "root"]["principal_arn"]
-    return named[~named.isin(linked)]
+def users_groups_and_roles(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[Any]:
+    """Users, groups and roles, except service-linked roles."""
+    attachable = principals[principals["kind"] != "root"]
+    return without_service_linked(attachable, roles)["principal_arn"]
 
 
 @population("administrators")
@@ -84,31 +83,31 @@ def administrators(administrators: pd.DataFrame) -> pd.Series[Any]:
 def attached_aws_policies(
     policies: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.Series[Any]:
-    """Policies that AWS manages and somebody holds."""
-    return _policies(policies, "aws", policy_assignments["policy_arn"], held=True)
+    """AWS managed policies that are attached to a user, group or role."""
+    return _policies(policies, "aws", policy_assignments["policy_arn"], attached=True)
 
 
 @population("attached customer policies")
 def attached_customer_policies(
     policies: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.Series[Any]:
-    """Customer managed policies that somebody holds."""
-    return _policies(policies, "customer", policy_assignments["policy_arn"], held=True)
+    """Customer managed policies that are attached to a user, group or role."""
+    return _policies(policies, "customer", policy_assignments["policy_arn"], attached=True)
 
 
 @population("unattached customer policies")
 def unattached_customer_policies(
     policies: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.Series[Any]:
-    """Customer managed policies that nobody holds."""
-    return _policies(policies, "customer", policy_assignments["policy_arn"], held=False)
+    """Customer managed policies that are attached to nothing."""
+    return _policies(policies, "customer", policy_assignments["policy_arn"], attached=False)
 
 
 def _policies(
-    policies: pd.DataFrame, kind: str, attached: pd.Series[Any], *, held: bool
+    policies: pd.DataFrame, kind: str, assigned: pd.Series[Any], *, attached: bool
 ) -> pd.Series[Any]:
-    mine = policies.loc[policies["kind"] == kind, "policy_arn"]
-    return mine[mine.isin(attached) == held]
+    of_kind = policies.loc[policies["kind"] == kind, "policy_arn"]
+    return of_kind[of_kind.isin(assigned) == attached]
 
 
 @population("customer policies")
@@ -125,13 +124,13 @@ def inline_policies(policies: pd.DataFrame) -> pd.Series[Any]:
 
 @population("own policies")
 def own_policies(policies: pd.DataFrame) -> pd.Series[Any]:
-    """Customer managed and inline policies: those that somebody here wrote."""
+    """Customer managed and inline policies: those that the account's owner wrote."""
     return policies.loc[policies["kind"] != "aws", "policy_arn"]
 
 
 @population("boundaries")
 def boundaries(attachments: pd.DataFrame) -> pd.Series[Any]:
-    """Policies set as the permissions boundary of somebody."""
+    """Policies set as the permissions boundary of a user or role."""
     return attachments.loc[attachments["how"] == "boundary", "policy_arn"].drop_duplicates()
 
 

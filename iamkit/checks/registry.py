@@ -1,19 +1,16 @@
 """
-What a check is, and what running checks gives: findings, a result per check, accepted risks.
+What a check is, and which checks there are.
 
 A check is one function under `@check`: its name is its id, its arguments name the tables it needs,
 and it returns a row per thing that is wrong. The decorator says what the rows are counted among.
 Nothing else changes when one is added.
-
-A result has four values. *Fail*: something is wrong. *Not assessed*: evidence is missing, or says
-too little about some subject, and nothing that was seen is wrong. *Accepted*: all that is wrong,
-somebody accepts for now. *Pass* is what remains: everything was seen, and nothing is wrong.
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +20,21 @@ from iamkit.errors import CheckError
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
 Rows = Callable[..., pd.DataFrame]
+
+# What a check may ask for besides tables.
+FACTS: Final = ("account_id", "as_of", "settings")
+
+
+class Status:
+    """What comes of a check, as the tables say it; a finding has any of these but *pass*."""
+
+    FAIL: Final = "fail"  # something is wrong
+    NOT_ASSESSED: Final = "not assessed"  # evidence is missing, and nothing that was seen is wrong
+    ACCEPTED: Final = "accepted"  # somebody accepts all that is wrong, for now
+    PASS: Final = "pass"  # noqa: S105 - everything was seen, and nothing is wrong
+
+
+STATUSES: Final = (Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.PASS)
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,13 @@ class Check:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Names of what it cannot do without; an argument with a default is a help, no need."""
+        """Names of what it cannot do without: arguments that have no default."""
         return needs(self.find)
 
 
 CHECKS: Final[dict[str, Check]] = {}
 POPULATIONS: Final[dict[str, Callable[..., pd.Series[Any]]]] = {}
+OFFERED: Final[set[str]] = set(FACTS)  # the names of all that an account offers to checks
 
 
 def check(
@@ -62,11 +75,11 @@ def check(
     """
     Make a function a check.
 
-    The function gets what its arguments name: tables of the account, what is derived from them
-    (`permissions`, `policy_grants`, …), `settings`, `as_of` or `account_id`. Where evidence
-    for one is missing the check is not assessed, unless the argument has a default. It returns a
-    row per thing found: `subject` and `detail`, and, if it likes, `status` (fail unless it says not
-    assessed) and `step` (the remedy for this one). It may return any column besides.
+    The function gets what its arguments name: tables of the account (`credentials`, `permissions`,
+    `mfa_enforcement`, …), `settings`, `as_of` or `account_id`. Where evidence for one is missing
+    the check is not assessed, unless the argument has a default. It returns a row per thing found:
+    `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default, or "not
+    assessed") and `next_step` (the remedy for this one). Other columns are ignored.
 
     Parameters
     ----------
@@ -82,7 +95,8 @@ def check(
         It fails because something was *not* found, so missing evidence makes it not assessed
         whatever it returns.
 
-    Raises `CheckError` for an unknown severity, or a name that another check has.
+    Raises `CheckError` for an unknown severity, an argument that no account offers, or a name that
+    another check has.
     """
 
     def register(find: Rows) -> Rows:
@@ -92,6 +106,7 @@ def check(
         if name in CHECKS and CHECKS[name].find.__code__ != find.__code__:
             other = CHECKS[name].find.__code__.co_filename
             raise CheckError(f"two checks have the name {name}; the other is in {other}")
+        demand(name, find)
         CHECKS[name] = Check(name, severity, title, among, remedy, source, errs, absence, find)
         return find
 
@@ -102,10 +117,40 @@ def population(name: str) -> Callable[[Callable[..., pd.Series[Any]]], Callable[
     """Name what checks count among: a function of tables that returns the subjects' ARNs."""
 
     def register(members: Callable[..., pd.Series[Any]]) -> Callable[..., pd.Series[Any]]:
+        demand(name, members)
         POPULATIONS[name] = members
         return members
 
     return register
+
+
+def offer(names: Iterable[str]) -> None:
+    """
+    Say what an account offers to checks; from now on an argument of another name is refused.
+
+    Raises `CheckError` if a check or population that is there already asks for something else.
+    """
+    OFFERED.update(names)
+    for each in CHECKS.values():
+        demand(each.name, each.find)
+    for name, members in POPULATIONS.items():
+        demand(name, members)
+
+
+def demand(name: str, function: Callable[..., Any]) -> None:
+    """Raise `CheckError` if a check or population asks for what no account offers."""
+    if len(OFFERED) == len(FACTS):  # the checks are read before the account that offers tables
+        return
+    for argument in arguments(function):
+        if argument not in OFFERED:
+            close = difflib.get_close_matches(argument, OFFERED, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise CheckError(f"check {name} asks for {argument!r}, which no account has{hint}")
+
+
+def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's arguments."""
+    return tuple(inspect.signature(function).parameters)
 
 
 def needs(function: Callable[..., Any]) -> tuple[str, ...]:

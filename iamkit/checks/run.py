@@ -1,10 +1,7 @@
-"""
-Run the checks on an account: findings, results and accepted risks.
-"""
+"""Run the checks on an account: findings, results and accepted risks."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from itertools import repeat
@@ -12,10 +9,31 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from iamkit.checks.registry import CHECKS, POPULATIONS, SEVERITIES, Check, needs
+from iamkit.checks.registry import (
+    CHECKS,
+    FACTS,
+    POPULATIONS,
+    SEVERITIES,
+    STATUSES,
+    Check,
+    Status,
+    arguments,
+    demand,
+    needs,
+)
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+
+
+class State:
+    """What becomes of an accepted risk of the settings."""
+
+    IN_FORCE: Final = "in force"
+    EXPIRED: Final = "expired"
+    NO_MATCH: Final = "matches nothing"
+    NO_CHECK: Final = "no such check"
+
 
 FINDINGS: Final = Table(
     name="findings",
@@ -27,13 +45,7 @@ FINDINGS: Final = Table(
             "severity",
             TEXT,
             "critical, high, medium, low or info",
-            values=(
-                "critical",
-                "high",
-                "medium",
-                "low",
-                "info",
-            ),
+            values=SEVERITIES,
         ),
         Column("title", TEXT, "what is wrong, in general"),
         Column("subject", TEXT, "ARN of what it is about; the account id for the account"),
@@ -44,13 +56,9 @@ FINDINGS: Final = Table(
             "status",
             TEXT,
             "fail, not assessed or accepted",
-            values=(
-                "fail",
-                "not assessed",
-                "accepted",
-            ),
+            values=(Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED),
         ),
-        Column("step", TEXT, "what to do next"),
+        Column("next_step", TEXT, "what to do next"),
         Column("acceptance", TEXT, "who accepts it until when, or whose acceptance has expired"),
     ),
 )
@@ -66,24 +74,13 @@ RESULTS: Final = Table(
             "severity",
             TEXT,
             "critical, high, medium, low or info",
-            values=(
-                "critical",
-                "high",
-                "medium",
-                "low",
-                "info",
-            ),
+            values=SEVERITIES,
         ),
         Column(
             "status",
             TEXT,
             "pass, fail, not assessed or accepted",
-            values=(
-                "pass",
-                "fail",
-                "not assessed",
-                "accepted",
-            ),
+            values=STATUSES,
         ),
         Column("failing", COUNT, "numerator: subjects that fail, accepted ones aside"),
         Column("accepted", COUNT, "subjects whose failing somebody accepts"),
@@ -91,9 +88,7 @@ RESULTS: Final = Table(
         Column("total", COUNT, "denominator: subjects examined; missing if not known"),
         Column("among", TEXT, "what is counted: users, console users, roles, …"),
         Column("reason", TEXT, "why it is not assessed, or what the result may lack"),
-        Column(
-            "evidence_of", TIME, "moment that the evidence speaks of: everything later is not in it"
-        ),
+        Column("evidence_of", TIME, "time of the evidence; what happened later is not in it"),
         Column("errs", TEXT, "which way it errs"),
         Column("remedy", TEXT, "what to do"),
         Column("source", TEXT, "who asks for it"),
@@ -116,18 +111,11 @@ ACCEPTANCES: Final = Table(
             "state",
             TEXT,
             "in force, expired, matches nothing, or no such check",
-            values=(
-                "in force",
-                "expired",
-                "matches nothing",
-                "no such check",
-            ),
+            values=(State.IN_FORCE, State.EXPIRED, State.NO_MATCH, State.NO_CHECK),
         ),
         Column("findings", COUNT, "findings that it is about"),
     ),
 )
-
-NOT_TABLES: Final = ("account_id", "as_of", "settings")
 
 
 class Audit(NamedTuple):
@@ -142,11 +130,13 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     """
     Run checks on an account. Rows: see `FINDINGS`, `RESULTS` and `ACCEPTANCES`.
 
-    Findings come with the most severe first. A check that breaks is not assessed, and says why.
-    Raises `CheckError` if one asks for a table or a population that does not exist, or returns no
-    `subject` and `detail`.
+    The most severe findings come first. A check that breaks is not assessed, and its reason says
+    why. Raises `CheckError` if one asks for a table or a population that does not exist, or returns
+    no `subject` and `detail`.
     """
     ordered = sorted(checks.values(), key=lambda each: (SEVERITIES.index(each.severity), each.name))
+    for each in ordered:
+        demand(each.name, each.find)
     members: dict[str, frozenset[str]] = {}
     found, gaps = [], {}
     for each in ordered:
@@ -154,7 +144,7 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
             members[each.among] = _members(account, each)
         rows, broken = _found(account, each)
         tables = dict.fromkeys((*each.needs, *needs(POPULATIONS[each.among])))
-        missing = account.missing(*(name for name in tables if name not in NOT_TABLES))
+        missing = account.missing(*(name for name in tables if name not in FACTS))
         found.append(rows[:0] if missing and each.absence else rows)
         gaps[each.name] = "; ".join(filter(None, [missing, broken]))
     findings = _labelled(account, found, checks)
@@ -170,25 +160,21 @@ def _members(account: Any, each: Check) -> frozenset[str]:
             f"check {each.name}: there is no population {each.among!r}; there are "
             f"{', '.join(sorted(POPULATIONS))}"
         )
-    return frozenset(_call(account, each.name, POPULATIONS[each.among]).tolist())
+    return frozenset(_call(account, POPULATIONS[each.among]).tolist())
 
 
-def _call(account: Any, name: str, function: Callable[..., Any]) -> Any:
-    given = {}
-    for argument in inspect.signature(function).parameters:
-        if not hasattr(type(account), argument) and not hasattr(account, argument):
-            raise CheckError(f"check {name} asks for {argument!r}, which no account has")
-        given[argument] = getattr(account, argument)
-    return function(**given)
+def _call(account: Any, function: Callable[..., Any]) -> Any:
+    """What a function returns for the tables that its arguments name."""
+    return function(**{name: getattr(account, name) for name in arguments(function)})
 
 
-Row = tuple[str, str, str, str, str]  # check, subject, detail, status, step
+Row = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
 
 
 def _found(account: Any, each: Check) -> tuple[list[Row], str]:
     """What a check returns and, if it broke instead, how."""
     try:
-        rows: pd.DataFrame = _call(account, each.name, each.find)
+        rows: pd.DataFrame = _call(account, each.find)
     except CheckError:
         raise
     except Exception as error:  # a check may be anybody's: one must not cost the others
@@ -196,8 +182,12 @@ def _found(account: Any, each: Check) -> tuple[list[Row], str]:
     absent = {"subject", "detail"} - set(rows.columns)
     if absent:
         raise CheckError(f"check {each.name} returns no column {', '.join(sorted(absent))}")
-    status = rows["status"] if "status" in rows else repeat("fail", len(rows))
-    step = rows["step"] if "step" in rows else repeat(each.remedy, len(rows))
+    status = rows["status"] if "status" in rows else pd.Series(Status.FAIL, rows.index, "str")
+    if rows["subject"].isna().any():
+        return [], "the check broke: it returned a row without a subject"
+    if not status.isin([Status.FAIL, Status.NOT_ASSESSED]).all():
+        return [], "the check broke: it returned a status that is neither fail nor not assessed"
+    step = rows["next_step"] if "next_step" in rows else repeat(each.remedy, len(rows))
     columns = (rows["subject"], rows["detail"], status, step)
     return list(zip(repeat(each.name, len(rows)), *columns, strict=True)), ""
 
@@ -206,7 +196,7 @@ def _labelled(
     account: Any, found: Iterable[list[Row]], checks: Mapping[str, Check]
 ) -> pd.DataFrame:
     """All findings as one table, with severities and names."""
-    columns = ["check", "subject", "detail", "status", "step"]
+    columns = ["check", "subject", "detail", "status", "next_step"]
     rows = pd.DataFrame([row for each in found for row in each], columns=columns)
     subject = rows["subject"].astype("str")
     names = _names(account).reindex(subject)
@@ -234,14 +224,14 @@ def _results(
     for each in ordered:
         failing, accepted, unknown = (
             subjects.get((each.name, status), none)
-            for status in ("fail", "accepted", "not assessed")
+            for status in (Status.FAIL, Status.ACCEPTED, Status.NOT_ASSESSED)
         )
         accepted, unknown = accepted - failing, unknown - failing - accepted
         total, reason = len(members[each.among]), gaps[each.name]
         if unknown and not reason:
             reason = f"the evidence says too little about {len(unknown)} of {total}"
-        status = "accepted" if accepted else "pass"
-        status = "fail" if failing else "not assessed" if reason else status
+        status = Status.ACCEPTED if accepted else Status.PASS
+        status = Status.FAIL if failing else Status.NOT_ASSESSED if reason else status
         facts = ("title", "severity", "among", "errs", "remedy", "source")
         rows.append(
             {
@@ -275,27 +265,28 @@ def _names(account: Any) -> pd.DataFrame:
 
 def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
     """
-    Set apart, in the table itself, the findings that somebody accepts; say what became of entries.
+    What became of each accepted risk of the settings; marks the findings that it is about.
 
-    What an expired entry is about fails, and says so.
+    `findings` is changed: a finding that somebody accepts has the status *accepted*, and one whose
+    acceptance has expired still fails, and says so.
     """
     rows = []
     for entry in account.settings.accepted:
         pattern = Pattern(entry.subject)
-        about = findings["check"].eq(entry.check) & findings["status"].ne("not assessed")
+        about = findings["check"].eq(entry.check) & findings["status"].ne(Status.NOT_ASSESSED)
         named = findings.loc[about, ["subject", "name"]].map(pattern.matches).any(axis=1)
         about &= named.reindex(findings.index, fill_value=False)
         said = f"accepted by {entry.owner}, until {entry.expires}: {entry.reason}"
         said += f" ({entry.ticket})" if entry.ticket else ""
         if entry.check not in checks:
-            state = "no such check"
+            state = State.NO_CHECK
         elif entry.expires < account.as_of.date():
-            state = "expired"
-            lapsed = about & findings["status"].eq("fail")
+            state = State.EXPIRED
+            lapsed = about & findings["status"].eq(Status.FAIL)
             findings.loc[lapsed, "acceptance"] = f"expired; was {said}"
         else:
-            state = "in force" if about.any() else "matches nothing"
-            findings.loc[about, "status"] = "accepted"
+            state = State.IN_FORCE if about.any() else State.NO_MATCH
+            findings.loc[about, "status"] = Status.ACCEPTED
             findings.loc[about, "acceptance"] = said
         expires = entry.expires.isoformat()
         facts = asdict(entry) | {"expires": expires, "state": state, "findings": int(about.sum())}

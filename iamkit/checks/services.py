@@ -17,6 +17,7 @@ from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, ago
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
+from iamkit.tables import without_service_linked
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -52,7 +53,7 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
             "subject": rows["user_arn"].fillna(rows["user_name"]),
             "detail": name + ", made " + ago(rows["age_days"]) + ", never expires",
             "status": rows["active"].isna().map({True: "not assessed", False: "fail"}),
-            "step": password.map(
+            "next_step": password.map(
                 {
                     True: "Use temporary credentials of a role instead, and delete it.",
                     False: "Delete it; where a key is needed, make one with an expiry.",
@@ -126,7 +127,11 @@ def expired_server_certificate(
     errs="towards fail: a service allowed lately, or needed once a year, counts as unused",
 )
 def stale_service_access(
-    last_accessed: pd.DataFrame, permissions: Permissions, settings: Settings, as_of: pd.Timestamp
+    last_accessed: pd.DataFrame,
+    permissions: Permissions,
+    roles: pd.DataFrame,
+    settings: Settings,
+    as_of: pd.Timestamp,
 ) -> pd.DataFrame:
     """
     Users and roles in use that may do risky things in services unused for `unused_role_days`.
@@ -140,8 +145,8 @@ def stale_service_access(
     limit = as_of - pd.Timedelta(days=settings.unused_role_days)
     recent = last_accessed["last_used"] > limit
     lively = people["principal_arn"].isin(last_accessed.loc[recent, "principal_arn"])
-    linked = people["path"].fillna("").str.startswith("/aws-service-role/")
-    risky = _risky_services(permissions, people[lively & ~linked & ~people["created"].gt(limit)])
+    judged = without_service_linked(people[lively & ~people["created"].gt(limit)], roles)
+    risky = _risky_services(permissions, judged)
     stale = last_accessed[~recent].merge(risky, on=["principal_arn", "service"])
     services = stale.groupby("principal_arn", sort=False)["service"].agg(sorted)
     said = services.map(

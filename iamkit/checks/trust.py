@@ -19,6 +19,7 @@ from iamkit.checks.registry import check
 from iamkit.checks.wording import ADMIN, GUIDE, ago, names_by_key
 from iamkit.settings import Settings
 from iamkit.table import stack
+from iamkit.tables import without_service_linked
 from iamkit.trust import days_idle
 
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
@@ -267,7 +268,7 @@ def unused_role(roles: pd.DataFrame, as_of: pd.Timestamp, settings: Settings) ->
     >>> unused_role(made, pd.Timestamp("2026-01-01T00:00Z"), Settings()).detail.tolist()
     ['no use within 400 days; made 731 days ago']
     """
-    own = roles[~roles["service_linked"]]
+    own = without_service_linked(roles, roles, "role_arn")
     made = (as_of - own["created"]).dt.days
     idle = days_idle(own, as_of)
     undated = idle.isna()

@@ -36,6 +36,7 @@ from iamkit.policy import (
     resolve,
     widest,
 )
+from iamkit.tables import service_linked_arns
 
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
 _EMPTY: Final = RequestContext({})
@@ -72,7 +73,7 @@ class AllowedResources:
             rows = account.principals[account.principals["kind"].eq(kind)]
             # AWS decides what a service-linked role may do; of a user whom only the credential
             # report knows, the policies are not in the evidence.
-            linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
+            linked = service_linked_arns(account.roles)
             unseen = account.users["evidence"].eq("credential report only")
             excluded = {*linked, *account.users.loc[unseen, "user_arn"]}
             rows = rows[rows["principal_arn"].notna() & ~rows["principal_arn"].isin(excluded)]

@@ -38,6 +38,7 @@ from iamkit.escalation.explanations import Explanations
 from iamkit.escalation.gains import Gains
 from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import EscalationPath
+from iamkit.tables import without_service_linked
 
 # How credentials were come by, and the context that they are used in from either place.
 ARRIVALS: Final = BY_CREDENTIAL
@@ -144,8 +145,8 @@ class EscalationGraph:
         self.explanations = Explanations(available)
         self.account = self.callers.account
         people = self.callers.permissions.principals
-        linked = self.account.roles.loc[self.account.roles["service_linked"], "role_arn"]
-        self.principals = people[~people["principal_arn"].isin(linked)].reset_index(drop=True)
+        able = without_service_linked(people, self.account.roles)
+        self.principals = able.reset_index(drop=True)
         resources = self.callers.resources
         self.arns = (*self.principals["principal_arn"], *resources["group"].arns)
         self.roles = frozenset(resources["role"].arns)

@@ -13,10 +13,21 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks import STATUSES, Status
 from iamkit.reference import CONTROL, load_controls
 from iamkit.table import OBJECT, TEXT, Column, Table
 
-VERBS: Final = {"fail": ("fails", "fail"), "accepted": ("is accepted in", "are accepted in")}
+MANUAL: Final = "manual"
+
+# How a control stands, the first that is true of it.
+STANDINGS: Final = (Status.FAIL, Status.NOT_ASSESSED, MANUAL, Status.ACCEPTED, Status.PASS)
+
+# What is said of subjects: of one, of several.
+VERBS: Final = {
+    Status.FAIL: ("fails", "fail"),
+    Status.ACCEPTED: ("is accepted in", "are accepted in"),
+    Status.PASS: ("passes", "fails"),  # "none of 12 users fails …"
+}
 
 MATRIX: Final = Table(
     name="matrix",
@@ -28,13 +39,7 @@ MATRIX: Final = Table(
             "status",
             TEXT,
             "fail, not assessed, manual, accepted or pass",
-            values=(
-                "fail",
-                "not assessed",
-                "manual",
-                "accepted",
-                "pass",
-            ),
+            values=STANDINGS,
         ),
         Column("checks", OBJECT, "list of the checks that speak to it"),
         Column("failing_checks", OBJECT, "list of those that fail"),
@@ -56,9 +61,9 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     Parameters
     ----------
     results : DataFrame
-        A row per check, as `findings.run` returns them.
+        A row per check, as `run_checks` returns them.
     controls : DataFrame
-        Rows of `CONTROLS`; by default all that `load` returns.
+        Rows of `CONTROLS`; by default all of `data/controls.yaml`.
     """
     controls = load_controls() if controls is None else controls.reset_index(drop=True)
     asked = controls["checks"].explode().dropna().rename("check").rename_axis("control")
@@ -66,20 +71,20 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     told = results[["check", "status"]].assign(says=says)
     told = asked.astype("str").reset_index().merge(told, how="left", on="check")
     told["says"] = told["says"].fillna(told["check"] + " is not assessed: it was not run")
-    told["status"] = told["status"].where(told["status"].isin(("pass", *VERBS)), "not assessed")
+    told["status"] = told["status"].where(told["status"].isin(VERBS), Status.NOT_ASSESSED)
 
     def listed(column: str, *statuses: str) -> pd.Series[Any]:
         """Return the list of a column's values per control, empty where there are none."""
         lists = told[told["status"].isin(statuses)].groupby("control")[column].agg(list)
         return pd.Series([lists.get(each, []) for each in controls.index], dtype="object")
 
-    fails, unknown = listed("check", "fail"), listed("check", "not assessed")
-    says = listed("says", "fail", "not assessed", "accepted", "pass").str.join("; ")
-    status = pd.Series("pass", controls.index, "str")
-    status[listed("check", "accepted").astype(bool)] = "accepted"
-    status[controls["manual"].notna()] = "manual"
-    status[unknown.astype(bool)] = "not assessed"
-    status[fails.astype(bool)] = "fail"
+    fails, unknown = listed("check", Status.FAIL), listed("check", Status.NOT_ASSESSED)
+    says = listed("says", *STATUSES).str.join("; ")
+    status = pd.Series(Status.PASS, controls.index, "str")
+    status[listed("check", Status.ACCEPTED).astype(bool)] = Status.ACCEPTED
+    status[controls["manual"].notna()] = MANUAL
+    status[unknown.astype(bool)] = Status.NOT_ASSESSED
+    status[fails.astype(bool)] = Status.FAIL
     return MATRIX.conform(
         controls.assign(
             status=status,
@@ -93,16 +98,16 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
 
 def _sentence(result: Any) -> str:
     """Say what a check says: "3 of 41 console users fail console_user_without_mfa"."""
-    if result.status not in ("pass", *VERBS):
+    if result.status not in VERBS:
         first, *others = str(result.reason).split("; ")
         more = f", and {len(others)} more" if others else ""
         return f"{result.check} is not assessed: {first}{more}"
-    count = {"fail": result.failing, "accepted": result.accepted}.get(result.status)
-    one, several = VERBS.get(result.status, ("passes", "fails"))
+    count = {Status.FAIL: result.failing, Status.ACCEPTED: result.accepted}.get(result.status)
+    one, several = VERBS[result.status]
     total = "the" if pd.isna(result.total) else result.total
     if result.among.startswith("the "):
         said = f"{result.among} {one} {result.check}"
-    elif result.status == "pass":
+    elif result.status == Status.PASS:
         said = f"none of {total} {result.among} {several} {result.check}"
     else:
         said = f"{count} of {total} {result.among} {one if count == 1 else several} {result.check}"

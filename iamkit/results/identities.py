@@ -1,10 +1,11 @@
 """
 One row per identity: what it is, how it is protected, what it can do, and what to do about it.
 
-Everything else in the kit answers for one table at a time. Here it meets: the kind of access, MFA
-adopted and enforced, the network fence, the privilege, the age of credentials, and what a thief of
-them could do from outside. The verdict is the worst that any check says of the identity; without a
-finding it is *ok* only if nothing that the verdict rests on is missing.
+The other tables of the kit answer one question each. This one joins them: the kind of access, MFA
+registered and enforced, the network restriction, the privilege, the age of credentials, and what
+the credentials would allow from outside if they were stolen. The verdict is the worst severity that
+a check finds for the identity; without a finding it is *ok* only if no evidence is missing that the
+verdict rests on.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access import Permissions, changes_most, changing
-from iamkit.checks import SEVERITIES
+from iamkit.checks import SEVERITIES, Status
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
+from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, objects
+from iamkit.tables import without_service_linked
 
-# From worst to least, as a thief would see it.
+# Risk classes of actions, the worst first.
 CLASSES: Final = (
     "escalation",
     "credential exposure",
@@ -29,50 +32,74 @@ CLASSES: Final = (
     "infrastructure modification",
 )
 
-PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")
-VERDICTS: Final = (*SEVERITIES, "not assessed", "accepted", "ok")
-STEPS: Final = 3
+PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
+OK: Final = "ok"
+VERDICTS: Final = (*SEVERITIES, Status.NOT_ASSESSED, Status.ACCEPTED, OK)
+USES: Final = ("used", "unused", "never used")
+NO_CLASS: Final = "none of these"
+MOST_STEPS: Final = 3
 
 # Tags that say whose an identity is, the first that is there.
 OWNER_TAGS: Final = ("owner", "contact", "team")
+
+
+def _same_column(table: Table, name: str, meaning: str) -> Column:
+    """The column of identities that repeats the verdict of another table."""
+    values = next(column.values for column in table.columns if column.name == "verdict")
+    return Column(name, TEXT, meaning + ", ".join(values), values=values)
+
 
 IDENTITIES: Final = Table(
     name="identities",
     row="one identity that can act: the root user, a user or a role",
     key=("principal_arn",),
     columns=(
-        Column("verdict", TEXT, "worst severity of its findings, not assessed, accepted or ok"),
         Column(
-            "kind",
+            "verdict",
             TEXT,
-            "root, user or role",
-            values=(
-                "root",
-                "user",
-                "role",
-            ),
+            f"worst severity of its findings: {', '.join(VERDICTS)}",
+            values=VERDICTS,
         ),
+        Column("kind", TEXT, "root, user or role", values=("root", "user", "role")),
         Column("name", TEXT, "name"),
-        Column("privilege", TEXT, "admin, near-admin, write, read or none, in its best context"),
+        Column(
+            "privilege",
+            TEXT,
+            "admin, near-admin, write, read or none, in the context that allows it the most; "
+            "missing: not known",
+            values=PRIVILEGES,
+        ),
         Column(
             "admin_steps",
             COUNT,
-            "next_steps to administration; 0: it is there; missing: none certain",
+            "steps to administrator; 0: it is one; missing: no path is certain",
         ),
         Column("access", TEXT, "users: console, programmatic, both, none; roles: who assumes it"),
-        Column("use", TEXT, "used, unused (longer than the setting) or never used"),
+        Column("use", TEXT, "used, unused (longer than the setting) or never used", values=USES),
         Column("mfa_registered", TRUTH, "an MFA device is registered; missing for roles"),
         Column("mfa_devices", OBJECT, "list of the kinds of its devices"),
-        Column("mfa_enforced", TEXT, "verdict of `enforcement`; missing for root"),
-        Column(
-            "network_restriction",
-            TEXT,
-            "verdict of `network_restrictions`; none for root, whom no policy binds",
+        _same_column(
+            MFA_ENFORCEMENT, "mfa_enforced", "verdict of `mfa_enforcement`; missing for root: "
         ),
-        Column("exposed_actions", COUNT, "actions open from outside to a thief of key or password"),
-        Column("exposed_worst", TEXT, "worst class of those actions"),
+        _same_column(
+            NETWORK_RESTRICTIONS,
+            "network_restriction",
+            "verdict of `network_restrictions`; unrestricted for root, which has no policies: ",
+        ),
+        Column(
+            "exposed_actions",
+            COUNT,
+            "actions possible from outside with its access key or password, if stolen",
+        ),
+        Column(
+            "exposed_worst",
+            TEXT,
+            f"worst risk class of those actions: {', '.join(CLASSES)} or {NO_CLASS}; missing: "
+            "there are none",
+            values=(*CLASSES, NO_CLASS),
+        ),
         *(
-            Column(name, COUNT, "actions of this risk class, in its best context")
+            Column(name, COUNT, "actions of this risk class, in the context that allows the most")
             for name in CLASSES
         ),
         Column("password_age_days", COUNT, "days since the password changed"),
@@ -81,7 +108,7 @@ IDENTITIES: Final = Table(
         Column("last_used", TIME, "latest use of any credential, or of the role"),
         Column("owner", TEXT, "tag owner, contact or team, the first that is there"),
         Column("findings", COUNT, "number of findings that fail"),
-        Column("next_steps", OBJECT, "list of the most useful next next_steps, three at most"),
+        Column("next_steps", OBJECT, f"list of the most useful next steps, {MOST_STEPS} at most"),
         Column("principal_arn", TEXT, "ARN"),
     ),
 )
@@ -89,69 +116,75 @@ IDENTITIES: Final = Table(
 
 def identities(account: Any) -> pd.DataFrame:
     """
-    Every identity, the one that needs most first. Rows: see `IDENTITIES`.
+    Every identity, the one that needs attention most first. Rows: see `IDENTITIES`.
 
-    Counts of actions take unknown conditions as helping the caller, so they err towards more;
-    `admin` and `near-admin` need certainty. A role has no credential of its own to steal: its
-    `exposed_actions` are missing. Service-linked roles, which belong to AWS, are left out.
+    Counts of actions take unknown conditions as met, so they err towards more; `admin` and
+    `near-admin` need certainty. A role has no credential of its own to steal: its `exposed_actions`
+    are missing. Service-linked roles, which belong to AWS, are left out.
     """
-    roles = account.roles
-    linked = roles.loc[roles["service_linked"], "role_arn"]
     who = account.principals[account.principals["kind"] != "group"]
-    who = who[~who["principal_arn"].isin(linked)].reset_index(drop=True)
+    who = without_service_linked(who, account.roles).reset_index(drop=True)
+    credentials = _by(account.credentials, "user_arn").reindex(who["principal_arn"])
+    made = _described(account, who, credentials)
+    made = made.assign(**_used(account, who))
+    made = made.assign(**_allowed(account, made, credentials))
+    made = made.merge(_verdicts(account), on="principal_arn", how="left")
+    made["findings"] = made["findings"].fillna(0)
+    made["next_steps"] = objects(s if isinstance(s, list) else [] for s in made["next_steps"])
+    incomplete = account.missing("credentials", "policy_assignments") != ""
+    made["verdict"] = made["verdict"].fillna(Status.NOT_ASSESSED if incomplete else OK)
+    order = pd.DataFrame(
+        {
+            "verdict": made["verdict"].map(VERDICTS.index),
+            "privilege": made["privilege"].map(PRIVILEGES.index, na_action="ignore").fillna(-1),
+            "exposed": -made["exposed_actions"].fillna(0),
+            "kind": made["kind"],
+            "name": made["name"],
+        }
+    ).sort_values(["verdict", "privilege", "exposed", "kind", "name"], kind="stable")
+    return IDENTITIES.conform(made.loc[order.index])
+
+
+def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd.DataFrame:
+    """What each identity is and how it is protected: columns that come from one table each."""
     arns = who["principal_arn"]
-    credentials = _by(account.credentials, "user_arn").reindex(arns)
     keys = account.access_keys.query("active")
-    devices = account.mfa_devices.groupby("user_arn")["kind"].agg(list)
-    made = pd.DataFrame(
+    devices = account.mfa_devices.groupby("user_arn")["kind"].agg(list).reindex(arns)
+    has_password = credentials["password_enabled"].fillna(value=False)
+    is_root, is_role = who["kind"] == "root", who["kind"] == "role"
+    access = pd.Series(credentials["access"].array)
+    restriction = pd.Series(_by(account.network_restrictions)["verdict"].reindex(arns).array)
+    steps = pd.Series(_steps_to_administrator(account).reindex(arns).array)
+    return pd.DataFrame(
         {
             "principal_arn": arns,
             "kind": who["kind"],
             "name": who["name"],
-            "access": credentials["access"].array,
+            "access": access.mask(is_role, _assumed_by(account).reindex(arns).array),
             "mfa_registered": credentials["mfa_registered"].array,
-            "mfa_devices": objects(
-                found if isinstance(found, list) else [] for found in devices.reindex(arns)
-            ),
+            "mfa_devices": objects(each if isinstance(each, list) else [] for each in devices),
             "mfa_enforced": _by(account.mfa_enforcement)["verdict"].reindex(arns).array,
-            "network_restriction": _by(account.network_restrictions)["verdict"].reindex(arns).array,
-            "password_age_days": credentials["password_age_days"]
-            .where(credentials["password_enabled"].fillna(value=False))
-            .array,
+            "network_restriction": restriction.mask(is_root, UNRESTRICTED),
+            "password_age_days": credentials["password_age_days"].where(has_password).array,
             "key_age_days": keys.groupby("user_arn")["age_days"].max().reindex(arns).array,
-            "admin_steps": _steps_to_administration(account).reindex(arns).array,
+            "admin_steps": steps.mask(is_root, 0),
             "last_used": who["last_used"],
             "owner": [_owner(tags) for tags in who["tags"]],
         }
     )
-    is_root, is_role = made["kind"] == "root", made["kind"] == "role"
-    made.loc[is_root, "network_restriction"] = "unrestricted"
-    made["admin_steps"] = made["admin_steps"].mask(is_root, 0)
-    made["access"] = made["access"].mask(is_role, _assumed_by(account).reindex(arns).array)
-    since = who["last_used"].fillna(who["created"])
-    made["idle_days"] = (account.as_of - since).dt.days.clip(lower=0)
-    limit = np.where(is_role, account.settings.unused_role_days, account.settings.unused_days)
-    used = pd.Series(np.where(made["idle_days"].fillna(0) >= limit, "unused", "used"))
-    made["use"] = used.mask(who["last_used"].isna(), "never used")
-    for name, values in _powers(account, made, credentials).items():
-        made[name] = values
-    made = made.merge(_verdicts(account), on="principal_arn", how="left")
-    made["findings"] = made["findings"].fillna(0)
-    made["next_steps"] = objects(s if isinstance(s, list) else [] for s in made["next_steps"])
-    lacking = account.missing("credentials", "policy_assignments") != ""
-    made["verdict"] = made["verdict"].fillna("not assessed" if lacking else "ok")
-    order = [made["verdict"].map(VERDICTS.index), made["privilege"].map(_rank).fillna(-1)]
-    keyed = made.assign(first=order[0], second=order[1], third=-made["exposed_actions"].fillna(0))
-    ordered = keyed.sort_values(["first", "second", "third", "kind", "name"], kind="stable")
-    return IDENTITIES.conform(ordered)
+
+
+def _used(account: Any, who: pd.DataFrame) -> dict[str, Any]:
+    """How long each identity was not used, and whether that is longer than the setting."""
+    settings = account.settings
+    idle = (account.as_of - who["last_used"].fillna(who["created"])).dt.days.clip(lower=0)
+    limit = np.where(who["kind"] == "role", settings.unused_role_days, settings.unused_days)
+    use = pd.Series(np.where(idle.fillna(0) >= limit, "unused", "used"))
+    return {"idle_days": idle, "use": use.mask(who["last_used"].isna(), "never used")}
 
 
 def _by(table: pd.DataFrame, key: str = "principal_arn") -> pd.DataFrame:
     return table.drop_duplicates(key).set_index(key)
-
-
-def _rank(privilege: Any) -> int:
-    return PRIVILEGES.index(privilege) if privilege in PRIVILEGES else -1
 
 
 def _owner(tags: Any) -> str | None:
@@ -172,46 +205,45 @@ def _assumed_by(account: Any) -> pd.Series[Any]:
     return pairs.groupby("role_arn")["who"].agg(lambda who: ", ".join(sorted(who)))
 
 
-def _steps_to_administration(account: Any) -> pd.Series[Any]:
-    """The fewest next_steps that each user and role takes, in any context that it can come in."""
-    rises = account.admin_paths
-    able = rises[rises["has_credential"].fillna(value=True)]
-    fewest: pd.Series[Any] = able.groupby("principal_arn")["steps"].min()
+def _steps_to_administrator(account: Any) -> pd.Series[Any]:
+    """The fewest steps that each user and role takes, in any context that it can be used in."""
+    paths = account.admin_paths
+    usable = paths[paths["has_credential"].fillna(value=True)]
+    fewest: pd.Series[Any] = usable.groupby("principal_arn")["steps"].min()
     return fewest
 
 
-def _powers(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dict[str, Any]:
-    """Privilege, actions by class in the best context, and what a thief could do from outside."""
-    held: Permissions = account.permissions
-    catalog = held.catalog
-    at = pd.Series(range(len(held.principals)), index=held.principals["principal_arn"])
-    place = at.reindex(made["principal_arn"]).fillna(-1).astype(int).to_numpy()
-    combos, which = np.unique(held.index, axis=0, return_inverse=True)
+def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dict[str, Any]:
+    """Privilege, actions by risk class in any context, and what stolen credentials would allow."""
+    permissions: Permissions = account.permissions
+    catalog = permissions.catalog
+    evaluated = permissions.principals["principal_arn"]
+    position = pd.Series(range(len(evaluated)), index=evaluated)
+    place = position.reindex(made["principal_arn"]).fillna(-1).astype(int).to_numpy()
+    alike, which = np.unique(permissions.index, axis=0, return_inverse=True)
     which = which.reshape(-1)
-    best, sure = (_joined(held, combos, strength) for strength in (POSSIBLE, ANYWHERE))
-    changes = popcount(best & changing(catalog)) > 0
-    most = changes_most(sure, catalog)
-    levels = np.select([changes, popcount(best) > 0], ["write", "read"], "none")
-    levels = np.where(most, "near-admin", levels).astype(object)
-    found: dict[str, Any] = {"privilege": _at(levels[which], place)}
-    found |= {name: _at(popcount(best & catalog.mask(risk=name))[which], place) for name in CLASSES}
+    possible, certain = (_in_any_context(permissions, alike, s) for s in (POSSIBLE, ANYWHERE))
+    changes = popcount(possible & changing(catalog)) > 0
+    levels = np.select([changes, popcount(possible) > 0], ["write", "read"], "none")
+    levels = np.where(changes_most(certain, catalog), "near-admin", levels).astype(object)
     admin = _by(account.administrators)["admin"].reindex(made["principal_arn"])
-    words = admin.map({"everything": "admin", "through IAM": "near-admin"}).array
-    privilege = pd.Series(words, dtype="object").fillna(pd.Series(found["privilege"]))
+    words = pd.Series(admin.map({"everything": "admin", "through IAM": "near-admin"}).array)
+    privilege = words.astype("object").fillna(pd.Series(_at(levels[which], place)))
     is_root = (made["kind"] == "root").to_numpy()
-    found["privilege"] = privilege.mask(is_root, "admin").to_numpy()
+    allowed: dict[str, Any] = {"privilege": privilege.mask(is_root, "admin").to_numpy()}
     for name in CLASSES:
-        everything = int(popcount(catalog.mask(risk=name)))
-        found[name] = pd.Series(found[name], dtype=COUNT).mask(is_root, everything).array
-    stolen = _stolen(held, place, credentials)
-    return found | _thief(catalog, stolen, made, credentials)
+        mask = catalog.mask(risk=name)
+        counts = pd.Series(_at(popcount(possible & mask)[which], place), dtype=COUNT)
+        allowed[name] = counts.mask(is_root, int(popcount(mask))).array
+    stolen = _if_stolen(permissions, place, credentials, is_root)
+    return allowed | _exposed(catalog, stolen, credentials)
 
 
-def _joined(held: Permissions, combos: Any, strength: int) -> Bits:
-    """What each combination of rows holds in any context."""
-    joined: Bits = np.zeros((len(combos), held.catalog.words), dtype=held.rows.dtype)
-    for column in combos.T:
-        joined |= held.rows[column, strength]
+def _in_any_context(permissions: Permissions, alike: Any, strength: int) -> Bits:
+    """What each combination of rows allows in any context."""
+    joined: Bits = np.zeros((len(alike), permissions.catalog.words), dtype=permissions.rows.dtype)
+    for column in alike.T:
+        joined |= permissions.rows[column, strength]
     return joined
 
 
@@ -221,28 +253,27 @@ def _at(values: Any, place: Any) -> Any:
     return spread.where(pd.notna(spread), None).to_numpy()
 
 
-def _stolen(held: Permissions, place: Any, credentials: pd.DataFrame) -> Any:
-    """Rows of what is open from outside with the credentials that an identity has."""
-    none = np.zeros((len(place), held.catalog.words), dtype=held.rows.dtype)
-    key = credentials["keys_active"].fillna(0).gt(0).to_numpy(dtype=bool)
-    password = credentials["password_enabled"].fillna(value=False).to_numpy(dtype=bool)
+def _if_stolen(
+    permissions: Permissions, place: Any, credentials: pd.DataFrame, is_root: Any
+) -> Bits:
+    """Rows of what each identity's own credentials allow from outside, if they are stolen."""
+    catalog = permissions.catalog
+    stolen: Bits = np.zeros((len(place), catalog.words), dtype=permissions.rows.dtype)
+    key = credentials["keys_active"].fillna(0).gt(0)
+    password = credentials["password_enabled"].fillna(value=False)
     for has, context in ((key, "stolen-key"), (password, "stolen-password")):
-        here = np.flatnonzero(has & (place >= 0))
-        none[here] |= held.bits("possible", context)[place[here]]
-    return none
-
-
-def _thief(
-    catalog: Catalog, stolen: Any, made: pd.DataFrame, credentials: pd.DataFrame
-) -> dict[str, Any]:
-    is_root = (made["kind"] == "root").to_numpy()
-    exposed = credentials["keys_active"].fillna(0).gt(0) | ~credentials["mfa_registered"].fillna(
-        value=True
-    )
+        here = np.flatnonzero(has.to_numpy(dtype=bool) & (place >= 0))
+        stolen[here] |= permissions.bits("possible", context)[place[here]]
+    exposed = key | ~credentials["mfa_registered"].fillna(value=True)
     stolen[is_root & exposed.to_numpy(dtype=bool)] = catalog.bits("*")
+    return stolen
+
+
+def _exposed(catalog: Catalog, stolen: Bits, credentials: pd.DataFrame) -> dict[str, Any]:
+    """Number and worst risk class of those actions; missing without a line in the report."""
     counts = pd.Series(popcount(stolen), dtype=COUNT)
     has = [popcount(stolen & catalog.mask(risk=name)) > 0 for name in CLASSES]
-    worst = pd.Series(np.select(has, CLASSES, "none of these"), dtype="object")
+    worst = pd.Series(np.select(has, CLASSES, NO_CLASS), dtype="object")
     no_report = credentials["keys_active"].isna().to_numpy()  # roles have none by nature
     return {
         "exposed_actions": counts.mask(no_report).array,
@@ -251,35 +282,24 @@ def _thief(
 
 
 def _verdicts(account: Any) -> pd.DataFrame:
-    """Worst severity, number of findings and next next_steps, by subject."""
+    """Worst severity, number of findings and next steps, by subject."""
     found = account.audit.findings
-    failing = found[found["status"] == "fail"]
-    verdict = pd.concat(
-        [
-            failing[["subject", "severity"]].set_axis(["subject", "verdict"], axis=1),
-            found.loc[found["status"] != "fail", ["subject", "status"]].set_axis(
-                ["subject", "verdict"], axis=1
-            ),
-        ]
+    fails = found["status"] == Status.FAIL
+    failing = found[fails]
+    rank = found["severity"].where(fails, found["status"]).map(VERDICTS.index)
+    worst = rank.groupby(found["subject"]).min().map(VERDICTS.__getitem__)
+    steps = failing.drop_duplicates(["subject", "next_step"]).groupby("subject")["next_step"]
+    first = steps.agg(lambda step: list(step.head(MOST_STEPS)))
+    verdicts = pd.DataFrame(
+        {
+            "verdict": worst,
+            "findings": failing.groupby("subject").size().reindex(worst.index),
+            "next_steps": first.reindex(worst.index),
+        }
     )
-    rank = verdict["verdict"].map(VERDICTS.index)
-    worst = rank.groupby(verdict["subject"]).min().map(VERDICTS.__getitem__)
-    next_steps = failing.drop_duplicates(["subject", "step"]).groupby("subject")["step"]
-    return (
-        pd.DataFrame(
-            {
-                "verdict": worst,
-                "findings": failing.groupby("subject").size().reindex(worst.index),
-                "next_steps": next_steps.agg(lambda step: list(step.head(STEPS))).reindex(
-                    worst.index
-                ),
-            }
-        )
-        .rename_axis("principal_arn")
-        .reset_index()
-    )
+    return verdicts.rename_axis("principal_arn").reset_index()
 
 
 def matters(identities: pd.DataFrame) -> pd.DataFrame:
-    """Return the identities that a reader should look at: what is high or worse, in this order."""
+    """Return the identities whose verdict is high or critical, in their order."""
     return identities[identities["verdict"].isin(SEVERITIES[:2])].reset_index(drop=True)

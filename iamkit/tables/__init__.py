@@ -3,6 +3,16 @@
 from iamkit.tables import schema
 from iamkit.tables.built_from import BuiltFrom, built_from
 from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
+from iamkit.tables.service_linked import service_linked_arns, without_service_linked
 from iamkit.tables.tables import AccountTables, open_account
 
-__all__ = ["AccountTables", "BuiltFrom", "built_from", "open_account", "schema", *schema.__all__]
+__all__ = [
+    "AccountTables",
+    "BuiltFrom",
+    "built_from",
+    "open_account",
+    "schema",
+    "service_linked_arns",
+    "without_service_linked",
+    *schema.__all__,
+]

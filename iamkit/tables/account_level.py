@@ -2,14 +2,14 @@
 Tables that need little more than one answer of AWS: counters, devices, certificates, contacts.
 
 A function takes the snapshot, or one of the lists of the authorization details, and gives a table.
-An answer that the snapshot lacks gives an empty table, and `tables.Account.missing` says so. Where
-AWS says that there is none (`evidence.requests.Request.none`), the file is there and its members are null:
+An answer that the snapshot lacks gives an empty table, and `AccountTables.missing` says so. Where
+AWS says that there is none (`Request.none`), the file is there and its members are null:
 that is known. Whatever else stands where an answer should be keeps its row, with missing values.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -192,10 +192,10 @@ def mfa_devices(snapshot: Snapshot, users: pd.DataFrame) -> pd.DataFrame:
     (`AccountMFAEnabled`) and no virtual one is here, it is one of those.
     """
     arns = arns_by_name(users)
-    rows = {}
+    rows: dict[str, tuple[str | None, Any]] = {}
     for device in objects_in(snapshot, "mfa_devices.json", "MFADevices"):
         name = str(device.get("UserName"))
-        rows[str(device.get("SerialNumber"))] = (arns.get(name), device.get("EnableDate"))
+        rows.setdefault(str(device.get("SerialNumber")), (arns.get(name), device.get("EnableDate")))
     for device in objects_in(snapshot, "virtual_mfa_devices.json", "VirtualMFADevices"):
         owner = as_text(as_dict(device.get("User")).get("Arn"))
         rows.setdefault(str(device.get("SerialNumber")), (owner, device.get("EnableDate")))

@@ -20,7 +20,7 @@ from iamkit.policy import (
     widest,
 )
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
-from iamkit.tables import AccountTables
+from iamkit.tables import AccountTables, without_service_linked
 from iamkit.trust import trust_policy
 from iamkit.trust.callers import NOBODY, WORD
 from iamkit.trust.inbound import WHERE, called, known_accounts
@@ -67,8 +67,7 @@ def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
     named = _named_elsewhere(account)
     people = account.principals[account.principals["kind"].isin(["user", "role"])]
-    linked = account.roles.loc[account.roles["service_linked"], "role_arn"]
-    people = people.loc[~people["principal_arn"].isin(linked), ["principal_arn", "kind", "name"]]
+    people = without_service_linked(people, account.roles)[["principal_arn", "kind", "name"]]
     held = account.policy_assignments[["principal_arn", "policy_arn"]].drop_duplicates()
     pairs = people.merge(held, on="principal_arn").merge(named, on="policy_arn")
     pairs = pairs.merge(account.policies[["policy_arn", "policy_name"]], on="policy_arn")

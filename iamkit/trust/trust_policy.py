@@ -32,6 +32,7 @@ from iamkit.policy import (
 )
 from iamkit.reference import covers_action
 from iamkit.table import objects
+from iamkit.tables import without_service_linked
 from iamkit.values import listed
 
 ASSUME: Final = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
@@ -313,7 +314,7 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     )
     pairs = zip(found["principal_type"], found["about"], strict=True)
     found["allowed"] = objects((_comes_with(*pair) for pair in pairs), found.index)
-    found = found[found["allowed"].map(bool).astype("bool")]
+    found = found[found["allowed"].map(bool).astype(bool)]  # without rows the dtype is object
     none: tuple[Denial, ...] = ()
     denials = (denying.get(arn, none) for arn in found["role_arn"])
     return found.assign(denials=objects(denials, found.index)).drop(columns="about")
@@ -327,7 +328,7 @@ def _comes_with(kind: str, about: frozenset[str]) -> frozenset[str]:
 
 def _readable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """The rows that can be read, with the actions of `ASSUME` that they are about."""
-    readable = trust[trust["problem"].isna() & ~_service_linked(trust, roles)]
+    readable = without_service_linked(trust[trust["problem"].isna()], roles, "role_arn")
     pairs = zip(map(tuple, readable["actions"]), map(tuple, readable["not_actions"]), strict=True)
     return readable.assign(
         conditions=_rewritten(readable),
@@ -394,13 +395,9 @@ def _as_if_replaced(row: Mapping[str, Any]) -> Any:
     return json.loads(conditions.condition_key(written).replace("$", "${$}"))
 
 
-def _service_linked(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.Series[bool]:
-    return trust["role_arn"].isin(roles.loc[roles["service_linked"], "role_arn"])
-
-
 def unreadable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """Rows of trust policies that say nothing for certain: nobody can read their statement."""
-    return trust[trust["problem"].notna() & ~_service_linked(trust, roles)]
+    return without_service_linked(trust[trust["problem"].notna()], roles, "role_arn")
 
 
 def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -208,13 +208,13 @@ def kinds(password: int | None, *idle: int | None, **facts: Any) -> pd.DataFrame
 
 
 def test_a_user_who_uses_one_of_two_kinds_of_access_is_asked_to_drop_the_other() -> None:
-    assert kinds(210, 0)[["detail", "step"]].values.tolist() == [
+    assert kinds(210, 0)[["detail", "next_step"]].values.tolist() == [
         [
             "a password unused for 210 days, beside an access key used today",
             "Remove the password: only the access key is in use.",
         ]
     ]
-    assert kinds(1, 402)[["detail", "step"]].values.tolist() == [
+    assert kinds(1, 402)[["detail", "next_step"]].values.tolist() == [
         [
             "no access key used for 402 days, beside a password used yesterday",
             "Delete the access keys: only the password is in use.",

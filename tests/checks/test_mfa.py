@@ -154,7 +154,7 @@ def test_an_administrator_without_credentials_is_better_deleted() -> None:
     assert found["detail"].tolist() == [
         "can give itself everything and has no password or active access key yet, but no MFA device"
     ]
-    assert found["step"].str.startswith("Delete the user").all()
+    assert found["next_step"].str.startswith("Delete the user").all()
 
 
 def test_an_administrator_whom_the_credential_report_lacks_is_not_assessed() -> None:

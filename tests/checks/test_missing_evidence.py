@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from iamkit import Account, demo
-from iamkit.checks.registry import CHECKS, POPULATIONS, needs
-from iamkit.checks.run import NOT_TABLES
+from iamkit.checks.registry import CHECKS, FACTS, POPULATIONS, needs
 from iamkit.evidence import cli_files
 from iamkit.tables.built_from import calls_of
 from tests.accounts import AS_OF, of_answers
@@ -71,7 +70,7 @@ def statuses(account: Account) -> dict[str, str]:
 
 def needed(check: str) -> set[str]:
     """The calls whose answers a check rests on."""
-    names = {*CHECKS[check].needs, *needs(POPULATIONS[CHECKS[check].among])} - set(NOT_TABLES)
+    names = {*CHECKS[check].needs, *needs(POPULATIONS[CHECKS[check].among])} - set(FACTS)
     return calls_of(Account.tables(), names)
 
 

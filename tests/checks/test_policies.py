@@ -139,7 +139,7 @@ def test_what_a_policy_means_otherwise_comes_with_what_to_write(tmp_path):
     )
     rows = run.run(made, {"c": CHECKS["policy_says_otherwise"]}).findings
     assert rows["name"].tolist() == ["Hole"]
-    assert "BoolIfExists" in rows["step"][0]
+    assert "BoolIfExists" in rows["next_step"][0]
 
 
 def test_actions_that_do_not_exist_are_listed_a_policy_a_row(tmp_path):

@@ -1,6 +1,7 @@
 """Checks run, count, and never pass what they have not seen."""
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import date
@@ -12,7 +13,7 @@ import pytest
 
 from iamkit import Account, load
 from iamkit.checks import registry as findings
-from iamkit.checks.registry import CHECKS, Check, check
+from iamkit.checks.registry import CHECKS, Check, check, population
 from iamkit.checks.run import run
 from iamkit.errors import CheckError
 from iamkit.report import render
@@ -79,7 +80,7 @@ def risk(**changes: Any) -> Acceptance:
 
 def test_a_failing_check_counts_subjects_among_its_population(people: Account) -> None:
     found, results, _ = run(people, rule())
-    assert found[["check", "kind", "name", "detail", "status", "step"]].values.tolist() == [
+    assert found[["check", "kind", "name", "detail", "status", "next_step"]].values.tolist() == [
         ["no_mfa", "user", "ann", "no device", "fail", "Register a device"]
     ]
     result = results.iloc[0]
@@ -233,6 +234,38 @@ def test_a_severity_that_does_not_exist_is_refused(registry: None) -> None:
         check(**(FACTS | {"severity": "grave"}))(no_mfa)
 
 
+def test_an_argument_that_no_account_has_is_refused_where_the_check_is_made(
+    registry: None,
+) -> None:
+    def asks(credental: pd.DataFrame) -> pd.DataFrame:
+        return credental
+
+    with pytest.raises(CheckError, match=r"asks for 'credental'.*did you mean credentials\?"):
+        check(**FACTS)(asks)
+    with pytest.raises(CheckError, match="check cats asks for 'credental'"):
+        population("cats")(asks)
+    assert "asks" not in CHECKS
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ({"subject": [None], "detail": "x"}, "a row without a subject"),
+        ({"subject": ["u"], "detail": "x", "status": None}, "neither fail nor not assessed"),
+        ({"subject": ["u"], "detail": "x", "status": "pass"}, "neither fail nor not assessed"),
+    ],
+)
+def test_a_row_that_does_not_fit_makes_a_check_not_assessed(
+    people: Account, rows: dict[str, Any], says: str
+) -> None:
+    def odd(credentials: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(rows)
+
+    result = only(people, rule(odd))
+    assert (result["status"], result["failing"]) == ("not assessed", 0)
+    assert says in result["reason"]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -274,6 +307,15 @@ def with_own(people: Account, tmp_path: Path, text: str) -> Account:
     (tmp_path / "ours.py").write_text(text)
     (tmp_path / "iamkit.yml").write_text("own_checks: [ours.py]\n")
     return load(people.snapshot.path, tmp_path / "iamkit.yml")
+
+
+def test_the_check_of_the_readme_runs(people: Account, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = [
+        code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "@check" in code
+    ]
+    results = with_own(people, tmp_path, example).audit.results.set_index("check")
+    assert results.loc["untagged_user", ["status", "failing"]].tolist() == ["fail", 3]
 
 
 def test_an_organization_adds_a_check_with_one_function(people: Account, tmp_path: Path) -> None:

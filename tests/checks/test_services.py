@@ -46,7 +46,7 @@ def test_an_active_credential_that_never_expires_is_named_with_its_age() -> None
     assert found[["subject", "status", "detail"]].values.tolist() == [
         [ANA, "fail", "ACCAEXAMPLE1 for bedrock.amazonaws.com, made 154 days ago, never expires"]
     ]
-    assert "with an expiry" in found["step"].item()
+    assert "with an expiry" in found["next_step"].item()
 
 
 def test_one_that_expires_or_does_not_work_is_fine() -> None:
@@ -62,7 +62,9 @@ def test_one_that_may_be_active_is_not_assessed() -> None:
 
 def test_a_password_for_git_cannot_expire_so_the_step_is_another() -> None:
     found = checks.service_credential_without_expiry(credential(service="codecommit.amazonaws.com"))
-    assert found["step"].tolist() == ["Use temporary credentials of a role instead, and delete it."]
+    assert found["next_step"].tolist() == [
+        "Use temporary credentials of a role instead, and delete it."
+    ]
 
 
 def test_one_of_an_unknown_user_keeps_the_users_name() -> None:
@@ -162,7 +164,7 @@ def accessed(company: Account, who: str, **services: int | None) -> pd.DataFrame
         for name, d in services.items()
     ]
     return checks.stale_service_access(
-        LAST_ACCESSED.rows(*rows), company.permissions, Settings(), company.as_of
+        LAST_ACCESSED.rows(*rows), company.permissions, company.roles, Settings(), company.as_of
     )
 
 
@@ -187,7 +189,7 @@ def test_each_is_judged_by_what_it_may_do_itself(company: Account) -> None:
         for name, used in {"s3": NOW, "iam": None}.items()
     ]
     found = checks.stale_service_access(
-        LAST_ACCESSED.rows(*rows), company.permissions, Settings(), company.as_of
+        LAST_ACCESSED.rows(*rows), company.permissions, company.roles, Settings(), company.as_of
     )
     assert found["subject"].tolist() == [f"{ARN}role/app", f"{ARN}user/ana"]
 

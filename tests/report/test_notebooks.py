@@ -91,7 +91,7 @@ def test_the_summary_counts_those_who_can_become_administrator(
     able = set(rises.loc[rises["comes"].fillna(True), "principal_arn"])
     others = able - set(account.administrators["principal_arn"])
     assert others < able, "an administrator may need a step from elsewhere"
-    assert f"Can become one {len(others)} " in demo_pages["00-summary"]
+    assert f"Can become administrator {len(others)} " in demo_pages["00-summary"]
 
 
 def test_the_same_snapshot_gives_the_same_bytes_anywhere(
@@ -175,8 +175,8 @@ def test_missing_evidence_is_not_assessed_and_never_none(tmp_path: Path) -> None
     assert "has no MFA device" not in report_missing["01-mfa"]
     assert "Not assessed: groups, roles, policies" in details_missing["04-permissions"]
     assert "Administrators – not assessed" in details_missing["00-summary"]
-    assert "Can become one – not assessed" in details_missing["00-summary"]
-    assert "MFA adopted – not assessed" in report_missing["00-summary"]
+    assert "Can become administrator – not assessed" in details_missing["00-summary"]
+    assert "MFA registered – not assessed" in report_missing["00-summary"]
 
 
 @pytest.fixture(scope="module")

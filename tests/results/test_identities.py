@@ -219,7 +219,7 @@ def test_the_verdict_is_the_worst_finding_and_steps_are_its_remedies(
     mine = findings.query("name == 'adam' and status == 'fail'")
     assert rows.loc["adam", "verdict"] == mine["severity"].iloc[0] == "critical"
     assert rows.loc["adam", "findings"] == len(mine)
-    assert rows.loc["adam", "next_steps"] == list(mine["step"].drop_duplicates().head(3))
+    assert rows.loc["adam", "next_steps"] == list(mine["next_step"].drop_duplicates().head(3))
 
 
 def test_the_one_that_needs_most_comes_first(company: Account) -> None:
@@ -240,3 +240,28 @@ def test_nobody_is_ok_without_a_credential_report(tmp_path: Path) -> None:
 def test_an_identity_without_findings_is_ok(demo_account: Account) -> None:
     rows = demo_account.identities.set_index("name")
     assert rows.loc["lena.fischer", ["verdict", "findings"]].tolist() == ["ok", 0]
+
+
+def test_an_old_version_of_one_policy_leaves_no_finding_without_a_subject(tmp_path: Path) -> None:
+    """Without a report, with a policy whose old version is judged and does not allow everything."""
+    read = {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    versions = [
+        {"Document": read, "VersionId": "v1", "IsDefaultVersion": False},
+        {"Document": read, "VersionId": "v2", "IsDefaultVersion": True},
+    ]
+    changed = policy("read", read, DefaultVersionId="v2", PolicyVersionList=versions)
+    made = account(tmp_path, details([user("ann")], policies=[changed]), credential_report=None)
+    assert len(made.policy_old_versions) == 1
+    assert made.audit.findings["subject"].notna().all()
+    assert made.identities["verdict"].isin(VERDICTS).all()
+    assert "ok" not in set(made.identities["verdict"])
+
+
+def test_an_identity_whose_policies_are_not_in_the_evidence_has_no_privilege(
+    tmp_path: Path,
+) -> None:
+    only = f"ann,{ARN}user/ann,2024-05-01T12:00:00Z,true,N/A,N/A,N/A,false" + ",N/A" * 14
+    made = account(tmp_path, details([user("ben")]), credential_report=report(only))
+    rows = made.identities.set_index("name")
+    assert pd.isna(rows.loc["ann", "privilege"])
+    assert rows.loc["ben", "privilege"] == "none"

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import iamkit
 from iamkit import Account, load
 from iamkit.errors import SettingsError, SnapshotError
 from iamkit.evidence.requests import DETAILS
 from iamkit.settings import Settings
-from iamkit.tables import schema
+from iamkit.tables import schema, service_linked_arns, without_service_linked
 from tests.accounts import (
     ACCOUNT,
     ARN,
@@ -265,3 +266,18 @@ def test_the_account_shows_its_tables(tmp_path: Path) -> None:
     made: Account = account(tmp_path)
     assert "Account 012345678901 as of 2026-11-01 06:00 UTC" in repr(made)
     assert "principals" in made._repr_html_()
+
+
+def test_service_linked_roles_are_left_out_in_one_place(tmp_path: Path) -> None:
+    linked = role("AWSServiceRoleForX", DOCUMENT, Path="/aws-service-role/x.amazonaws.com/")
+    made = account(tmp_path, details([user("ana")], roles=[linked, role("app", DOCUMENT)]))
+    judged = without_service_linked(made.principals, made.roles)
+    assert judged["name"].tolist() == ["<root_account>", "ana", "app"]
+    assert service_linked_arns(made.roles) == {f"{ARN}role/AWSServiceRoleForX"}
+    package = Path(iamkit.__file__).parent
+    rooms = {
+        path.parent.name
+        for path in package.rglob("*.py")
+        if '["service_linked"]' in path.read_text()
+    }
+    assert rooms == {"tables"}, "use without_service_linked"

@@ -1,6 +1,4 @@
-"""
-What notebooks show: a table in, a chart, a table or a sentence out.
-"""
+"""What notebooks show: a table in, a chart, a table or a sentence out."""
 
 from iamkit.charts.axes import (
     BLUE,

@@ -433,8 +433,8 @@ def paths_to_admin(
             "round,pad=0,rounding_size=0.06",
         )
         color = KIND_COLORS.get(box.kind, GREY)
-        ax.add_patch(FancyBboxPatch(corner, plan.wide, escalation_layout.HIGH, shape, facecolor="white",
-                                    edgecolor=color, linewidth=1.2))  # fmt: skip
+        ax.add_patch(FancyBboxPatch(corner, plan.wide, escalation_layout.HIGH, shape,
+                                    facecolor="white", edgecolor=color, linewidth=1.2))  # fmt: skip
     for x, y, text, size, muted in plan.texts:
         ax.text(x, y, text, color=MUTED if muted else INK, fontsize=size, va="center",
                 fontfamily="DejaVu Sans Mono", linespacing=1.15, parse_math=False)  # fmt: skip

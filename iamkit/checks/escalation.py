@@ -68,8 +68,8 @@ def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.
     severity="high",
     title="Somebody who is no administrator can become one",
     among="users and roles",
-    remedy="Remove the permission or trust that most paths need: page 05 names it. Under Principal of "
-    "a trust policy, name only who needs the role, and require MFA of people.",
+    remedy="Remove the permission or trust that most paths need: page 05 names it. Under Principal "
+    "of a trust policy, name only who needs the role, and require MFA of people.",
     source=LEAST_PRIVILEGE,
     errs="towards not assessed: a step that depends on an unknown condition is neither counted nor "
     "ruled out; SCPs that are not in the evidence are taken to allow",

@@ -524,3 +524,65 @@ def test_without_the_policy_that_opens_it_a_way_is_closed(keep: bool, tmp_path: 
         if gone is None:
             (opener,) = openers(opened, "sts-001")
             assert opener == (frozenset(f"{ANN}#{name}" for name in policies if "opens" in name),)
+
+
+# ── Callers of the same policies ───────────────────────────────────────────────────────────────
+
+
+def test_callers_of_the_same_policies_differ_by_what_is_their_own(tmp_path: Path) -> None:
+    """Ann and bob have the same policies; each may write only into its own group, by another."""
+    policies = [
+        policy(name, document(called(name, "iam:PutGroupPolicy", f"{ARN}group/{name}")))
+        for name in ("ops", "web")
+    ]
+    has = {"AttachedManagedPolicies": attached("ops", "web")}
+    ann, bob = person("ann", GroupList=["ops"], **has), person("bob", GroupList=["web"], **has)
+    opened = made(tmp_path, ann, bob, group("ops"), group("web"), *policies)
+    explanations, method = opened.graph.explanations, escalation_methods()["iam-011"]
+    for arn, name in ((ANN, "ops"), (f"{ARN}user/bob", "web")):
+        found = explanations.allowing_policies(method, arn, KEY, 1)
+        assert found == {(frozenset({f"{ARN}policy/{name}"}),): 1}
+        (text,) = explanations.statements(method, arn, KEY, f"{ARN}group/gone")
+        assert f"of {name}" in text
+
+
+def test_the_policy_that_passes_a_trusting_role_allows_a_stack_set(tmp_path: Path) -> None:
+    """The role that is passed may assume boss; passing boss itself is no use."""
+    admin = worker("admin", trusts("cloudformation.amazonaws.com"), allow("sts:AssumeRole", BOSS))
+    boss = worker("boss", trusts("role/admin"), EVERYTHING)
+    method = next(
+        each for each in escalation_methods().values()
+        if "stack set administration" in each.prerequisites
+    )  # fmt: skip
+    others = [action for action in method.permissions if action != PASS]
+    policies = [
+        policy("makes", document(allow(others))),
+        policy("passes", document(allow(PASS, f"{ARN}role/admin"))),
+        policy("aside", document(allow(PASS, BOSS))),
+    ]
+    ann = person("ann", AttachedManagedPolicies=attached("aside", "makes", "passes"))
+    found = openers(made(tmp_path, ann, admin, boss, *policies), method.id)
+    makes, passes = (frozenset({f"{ARN}policy/{name}"}) for name in ("makes", "passes"))
+    assert found == {tuple(passes if each == PASS else makes for each in method.permissions)}
+
+
+# ── Names in a trust policy ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["Lambda.amazonaws.com", "lambda.amazonaws.com.cn"])
+def test_a_service_has_one_name_in_every_spelling(name: str, tmp_path: Path) -> None:
+    trust = trusts(LAMBDA)
+    trust["Statement"][0]["Principal"] = {"Service": name}
+    boss = worker("boss", trust, EVERYTHING)
+    opened = made(tmp_path, person("ann", RUN, allow(PASS)), boss)
+    *_, text = reasons(opened, "lambda-001", BOSS)
+    assert text.startswith("trust policy of boss")
+    assert text.endswith(f"lets in {name}")
+
+
+def test_an_identity_s_name_is_left_as_it_is(tmp_path: Path) -> None:
+    bob = f"{ARN}user/Bob.cn"
+    opened = made(tmp_path, person("Bob.cn"), worker("boss", trusts("user/Bob.cn")))
+    method = escalation_methods()["sts-001"]
+    (text,) = opened.graph.explanations.statements(method, bob, KEY, BOSS)
+    assert text.endswith(f"lets in {bob}")

@@ -154,6 +154,47 @@ LIFTED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], str, Gain]] = {
         "delete-user-policy",
         at(ALL, "user/ann#some"),
     ),
+    "the first of two, where each denies something": (
+        held(("own", DELETE), ("all", allow(["s3:*", "ec2:*"])), ("stop", NO_S3),
+             ("halt", deny("ec2:*"))),
+        {},
+        "delete-user-policy",
+        at(MORE, "user/ann#stop"),
+    ),
+    "the second of two, where only that keeps something back": (
+        held(("own", DELETE), ("all", S3), ("halt", deny("nothing:AtAll")), ("stop", NO_S3)),
+        {},
+        "delete-user-policy",
+        at(MORE, "user/ann#stop"),
+    ),
+    "the second of two, where only that keeps everything back": (
+        held(("own", DELETE), ("put", allow(PUT)), ("halt", deny("nothing:AtAll")),
+             ("stop", deny(PUT))),
+        {},
+        "delete-user-policy",
+        at(ALL, "user/ann#stop"),
+    ),
+    "one that denies, though it allows something else": (
+        held(("own", DELETE), ("all", S3)) | {"UserPolicyList": [
+            *inline(DELETE), *inline(S3, name="all"), *inline(allow("ec2:*"), NO_S3, name="stop"),
+        ]},
+        {},
+        "delete-user-policy",
+        at(MORE, "user/ann#stop"),
+    ),
+    "not everything, by what changes a role and ann is none": (
+        held(("own", DELETE), ("put", allow("iam:PutRolePolicy")),
+             ("stop", deny("iam:PutRolePolicy"))),
+        {},
+        "delete-user-policy",
+        at(MORE, "user/ann#stop"),
+    ),
+    "not everything, by what changes another user": (
+        held(("own", DELETE), ("put", allow(PUT, f"{ARN}user/else")), ("stop", deny(PUT))),
+        {},
+        "delete-user-policy",
+        at(MORE, "user/ann#stop"),
+    ),
     "one that keeps back to give oneself everything": (
         held(("own", DELETE), ("put", allow(PUT)), ("stop", deny(PUT))),
         {},
@@ -527,3 +568,19 @@ def test_what_of_its_own_a_path_uses_is_named(tmp_path: Path) -> None:
         "iam-011": at(ALL, "group/ops"),
         "iam-001": at(ALL, "policy/limit"),
     }
+
+
+def test_what_a_role_lifts_lets_it_give_itself_everything(tmp_path: Path) -> None:
+    put, deletes = allow("iam:PutRolePolicy"), allow("iam:DeleteRolePolicy")
+    app = worker("app", NOBODY) | {
+        "RolePolicyList": [*inline(deletes, put), *inline(deny("iam:PutRolePolicy"), name="stop")]
+    }
+    opened = made(tmp_path, roles=[app])
+    assert own(opened, "delete-role-policy", "role/app") == at(ALL, "role/app#stop")
+
+
+@pytest.mark.parametrize("method", ["iam-007", "make-role-put"])
+def test_what_is_only_possibly_allowed_certainly_gives_nothing(method: str, tmp_path: Path) -> None:
+    asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    opened = made(tmp_path, users=[person("ann", allow("iam:*", Condition=asks))])
+    assert own(opened, method) == NOTHING

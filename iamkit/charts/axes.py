@@ -1,7 +1,7 @@
 """
 Charts: a table in, matplotlib Axes out, drawn as one SVG or PNG with an alternative text.
 
-The same table gives the same bytes each time. What a notebook shows besides charts is in `views`
+The same table gives the same bytes each time. What a notebook shows besides charts is in `display`
 and can be had from here, so that a notebook needs one name.
 """
 

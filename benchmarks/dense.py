@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iamkit import demo
-from iamkit.demo import Row
+from iamkit.demo.responses import Row
 from iamkit.evidence import cli_files
 
 ACCOUNT = "210987654321"

@@ -1,6 +1,4 @@
-"""
-Who may assume a role, from inside and outside the account, and which roles elsewhere identities may.
-"""
+"""Who may assume a role, from inside and outside, and which roles elsewhere identities may."""
 
 from iamkit.trust.assumable_roles import AssumableRoles
 from iamkit.trust.federation import built_in

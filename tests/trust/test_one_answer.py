@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
+from iamkit.escalation.allowed_resources import AllowedResources
 from iamkit.policy import KEY, PASSWORD, PROTECTED, UNKNOWN, Pattern, RequestContext, conditions
+from iamkit.trust import AssumableRoles
 from tests.accounts import ACCOUNT, ARN, account, details
 from tests.examples import examples
 from tests.policies import allow, person, worker
@@ -113,10 +115,10 @@ def concerns(statement: dict[str, Any], arn: str, account_id: str) -> bool | Non
     if "Principal" in statement:
         return not mine.isdisjoint(aws(statement["Principal"]))
     names = aws(statement["NotPrincipal"])
-    if "*" in names:
-        return False
     if statement["Effect"] == "Allow":
         return True  # the kit reads it as one for anyone
+    if "*" in names:
+        return False
     near = [name for name in names if name in mine or f":{account_id}:" in name]
     whole = [name for name in near if name == account_id or name.endswith(":root")]
     if arn in near and whole and ":user/" in arn:
@@ -164,17 +166,19 @@ def test_mfa_trust_and_escalation_agree(found: list[dict[str, Any]]) -> None:
 def agree(made: Account, found: list[dict[str, Any]]) -> None:
     """Compare the three answers with one another, and with the obvious one."""
     enforced = made.mfa_enforcement.set_index("name")
+    principals = made.callers
+    assumable = AssumableRoles(principals, AllowedResources(principals, []).resources["role"])
     for at, policy in enumerate(found):
         role = f"r{at}"
         rows, mfa = listed(made, role), enforced.loc[role]
-        assumable = mfa["verdict"] != "not assumable by people"
-        assert assumable == (len(rows) > 0), policy
-        if assumable:
+        open_ = mfa["verdict"] != "not assumable by people"
+        assert open_ == (len(rows) > 0), policy
+        if open_:
             needed = {mfa["key"], mfa["password"]} == {"required"}
             assert needed == (mfa["verdict"] == "enforced") == bool(rows["mfa"].all()), policy
         for arn in (ANN, BOB, APP):
             for way, context in WAYS.items():
-                said = escalation(made, arn, role, context)
+                said = escalation(assumable, arn, role, context)
                 # Of a session's name, escalation says perhaps; the slow answer knows of none.
                 expected = obvious(policy, arn, ACCOUNT, context)
                 if arn != APP or SESSION not in str(policy):
@@ -196,9 +200,10 @@ def stranger(made: Account, policy: dict[str, Any], role: str, mfa: Any) -> None
             assert not listed(made, role)["mfa"].all(), (policy, way)
 
 
-def escalation(made: Account, arn: str, role: str, context: RequestContext) -> bool | None:
+def escalation(
+    assumable: AssumableRoles, arn: str, role: str, context: RequestContext
+) -> bool | None:
     """Whether the account's own roles admit an identity, in the words of `AssumableRoles`."""
-    assumable = made.graph.paths.callers.assumable
     at = 1 << assumable.roles.number[f"{ARN}role/{role}"]
     answers = assumable.lets_in(arn, RequestContext(dict(context.values), UNKNOWN))
     if any(each.certain & at for each in answers):

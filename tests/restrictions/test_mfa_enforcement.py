@@ -128,7 +128,7 @@ def test_where_only_some_services_are_covered_the_rest_is_open(tmp_path: Path) -
     covered = deny("ec2:*", Condition=NO_MFA, Sid="NoEc2WithoutMFA")
     row = ana(tmp_path, allow(["ec2:StopInstances", "s3:GetObject", "sqs:SendMessage"]), covered)
     assert states(row) == ("partial", "partly required", "partly required")
-    assert (row["statement"], row["actions_without_mfa"]) == ("NoEc2WithoutMFA", 2)
+    assert (row["statement"], row["actions_without_mfa"]) == ("statement “NoEc2WithoutMFA”", 2)
     assert row["covered"] == pytest.approx(1 / 3)
     assert row["worst"] == ["s3:GetObject", "sqs:SendMessage"], "riskiest first"
     assert row["without_mfa_by_risk"]["data exfiltration"] == 1
@@ -284,7 +284,7 @@ def test_a_boundary_is_not_blamed_for_what_the_user_was_given(tmp_path: Path) ->
 def test_a_boundary_can_enforce(tmp_path: Path) -> None:
     row = bounded(tmp_path, allow("*", Condition=WITH_MFA, Sid="OnlyWithMFA"))
     assert row["verdict"] == "enforced"
-    assert (row["policy_arn"], row["statement"]) == (f"{ARN}policy/edge", "OnlyWithMFA")
+    assert (row["policy_arn"], row["statement"]) == (f"{ARN}policy/edge", "statement “OnlyWithMFA”")
 
 
 def test_a_service_control_policy_can_enforce(
@@ -336,7 +336,14 @@ def test_a_fence_and_mfa_inside_it_is_enforced(tmp_path: Path) -> None:
 
 def trusting(*statements: Any) -> dict[str, Any]:
     return document(
-        *({"Action": "sts:AssumeRole", "Effect": "Allow", **each} for each in statements)
+        *(
+            {
+                "Effect": "Allow",
+                **({} if "NotAction" in each else {"Action": "sts:AssumeRole"}),
+                **each,
+            }
+            for each in statements
+        )
     )
 
 
@@ -438,6 +445,77 @@ def test_denying_the_one_whom_not_principal_leaves_out_denies_nobody_else(
     held = {"RolePolicyList": inline("own", allow("s3:GetObject"))}
     row = of(tmp_path, details(roles=[role("ops", trusting(others, denial), **held)])).iloc[0]
     assert states(row) == ("none", "not required", "not required")
+
+
+TAGS = "sts:TagSession"
+WRITER = {"Principal": {"AWS": "arn:aws:iam::999988887777:user/writer"}}
+DENIES = {"Effect": "Deny", "Condition": NO_MFA}
+NOT_ASSUMABLE = ("not assumable by people", "required", "required")
+ENFORCED = ("enforced", "required", "required")
+NONE = ("none", "not required", "not required")
+TRUSTS: dict[str, tuple[list[Any], tuple[str, str, str]]] = {
+    "an Allow of several actions": ([ROOT | {"Action": [TAGS, "sts:AssumeRole"]}], NONE),
+    "a Deny of several actions": (
+        [ROOT, DENIES | {"Principal": "*", "Action": [TAGS, "sts:AssumeRole"]}],
+        ENFORCED,
+    ),
+    "a Deny of something else": ([ROOT, DENIES | {"Principal": "*", "Action": TAGS}], NONE),
+    "a Deny of all but something else": (
+        [ROOT, {"Effect": "Deny", "Principal": "*", "NotAction": TAGS, "Condition": NO_MFA}],
+        ENFORCED,
+    ),
+    "a Deny of all but assuming": (
+        [
+            ROOT,
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "NotAction": "sts:AssumeRole",
+                "Condition": NO_MFA,
+            },
+        ],
+        NONE,
+    ),
+    "a Deny of the principal's account": ([WRITER, OTHER | DENIES], ENFORCED),
+    "a Deny of another account": ([WRITER, ROOT | DENIES], NONE),
+    "a Deny of one of an account": ([OTHER, WRITER | DENIES], NONE),
+    "an Allow that never holds": (
+        [ROOT | {"Condition": {"StringEqual": {"a:b": "c"}}}],
+        NOT_ASSUMABLE,
+    ),
+    "an Allow that never holds beside one that asks for MFA": (
+        [OTHER | {"Condition": {"StringEqual": {"a:b": "c"}}}, ROOT | {"Condition": WITH_MFA}],
+        ENFORCED,
+    ),
+    "a statement that nobody can read, for a service": (
+        [LAMBDA | {"Condition": "unreadable"}],
+        NOT_ASSUMABLE,
+    ),
+    "a Deny that nobody can read": (
+        [ROOT, ROOT | {"Effect": "Deny", "Condition": "unreadable"}],
+        NONE,
+    ),
+    "a statement that nobody can read, and a Deny for anyone": (
+        [ROOT | {"Condition": "unreadable"}, DENIES | {"Principal": "*"}],
+        ENFORCED,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRUSTS)
+def test_assuming_a_role_is_judged_by(case: str, tmp_path: Path) -> None:
+    statements, expected = TRUSTS[case]
+    held = {"RolePolicyList": inline("own", allow("s3:GetObject"))}
+    row = of(tmp_path, details(roles=[role("ops", trusting(*statements), **held)])).iloc[0]
+    assert states(row) == expected
+
+
+def test_a_role_of_aws_s_own_is_not_assumable_by_people(tmp_path: Path) -> None:
+    own = {"RolePolicyList": inline("own", allow("s3:GetObject"))}
+    linked = {"Path": "/aws-service-role/x.amazonaws.com/"}
+    made = details(roles=[role("linked", trusting({"Principal": "*"}), **own, **linked)])
+    rows = of(tmp_path, made)
+    assert rows["verdict"].isin(["not assumable by people"]).all()
 
 
 def test_denying_everyone_closes_an_allow_with_not_principal_too(tmp_path: Path) -> None:

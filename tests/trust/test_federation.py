@@ -194,3 +194,10 @@ def test_the_subjects_that_are_named() -> None:
     condition = {"StringLike": {f"{GITHUB}:sub": [exact, loose]}}
     assert federation.subjects(door(GITHUB, condition)) == [exact, loose]
     assert federation.subjects(door(OKTA, {"StringEquals": {"saml:sub": "ana"}})) == ["ana"]
+
+
+def test_a_key_that_is_no_claim_of_the_token_narrows_nothing() -> None:
+    """Which Region is called, and with which session name, whoever has a token chooses."""
+    for key in ("aws:RequestedRegion", "sts:RoleSessionName"):
+        found = door(GITHUB, {"StringEquals": {key: "eu-west-1", f"{GITHUB}:aud": "ours"}})
+        assert federation.left_open(found) == f"whoever gets a token of {GITHUB}"

@@ -250,6 +250,28 @@ def test_what_cannot_be_read_is_a_door_of_its_own(tmp_path: Path) -> None:
     assert opened.trusted_principals["statement"].isna().all()
 
 
+def test_a_statement_that_cannot_be_read_keeps_nobody_out_and_hides_no_other(
+    tmp_path: Path,
+) -> None:
+    odd = allow({"Service": "ec2.amazonaws.com"}, Condition="unreadable")
+    denial = {**allow("*"), "Effect": "Deny", "Condition": "unreadable"}
+    found = trusting(tmp_path, odd, denial, allow({"AWS": ACCOUNT}))
+    assert found["who"].tolist() == ["own account", "unreadable", "unreadable"]
+    assert found["mfa"].isna().tolist() == [False, True, True]
+
+
+def test_not_principal_that_names_several_is_one_row_for_anyone(tmp_path: Path) -> None:
+    others = {"Effect": "Allow", "NotPrincipal": {"AWS": [ROOT, ACCOUNT]}}
+    found = trusting(tmp_path, {**others, "Action": "sts:AssumeRole"})
+    assert found[["who", "principal"]].to_numpy().tolist() == [["anyone", "*"]]
+
+
+def test_roles_of_aws_s_own_are_left_out(tmp_path: Path) -> None:
+    document = {"Version": "2012-10-17", "Statement": [allow("*"), allow("*", Condition="odd")]}
+    linked = role("linked", document, Path="/aws-service-role/x.amazonaws.com/")
+    assert account(tmp_path, details(roles=[linked])).trusted_principals.empty
+
+
 def test_statements_go_by_their_sid_or_their_place(tmp_path: Path) -> None:
     found = trusting(tmp_path, allow("*"), allow({"AWS": ACCOUNT}, Sid="Ours"))
     assert found["statement"].tolist() == ["statement 1", "statement “Ours”"]

@@ -189,6 +189,46 @@ def test_a_denial_in_another_role_s_policy_counts_for_that_role_only() -> None:
     assert [each.may(ANYBODY) for each in entries(found)] == [True, False]
 
 
+DELETED = "AIDAEXAMPLEEXAMPLEEXA"
+# An entry's principal; what NotPrincipal of a Deny names; whether the entry may still admit it.
+LEFT_OUT: dict[str, tuple[Any, Any, bool]] = {
+    "another kind": ({"AWS": READER}, {"Service": READER}, False),
+    "a service": ({"Service": "ec2.amazonaws.com"}, {"Service": "ec2.amazonaws.com"}, True),
+    "another service": ({"Service": "ec2.amazonaws.com"}, {"Service": "x.amazonaws.com"}, False),
+    "a deleted user": ({"AWS": DELETED}, {"AWS": DELETED}, True),
+    "another deleted user, both of no account": ({"AWS": DELETED}, {"AWS": DELETED[:-1]}, False),
+    "somebody else of the account": ({"AWS": READER}, {"AWS": f"{READER}s"}, True),
+    "somebody of another account": ({"AWS": READER}, {"AWS": f"{ARN}user/ana"}, False),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_not_principal_leaves_out(case: str) -> None:
+    principal, spared, expected = LEFT_OUT[case]
+    assert opened(allow(principal), deny(None, NotPrincipal=spared)) is expected
+
+
+def test_a_user_is_left_out_for_certain_only_with_its_account() -> None:
+    ana = Principal("AWS", f"{ARN}user/ana", ACCOUNT)
+    for spared, expected in (
+        ([f"{ARN}user/ana"], None),
+        ([f"{ARN}root"], None),
+        ([f"{ARN}user/ana", f"{ARN}root"], True),
+        ([f"{ARN}user/ana", ACCOUNT], True),
+        ([ROOT], False),
+    ):
+        (entry,) = ways_in(allow("*"), deny(None, NotPrincipal={"AWS": spared}))
+        assert entry.admits(ANYBODY, identity=ana) is expected
+
+
+def test_aws_principals_come_in_by_assume_role_only() -> None:
+    assert ways_in(allow({"AWS": READER}, Action="sts:AssumeRoleWithSAML")) == []
+    assert ways_in(allow({"AWS": READER}, NotAction="sts:AssumeRole")) == []
+    (entry,) = ways_in(allow("*", Action="sts:AssumeRoleWithSAML"))
+    assert entry.used()
+    assert entry.asks_for_mfa() is None
+
+
 # ── Variables ────────────────────────────────────────────────────────────────────────────────────
 
 OWN_NAME = {"StringLike": {"sts:RoleSessionName": "${aws:username}-*"}}

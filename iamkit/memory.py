@@ -1,10 +1,36 @@
-"""Memory: when Python may look for garbage."""
+"""Memory: answers that are kept, and when Python may look for garbage."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, ParamSpec, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+P = ParamSpec("P")
+
+
+class Memo(dict[K, V], Generic[K, V]):
+    """
+    Answers by key. The key holds what the answer depends on, which is less than the arguments.
+
+    Two callers whom no policy tells apart have the same key, so that one answer serves both. That,
+    and that it ends with the object it belongs to, is what `functools.cache` does not do.
+
+    >>> lengths = Memo()
+    >>> lengths.once("a", len, "abc"), lengths.once("a", len, "another with the same key")
+    (3, 3)
+    """
+
+    def once(self, key: K, make: Callable[P, V], /, *args: P.args, **kwargs: P.kwargs) -> V:
+        """Return the answer for a key; `make` is called only if there is none yet."""
+        try:
+            return self[key]
+        except KeyError:
+            found = self[key] = make(*args, **kwargs)
+            return found
 
 
 @contextmanager

@@ -1,6 +1,4 @@
-"""
-JSON of which nothing is certain: lists, objects, text and counts, or an empty one of them.
-"""
+"""JSON of which nothing is certain: lists, objects, text and counts, or an empty one of them."""
 
 from __future__ import annotations
 

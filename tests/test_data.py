@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from iamkit.reference.files import FOLDER, read_data, schema
+from iamkit.reference.files import FOLDER, json_schema, read_data
 
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SCHEMAS = {
-    name: schema(name)
+    name: json_schema(name)
     for path in (FOLDER / "schemas").iterdir()
     for name in [path.name.removesuffix(".schema.json")]
 }

@@ -1,9 +1,10 @@
 """
-Second factors: who has none, whose is weak, and where policies do not insist on it.
+MFA: users without a device, users with a weak one, and policies that do not require MFA.
 
-A device that is registered protects only if policies insist on it, so adopted and enforced are
-asked about apart. What is enforced is `enforcement`'s verdict: here it meets the credentials that
-exist. A user whom only the credential report knows has no verdict, and is not assessed.
+A registered device protects only if policies require MFA, so separate checks report adoption and
+enforcement. `account.mfa_enforcement` has the verdicts on enforcement; the checks combine them with
+the credentials that exist. A user that is only in the credential report has no verdict and is not
+assessed.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ DEMAND = (
     severity="high",
     title="A console password without an MFA device",
     among="console users",
-    remedy="Register an MFA device for the user, or take the password away.",
+    remedy="Register an MFA device for the user, or delete the password.",
     source=f"{GUIDE}id_credentials_mfa.html",
 )
 def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     """
-    Users who sign in with a password and have no MFA device.
+    Users who can sign in with a password and have no MFA device.
 
-    Where the credential report does not say whether there is one, the user is not assessed.
+    A user is not assessed if the credential report does not say whether there is a device.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> report = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:user/ana",
@@ -51,17 +52,17 @@ def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     >>> console_user_without_mfa(report).detail.tolist()
     ['a password used 3 days ago, and no MFA device']
     """
-    people = credentials.query("not is_root and password_enabled")
-    hit = people[~people["mfa_registered"].fillna(value=False)]
-    unsaid = hit["mfa_registered"].isna()
+    console_users = credentials.query("not is_root and password_enabled")
+    hit = console_users[~console_users["mfa_registered"].fillna(value=False)]
+    unknown = hit["mfa_registered"].isna()
     used = "used " + ago(hit["password_idle_days"])
     used = used.where(hit["password_use"].eq("used"), "with no use on record")
     detail = "a password " + used + ", and no MFA device"
     return pd.DataFrame(
         {
             "subject": hit["user_arn"],
-            "detail": detail.mask(unsaid, "the credential report does not say if MFA is on"),
-            "status": unsaid.map({True: "not assessed", False: "fail"}),
+            "detail": detail.mask(unknown, "the credential report does not say if MFA is on"),
+            "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )
 
@@ -72,7 +73,7 @@ def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     among="console users",
     remedy="Register a passkey, security key or hardware token, then remove the virtual device.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
-    errs="neither way; a device whose serial number says nothing of its kind is not assessed",
+    errs="neither way: a device whose serial number does not tell its kind is not assessed",
 )
 def user_without_hardware_mfa(
     credentials: pd.DataFrame,
@@ -84,9 +85,9 @@ def user_without_hardware_mfa(
     """
     Console users, of those that `settings.hardware_mfa` names, without hardware token and passkey.
 
-    One such device is enough, whatever stands beside it. A user without a password is not asked:
-    there is nothing to sign in with. Where the devices were not listed, what the virtual ones
-    leave open stays open: such a user is not assessed, unless there is no device at all.
+    One such device is enough, whatever other devices there are. Users without a password are left
+    out, because they cannot sign in. Where the evidence does not list a user's devices, the user is
+    not assessed, unless it has no device at all.
 
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -98,25 +99,25 @@ def user_without_hardware_mfa(
     >>> user_without_hardware_mfa(report, devices, nobody, schema.GAPS.rows(), everyone).detail[0]
     'no device but virtual ones (1)'
     """
-    asked = credentials.query("not is_root and password_enabled")
+    users = credentials.query("not is_root and password_enabled")
     if settings.hardware_mfa == "administrators":
-        asked = asked[asked["user_arn"].isin(administrators["principal_arn"])]
+        users = users[users["user_arn"].isin(administrators["principal_arn"])]
     strong = mfa_devices.loc[mfa_devices["kind"].isin(STRONG), "user_arn"]
-    hit = asked[~asked["user_arn"].isin(strong) & (settings.hardware_mfa != "nobody")]
+    hit = users[~users["user_arn"].isin(strong) & (settings.hardware_mfa != "nobody")]
     known = mfa_devices[mfa_devices["kind"] != "unknown"]["user_arn"].value_counts()
     virtual = known.reindex(hit["user_arn"]).fillna(0).astype(int).set_axis(hit.index)
-    odd = hit["user_arn"].isin(mfa_devices.loc[mfa_devices["kind"] == "unknown", "user_arn"])
-    none = (virtual == 0) & ~odd & ~hit["mfa_registered"].fillna(value=True)
+    unclear = hit["user_arn"].isin(mfa_devices.loc[mfa_devices["kind"] == "unknown", "user_arn"])
+    none = (virtual == 0) & ~unclear & ~hit["mfa_registered"].fillna(value=True)
     unlisted = bool(gaps["call"].eq(requests.MFA.call).any())
-    unsure = ~none & (odd | (virtual == 0) | unlisted)
+    unknown = ~none & (unclear | (virtual == 0) | unlisted)
     detail = ("no device but virtual ones (" + virtual.astype("str") + ")").mask(
         none, "no MFA device"
     )
     return pd.DataFrame(
         {
             "subject": hit["user_arn"],
-            "detail": detail.mask(unsure, "the evidence does not say which kind of device it has"),
-            "status": unsure.map({True: "not assessed", False: "fail"}),
+            "detail": detail.mask(unknown, "the evidence does not say which kind of device it has"),
+            "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )
 
@@ -127,7 +128,7 @@ def user_without_hardware_mfa(
     among="administrators",
     remedy="Register an MFA device, a passkey or hardware token, today.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
-    errs="towards silence: who is an administrator under unknown conditions only, is none",
+    errs="towards silence: administrators under unknown conditions only are not counted",
 )
 def administrator_without_mfa(
     administrators: pd.DataFrame, credentials: pd.DataFrame
@@ -135,9 +136,9 @@ def administrator_without_mfa(
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
 
-    Administrators are known by what they can do: a group with a policy of the customer's own that
-    allows everything makes its members ones, a denial of everything leaves none. A user who has no
-    credential yet counts: the first password that it gets opens the account without MFA.
+    Their permissions decide who is an administrator, not the names of policies: members of a group
+    whose customer managed policy allows everything count; users to whom a policy denies everything
+    do not. A user without credentials counts: its first password would work without MFA.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -147,11 +148,11 @@ def administrator_without_mfa(
     >>> administrator_without_mfa(admins, report).detail.tolist()
     ['can do everything and has an active access key, but no MFA device']
     """
-    people = administrators[administrators["kind"] == "user"].merge(
+    users = administrators[administrators["kind"] == "user"].merge(
         credentials, left_on="principal_arn", right_on="user_arn", how="left"
     )
-    hit = people[~people["mfa_registered"].fillna(value=False)]
-    unsaid = hit["mfa_registered"].isna()
+    hit = users[~users["mfa_registered"].fillna(value=False)]
+    unknown = hit["mfa_registered"].isna()
     detail = hit["admin"].map(ADMIN) + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
     retire = "Delete the user if nobody needs it; if not, let its first sign-in register a device."
@@ -159,10 +160,10 @@ def administrator_without_mfa(
         {
             "subject": hit["principal_arn"],
             "detail": (detail + ", but no MFA device").mask(
-                unsaid,
+                unknown,
                 hit["admin"].map(ADMIN) + "; the credential report does not say if MFA is on",
             ),
-            "status": unsaid.map({True: "not assessed", False: "fail"}),
+            "status": unknown.map({True: "not assessed", False: "fail"}),
             "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
         }
     )
@@ -170,157 +171,157 @@ def administrator_without_mfa(
 
 @check(
     severity="high",
-    title="A password that works without MFA",
+    title="Policies do not require MFA for the console password",
     among="console users",
-    remedy="Deny all but enrolling a device without MFA, as AWS's example does.",
+    remedy="Without MFA, deny all but registering a device, as AWS's example policy does.",
     source=DEMAND,
-    errs="towards open: a denial that hangs on an unknown condition closes nothing, and SCPs that "
-    "are not in the evidence are taken to allow",
+    errs="towards reporting: a Deny with an unknown condition does not count, and SCPs that are "
+    "not in the evidence are taken to allow",
 )
 def password_without_enforced_mfa(
     credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Console users who can do more with the password alone than enrol a device.
+    Console users who can do more with the password alone than register an MFA device.
 
-    A registered device is no answer: without a policy that insists, a session opened before it was
-    registered, or after it was removed, works all the same. Whoever has nothing to protect passes.
+    A registered device is not enough: without a policy that requires MFA, a session that began
+    before the device was registered, or after it was removed, still works. Users without
+    permissions beyond the minimum pass.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> report = schema.CREDENTIALS.rows(
     ...     dict(user_arn=arn, is_root=False, password_enabled=True))
-    >>> judged = MFA_ENFORCEMENT.rows(
-    ...     dict(principal_arn=arn, verdict="none", password="not required", why="Nothing asks for MFA."))
-    >>> password_without_enforced_mfa(report, judged).detail.tolist()
+    >>> verdicts = MFA_ENFORCEMENT.rows(
+    ...     dict(principal_arn=arn, verdict="none", password="not required",
+    ...          why="Nothing asks for MFA."))
+    >>> password_without_enforced_mfa(report, verdicts).detail.tolist()
     ['Nothing asks for MFA.']
     """
-    people = _judged(credentials.query("not is_root and password_enabled"), mfa_enforcement)
-    return _rows(
-        people, people["password"].ne("required") & ~people["verdict"].isin(NOT_APPLICABLE)
-    )
+    users = _with_verdicts(credentials.query("not is_root and password_enabled"), mfa_enforcement)
+    return _rows(users, users["password"].ne("required") & ~users["verdict"].isin(NOT_APPLICABLE))
 
 
 @check(
     severity="high",
-    title="MFA is enforced for the password, and an access key bypasses it",
+    title="MFA is enforced for console sign-in but not for access keys",
     among="users with active keys",
     remedy='Write "BoolIfExists" instead of "Bool" in the statement that denies without MFA.',
     source=DEMAND,
-    errs="towards open: a denial that hangs on an unknown condition closes nothing",
+    errs="towards reporting: a Deny with an unknown condition does not count",
 )
 def key_escapes_mfa(access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
     """
-    Users whose policies ask for MFA after a password, while their access key works without.
+    Users whose policies require MFA for the console, while their access key works without MFA.
 
     A request signed with a long-term key carries no aws:MultiFactorAuthPresent, so a denial under
-    `Bool` does not apply to it, nor do one under `Null` and an Allow with `BoolIfExists`: "false".
-    Where neither way is closed, `password_without_enforced_mfa` and `mfa_can_be_removed` say so.
+    `Bool` does not apply to it. Where MFA is required for neither credential,
+    `password_without_enforced_mfa` and `mfa_can_be_removed` report it.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> keys = schema.ACCESS_KEYS.rows(dict(user_arn=arn, slot=2, is_root=False, active=True))
-    >>> judged = MFA_ENFORCEMENT.rows(
+    >>> verdicts = MFA_ENFORCEMENT.rows(
     ...     dict(principal_arn=arn, verdict="console only", why="It says Bool."))
-    >>> key_escapes_mfa(keys, judged).detail.tolist()
+    >>> key_escapes_mfa(keys, verdicts).detail.tolist()
     ['It says Bool.']
     """
-    people = access_keys.query("active and not is_root").drop_duplicates("user_arn")
-    people = _judged(people, mfa_enforcement)
-    return _rows(people, people["verdict"].eq("console only"))
+    users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
+    users = _with_verdicts(users, mfa_enforcement)
+    return _rows(users, users["verdict"].eq("console only"))
 
 
 @check(
     severity="high",
-    title="MFA can be removed, or gone round, without MFA",
+    title="MFA can be removed or bypassed without MFA",
     among="users with credentials",
-    remedy="Leave only what enrolling a device needs out of the statement that denies without MFA.",
+    remedy="In the statement that denies without MFA, except only what registering a device needs.",
     source=DEMAND,
-    errs="towards silence: only what is certainly left open counts",
+    errs="towards silence: only actions that are certainly allowed without MFA count",
 )
 def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
     """
-    Users who need MFA for something, but can undo that without it.
+    Users who need MFA for some actions, but can remove that requirement without MFA.
 
-    What undoes it is in `enforcement.BYPASSES`: removing the device, making a credential, changing
-    the policies. A denial that leaves out iam:DeactivateMFADevice or iam:CreateAccessKey is read
-    as complete wherever only the rest of it is looked at.
+    `mfa_enforcement.BYPASSES` lists the actions that do: removing the device, creating credentials,
+    changing policies. A Deny that excepts iam:DeactivateMFADevice or iam:CreateAccessKey looks
+    complete if only the actions that it denies are reviewed.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
     >>> report = schema.CREDENTIALS.rows(
     ...     dict(user_arn=arn, is_root=False, password_enabled=True, keys_active=0))
-    >>> judged = MFA_ENFORCEMENT.rows(
+    >>> verdicts = MFA_ENFORCEMENT.rows(
     ...     dict(principal_arn=arn, verdict="bypassable", why="It leaves iam:CreateAccessKey out."))
-    >>> mfa_can_be_removed(report, judged).detail.tolist()
+    >>> mfa_can_be_removed(report, verdicts).detail.tolist()
     ['It leaves iam:CreateAccessKey out.']
     """
-    people = credentials.query("not is_root and (password_enabled or keys_active > 0)")
-    people = _judged(people, mfa_enforcement)
-    return _rows(people, people["verdict"].eq("bypassable"))
+    users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
+    users = _with_verdicts(users, mfa_enforcement)
+    return _rows(users, users["verdict"].eq("bypassable"))
 
 
 @check(
     severity="medium",
-    title="An administrative role that may be assumed without MFA",
+    title="An administrator role may be assumed without MFA",
     among="roles",
     remedy='Add "Bool": {"aws:MultiFactorAuthPresent": "true"} to the trust policy\'s condition.',
     source=f"{GUIDE}id_credentials_mfa_configure-api-require.html",
-    errs="towards open: a trusted principal that is a role counts like a person, and what is "
-    "unknown about a condition does not ask for MFA",
+    errs="towards reporting: a trusted role counts like a trusted user, and a condition on an "
+    "unknown value is not taken to require MFA",
 )
 def administrative_role_without_mfa(
     administrators: pd.DataFrame, mfa_enforcement: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Roles of administrators that AWS principals may assume without MFA.
+    Administrator roles that AWS principals may assume without MFA.
 
-    Roles for services and federated identities pass: whether their users have a second factor is
-    their provider's to say.
+    Roles for services and federated identities pass: the identity provider enforces the MFA of its
+    users.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> arn = "arn:aws:iam::111122223333:role/admin"
     >>> admins = pd.DataFrame([[arn, "role", "admin", "everything"]],
     ...                       columns=["principal_arn", "kind", "name", "admin"])
-    >>> judged = MFA_ENFORCEMENT.rows(
+    >>> verdicts = MFA_ENFORCEMENT.rows(
     ...     dict(principal_arn=arn, verdict="none", statement="statement 1", why="It admits all."))
-    >>> administrative_role_without_mfa(admins, judged).detail.tolist()
+    >>> administrative_role_without_mfa(admins, verdicts).detail.tolist()
     ['It admits all.']
     """
     roles = administrators.loc[administrators["kind"] == "role", ["principal_arn"]]
-    roles = _judged(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
+    roles = _with_verdicts(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
     roles["verdict"] = roles["verdict"].mask(roles["statement"].isna() & ~_fine(roles))
     return _rows(roles, ~_fine(roles), "its trust policy cannot be read")
 
 
-def _judged(people: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
-    """People with their verdicts; missing for those whose policies are not in the evidence."""
+def _with_verdicts(principals: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
+    """Add the verdicts on enforcement; missing where policies are not in the evidence."""
     verdicts = mfa_enforcement[["principal_arn", "verdict", "password", "statement", "why"]]
-    return people[["user_arn"]].merge(
+    return principals[["user_arn"]].merge(
         verdicts, left_on="user_arn", right_on="principal_arn", how="left"
     )
 
 
 def _fine(roles: pd.DataFrame) -> pd.Series[bool]:
-    """Whether assuming a role needs MFA, or is not for people."""
+    """Whether assuming each role needs MFA, or only services and federated identities may."""
     return roles["verdict"].isin(["enforced", *NOT_APPLICABLE])
 
 
 def _rows(
-    people: pd.DataFrame,
-    wrong: pd.Series[bool],
-    unseen: str = POLICIES_MISSING,
+    principals: pd.DataFrame,
+    failing: pd.Series[bool],
+    no_verdict: str = POLICIES_MISSING,
 ) -> pd.DataFrame:
-    """What is wrong with them, in the words of the verdict, and whom nobody could judge."""
-    hit = people[wrong | people["verdict"].isna()]
+    """Failing principals with the reason of their verdict, and those without a verdict."""
+    hit = principals[failing | principals["verdict"].isna()]
     unknown = hit["verdict"].isna()
     return pd.DataFrame(
         {
             "subject": hit["user_arn"],
-            "detail": hit["why"].mask(unknown, unseen),
+            "detail": hit["why"].mask(unknown, no_verdict),
             "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )

@@ -1,9 +1,10 @@
 """
-Trust policies: which strangers, other accounts and services may assume a role, and who does.
+Trust policies: which outsiders, other accounts and services may assume a role, and which do.
 
-Each trust policy is tried with a caller whom it should keep out, see `crossings.TRUSTED_PRINCIPALS`: somebody
-with an account of their own, a vendor at work for another customer, a service at work for another
-account. These checks err towards reporting. A trust policy that cannot be read is not assessed.
+Each trust policy is tested with callers that it should refuse, see `trust.TRUSTED_PRINCIPALS`: a
+caller with an AWS account of its own, a vendor acting for another customer, a service acting for
+another account. These checks err towards reporting. A trust policy that cannot be read is not
+assessed.
 
 Source: IAM User Guide, "The confused deputy problem", "Access to AWS accounts owned by third
 parties" and "AWS JSON policy elements: Principal".
@@ -28,45 +29,49 @@ READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
 def reported(
     hit: pd.DataFrame, said: pd.Series[Any], trusted_principals: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row per role of what was found, and one for each that has a door nobody can read."""
-    odd = trusted_principals[trusted_principals["who"].eq("unreadable")]
-    unread = "its trust policy cannot be read: "
+    """One row per role with a finding, and one per role with an unreadable trust statement."""
+    unreadable = trusted_principals[trusted_principals["who"].eq("unreadable")]
+    reason = "its trust policy cannot be read: "
     parts = [
         pd.DataFrame({"subject": table["role_arn"], "detail": text, "status": status})
-        for table, text, status in ((hit, said, "fail"), (odd, odd["open_to"], "not assessed"))
+        for table, text, status in (
+            (hit, said, "fail"),
+            (unreadable, unreadable["open_to"], "not assessed"),
+        )
     ]
     whole = stack(*parts).drop_duplicates()
     joined = whole.groupby(["subject", "status"], sort=False)["detail"].agg("; ".join)
     made = joined.reset_index()
     return made.assign(
-        detail=made["detail"].where(made["status"].eq("fail"), unread + made["detail"])
+        detail=made["detail"].where(made["status"].eq("fail"), reason + made["detail"])
     )
 
 
 @check(
     severity="critical",
-    title="A role that anyone with an AWS account may assume",
+    title="Anyone with an AWS account may assume the role",
     among="roles",
     remedy="Name the accounts or roles that you trust under Principal.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
-    errs="towards reporting: what a condition asks that nobody knows helps the caller",
+    errs="towards reporting: a condition on an unknown value is taken to hold for the caller",
 )
 def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles whose trust policy lets in a stranger: Principal * or an Allow with NotPrincipal.
+    Roles whose trust policy trusts everyone: Principal * or an Allow with NotPrincipal.
 
-    A condition on organization, account, source, network or endpoint keeps strangers out; one on
-    aws:PrincipalArn does unless its account is a wildcard, since names can be chosen. One on
-    sts:ExternalId alone does not: AWS does not treat it as a secret. Nor does one on MFA or tags.
+    A condition on organization, account, source, network or endpoint is enough; so is one on
+    aws:PrincipalArn unless its account is a wildcard, since names can be chosen. One on
+    sts:ExternalId alone is not: AWS does not treat it as a secret. Nor is one on MFA or tags.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="anyone", statement="statement 1",
-    ...                         open_to="anyone with an AWS account"))
-    >>> anyone_may_assume(trusted_principals).detail.tolist()
-    ['statement 1 lets in anyone with an AWS account']
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="anyone", statement="statement 1",
+    ...          open_to="anyone with an AWS account"))
+    >>> anyone_may_assume(trusted).detail.tolist()
+    ['statement 1 trusts anyone with an AWS account']
     """
     hit = trusted_principals[trusted_principals["who"].eq("anyone")]
-    return reported(hit, hit["statement"] + " lets in " + hit["open_to"], trusted_principals)
+    return reported(hit, hit["statement"] + " trusts " + hit["open_to"], trusted_principals)
 
 
 @check(
@@ -76,20 +81,21 @@ def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     remedy="Ask for an external id that only you and they use (sts:ExternalId); if the account is "
     "yours, add it to known_accounts in the settings.",
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
-    errs="towards reporting: which accounts are yours, only the settings and AWS Organizations say",
+    errs="towards reporting: only accounts in the settings or AWS Organizations are known as yours",
 )
 def vendor_without_external_id(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles that trust an account that is not known to be yours, whoever it acts for.
+    Roles that an account not known to be yours may assume without an external id.
 
     A vendor's other customers could have it act in this account (the confused deputy). The accounts
     of the settings and of the organization are yours; a condition that asks for an organization is
     taken to name your own.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777",
-    ...                         problem="no external id"))
-    >>> vendor_without_external_id(trusted_principals).detail.tolist()
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="unknown account", account_id="999988887777",
+    ...          problem="no external id"))
+    >>> vendor_without_external_id(trusted).detail.tolist()
     ['account 999988887777 may assume it without an external id']
     """
     hit = trusted_principals[trusted_principals["problem"].eq("no external id")]
@@ -99,26 +105,27 @@ def vendor_without_external_id(trusted_principals: pd.DataFrame) -> pd.DataFrame
 
 @check(
     severity="low",
-    title="A service may be led to assume the role for somebody else",
+    title="An AWS service may assume the role on behalf of any account",
     among="roles",
     remedy="Add a condition on aws:SourceAccount or aws:SourceArn, after looking up in the "
     "service's documentation that it sends the key.",
     source=f"{GUIDE}confused-deputy.html",
-    errs="towards reporting: which services send these keys, no page of AWS's lists",
+    errs="towards reporting: AWS publishes no list of the services that send these keys",
 )
 def service_without_source(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles that a service may assume whosever resource it works for (the confused deputy).
+    Roles that a service may assume on behalf of any account's resource (the confused deputy).
 
     A condition on aws:SourceAccount, aws:SourceArn, the source's organization, an external id or
-    aws:PrincipalAccount prevents it. Roles of instances and functions pass: they are only ever
-    assumed for a resource of their own account, to which somebody may pass them. Service-linked
-    roles have no trust policy to write.
+    aws:PrincipalAccount prevents it. Roles for EC2 and Lambda pass: these services assume a role
+    only for a resource of the role's own account, after iam:PassRole. Service-linked roles are left
+    out, because AWS writes their trust policies.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="service", principal="events.amazonaws.com",
-    ...                         problem="no source"))
-    >>> service_without_source(trusted_principals).detail.tolist()
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="service", principal="events.amazonaws.com",
+    ...          problem="no source"))
+    >>> service_without_source(trusted).detail.tolist()
     ['events.amazonaws.com may assume it for any account']
     """
     hit = trusted_principals[trusted_principals["problem"].eq("no source")]
@@ -132,7 +139,7 @@ def service_without_source(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     remedy="Give the role only what the other account needs, such as ViewOnlyAccess, which shows "
     "no contents of data; if the account is yours, add it to known_accounts in the settings.",
     source=f"{GUIDE}best-practices.html (Apply least-privilege permissions)",
-    errs="towards reporting: a boundary that takes reading away is not looked at",
+    errs="towards reporting: a permissions boundary that denies reading is not considered",
 )
 def cross_account_read_only(
     trusted_principals: pd.DataFrame, policy_assignments: pd.DataFrame
@@ -140,15 +147,16 @@ def cross_account_read_only(
     """
     Roles with AWS's ReadOnlyAccess that another account, or anyone, may assume.
 
-    The policy reads what is stored, not only what there is. An external id makes no difference. The
-    accounts of the settings and of the organization are yours.
+    ReadOnlyAccess allows reading stored data, not only names and settings. An external id makes no
+    difference. The accounts of the settings and of the organization are yours.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> from iamkit.tables import POLICY_ASSIGNMENTS
-    >>> held = POLICY_ASSIGNMENTS.rows(
+    >>> assigned = POLICY_ASSIGNMENTS.rows(
     ...     dict(principal_arn="r", policy_arn="arn:aws:iam::aws:policy/ReadOnlyAccess"))
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="unknown account", account_id="999988887777"))
-    >>> cross_account_read_only(trusted_principals, held).detail.tolist()
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="unknown account", account_id="999988887777"))
+    >>> cross_account_read_only(trusted, assigned).detail.tolist()
     ['account 999988887777 may assume it, and ReadOnlyAccess reads data too']
     """
     reads = policy_assignments.loc[
@@ -164,54 +172,57 @@ def cross_account_read_only(
 
 @check(
     severity="medium",
-    title="An administrator's role is open to the whole account",
+    title="An administrator role trusts the whole account",
     among="roles",
-    remedy="Name under Principal of the trust policy the users and roles that need it; what the "
-    "account's root ARN lets in, every policy with sts:AssumeRole on * decides.",
+    remedy="Name the users and roles that need the role under Principal of the trust policy. With "
+    "the account's root ARN there, every policy with sts:AssumeRole on * allows assuming it.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
-    errs="towards reporting: how many policies allow sts:AssumeRole on it is not counted",
+    errs="towards reporting: whether any policy allows sts:AssumeRole on it is not considered",
 )
 def administrator_role_open_to_account(
     trusted_principals: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Administrators' roles whose trust policy names the account, not who in it.
+    Administrator roles whose trust policy names the account instead of its users or roles.
 
-    A condition on names or tags narrows it enough; one on MFA does not say who. Who comes in for
-    certain, `can_become_administrator` says of each.
+    A condition on names or tags is enough; one on MFA is not, since it names nobody. The check
+    `can_become_administrator` lists the identities that can certainly assume such a role.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="own account", statement="statement 1",
-    ...     open_to="whoever in this account may call sts:AssumeRole on it"))
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="own account", statement="statement 1",
+    ...          open_to="whoever in this account may call sts:AssumeRole on it"))
     >>> admins = pd.DataFrame({"principal_arn": ["r"], "admin": ["everything"]})
-    >>> administrator_role_open_to_account(trusted_principals, admins).detail.tolist()
-    ['can do everything, and lets in whoever in this account may call sts:AssumeRole on it']
+    >>> administrator_role_open_to_account(trusted, admins).detail.tolist()
+    ['can do everything, and trusts whoever in this account may call sts:AssumeRole on it']
     """
-    powerful = administrators.set_index("principal_arn")["admin"].map(ADMIN)
-    trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(powerful.index)]
+    admin = administrators.set_index("principal_arn")["admin"].map(ADMIN)
+    trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(admin.index)]
     hit = trusted_principals[trusted_principals["who"].eq("own account")]
-    said = hit["role_arn"].map(powerful) + ", and lets in " + hit["open_to"]
+    said = hit["role_arn"].map(admin) + ", and trusts " + hit["open_to"]
     return reported(hit, said, trusted_principals)
 
 
 @check(
     severity="medium",
-    title="Outsiders who come in by the role may go on to other accounts",
+    title="Outsiders may assume the role and, through it, roles of other accounts",
     among="roles",
-    remedy="Take sts:AssumeRole away, or name under Resource the one role that the work needs.",
+    remedy="Remove sts:AssumeRole, or name under Resource the one role that the work needs.",
     source=f"{GUIDE}id_roles.html (Role chaining)",
-    errs="towards reporting: whether the other accounts let the role in is not in the evidence",
+    errs="towards reporting: the trust policies of the other accounts are not in the evidence",
 )
 def outsiders_go_on(trusted_principals: pd.DataFrame, outbound_roles: pd.DataFrame) -> pd.DataFrame:
     """
     Roles that anyone, an unknown account or too many of a provider's identities may assume, and
-    whose own policies let them assume roles of other accounts: to those, the caller is you.
+    whose policies allow assuming roles of other accounts. Those accounts see this one as caller.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS, OUTBOUND_ROLES
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="anyone", open_to="anyone with an AWS account"))
-    >>> on = OUTBOUND_ROLES.rows(dict(principal_arn="r", role="arn:aws:iam::444455556666:role/ops"))
-    >>> outsiders_go_on(trusted_principals, on).detail.tolist()
-    ['anyone with an AWS account may go on to arn:aws:iam::444455556666:role/ops']
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="anyone", open_to="anyone with an AWS account"))
+    >>> outbound = OUTBOUND_ROLES.rows(
+    ...     dict(principal_arn="r", role="arn:aws:iam::444455556666:role/a"))
+    >>> outsiders_go_on(trusted, outbound).detail.tolist()
+    ['anyone with an AWS account may assume it and then arn:aws:iam::444455556666:role/a']
     """
     trusted_principals = trusted_principals[
         trusted_principals["role_arn"].isin(outbound_roles["principal_arn"])
@@ -221,27 +232,27 @@ def outsiders_go_on(trusted_principals: pd.DataFrame, outbound_roles: pd.DataFra
         outsider | trusted_principals["problem"].isin(["loose subject", "no audience"])
     ]
     further = names_by_key(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
-    return reported(hit, hit["open_to"] + " may go on to " + further, trusted_principals)
+    return reported(hit, hit["open_to"] + " may assume it and then " + further, trusted_principals)
 
 
 @check(
     severity="low",
     title="A trust policy names an identity that no longer exists",
     among="roles",
-    remedy="Take the id out of the trust policy; if its successor needs the role, name that.",
+    remedy="Remove the id from the trust policy; if a new user or role needs the role, name that.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
 )
 def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles that trust an id instead of an ARN: what IAM shows of a user or role that was deleted.
+    Roles that trust an id instead of an ARN: IAM shows it for a user or role that was deleted.
 
-    Nobody comes in by it, not even a new user or role of the same name, so whoever the door was
-    made for is shut out, and nobody has looked at it since.
+    Nobody may assume the role by it, not even a new user or role of the same name. The identity
+    that was meant has no access, and the trust policy was not reviewed since.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
-    >>> trusted_principals = TRUSTED_PRINCIPALS.rows(dict(role_arn="r", who="deleted identity",
-    ...                         principal="AROAEXAMPLEEXAMPLEEXA"))
-    >>> trusts_deleted_identity(trusted_principals).detail.tolist()
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="deleted identity", principal="AROAEXAMPLEEXAMPLEEXA"))
+    >>> trusts_deleted_identity(trusted).detail.tolist()
     ['names AROAEXAMPLEEXAMPLEEXA, a user or role that was deleted']
     """
     hit = trusted_principals[trusted_principals["who"].eq("deleted identity")]
@@ -251,17 +262,17 @@ def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="low",
-    title="A role that nobody uses",
+    title="The role is unused",
     among="roles",
-    remedy="Take the role's permissions away, and delete it when nobody misses them.",
+    remedy="Remove the role's permissions, and delete the role if nothing fails without them.",
     source=f"{GUIDE}best-practices.html (Regularly review and remove unused users, roles, ...)",
     errs="towards reporting: AWS looks back 400 days, so an earlier use counts as none",
 )
 def unused_role(roles: pd.DataFrame, as_of: pd.Timestamp, settings: Settings) -> pd.DataFrame:
     """
-    Roles not assumed for as long as the settings' `unused_role_days`, or never, and made before.
+    Roles not assumed within the settings' `unused_role_days`, or never and created before that.
 
-    A role with neither a use nor a day of creation is not assessed.
+    A role with neither a last use nor a creation date is not assessed.
 
     >>> from iamkit.tables import ROLES
     >>> made = ROLES.rows(dict(role_arn="r", created="2024-01-01T00:00Z", service_linked=False))

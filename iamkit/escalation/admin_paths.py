@@ -11,7 +11,7 @@ import pandas as pd
 from iamkit.access import DEFAULT_CONTEXTS
 from iamkit.errors import SettingsError
 from iamkit.escalation.graph import MODES, EscalationGraph, PlaceGraph, Step, mode_and_place
-from iamkit.escalation.memo import Memo
+from iamkit.memory import Memo
 from iamkit.reference import escalation_methods
 from iamkit.table import COUNT, OBJECT, TEXT, TRUTH, Column, Table, objects
 

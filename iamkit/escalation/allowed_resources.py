@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from iamkit.access import BOUNDARY, KINDS, NOWHERE, Principals, Resources, ResourceSet, union
-from iamkit.escalation.memo import Memo
+from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
     UNKNOWN,

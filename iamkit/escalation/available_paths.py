@@ -20,7 +20,6 @@ import numpy as np
 
 from iamkit.access import Permissions, Principals, ResourceSet
 from iamkit.escalation.callers import Caller, Callers
-from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
     FURTHER_ACTIONS,
@@ -29,6 +28,7 @@ from iamkit.escalation.targets import (
     Permitted,
     Targets,
 )
+from iamkit.memory import Memo
 from iamkit.policy import CERTAIN, POSSIBLE, RequestContext
 from iamkit.reference import EscalationMethod, escalation_methods
 

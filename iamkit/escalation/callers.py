@@ -16,7 +16,7 @@ import pandas as pd
 
 from iamkit.access import Permissions, Principals
 from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
-from iamkit.escalation.memo import Memo
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, PolicyEvaluator, PolicyLayers, RequestContext
 from iamkit.trust import AssumableRoles
 

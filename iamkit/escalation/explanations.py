@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from iamkit.access import members, union
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.callers import KIND, Caller
-from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import ASSUME_ROLE, NOT_IN_EVIDENCE, passed_to
+from iamkit.memory import Memo
 from iamkit.policy import Policy, RequestContext, Statement, conditions, statement_name
 from iamkit.reference import EscalationMethod
 from iamkit.trust import ANYONE

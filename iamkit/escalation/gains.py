@@ -19,8 +19,8 @@ import numpy as np
 
 from iamkit.access import SELF_PROMOTION, certainly, members, with_mfa
 from iamkit.escalation.callers import Caller, Callers
-from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import EscalationPath
+from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,

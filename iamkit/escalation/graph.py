@@ -36,8 +36,8 @@ from iamkit.errors import SettingsError
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.explanations import Explanations
 from iamkit.escalation.gains import Gains
-from iamkit.escalation.memo import Memo
 from iamkit.escalation.targets import EscalationPath
+from iamkit.memory import Memo
 from iamkit.tables import without_service_linked
 
 # How credentials were come by, and the context that they are used in from either place.

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from iamkit.access import Principals, Resources, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RelevantLayers
-from iamkit.escalation.memo import Memo
+from iamkit.memory import Memo
 from iamkit.policy import Pattern, Policy, PolicyLayers, RequestContext, Truth, decide, resolve
 from iamkit.reference import NEW_PRINCIPALS, EscalationMethod
 

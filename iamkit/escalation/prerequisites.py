@@ -16,7 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import BOUNDARY, NOWHERE, Resources, ResourceSet, certainly
-from iamkit.escalation.memo import Memo
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT
 from iamkit.tables import AccountTables
 

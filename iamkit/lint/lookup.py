@@ -1,6 +1,4 @@
-"""
-What lint rules look up: actions, condition keys and resource types of AWS.
-"""
+"""What lint rules look up: actions, condition keys and resource types of AWS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-A lint rule, the registry of all rules, and what a rule finds.
-"""
+"""A lint rule, the registry of all rules, and what a rule finds."""
 
 from __future__ import annotations
 

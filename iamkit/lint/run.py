@@ -1,8 +1,8 @@
 """
 How policies are read for `lint`: what rules see of a statement, and the rows that come of it.
 
-A rule is a generator of `Finding`s under `@rule`, in `lint`. It gets a `WrittenStatement` with all that
-surrounds it, and asks `conditions.evaluate` who gets through instead of matching text. Equal
+A rule is a generator of `Finding`s under `@rule`, in `rules`. It gets a `WrittenStatement` with all
+that surrounds it, and asks `conditions.evaluate` who gets through instead of matching text. Equal
 documents are judged once.
 """
 
@@ -84,9 +84,16 @@ def _as_statements(rows: Iterable[Sequence[Any]]) -> tuple[list[_Parsed], str | 
             continue
         if number not in found:
             row = {
-                **{"number": number, "sid": sid, "effect": effect, "actions": actions},
-                **{"not_actions": [], "resources": [], "not_resources": []},
-                **{"conditions": condition, "conditional": bool(condition), "problem": problem},
+                "number": number,
+                "sid": sid,
+                "effect": effect,
+                "actions": actions,
+                "not_actions": [],
+                "resources": [],
+                "not_resources": [],
+                "conditions": condition,
+                "conditional": bool(condition),
+                "problem": problem,
                 "any_action": any(action in EVERY_ACTION for action in actions),
                 "any_resource": False,
             }

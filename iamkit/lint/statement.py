@@ -1,6 +1,4 @@
-"""
-A statement as its author wrote it, for lint rules to ask about.
-"""
+"""A statement as its author wrote it, for lint rules to ask about."""
 
 from __future__ import annotations
 

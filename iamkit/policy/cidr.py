@@ -27,7 +27,9 @@ _ADDRESS: Final[Mapping[int, Any]] = {4: ipaddress.IPv4Address, 6: ipaddress.IPv
 @lru_cache(maxsize=4096)
 def network(text: str) -> Network | None:
     """
-    A CIDR range, or one address as a /32 or /128; None if it is neither. Bits after the prefix drop.
+    A CIDR range, or one address as a /32 or /128; None if it is neither.
+
+    Bits after the prefix drop, as AWS drops them.
 
     >>> network("203.0.113.9/24"), network("office")
     (IPv4Network('203.0.113.0/24'), None)

@@ -30,6 +30,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from iamkit.memory import Memo
 from iamkit.policy.conditions import Truth
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
@@ -88,13 +89,13 @@ class PolicyEvaluator:
         self.resource = resource
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
-        self._dependencies: dict[str, Dependencies] = {}
-        self._holds: dict[tuple[Any, ...], Truth] = {}
-        self._scopes: dict[tuple[Any, ...], tuple[Scope | None, bool]] = {}
-        self._bits: dict[tuple[tuple[str, ...], bool], Bits] = {}
+        self._dependencies: Memo[str, Dependencies] = Memo()
+        self._holds: Memo[tuple[Any, ...], Truth] = Memo()
+        self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
+        self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
         self._same: dict[Any, int] = {}
-        self._layers: dict[tuple[int, ...], Effects] = {}
+        self._layers: Memo[tuple[int, ...], Effects] = Memo()
 
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
         """Return (possible, certain, anywhere), each of shape (words,)."""
@@ -138,9 +139,7 @@ class PolicyEvaluator:
         )
 
     def _read(self, policy: Policy) -> Dependencies:
-        if policy.content not in self._dependencies:
-            self._dependencies[policy.content] = Dependencies(policy.statements)
-        return self._dependencies[policy.content]
+        return self._dependencies.once(policy.content, Dependencies, policy.statements)
 
     def _outcome(self, policy: Policy, context: RequestContext, *, alike: bool) -> int:
         """Number of a policy's judgement; the same for contexts that it does not tell apart."""
@@ -179,18 +178,14 @@ class PolicyEvaluator:
         if not statement.condition:
             return True
         asked = (statement, context.answers(statement.condition_keys))
-        if asked not in self._holds:
-            self._holds[asked] = statement.applies(context)
-        return self._holds[asked]
+        return self._holds.once(asked, statement.applies, context)
 
     def _resources(
         self, statement: Statement, context: RequestContext
     ) -> tuple[Scope | None, bool]:
         """What `_scope` says, found once per values of the variables it holds."""
         asked = (statement, context.answers(statement.resource_keys))
-        if asked not in self._scopes:
-            self._scopes[asked] = self._scope(statement, context)
-        return self._scopes[asked]
+        return self._scopes.once(asked, self._scope, statement, context)
 
     def _scope(self, statement: Statement, context: RequestContext) -> tuple[Scope | None, bool]:
         """The widest resources that a statement may cover, and whether it covers exactly those."""
@@ -211,23 +206,23 @@ class PolicyEvaluator:
         return Scope(tuple(patterns), statement.not_resources), known
 
     def _covered(self, statement: Statement) -> Bits:
-        asked = (statement.actions, statement.not_actions)
-        if asked not in self._bits:
-            named = self.catalog.bits(statement.actions)
-            self._bits[asked] = self.every & ~named if statement.not_actions else named
-        return self._bits[asked]
+        return self._bits.once((statement.actions, statement.not_actions), self._about, statement)
+
+    def _about(self, statement: Statement) -> Bits:
+        named = self.catalog.bits(statement.actions)
+        return self.every & ~named if statement.not_actions else named
 
     def _layer(self, outcomes: tuple[int, ...]) -> Effects:
         """All policies of one layer together."""
-        if outcomes not in self._layers:
-            cells: Cells = {}
-            judged = [self._effects[number] for number in outcomes]
-            for each in judged:
-                for where, bits in each.cells.items():
-                    _add(cells, where, bits)
-            denials = tuple(denial for each in judged for denial in each.denials)
-            self._layers[outcomes] = Effects(cells, denials)
-        return self._layers[outcomes]
+        return self._layers.once(outcomes, self._together, outcomes)
+
+    def _together(self, outcomes: tuple[int, ...]) -> Effects:
+        cells: Cells = {}
+        judged = [self._effects[number] for number in outcomes]
+        for each in judged:
+            for where, bits in each.cells.items():
+                _add(cells, where, bits)
+        return Effects(cells, tuple(denial for each in judged for denial in each.denials))
 
     def combine(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
         """Return the rows of what every layer allows, less what any layer denies."""

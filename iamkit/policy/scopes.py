@@ -1,6 +1,4 @@
-"""
-The resources that statements are about, compared: which covers which, and which are apart.
-"""
+"""The resources that statements are about, compared: which covers which, and which are apart."""
 
 from __future__ import annotations
 

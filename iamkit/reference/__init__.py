@@ -22,7 +22,7 @@ from iamkit.reference.escalation_methods import (
     escalation_methods,
     taken_as_given,
 )
-from iamkit.reference.files import FOLDER, read_data, schema
+from iamkit.reference.files import FOLDER, json_schema, read_data
 from iamkit.reference.frameworks import CONTROL, load_controls
 from iamkit.reference.lint_facts import lint_facts
 from iamkit.reference.risks import risks
@@ -41,6 +41,7 @@ __all__ = [
     "actions",
     "covers_action",
     "escalation_methods",
+    "json_schema",
     "lint_facts",
     "load_catalog",
     "load_controls",
@@ -48,6 +49,5 @@ __all__ = [
     "popcount",
     "read_data",
     "risks",
-    "schema",
     "taken_as_given",
 ]

@@ -26,7 +26,7 @@ def read_data(name: str | Path) -> Any:
 
 
 @cache
-def schema(name: str) -> dict[str, Any]:
+def json_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a file, such as `controls`: its fields and what each means."""
     found: dict[str, Any] = json.loads((FOLDER / f"schemas/{name}.schema.json").read_bytes())
     return found

@@ -1,6 +1,4 @@
-"""
-Controls of audit frameworks, and the checks that answer each: `data/controls.yaml`.
-"""
+"""Controls of audit frameworks, and the checks that answer each: `data/controls.yaml`."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.errors import SchemaError
-from iamkit.reference.files import FOLDER, read_data, schema
+from iamkit.reference.files import FOLDER, json_schema, read_data
 from iamkit.table import OBJECT, TEXT, Column, Table
 
 DATA: Final = FOLDER / "controls.yaml"
@@ -89,7 +87,7 @@ def _ids(control: dict[str, Any], framework: dict[str, Any], file: str) -> dict[
 
 def _fits(kind: str, entry: dict[str, Any], at: str) -> None:
     """Refuse an entry that lacks a field of the file's schema, or has one that is not in it."""
-    form = schema("controls")["$defs"][kind]
+    form = json_schema("controls")["$defs"][kind]
     missing = set(form["required"]) - set(entry)
     unknown = set(entry) - set(form["properties"])
     if missing:

@@ -1,23 +1,24 @@
 """
-Whether MFA is enforced: what works without it, for whom, and which statement decides.
+Whether MFA is enforced: what is allowed without it, for whom, and which statement decides.
 
-A registered device says that MFA is adopted; policies say whether anything depends on it. There are
-two ways to come without: with a long-term access key, and with a password alone. Each is judged by
-itself, from outside and from inside the approved networks together: a fence is no MFA, and what is
-open from the office alone is open. For a **user**, a way is
+A registered device means that MFA is adopted; policies decide whether it is enforced. A request
+without MFA carries one of two credentials: a long-term access key, or a password alone. Each
+credential has a state of its own. Requests from outside and from inside the approved networks count
+together: a network restriction does not replace MFA, and what is allowed without MFA from inside
+only is still allowed. For a **user**, MFA is
 
-- *closed* if nothing is possible without MFA beyond the self-service minimum, what enrolling a
-  device needs (`Settings.self_service`). This reassures, so it asks what is `possible`: a denial
-  that hangs on an unknown condition closes nothing.
-- *open* if MFA makes no difference: in either place, what is certain with MFA is certain without,
-  and what is possible with it is possible without. This accuses, so where unknown conditions may
-  cover something a way is not called open, but
-- *holed*: something is covered, something left.
+- *required* for a credential if nothing is possible without MFA beyond the self-service minimum,
+  that is what registering a device needs (`Settings.self_service`). A Deny with an unknown
+  condition does not count here: this state errs towards reporting.
+- *not required* if MFA makes no difference: from either place, what is certain with MFA is certain
+  without, and what is possible with it is possible without. This state errs towards silence: where
+  unknown conditions may require MFA for something, MFA is
+- *partly required*: something needs MFA, something does not.
 
-Verdicts follow from both ways: see `VERDICTS`. "bypassable" accuses too, so only what is certainly
-left open makes it. Numbers of open actions count what is possible, as "required" does. Of a **role**
-it is asked whether assuming it needs MFA, see `mfa`; behind an open door lies all that the role may
-do.
+A verdict combines both states: see `VERDICTS`. "bypassable" errs towards silence, so only actions
+certainly allowed without MFA lead to it. Numbers of actions without MFA count what is possible, as
+"required" does. For a **role**, the verdict says whether assuming it needs MFA, see
+`mfa_statements`. If it does not, all that the role may do counts as allowed without MFA.
 
 Source: IAM User Guide, "Multi-factor authentication: API access with MFA", "AWS global condition
 context keys", and "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the
@@ -56,18 +57,18 @@ from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
 from iamkit.tables import AccountTables
 
 VERDICTS: Final[Mapping[Verdict, str]] = {
-    Verdict.ENFORCED: "nothing beyond the minimum works without MFA; a role: assuming it needs MFA",
+    Verdict.ENFORCED: "nothing beyond the minimum works without MFA; role: assuming it needs MFA",
     Verdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
     Verdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
-    Verdict.BYPASSABLE: "something needs MFA, but without it the caller can get rid of the need",
+    Verdict.BYPASSABLE: "something needs MFA, but the caller can remove the need without MFA",
     Verdict.PARTIAL: "something needs MFA, something else does not",
     Verdict.NONE: "MFA makes no difference",
     Verdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
-    Verdict.NOT_ASSUMABLE: "a role that only services or federated identities, or nobody, may assume",
+    Verdict.NOT_ASSUMABLE: "a role that only services or federated identities may assume, or none",
 }
 
-# What undoes MFA for who can do it without: the device goes, another credential comes, or the
-# policy that asks for MFA does.
+# Actions that bypass MFA if they are allowed without it: they remove the device, create another
+# credential, or change the policy that requires MFA.
 BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "remove MFA": ("iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice"),
     "mint credentials": (
@@ -101,28 +102,40 @@ MFA_ENFORCEMENT: Final = Table(
         ),
         Column("name", TEXT, "name"),
         Column("verdict", TEXT, ", ".join(VERDICTS), values=tuple(VERDICTS)),
-        Column("key", TEXT, "with an access key and no MFA: closed, holed or open"),
-        Column("password", TEXT, "with a password and no MFA: closed, holed or open"),
-        Column("place", TEXT, "where from that is: anywhere, inside only; missing: nowhere, roles"),
-        Column("actions", COUNT, "possible actions, the minimum aside; a role's without MFA"),
-        Column("covered", "Float64", "share of them that needs MFA, 0 to 1, by the worse way"),
+        Column("key", TEXT, "MFA with an access key: required, partly required or not required"),
+        Column("password", TEXT, "MFA with a password: required, partly required or not required"),
+        Column(
+            "place",
+            TEXT,
+            "where that is allowed from: anywhere, inside only; missing: nowhere, roles",
+        ),
+        Column("actions", COUNT, "possible actions beyond the minimum; for a role, without MFA"),
+        Column(
+            "covered", "Float64", "share of them that needs MFA, 0 to 1, with the weaker credential"
+        ),
         Column(
             "actions_without_mfa",
             COUNT,
-            "possible without MFA, the minimum aside, by the worse way",
+            "actions possible without MFA beyond the minimum, with the weaker credential",
         ),
         Column(
-            "risky_without_mfa", COUNT, "how many of these are in a class that thieves look for"
+            "risky_without_mfa",
+            COUNT,
+            "how many of these are in a risk class that attackers look for",
         ),
         Column("without_mfa_by_risk", OBJECT, "dict of risk class to how many of these are in it"),
-        Column("bypasses", OBJECT, "list of actions, certain without MFA, that undo MFA"),
         Column(
-            "worst", OBJECT, "list of up to five open actions: bypasses, then most risk classes"
+            "bypasses", OBJECT, "list of actions, certain without MFA, that remove or bypass MFA"
+        ),
+        Column(
+            "worst",
+            OBJECT,
+            "list of up to five actions without MFA: bypasses, then most risk classes",
         ),
         Column("policy_arn", TEXT, "policy that decides, or the role itself; missing: an SCP"),
         Column("policy_name", TEXT, "its name; the role's for its trust policy"),
-        Column("statement", TEXT, "name of the statement; missing: what a policy does not say"),
-        Column("why", TEXT, "the reason, and what to write where there is a hole"),
+        Column("statement", TEXT, "name of the statement; missing: no statement"),
+        Column("why", TEXT, "the reason, and what to write if MFA is not enforced"),
     ),
 )
 
@@ -159,7 +172,7 @@ MFA_GAPS: Final = Table(
     ),
 )
 
-CURE: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
+REMEDY: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
 
 
 def mfa_enforcement(
@@ -170,59 +183,69 @@ def mfa_enforcement(
     """
     Return whether MFA is enforced for each user and role. Rows: see `MFA_ENFORCEMENT`.
 
-    `trusting` has, by ARN of the role, the statements that admit AWS principals to it, as
-    `trust.mfa_statements` finds them; a role that is not in it none may assume.
-    `permissions` are those of `effective(account)`, made here if not given; their `people` are the
-    rows. What follows from bit rows is found once per distinct combination of them, what follows
-    from statements once per combination and set of policies. Raises `SettingsError` if
-    `permissions` lack one of the six contexts of a caller.
+    `trusting` has, by ARN of the role, the statements that trust AWS principals, as
+    `trust.mfa_statements` finds them; no AWS principal may assume a role that is not in it.
+    `permissions` are those of `effective(account)`, made here if not given; their `principals` are
+    the rows. Results of bit rows are computed once per distinct combination of them, results of
+    statements once per combination and set of policies. Raises `SettingsError` if `permissions`
+    lack one of the six contexts of a caller.
     """
-    held = effective(account) if permissions is None else permissions
-    if lacking := set(DEFAULT_CONTEXTS).difference(held.contexts):
+    evaluated = effective(account) if permissions is None else permissions
+    if lacking := set(DEFAULT_CONTEXTS).difference(evaluated.contexts):
         raise SettingsError(
             f"enforcement needs contexts not evaluated: {', '.join(sorted(lacking))}"
         )
-    scale = _Scale(held.catalog, account.settings)
-    deciders = _Deciders(held, scale)
-    entrances = {arn: role_verdict(arn, said) for arn, said in trusting.items()}
+    scale = _Scale(evaluated.catalog, account.settings)
+    deciders = _Deciders(evaluated, scale)
+    assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
     reaches: dict[tuple[int, ...], _Reach] = {}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
     which = []
-    people = held.principals
-    columns = people["principal_arn"].tolist(), people["kind"].tolist(), held.index.tolist()
-    for arn, kind, numbers in zip(*columns, strict=True):
-        at, trust = tuple(numbers), entrances.get(arn)
+    principals = evaluated.principals
+    arns, kinds = principals["principal_arn"].tolist(), principals["kind"].tolist()
+    for arn, kind, numbers in zip(arns, kinds, evaluated.index.tolist(), strict=True):
+        at, trust = tuple(numbers), assuming.get(arn)
         if at not in reaches:
-            reaches[at] = _Reach(held, at, scale)
+            reaches[at] = _Reach(evaluated, at, scale)
         reach = reaches[at]
-        case = (reach, held.callers.layers(arn) if kind == "user" else trust and arn)
+        case = (reach, evaluated.callers.layers(arn) if kind == "user" else trust and arn)
         if case not in cases:
             cases[case] = len(distinct)
             distinct.append(deciders.user(arn, reach) if kind == "user" else _role(reach, trust))
         which.append(cases[case])
     made = MFA_ENFORCEMENT.rows(*distinct).iloc[which].reset_index(drop=True)
     for name in ("principal_arn", "kind", "name"):
-        made[name] = people[name].array
+        made[name] = principals[name].array
     return made
 
 
 def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     """
-    Return how far MFA is enforced in the account, from `MFA_ENFORCEMENT` rows. Rows: see `COVERAGE`.
+    Return how far MFA is enforced in the account, from `MFA_ENFORCEMENT` rows.
 
-    `admins` are the ARNs of the administrators. Whoever has nothing to protect, and roles that are
-    not for people, count neither in part nor in whole.
+    Rows: see `COVERAGE`. `admins` are the ARNs of the administrators. Principals with nothing to
+    protect, and roles that no AWS principal may assume, count neither in part nor in whole.
     """
-    people = verdicts[~verdicts["verdict"].isin(NOT_APPLICABLE)]
-    users = people[people["kind"] == "user"]
-    powerful = people[people["principal_arn"].isin(set(admins))]
-    closed = [int((each["verdict"] == Verdict.ENFORCED).sum()) for each in (users, powerful)]
-    allowed, open_ = (int(users[name].sum()) for name in ("actions", "actions_without_mfa"))
+    principals = verdicts[~verdicts["verdict"].isin(NOT_APPLICABLE)]
+    users = principals[principals["kind"] == "user"]
+    powerful = principals[principals["principal_arn"].isin(set(admins))]
+    enforced = [int((each["verdict"] == Verdict.ENFORCED).sum()) for each in (users, powerful)]
+    allowed, without_mfa = (int(users[name].sum()) for name in ("actions", "actions_without_mfa"))
     counted = [
-        ("users", closed[0], len(users), "users who may do anything beyond the minimum"),
-        ("administrators", closed[1], len(powerful), "users, and roles that people may assume"),
-        ("permissions", allowed - open_, allowed, "what users may do: one user and one action"),
+        ("users", enforced[0], len(users), "users who may do anything beyond the minimum"),
+        (
+            "administrators",
+            enforced[1],
+            len(powerful),
+            "users, and roles that AWS principals may assume",
+        ),
+        (
+            "permissions",
+            allowed - without_mfa,
+            allowed,
+            "what users may do: one user and one action",
+        ),
     ]
     rows = (dict(zip(("of", "part", "whole", "meaning"), row, strict=True)) for row in counted)
     made = COVERAGE.rows(*rows)
@@ -249,7 +272,7 @@ def mfa_gaps(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def definitions(settings: Settings) -> pd.DataFrame:
     """
-    Return the patterns of actions that verdicts leave out of account, and those they look for.
+    Return the patterns of actions that verdicts ignore, and of those that bypass MFA.
 
     Columns: `group`, "self-service minimum" or one of `BYPASSES`, and `pattern`.
     """
@@ -258,11 +281,11 @@ def definitions(settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["group", "pattern"], dtype="str")
 
 
-# --- what is open
+# --- what is allowed without MFA
 
 
 class _Scale:
-    """What actions are weighed with: the minimum, the bypasses and the risk classes, as bit rows."""
+    """The minimum, the bypasses and the risk classes as bit rows, to count and sort actions."""
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.catalog = catalog
@@ -277,63 +300,64 @@ class _Scale:
         self.names = np.array(catalog.names(catalog.mask()), dtype=object)
         self.nothing = self.measures(catalog.bits(()), catalog.bits(()))
 
-    def measures(self, left: Bits, sure: Bits) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` about what is left open, possibly and surely."""
-        by_risk = {risk: int(popcount(left & mask)) for risk, mask in self.risks.items()}
-        worst = self.order[self.catalog.flags(left)[self.order]][:5]
+    def measures(self, possible: Bits, certain: Bits) -> dict[str, Any]:
+        """Columns of `MFA_ENFORCEMENT` about the actions possible and certain without MFA."""
+        by_risk = {risk: int(popcount(possible & mask)) for risk, mask in self.risks.items()}
+        worst = self.order[self.catalog.flags(possible)[self.order]][:5]
         return {
-            "actions_without_mfa": int(popcount(left)),
-            "risky_without_mfa": int(popcount(left & self.risky)),
+            "actions_without_mfa": int(popcount(possible)),
+            "risky_without_mfa": int(popcount(possible & self.risky)),
             "without_mfa_by_risk": {risk: count for risk, count in by_risk.items() if count},
-            "bypasses": self.catalog.names(sure & self.bypasses),
+            "bypasses": self.catalog.names(certain & self.bypasses),
             "worst": list(self.names[worst]),
         }
 
 
 class _Reach:
     """
-    What one combination of bit rows lets somebody do beyond the minimum: rows of shape (words,).
+    What one combination of bit rows allows beyond the minimum: rows of shape (words,).
 
-    By way without MFA: `left` is possible from some place, `sure` certain from some place, `lost`
-    is where MFA makes a difference in some place. `whole` is possible in some context.
+    By credential without MFA: `possible` and `certain` are allowed from at least one place; for
+    `mfa_only`, MFA makes a difference in at least one place. `whole` is possible in any context.
     """
 
-    def __init__(self, held: Permissions, at: tuple[int, ...], scale: _Scale) -> None:
+    def __init__(self, evaluated: Permissions, at: tuple[int, ...], scale: _Scale) -> None:
         self.scale = scale
-        numbers = dict(zip(held.contexts, at, strict=True))
+        numbers = dict(zip(evaluated.contexts, at, strict=True))
         rows = {
-            context: held.rows[numbers[context]] & ~scale.minimum for context in DEFAULT_CONTEXTS
+            context: evaluated.rows[numbers[context]] & ~scale.minimum
+            for context in DEFAULT_CONTEXTS
         }
         by = {
-            way: np.array([rows[place] for place in places])
-            for way, places in BY_CREDENTIAL.items()
+            credential: np.array([rows[context] for context in contexts])
+            for credential, contexts in BY_CREDENTIAL.items()
         }
-        self.left = {way: np.bitwise_or.reduce(by[way][:, POSSIBLE]) for way in WAYS}
-        self.sure = {way: np.bitwise_or.reduce(by[way][:, CERTAIN]) for way in WAYS}
-        gone = {way: (by["mfa"] & ~by[way])[:, [POSSIBLE, CERTAIN]] for way in WAYS}
-        self.lost = {way: np.bitwise_or.reduce(gone[way], axis=(0, 1)) for way in WAYS}
+        self.possible = {each: np.bitwise_or.reduce(by[each][:, POSSIBLE]) for each in WAYS}
+        self.certain = {each: np.bitwise_or.reduce(by[each][:, CERTAIN]) for each in WAYS}
+        lost = {each: (by["mfa"] & ~by[each])[:, [POSSIBLE, CERTAIN]] for each in WAYS}
+        self.mfa_only = {each: np.bitwise_or.reduce(lost[each], axis=(0, 1)) for each in WAYS}
         self.whole = np.bitwise_or.reduce([row[POSSIBLE] for row in rows.values()])
-        self.outside = any(by[way][0, POSSIBLE].any() for way in WAYS)
-        self.worse = max(WAYS, key=lambda way: int(popcount(self.left[way])))
+        self.outside = any(by[each][0, POSSIBLE].any() for each in WAYS)
+        self.weaker = max(WAYS, key=lambda each: int(popcount(self.possible[each])))
 
-    def _state(self, way: str) -> Requirement:
-        if not self.left[way].any():
+    def _state(self, credential: str) -> Requirement:
+        if not self.possible[credential].any():
             return Requirement.REQUIRED
-        if self.lost[way].any():
+        if self.mfa_only[credential].any():
             return Requirement.PARTLY_REQUIRED
         return Requirement.NOT_REQUIRED
 
     @cached_property
     def session(self) -> dict[str, Any]:
-        """What `MFA_ENFORCEMENT` says of what a role's session, which carries no MFA, may do."""
-        return self.scale.measures(self.left["key"], self.sure["key"])
+        """Columns about what a role's session, which carries no MFA, may do."""
+        return self.scale.measures(self.possible["key"], self.certain["key"])
 
     @cached_property
     def user(self) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` for a user, but for who it is and which policy decides."""
-        sure = self.sure["key"] | self.sure["password"]
-        measures = self.scale.measures(self.left[self.worse], sure)
-        states = {way: self._state(way) for way in WAYS}
+        """Columns of `MFA_ENFORCEMENT` for a user, without its name and the deciding policy."""
+        certain = self.certain["key"] | self.certain["password"]
+        measures = self.scale.measures(self.possible[self.weaker], certain)
+        states = {credential: self._state(credential) for credential in WAYS}
         found = verdict(states, bypassable=bool(measures["bypasses"]))
         place = "anywhere" if self.outside else "inside only"
         actions = int(popcount(self.whole))
@@ -369,116 +393,119 @@ def _role(reach: _Reach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Rule(Asked):
-    """A statement of a policy that binds a user."""
+    """A statement of a policy that applies to a user."""
 
     policy_arn: str | None  # None: a service control policy
-    own: bool  # of a policy that gives permissions: no boundary, no SCP
+    grants: bool  # of an identity policy: no boundary, no SCP
     bits: Bits
-    carves: bool  # it says NotAction
-    wide: bool  # it is about every resource
+    excepts: bool  # it says NotAction
+    every_resource: bool  # its Resource is *
 
 
 class _Deciders:
     """Finds the statement that decides for a user."""
 
-    def __init__(self, held: Permissions, scale: _Scale) -> None:
-        self.callers, self.scale = held.callers, scale
-        self.judge = PolicyEvaluator(held.catalog)
+    def __init__(self, evaluated: Permissions, scale: _Scale) -> None:
+        self.callers, self.scale = evaluated.callers, scale
+        self.evaluator = PolicyEvaluator(evaluated.catalog)
         self.rules: dict[tuple[Policy, bool], list[_Rule]] = {}
 
     def user(self, arn: str, reach: _Reach) -> dict[str, Any]:
-        """Return the columns of `MFA_ENFORCEMENT` for a user, but for who it is."""
+        """Return the columns of `MFA_ENFORCEMENT` for a user, without its name."""
         if reach.user["verdict"] in NOT_APPLICABLE:
-            return reach.user | self._cut_off(arn)
-        rule = _deciding(list(self._binding(arn)), reach)
+            return reach.user | self._nothing_allowed(arn)
+        rule = _deciding(list(self._statements(arn)), reach)
         return reach.user | {
             "policy_arn": rule.policy_arn,
             "policy_name": rule.policy,
             "statement": rule.label,
-            "why": _because(rule, reach),
+            "why": _reason(rule, reach),
         }
 
-    def _cut_off(self, arn: str) -> dict[str, Any]:
-        """Say why a user may do nothing: the boundary, if there is something without it."""
+    def _nothing_allowed(self, arn: str) -> dict[str, Any]:
+        """Say why a user may do nothing: the boundary, if something is allowed without it."""
         layers = self.callers.layers(arn)
         contexts = [self.callers.context(arn, place) for place in BY_CREDENTIAL["mfa"]]
-        free = [self.judge.rows(layers._replace(boundary=None), each) for each in contexts]
-        if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in free):
+        unbounded = [self.evaluator.rows(layers._replace(boundary=None), each) for each in contexts]
+        if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in unbounded):
             return {"why": "Nothing is allowed beyond the self-service minimum."}
-        edge = (layers.boundary or ())[0]
-        why = f"The permissions boundary {edge.name} leaves nothing of what policies allow."
-        policy_arn = self.callers.policy_arns[edge]
-        return {"policy_arn": policy_arn, "policy_name": edge.name, "why": why}
+        boundary = (layers.boundary or ())[0]
+        why = f"The permissions boundary {boundary.name} removes everything that policies allow."
+        policy_arn = self.callers.policy_arns[boundary]
+        return {"policy_arn": policy_arn, "policy_name": boundary.name, "why": why}
 
-    def _binding(self, arn: str) -> Iterator[_Rule]:
-        """Every statement that binds a user."""
+    def _statements(self, arn: str) -> Iterator[_Rule]:
+        """Every statement that applies to a user."""
         for layer, policies in self.callers.layers(arn).named():
             for policy in policies:
-                yield from self._read(policy, own=layer == "identity")
+                yield from self._read(policy, grants=layer == "identity")
 
-    def _read(self, policy: Policy, *, own: bool) -> list[_Rule]:
-        if (policy, own) not in self.rules:
-            self.rules[policy, own] = [
+    def _read(self, policy: Policy, *, grants: bool) -> list[_Rule]:
+        if (policy, grants) not in self.rules:
+            self.rules[policy, grants] = [
                 _Rule(
                     policy.name,
                     None if policy.document is None else each.name,
                     each.allows,
                     truths(each.condition, variables=each.variables),
                     self.callers.policy_arns.get(policy),
-                    own,
+                    grants,
                     self._bits(each.actions, complement=each.not_actions),
                     each.not_actions,
                     "*" in each.resources and not each.not_resources,
                 )
                 for each in policy.statements
             ]
-        return self.rules[policy, own]
+        return self.rules[policy, grants]
 
     def _bits(self, patterns: Iterable[str], *, complement: bool) -> Bits:
-        named = self.judge.catalog.bits(patterns)
-        return self.judge.every & ~named if complement else named
+        named = self.evaluator.catalog.bits(patterns)
+        return self.evaluator.every & ~named if complement else named
 
 
 def _deciding(rules: list[_Rule], reach: _Reach) -> _Rule:
     """
-    Return the statement that asks for MFA and, if there is a hole, whose hole it is.
+    Return the statement that decides: the one that asks for MFA, or that does not ask enough.
 
-    That is the one that lets most of what is open pass or, if none does, covers most, on every
-    resource, by both ways. Where MFA makes no difference, it is the user's own statement that
-    allows most of what is open, risky actions first.
+    That is the statement by which most actions are allowed without MFA or, if there is none, the
+    one that requires MFA for most, on every resource, with both credentials. Where MFA makes no
+    difference, it is the user's own statement that allows most, risky actions first.
     """
-    way, left = reach.worse, reach.left[reach.worse]
-    lost = reach.lost["key"] | reach.lost["password"]
+    weaker, possible = reach.weaker, reach.possible[reach.weaker]
+    mfa_only = reach.mfa_only["key"] | reach.mfa_only["password"]
 
-    def hole(rule: _Rule) -> tuple[int, ...]:
-        slipping = int(popcount(rule.bits & left)) if rule.passes(way) else 0
-        shut = sum(not rule.passes(each) for each in WAYS)
-        return slipping, int(popcount(rule.bits & lost)), rule.wide, shut
+    def gap(rule: _Rule) -> tuple[int, ...]:
+        passing = int(popcount(rule.bits & possible)) if rule.passes(weaker) else 0
+        refused = sum(not rule.passes(each) for each in WAYS)
+        return passing, int(popcount(rule.bits & mfa_only)), rule.every_resource, refused
 
     def grant(rule: _Rule) -> tuple[int, ...]:
-        return int(popcount(rule.bits & left & reach.scale.risky)), int(popcount(rule.bits & left))
+        allowed = rule.bits & possible
+        return int(popcount(allowed & reach.scale.risky)), int(popcount(allowed))
 
     asking = [rule for rule in rules if rule.asks]
     if reach.user["verdict"] is not Verdict.NONE and asking:
-        return max(asking, key=hole)
-    return max((r for r in rules if r.own and r.allows and r.passes(way)), key=grant)
+        return max(asking, key=gap)
+    return max((r for r in rules if r.grants and r.allows and r.passes(weaker)), key=grant)
 
 
-def _because(rule: _Rule, reach: _Reach) -> str:
-    """Return the verdict on a user in a sentence: what the statement does, what to write."""
-    found, way, count = reach.user["verdict"], reach.worse, reach.user["actions_without_mfa"]
+def _reason(rule: _Rule, reach: _Reach) -> str:
+    """Return the reason for a verdict as a sentence: what the statement does, what to write."""
+    found, weaker, count = reach.user["verdict"], reach.weaker, reach.user["actions_without_mfa"]
     where = " from inside the approved networks" if reach.user["place"] == "inside only" else ""
-    left = f"{count:,} {'action is' if count == 1 else 'actions are'} open without MFA{where}"
+    allowed = f"{count:,} {'action is' if count == 1 else 'actions are'} allowed without MFA{where}"
     if found is Verdict.ENFORCED:
-        does = "allows only with MFA" if rule.allows else "leaves nothing more to do without MFA"
+        does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
     if found is Verdict.NONE:
-        return sentence(f"{rule.name} allows without MFA, and nothing asks for it: {left}; {CURE}")
-    undone = ", ".join(reach.user["bypasses"][:3]) if found is Verdict.BYPASSABLE else ""
-    left += f", among them {undone}" if undone else ""
-    slips, alone = rule.passes(way), not (reach.left[way] & ~rule.bits).any()
-    if slips:
-        cure = rule.cure if alone and rule.truths[way] is not None else CURE
-        return sentence(f"{rule.name} {rule.gap(way)}: {left}; {cure}")
-    cure = "leave only what enrolling a device needs in NotAction" if rule.carves else CURE
-    return sentence(f"{rule.name} asks for MFA, but not for everything: {left}; {cure}")
+        return sentence(
+            f"{rule.name} allows without MFA, and nothing asks for it: {allowed}; {REMEDY}"
+        )
+    bypasses = ", ".join(reach.user["bypasses"][:3]) if found is Verdict.BYPASSABLE else ""
+    allowed += f", among them {bypasses}" if bypasses else ""
+    if rule.passes(weaker):
+        alone = not (reach.possible[weaker] & ~rule.bits).any()
+        remedy = rule.cure if alone and rule.truths[weaker] is not None else REMEDY
+        return sentence(f"{rule.name} {rule.gap(weaker)}: {allowed}; {remedy}")
+    remedy = "leave only what enrolling a device needs in NotAction" if rule.excepts else REMEDY
+    return sentence(f"{rule.name} asks for MFA, but not for everything: {allowed}; {remedy}")

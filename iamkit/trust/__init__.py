@@ -1,4 +1,4 @@
-"""Who may assume a role, from inside and outside, and which roles elsewhere identities may."""
+"""Who may assume the account's roles, and which roles of other accounts its identities may."""
 
 from iamkit.trust.assumable_roles import AssumableRoles
 from iamkit.trust.federation import built_in

@@ -1,13 +1,13 @@
 """
-Which roles admit which identity of their own account, and which service.
+Roles that an identity of the same account may assume by their trust policies, and a service.
 
-A caller of its own account may assume a role in two cases: its trust policy names the caller, or
-anyone, and then no policy of the caller's is needed; or it names the account, and then the caller's
-own policies have to allow it, too. Both are told apart here; the caller's own side is that of
-`escalation.allowed_resources`.
+An identity of the account may assume a role in two cases: its trust policy names the identity, or
+anyone, and then no policy of the identity is needed; or it names the account, and then the
+identity's policies have to allow it, too. The answers keep the two cases apart;
+`escalation.allowed_resources` has what the identity's policies allow.
 
-Whom a trust policy admits, `trust_policy` decides. Services are admitted unless something certainly
-stops them, for whoever passes a role to a service also chooses for which of its resources.
+`trust_policy` decides whom a trust policy admits. A service is admitted unless a statement
+certainly refuses it, because whoever passes a role to a service also chooses the resource.
 
 Source: IAM User Guide, "Policy evaluation for requests within a single account" and "AWS JSON
 policy elements: Principal".
@@ -32,7 +32,7 @@ ACCOUNT: Final = "account"
 
 
 class SharedEntry:
-    """A condition and the denials that go with it, and who meets them; many roles share one."""
+    """A condition and the denials that go with it, shared by many roles: whom it admits."""
 
     def __init__(self, entry: TrustEntry) -> None:
         self.entry = entry
@@ -42,7 +42,7 @@ class SharedEntry:
         self._answers: dict[Any, Truth] = {}
 
     def admits(self, identity: Principal, context: RequestContext) -> Truth:
-        """Whether an identity comes in, None if nobody can tell."""
+        """Whether an identity may assume the roles, None if that is not known."""
         own = identity.name if identity.name in self.named else None
         asked = (own, context.answers(self.keys))
         if asked not in self._answers:
@@ -74,7 +74,7 @@ class AssumableRoles:
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
-        """Who may come in, a row per name and role; `role` is its place among the roles."""
+        """The trusted principals, a row per name and role; `role` is its place among the roles."""
         account = self.callers.account
         found = trust_policy.entries(account.trust, account.roles)
         role = found["role_arn"].map(self.roles.number)
@@ -99,7 +99,7 @@ class AssumableRoles:
         yield from named[assuming].itertuples(index=False)
 
     def _share(self, row: Any) -> SharedEntry:
-        """The entry of a row, the same object for all rows that ask for the same."""
+        """The entry of a row, the same object for all rows with the same conditions."""
         session = row.principal if ":assumed-role/" in row.principal and row.denials else ""
         same = (id(row.conditions), id(row.denials), session)  # many rows share one object
         if same not in self._same:
@@ -112,7 +112,7 @@ class AssumableRoles:
         return self._same[same]
 
     def _called(self, name: str) -> str:
-        """A name as written, but for that of a session: who may be the role may choose it."""
+        """A name as written; for a session, its role's: callers choose session names."""
         if name in self.own:
             return ACCOUNT
         if ":assumed-role/" not in name:
@@ -127,24 +127,25 @@ class AssumableRoles:
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        """Condition keys, in lower case, of tags that trust policies ask of who comes."""
-        asked = (key for each in self._entries.values() for door in each for key in door.keys)
-        return frozenset(key for key in asked if key.startswith("aws:principaltag/"))
+        """Condition keys, in lower case, of the principal tags that trust policies require."""
+        entries = (entry for each in self._entries.values() for entry in each)
+        keys = (key for entry in entries for key in entry.keys)
+        return frozenset(key for key in keys if key.startswith("aws:principaltag/"))
 
     def keys(self, arn: str) -> frozenset[str]:
-        """The condition keys that decide whether an identity is let in."""
-        openings = (self._entries.get(name, {}) for name in _names(arn))
-        return frozenset(key for each in openings for asked in each for key in asked.keys)
+        """The condition keys that decide whether an identity may assume roles."""
+        named = (self._entries.get(name, {}) for name in _names(arn))
+        return frozenset(key for entries in named for entry in entries for key in entry.keys)
 
     def lets_in(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
-        """Return the roles that let in an identity by name, and those that ask its policies."""
+        """Return the roles that trust an identity by name, and those that trust its account."""
         name, anyone, session, account = _names(arn)
         by_name, by_session = self._by(name, arn, who), self._by(session, arn, who)
         named = by_name | self._by_shared(anyone, arn, who) | ResourceSet(0, by_session.possible)
         return named, self._by_shared(account, arn, who)
 
     def _by_shared(self, name: str, arn: str, who: RequestContext) -> ResourceSet:
-        """What `_by` says of a name that many callers go by, once for all whom it treats alike."""
+        """What `_by` says of a name that many callers share, once for all with the same answers."""
         if name not in self._entries:
             return NOWHERE
         keys, singled_out = self._asked[name]
@@ -155,29 +156,29 @@ class AssumableRoles:
 
     @cached_property
     def _asked(self) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
-        """For each name, the condition keys that its doors ask for, and whom they are shut to."""
+        """For each name, the condition keys that its entries test, and whom they deny by name."""
         return {
             name: (
-                tuple(sorted({key for asked in doors for key in asked.keys})),
-                frozenset(each for asked in doors for each in asked.named),
+                tuple(sorted({key for entry in entries for key in entry.keys})),
+                frozenset(each for entry in entries for each in entry.named),
             )
-            for name, doors in self._entries.items()
+            for name, entries in self._entries.items()
         }
 
     def _by(self, name: str, arn: str, who: RequestContext) -> ResourceSet:
-        """The roles that let in a caller by their doors for one name."""
-        sure = perhaps = 0
+        """The roles that a caller may assume by their trust statements for one name."""
+        certain = possible = 0
         identity = Principal(AWS, arn, self.callers.account.account_id)
-        for asked, roles in self._entries.get(name, {}).items():
-            answer = asked.admits(identity, who)
-            sure |= roles if answer else 0
-            perhaps |= 0 if answer is False else roles
-        return ResourceSet(sure, perhaps)
+        for entry, roles in self._entries.get(name, {}).items():
+            answer = entry.admits(identity, who)
+            certain |= roles if answer else 0
+            possible |= 0 if answer is False else roles
+        return ResourceSet(certain, possible)
 
     def door(self, role_arn: str, names: Iterable[str]) -> TrustRow | None:
         """The first row of a role's trust policy for one of these names."""
-        doors = self._by_role.get(role_arn, {})
-        return next((doors[name] for name in names if name in doors), None)
+        rows = self._by_role.get(role_arn, {})
+        return next((rows[name] for name in names if name in rows), None)
 
     @cached_property
     def _by_role(self) -> dict[str, dict[str, TrustRow]]:

@@ -1,9 +1,9 @@
 """
-Identity providers whom roles trust: which there are, and which of their identities an entry admits.
+Identity providers that roles trust: their names, and which of their identities an entry admits.
 
-Anybody can get a token of GitHub, GitLab or Google. What tells one's own from all others is the
-condition on the token's subject, or on the application it was made for. Like any entry, one for a
-provider is tried, not read: with somebody else's token, and with those that a pattern covers.
+Anyone can get a token of GitHub, GitLab or Google. Only a condition on the token's subject, or on
+the application it was made for, limits a role to your own. An entry for a provider is tested with
+tokens: one of another customer, and those that a pattern covers.
 
 Source: IAM User Guide, "Create a role for OpenID Connect federation", "Available keys for AWS OIDC
 federation" and "Create a role for SAML 2.0 federation".
@@ -27,7 +27,7 @@ def issuer(principal: str) -> str:
 
 def provider(principal: str) -> str:
     """
-    Return what to call an identity provider that a trust policy names.
+    Return the display name of an identity provider that a trust policy names.
 
     >>> provider("arn:aws:iam::111122223333:oidc-provider/app.terraform.io")
     'HCP Terraform'
@@ -38,12 +38,12 @@ def provider(principal: str) -> str:
 
 
 def built_in(principal: str) -> bool:
-    """Whether IAM knows an identity provider without its being in the account."""
+    """Whether IAM knows an identity provider without one in the account."""
     return principal in oidc_providers.application_claims()
 
 
 def asks_audience(entry: TrustEntry) -> bool:
-    """Whether an entry refuses tokens or assertions that are made for somebody else."""
+    """Whether an entry refuses tokens or assertions that are made for another audience."""
     if ":saml-provider/" in entry.principal.name:
         return not entry.may(RequestContext({"saml:aud": WORD}, UNKNOWN))
     url = issuer(entry.principal.name)
@@ -62,9 +62,10 @@ def left_open(entry: TrustEntry) -> str | None:
     """
     Return in words which of a provider's identities an entry admits and should not; None: none.
 
-    OIDC: somebody else's token, all claims foreign but those that callers choose, gets in; or one
-    of any project of an organisation, where a claim has a pattern for it. Providers for everybody
-    go by their application. SAML: assertions for other audiences than AWS get in.
+    OIDC: the entry admits a token of another customer, with only the claims that callers choose as
+    the condition asks; or one of any project of an organisation, where a claim has a pattern for
+    it. For public providers the application counts. SAML: the entry admits assertions for other
+    audiences than AWS.
     """
     if ":saml-provider/" in entry.principal.name:
         elsewhere = "whoever its provider vouches for to another service"

@@ -1,8 +1,8 @@
 """
-Principals that may assume the account's roles, and what is wrong with that.
+Principals that may assume the account's roles, and the problems of the trust in them.
 
-`trusted_principals` has a row for each principal that a trust policy admits, with what is wrong with
-it in a word. Each policy is tried with the callers of `callers`, and errs towards more.
+`trusted_principals` has a row for each principal that a trust policy trusts, with its problem in a
+word. Each policy is tested with the callers of `callers`, and errs towards more.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal", "The confused deputy problem" and
 "Cross-account policy evaluation logic".
@@ -29,18 +29,18 @@ from iamkit.trust.callers import DEPUTY, VENDOR, WORD, admitted, strangers, valu
 from iamkit.trust.trust_policy import ANYONE, AWS, TrustEntry
 
 WHO: Final[Mapping[str, str]] = {
-    "anyone": "anybody with an AWS account",
+    "anyone": "anyone with an AWS account",
     "unknown account": "an account not known to be yours, or a user or role of it",
     "known account": "another account of yours, or one of an organization that the policy asks for",
-    "organization": "anybody in the organizations that a condition names",
-    "narrowed": "anybody who meets other conditions, such as on an account or a network",
-    "OIDC": "whoever has a token of an OpenID Connect provider",
-    "SAML": "whoever a SAML provider vouches for",
+    "organization": "any account of the organizations that a condition names",
+    "narrowed": "anyone who meets other conditions, such as on an account or a network",
+    "OIDC": "identities with a token of an OpenID Connect provider",
+    "SAML": "identities with an assertion of a SAML provider",
     "service": "an AWS service",
-    "own account": "whoever in this account has a policy that allows it",
+    "own account": "any identity of this account whose policies allow assuming the role",
     "own identity": "users and roles of this account that are named or meet a condition",
-    "deleted identity": "the id of a user or role that no longer exists: nobody",
-    "unreadable": "nobody can tell: the statement or its principal cannot be read",
+    "deleted identity": "the id of a user or role that no longer exists: nobody may use it",
+    "unreadable": "not known: the statement or its principal cannot be read",
 }
 
 OUTSIDE: Final = tuple(WHO)[:7]
@@ -54,7 +54,7 @@ PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazon
 
 TRUSTED_PRINCIPALS: Final = Table(
     name="trusted_principals",
-    row="one principal that one statement of a role's trust policy lets in",
+    row="one principal that one statement of a role's trust policy trusts",
     key=("role_arn", "number", "principal"),
     columns=(
         Column("role_arn", TEXT, "role; service-linked ones are left out"),
@@ -65,14 +65,20 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column("principal", TEXT, "as written; * for anyone, NotPrincipal included"),
         Column("account_id", TEXT, "account of an AWS principal, if it names one"),
         Column("provider", TEXT, "identity provider, such as GitHub Actions; else its URL or name"),
-        Column("external_id", TRUTH, "asks for an external id; missing: not for such a principal"),
         Column(
-            "source", TRUTH, "asks a service for whom it works; missing: no service, or no need"
+            "external_id",
+            TRUTH,
+            "requires an external id; missing: does not apply to the principal",
         ),
-        Column("mfa", TRUTH, "asks AWS principals for MFA; missing: for services and federation"),
-        Column("audience", TRUTH, "asks whom a token is made for; missing: no identity provider"),
-        Column("subject", TEXT, "whom of a provider's it should not let in; missing: nobody"),
-        Column("open_to", TEXT, "who comes in, in words"),
+        Column(
+            "source",
+            TRUTH,
+            "limits a service to named accounts or resources; missing: no service, or no need",
+        ),
+        Column("mfa", TRUTH, "requires MFA of AWS principals; missing: services and federation"),
+        Column("audience", TRUTH, "requires an audience of a token; missing: no identity provider"),
+        Column("subject", TEXT, "a provider's identities that it should not trust; missing: none"),
+        Column("open_to", TEXT, "who may assume the role, in words"),
         Column(
             "problem",
             TEXT,
@@ -94,8 +100,8 @@ def known_accounts(account: AccountTables) -> frozenset[str]:
     """
     Return the accounts that are yours: this one, and those of the settings and the organization.
 
-    Where the evidence does not list the organization's accounts they are not known to be yours: no
-    reason to leave all others unassessed.
+    Accounts of the organization are not known to be yours where the evidence does not list them;
+    the trust in all other accounts is still assessed.
     """
     manager = account.organization["management_account_id"].dropna()
     members = account.organization_accounts["account_id"].dropna()
@@ -110,10 +116,10 @@ def days_idle(roles: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[Any]:
 
 def trusted_principals(account: AccountTables) -> pd.DataFrame:
     """
-    Return whom each trust policy lets in, a row per principal. Rows: see `TRUSTED_PRINCIPALS`.
+    Return the principals that each trust policy trusts. Rows: see `TRUSTED_PRINCIPALS`.
 
-    A principal whom the same policy certainly denies has no row. What cannot be read has one: who
-    comes in by it, nobody can tell.
+    A principal that the same policy certainly denies has no row. A statement that cannot be read
+    has one, since it is not known who may assume the role by it.
     """
     found = trust_policy.entries(account.trust, account.roles)
     found["entry"] = objects(map(TrustEntry.of, trust_policy.rows(found)), found.index)
@@ -124,9 +130,9 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
 
 
 def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
-    """Add what callers of whom this much is known find when they try its rows."""
+    """Add what each row requires, found by testing it with callers that lack it."""
     found = found.assign(who=_who(found, account))
-    people = found["principal_type"].isin([AWS, ANYONE])
+    aws = found["principal_type"].isin([AWS, ANYONE])
     service = found["principal"].str.lower().str.removesuffix(".cn")
     deputies = found["principal_type"].eq("Service") & ~service.isin(PASSED)
     federated = found["who"].isin(FEDERATED)
@@ -139,7 +145,7 @@ def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         subject=_column(map(federation.left_open, providers), federated, TEXT),
         external_id=(~admitted(found[elsewhere], _without_external_id)).reindex(found.index),
         source=(~admitted(found[deputies], lambda _: [DEPUTY])).reindex(found.index),
-        mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][people]), people, TRUTH),
+        mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][aws]), aws, TRUTH),
     )
 
 
@@ -149,14 +155,14 @@ def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
 
 
 def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
-    """What kind of principal comes in by each row: a word of `WHO`."""
+    """What kind of principal each row trusts: a word of `WHO`."""
     kind, principal, account_id = (found[c] for c in ("principal_type", "principal", "account_id"))
     who = pd.Series("unreadable", index=found.index, dtype=TEXT)
     aws, own = kind.eq("AWS"), account_id.eq(account.account_id)
     whole = principal.eq(account_id) | principal.str.endswith(":root")
-    anybody = admitted(found[aws & own & whole], lambda row: _colleagues(row, account))
-    anybody = anybody.reindex(found.index, fill_value=False)
-    who = who.mask(aws & own, "own identity").mask(aws & own & anybody, "own account")
+    any_identity = admitted(found[aws & own & whole], lambda row: _colleagues(row, account))
+    any_identity = any_identity.reindex(found.index, fill_value=False)
+    who = who.mask(aws & own, "own identity").mask(aws & own & any_identity, "own account")
     foreign = aws & account_id.notna() & ~own
     stranger = admitted(found[foreign], lambda _: [VENDOR]).reindex(found.index, fill_value=False)
     unknown = (stranger | _abroad(found, account)) & ~account_id.isin(known_accounts(account))
@@ -175,7 +181,7 @@ def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
 
 
 def _colleagues(row: Mapping[str, Any], account: AccountTables) -> list[RequestContext]:
-    """A user and a role of this account, whose names and tags are not those asked for."""
+    """A user and a role of this account without the names and tags that the row requires."""
     arn = f"arn:{account.partition}:iam::{account.account_id}:"
     tags = (key for key in conditions.keys(row["conditions"]) if ":principaltag/" in key)
     shared = {**dict.fromkeys(tags, WORD), "aws:userid": WORD}
@@ -185,19 +191,19 @@ def _colleagues(row: Mapping[str, Any], account: AccountTables) -> list[RequestC
 
 
 def _organized(row: Mapping[str, Any]) -> list[RequestContext]:
-    """Strangers of any organization, whichever a condition asks for."""
+    """Strangers that may be in any organization, so also in one that a condition names."""
     keys = (*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths")
     return [each.but(dict.fromkeys(keys, UNKNOWN)) for each in strangers(row["entry"])]
 
 
 def _without_external_id(row: Mapping[str, Any]) -> list[RequestContext]:
-    """Whoever may come in by a row, without an external id or with a wrong one."""
+    """The callers that a row may trust, without an external id or with a wrong one."""
     callers = strangers(row["entry"]) if row["who"] == "anyone" else [RequestContext({}, UNKNOWN)]
     return [each.but(asked) for each in callers for asked in _ASKED]
 
 
 def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
-    """Add the words for the statement, who comes in and what is wrong; and the role's use."""
+    """Add the statement's name, who may assume the role, the problem, and the role's last use."""
     roles = account.roles.drop_duplicates("role_arn").set_index("role_arn")
     idle = days_idle(roles, account.as_of) >= account.settings.unused_role_days
     each = trust_policy.rows(made)
@@ -231,7 +237,7 @@ def called(row: Mapping[str, Any]) -> str | None:
 
 
 def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:
-    """Whether each row asks for organizations, none of which is yours, as far as is known."""
+    """Whether each row requires organizations and none of them is known to be yours."""
     ours = frozenset(account.organization["organization_id"].dropna())
     named = [
         {text.partition("/")[0] for key in _ORGANIZATIONS for text in values_of(condition, key)}
@@ -242,7 +248,7 @@ def _abroad(found: pd.DataFrame, account: AccountTables) -> pd.Series[bool]:
 
 
 def _open_to(row: Mapping[str, Any]) -> str:
-    """Who comes in by a row, in words."""
+    """Who may assume the role by a row, in words."""
     who, principal = row["who"], row["principal"]
     if who == "unreadable":
         return str(principal if pd.isna(row["problem"]) else row["problem"])
@@ -253,14 +259,14 @@ def _open_to(row: Mapping[str, Any]) -> str:
         narrow = {True: ", for sources that the trust policy names", False: ", for any account"}
         return f"{principal}{narrow.get(row['source'], ', where somebody has passed it the role')}"
     if who in FEDERATED:
-        return _vouched(row)
+        return _federated(row)
     if who == "deleted identity":
         return f"nobody: {principal} is the id of a deleted {_DELETED[principal[:4]]}"
-    return _people(row) + (", with MFA" if row["mfa"] is True else "")
+    return _aws_principal(row) + (", with MFA" if row["mfa"] is True else "")
 
 
-def _people(row: Mapping[str, Any]) -> str:
-    """AWS principals who come in by a row, in words."""
+def _aws_principal(row: Mapping[str, Any]) -> str:
+    """The AWS principals that a row trusts, in words."""
     who, condition = row["who"], row["conditions"]
     if who == "organization":
         asked = [text for key in _ORGANIZATIONS for text in values_of(condition, key)]
@@ -282,8 +288,8 @@ def _people(row: Mapping[str, Any]) -> str:
     return f"{named}, not known to be yours, {how} an external id"
 
 
-def _vouched(row: Mapping[str, Any]) -> str:
-    """Identities of a provider who come in by a row, in words."""
+def _federated(row: Mapping[str, Any]) -> str:
+    """The identities of a provider that a row trusts, in words."""
     if isinstance(row["subject"], str):
         return row["subject"]
     named = federation.subjects(row["entry"])

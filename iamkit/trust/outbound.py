@@ -48,7 +48,11 @@ OUTBOUND_ROLES: Final = Table(
         Column("policy_name", TEXT, "its name"),
         Column("number", COUNT, "position of the statement, from 1"),
         Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
-        Column("certain", TRUTH, "by its own side's policies, whatever unknown conditions say"),
+        Column(
+            "certain",
+            TRUTH,
+            "the policies of this account allow it whatever unknown conditions say",
+        ),
     ),
 )
 
@@ -58,18 +62,20 @@ _BEST: Final = {"user": context_of("mfa", "inside"), "role": context_of("key", "
 
 def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
-    Return roles of other accounts that identities of this one may assume. Rows: see `OUTBOUND_ROLES`.
+    Return roles of other accounts that identities of this one may assume.
 
-    Counted is each Allow for sts:AssumeRole whose Resource names a role elsewhere or anywhere, if
-    all policies that bind its holder together may allow it, tried with MFA from inside for users
-    and without MFA for roles. Service-linked roles are left out. Errs towards more: what depends on
-    an unknown condition counts, and the other side's trust policy is not in the evidence.
+    Rows: see `OUTBOUND_ROLES`. Each Allow for sts:AssumeRole whose Resource names a role of another
+    account or of any account counts, if all policies of the identity together may allow it. The
+    request context is MFA from inside for users, and no MFA for roles. Service-linked roles are
+    left out. Errs towards more: what depends on an unknown condition counts, and the other
+    account's trust policy is not in the evidence.
     """
     named = _named_elsewhere(account)
-    people = account.principals[account.principals["kind"].isin(["user", "role"])]
-    people = without_service_linked(people, account.roles)[["principal_arn", "kind", "name"]]
-    held = account.policy_assignments[["principal_arn", "policy_arn"]].drop_duplicates()
-    pairs = people.merge(held, on="principal_arn").merge(named, on="policy_arn")
+    identities = account.principals[account.principals["kind"].isin(["user", "role"])]
+    identities = without_service_linked(identities, account.roles)
+    identities = identities[["principal_arn", "kind", "name"]]
+    assigned = account.policy_assignments[["principal_arn", "policy_arn"]].drop_duplicates()
+    pairs = identities.merge(assigned, on="principal_arn").merge(named, on="policy_arn")
     pairs = pairs.merge(account.policies[["policy_arn", "policy_name"]], on="policy_arn")
     yours = known_accounts(account)
     decided = [_decided(row, callers, account.partition) for row in trust_policy.rows(pairs)]
@@ -84,7 +90,7 @@ def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
 
 
 def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
-    """Patterns of roles that are not, or not all, this account's, by the statement they are in."""
+    """Patterns of roles that name another account, or any, by the statement they are in."""
     columns = ["policy_arn", "number", "statement", "role", "account_id"]
     readable = account.statements[account.statements["problem"].isna()]
     allows = readable[readable["effect"].eq("Allow")]
@@ -117,7 +123,7 @@ def _account_of(text: str, partition: str) -> str | None:
 
 
 def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tuple[str, bool]:
-    """What a holder's policies together say of an example; whether of a stranger's account, too."""
+    """The effect of an identity's policies on an example role; whether any account's is allowed."""
     parts = widest(row["role"]).text.split(":", 5)
     at = row["account_id"] if isinstance(row["account_id"], str) else NOBODY
     tail = Pattern(parts[5]).filled(WORD, "0") if len(parts) == 6 else WORD

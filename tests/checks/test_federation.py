@@ -28,10 +28,10 @@ def statement(issuer: str, condition: Any = None) -> dict[str, Any]:
 def said(folder: Path, *statements: dict[str, Any]) -> str:
     """What the check says of a role with this trust policy."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    opened = account(folder, details(roles=[role("door", document)]))
+    opened = account(folder, details(roles=[role("shared", document)]))
     name = "federation_without_subject"
     found = run.run(opened, {name: registry.CHECKS[name]}).findings
-    assert set(found["subject"]) <= {f"{ARN}role/door"}
+    assert set(found["subject"]) <= {f"{ARN}role/shared"}
     return "; ".join(found["detail"])
 
 
@@ -145,7 +145,7 @@ def test_saml_needs_its_audience(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_trust_policy_is_not_assessed(tmp_path: Path) -> None:
-    opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
+    opened = account(tmp_path, details(roles=[role("shared", "{no JSON")]))
     assert result(opened, "federation_without_subject")["status"] == "not assessed"
 
 
@@ -162,7 +162,7 @@ PROVIDERS = {
 def dangling(folder: Path, *statements: dict[str, Any]) -> list[Any]:
     """Status of the check on a role with this trust policy, and what it says."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    opened = account(folder, details(roles=[role("door", document)]), **PROVIDERS)
+    opened = account(folder, details(roles=[role("shared", document)]), **PROVIDERS)
     name = "federation_without_provider"
     found = run.run(opened, {name: registry.CHECKS[name]})
     return [found.results["status"][0], *found.findings["detail"]]
@@ -184,6 +184,6 @@ def test_a_provider_that_is_gone_fails(issuer: str, tmp_path: Path) -> None:
 
 def test_where_providers_were_not_listed_nothing_is_said_to_be_there(tmp_path: Path) -> None:
     document = {"Statement": [statement(GITHUB)]}
-    opened = account(tmp_path, details(roles=[role("door", document)]))
+    opened = account(tmp_path, details(roles=[role("shared", document)]))
     assert opened.missing("identity_providers")
     assert result(opened, "federation_without_provider")["status"] == "not assessed"

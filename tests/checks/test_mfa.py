@@ -23,7 +23,7 @@ CONSOLE = f"ana,{ARN}user/ana,2026-01-01T00:00:00+00:00,true,2026-10-29T00:00:00
 NO_KEYS = "false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
 
 
-def people(*rows: dict[str, Any]) -> pd.DataFrame:
+def users(*rows: dict[str, Any]) -> pd.DataFrame:
     usual = {"user_arn": ANA, "is_root": False, "password_enabled": True, "keys_active": 0}
     return CREDENTIALS.rows(*({**usual, **row} for row in rows))
 
@@ -43,7 +43,7 @@ def admins(arn: str = ANA, kind: str = "user", admin: str = "everything") -> pd.
     return pd.DataFrame([row])
 
 
-def judged(arn: str = ANA, **facts: Any) -> pd.DataFrame:
+def verdicts(arn: str = ANA, **facts: Any) -> pd.DataFrame:
     return MFA_ENFORCEMENT.rows({"principal_arn": arn, "statement": "Open", "why": "So.", **facts})
 
 
@@ -55,12 +55,12 @@ def outcome(found: pd.DataFrame) -> list[Any]:
 
 
 def test_a_password_without_a_device_fails_and_one_with_a_device_passes() -> None:
-    report = people({"mfa_registered": False}, {"user_arn": BO, "mfa_registered": True})
+    report = users({"mfa_registered": False}, {"user_arn": BO, "mfa_registered": True})
     assert outcome(checks.console_user_without_mfa(report)) == [[ANA, "fail"]]
 
 
 def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
-    report = people(
+    report = users(
         {"is_root": True, "mfa_registered": False},
         {"user_arn": BO, "password_enabled": False, "mfa_registered": False},
     )
@@ -68,7 +68,7 @@ def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
 
 
 def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> None:
-    found = checks.console_user_without_mfa(people({"mfa_registered": None}))
+    found = checks.console_user_without_mfa(users({"mfa_registered": None}))
     assert outcome(found) == [[ANA, "not assessed"]]
 
 
@@ -83,7 +83,7 @@ def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> No
 )
 def test_the_detail_says_when_the_password_was_used(use: str, days: int, said: str) -> None:
     row = {"mfa_registered": False, "password_use": use, "password_idle_days": days}
-    found = checks.console_user_without_mfa(people(row))
+    found = checks.console_user_without_mfa(users(row))
     assert found["detail"].tolist() == [f"a password {said}, and no MFA device"]
 
 
@@ -94,7 +94,7 @@ def weak(
     *kinds: str, whose: str = "everyone", gaps: pd.DataFrame | None = None, **facts: Any
 ) -> list[Any]:
     found = checks.user_without_hardware_mfa(
-        people({"mfa_registered": True, **facts}),
+        users({"mfa_registered": True, **facts}),
         devices(*kinds),
         admins(BO),
         GAPS.rows() if gaps is None else gaps,
@@ -143,13 +143,13 @@ def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> Non
 
 def test_an_administrator_without_a_device_fails_whatever_the_credential() -> None:
     for access in ("console", "programmatic", "both", "none"):
-        report = people({"mfa_registered": False, "access": access})
+        report = users({"mfa_registered": False, "access": access})
         assert outcome(checks.administrator_without_mfa(admins(), report)) == [[ANA, "fail"]]
 
 
 def test_an_administrator_without_credentials_is_better_deleted() -> None:
     found = checks.administrator_without_mfa(
-        admins(admin="through IAM"), people({"mfa_registered": False, "access": "none"})
+        admins(admin="through IAM"), users({"mfa_registered": False, "access": "none"})
     )
     assert found["detail"].tolist() == [
         "can give itself everything and has no password or active access key yet, but no MFA device"
@@ -158,12 +158,12 @@ def test_an_administrator_without_credentials_is_better_deleted() -> None:
 
 
 def test_an_administrator_whom_the_credential_report_lacks_is_not_assessed() -> None:
-    found = checks.administrator_without_mfa(admins(BO), people({"mfa_registered": True}))
+    found = checks.administrator_without_mfa(admins(BO), users({"mfa_registered": True}))
     assert outcome(found) == [[BO, "not assessed"]]
 
 
 def test_roles_have_no_devices() -> None:
-    assert checks.administrator_without_mfa(admins(ROLE, "role"), people()).empty
+    assert checks.administrator_without_mfa(admins(ROLE, "role"), users()).empty
 
 
 # ── Enforced ─────────────────────────────────────────────────────────────────────────────────────
@@ -185,53 +185,53 @@ def test_a_password_fails_unless_policies_close_it(
     verdict: str, password: str, fails: bool
 ) -> None:
     found = checks.password_without_enforced_mfa(
-        people({}), judged(verdict=verdict, password=password)
+        users({}), verdicts(verdict=verdict, password=password)
     )
     assert outcome(found) == [[ANA, "fail"]] * fails
 
 
 def test_who_has_no_password_needs_no_mfa_after_it() -> None:
-    report = people({"password_enabled": False})
-    verdict = judged(verdict="none", password="not required")
+    report = users({"password_enabled": False})
+    verdict = verdicts(verdict="none", password="not required")
     assert checks.password_without_enforced_mfa(report, verdict).empty
 
 
 def test_a_user_whose_policies_are_not_in_the_evidence_is_not_assessed() -> None:
     for found in (
-        checks.password_without_enforced_mfa(people({}), judged(BO, verdict="none")),
-        checks.key_escapes_mfa(keys(), judged(BO, verdict="none")),
-        checks.mfa_can_be_removed(people({}), judged(BO, verdict="none")),
+        checks.password_without_enforced_mfa(users({}), verdicts(BO, verdict="none")),
+        checks.key_escapes_mfa(keys(), verdicts(BO, verdict="none")),
+        checks.mfa_can_be_removed(users({}), verdicts(BO, verdict="none")),
     ):
         assert outcome(found) == [[ANA, "not assessed"]]
 
 
 def test_a_key_escapes_only_where_the_password_is_closed_and_only_if_it_is_active() -> None:
-    escaping = judged(verdict="console only")
+    escaping = verdicts(verdict="console only")
     assert outcome(checks.key_escapes_mfa(keys(slot=2), escaping)) == [[ANA, "fail"]]
     assert checks.key_escapes_mfa(keys(active=False), escaping).empty
     assert checks.key_escapes_mfa(keys(is_root=True), escaping).empty
-    assert checks.key_escapes_mfa(keys(), judged(verdict="none")).empty
+    assert checks.key_escapes_mfa(keys(), verdicts(verdict="none")).empty
 
 
 def test_two_active_keys_are_one_finding() -> None:
     both = stack(keys(slot=1), keys(slot=2))
-    assert len(checks.key_escapes_mfa(both, judged(verdict="console only"))) == 1
+    assert len(checks.key_escapes_mfa(both, verdicts(verdict="console only"))) == 1
 
 
 def test_what_undoes_mfa_matters_to_whoever_has_a_credential() -> None:
-    bypassable = judged(verdict="bypassable")
-    only_key = people({"password_enabled": False, "keys_active": 1})
-    neither = people({"password_enabled": False})
-    assert outcome(checks.mfa_can_be_removed(people({}), bypassable)) == [[ANA, "fail"]]
+    bypassable = verdicts(verdict="bypassable")
+    only_key = users({"password_enabled": False, "keys_active": 1})
+    neither = users({"password_enabled": False})
+    assert outcome(checks.mfa_can_be_removed(users({}), bypassable)) == [[ANA, "fail"]]
     assert outcome(checks.mfa_can_be_removed(only_key, bypassable)) == [[ANA, "fail"]]
     assert checks.mfa_can_be_removed(neither, bypassable).empty
-    assert checks.mfa_can_be_removed(people({}), judged(verdict="partial")).empty
+    assert checks.mfa_can_be_removed(users({}), verdicts(verdict="partial")).empty
 
 
 @pytest.mark.parametrize("verdict", ["none", "partial", "console only", "keys only"])
 def test_an_administrators_role_fails_if_it_may_be_assumed_without_mfa(verdict: str) -> None:
     found = checks.administrative_role_without_mfa(
-        admins(ROLE, "role"), judged(ROLE, verdict=verdict)
+        admins(ROLE, "role"), verdicts(ROLE, verdict=verdict)
     )
     assert outcome(found) == [[ROLE, "fail"]]
 
@@ -239,17 +239,17 @@ def test_an_administrators_role_fails_if_it_may_be_assumed_without_mfa(verdict: 
 @pytest.mark.parametrize("verdict", ["enforced", "not assumable by people", "nothing to protect"])
 def test_a_role_that_needs_mfa_or_is_not_for_people_passes(verdict: str) -> None:
     role = admins(ROLE, "role")
-    assert checks.administrative_role_without_mfa(role, judged(ROLE, verdict=verdict)).empty
+    assert checks.administrative_role_without_mfa(role, verdicts(ROLE, verdict=verdict)).empty
 
 
 def test_an_administrators_role_whose_trust_policy_cannot_be_read_is_not_assessed() -> None:
-    unread = judged(ROLE, verdict="none", statement=None)
+    unread = verdicts(ROLE, verdict="none", statement=None)
     found = checks.administrative_role_without_mfa(admins(ROLE, "role"), unread)
     assert outcome(found) == [[ROLE, "not assessed"]]
 
 
 def test_only_roles_of_administrators_are_asked() -> None:
-    open_ = judged(ROLE, verdict="none")
+    open_ = verdicts(ROLE, verdict="none")
     assert checks.administrative_role_without_mfa(admins(ANA), open_).empty
     assert checks.administrative_role_without_mfa(admins(ANA).iloc[:0], open_).empty
 

@@ -32,12 +32,12 @@ def deny(condition: Any, principal: Any = "*") -> dict[str, Any]:
 def trusting(tmp_path: Path, *statements: dict[str, Any], **members: Any) -> Account:
     """An account with one role and this trust policy."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return account(tmp_path, details(roles=[role("door", document, **members)]))
+    return account(tmp_path, details(roles=[role("shared", document, **members)]))
 
 
 def said(opened: Account, name: str) -> list[str]:
     found = run.run(opened, {name: registry.CHECKS[name]}).findings.query("status == 'fail'")
-    assert set(found["subject"]) <= {f"{ARN}role/door"}
+    assert set(found["subject"]) <= {f"{ARN}role/shared"}
     return found["detail"].tolist()
 
 
@@ -49,7 +49,7 @@ def said(opened: Account, name: str) -> list[str]:
 )
 def test_anyone_may_come_in_by_a_star(principal: Any, tmp_path: Path) -> None:
     opened = trusting(tmp_path, allow(principal))
-    assert said(opened, "anyone_may_assume") == ["statement 1 lets in anyone with an AWS account"]
+    assert said(opened, "anyone_may_assume") == ["statement 1 trusts anyone with an AWS account"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_condition_that_a_stranger_can_meet_does_not(condition: Any, tmp_path:
 def test_an_external_id_is_no_secret(tmp_path: Path) -> None:
     opened = trusting(tmp_path, allow("*", {"StringEquals": {"sts:ExternalId": "7f1c"}}))
     assert said(opened, "anyone_may_assume") == [
-        "statement 1 lets in anyone who learns the external id, which AWS does not treat as secret"
+        "statement 1 trusts anyone who learns the external id, which AWS does not treat as secret"
     ]
 
 
@@ -133,7 +133,7 @@ def test_named_principals_are_not_anyone(tmp_path: Path) -> None:
 
 
 def test_a_trust_policy_that_cannot_be_read_is_not_assessed(tmp_path: Path) -> None:
-    opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
+    opened = account(tmp_path, details(roles=[role("shared", "{no JSON")]))
     for name in ("anyone_may_assume", "vendor_without_external_id", "service_without_source"):
         assert result(opened, name)["status"] == "not assessed"
     assert result(opened, "trusts_deleted_identity")["status"] == "not assessed"
@@ -192,7 +192,7 @@ def test_own_known_and_the_organization_s_accounts_are_no_vendors(tmp_path: Path
     document = {"Statement": [allow({"AWS": named})]}
     opened = account(
         tmp_path,
-        details(roles=[role("door", document)]),
+        details(roles=[role("shared", document)]),
         organization=organization,
         organization_accounts=members,
     )
@@ -256,7 +256,7 @@ def test_an_administrator_s_role_for_the_whole_account_fails(
 ) -> None:
     opened = trusting(tmp_path, allow(OWN_ROOT, condition), RolePolicyList=[ADMINISTRATOR])
     assert said(opened, "administrator_role_open_to_account") == [
-        "can do everything, and lets in whoever in this account may call sts:AssumeRole on it"
+        "can do everything, and trusts whoever in this account may call sts:AssumeRole on it"
         + aside
     ]
 
@@ -313,7 +313,8 @@ def test_a_vendor_who_may_go_on_to_other_accounts_fails(tmp_path: Path) -> None:
     condition = {"StringEquals": {"sts:ExternalId": "7f1c"}}
     opened = trusting(tmp_path, allow({"AWS": ROOT}, condition), **going_on(ELSEWHERE))
     assert said(opened, "outsiders_go_on") == [
-        f"account {VENDOR}, not known to be yours, with an external id may go on to {ELSEWHERE}"
+        f"account {VENDOR}, not known to be yours, with an external id may assume it "
+        f"and then {ELSEWHERE}"
     ]
 
 

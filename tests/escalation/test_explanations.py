@@ -446,7 +446,7 @@ def test_what_is_named_allows_the_call_alone_and_is_the_first_that_does(held: li
 def compare(opened: Account, path: EscalationPath, arn: str, target: str) -> None:
     """Look at the statements of one path to one target, one request at a time."""
     texts = opened.graph.explanations.statements(path.method, arn, KEY, target)
-    named = dict(re.findall(r"(\S+): Allow statement number (\d+ of \w+)", "\n".join(texts)))
+    named = dict(re.findall(r"(\S+): Allow statement (\d+ of \w+)", "\n".join(texts)))
     expected = {}
     for action, asked in requests(opened, path, arn, target):
         somewhere = path.method.permissions[action] in NOT_IN_EVIDENCE

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from iamkit.reference.actions import load_catalog
-from iamkit.reference.files import FOLDER, schema
+from iamkit.reference.files import FOLDER, json_schema
 
 DATA = FOLDER / "escalation.yaml"
 SOURCE = Path(__file__).parents[1] / "data" / "privesc_ids.json"
-SCHEMA = schema("escalation")["$defs"]
+SCHEMA = json_schema("escalation")["$defs"]
 FORM = SCHEMA["method"]["properties"]
 WORDS = {field: set(form["enum"]) for field, form in FORM.items() if "enum" in form}
 WORDS["evidence"] = set(SCHEMA["evidence"]["enum"])

@@ -1,4 +1,4 @@
-"""Whom trust policies let in: identities by name and by account, sessions, and services."""
+"""Roles that identities may assume, by name, by account or by session, and services."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,42 +34,42 @@ def session(role: str, account_id: str = ACCOUNT) -> str:
     return f"arn:aws:sts::{account_id}:assumed-role/{role}/at-work"
 
 
-SURE, PERHAPS, NO = True, None, False
+CERTAIN, POSSIBLE, NO = True, None, False
 # A trust policy; whether it lets ann in by name; by account. Ann comes with MFA; a tag says ops.
 FOR_ANN: dict[str, tuple[Mapping[str, Any], Any, Any]] = {
-    "one that names her": (trusts("user/ann"), SURE, NO),
+    "one that names her": (trusts("user/ann"), CERTAIN, NO),
     "one that names another": (trusts("user/bob"), NO, NO),
     "one that names a role of her name": (trusts("role/ann"), NO, NO),
-    "one that names the account": (trusts(ROOT), NO, SURE),
+    "one that names the account": (trusts(ROOT), NO, CERTAIN),
     "one that names the account by its number": (
         document({
             "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole",
         }),
         NO,
-        SURE,
+        CERTAIN,
     ),
     "one that names another account": (trusts("arn:aws:iam::999988887777:root"), NO, NO),
-    "one that names anyone": (trusts("*"), SURE, NO),
+    "one that names anyone": (trusts("*"), CERTAIN, NO),
     "one that names anyone but another, who is not she": (
         document({
             "Effect": "Allow", "NotPrincipal": {"AWS": BOB}, "Action": "sts:AssumeRole",
         }),
-        SURE,
+        CERTAIN,
         NO,
     ),
     "one that names anyone, in short": (
         document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}),
-        SURE,
+        CERTAIN,
         NO,
     ),
     "one that names her and the account": (
         trusts("user/ann", *trusts(ROOT)["Statement"]),
-        SURE,
-        SURE,
+        CERTAIN,
+        CERTAIN,
     ),
     "one that names her once under a condition and once without": (
         trusts("user/ann", *trusts("user/ann", Condition=EXTERNAL)["Statement"]),
-        SURE,
+        CERTAIN,
         NO,
     ),
     "one that is about something else": (
@@ -81,64 +81,64 @@ FOR_ANN: dict[str, tuple[Mapping[str, Any], Any, Any]] = {
     ),
     "one that names a service": (trusts(LAMBDA), NO, NO),
     "one that names sessions of a role of her name": (trusts(session("ann")), NO, NO),
-    "one whose condition holds": (trusts("user/ann", Condition=WITH_MFA), SURE, NO),
+    "one whose condition holds": (trusts("user/ann", Condition=WITH_MFA), CERTAIN, NO),
     "one whose condition does not hold": (trusts("user/ann", Condition=WEB), NO, NO),
-    "one whose condition nobody knows": (trusts("user/ann", Condition=EXTERNAL), PERHAPS, NO),
-    "the account's, under a condition that holds": (trusts(ROOT, Condition=OPS), NO, SURE),
+    "one whose condition nobody knows": (trusts("user/ann", Condition=EXTERNAL), POSSIBLE, NO),
+    "the account's, under a condition that holds": (trusts(ROOT, Condition=OPS), NO, CERTAIN),
     "the account's, under one that does not": (trusts(ROOT, Condition=WEB), NO, NO),
-    "the account's, under one that nobody knows": (trusts(ROOT, Condition=EXTERNAL), NO, PERHAPS),
+    "the account's, under one that nobody knows": (trusts(ROOT, Condition=EXTERNAL), NO, POSSIBLE),
     "one that asks for her name as that of the session, which she chooses": (
         trusts(ROOT, Condition=NAMED),
         NO,
-        SURE,
+        CERTAIN,
     ),
     "one that denies her": (trusts(ROOT, no(ANN)), NO, NO),
     "one that names and denies her": (trusts("user/ann", no(ANN)), NO, NO),
-    "one that denies another": (trusts(ROOT, no(BOB)), NO, SURE),
+    "one that denies another": (trusts(ROOT, no(BOB)), NO, CERTAIN),
     "one that denies anyone": (trusts("user/ann", no("*")), NO, NO),
     "one that denies the account": (trusts("user/ann", no(f"{ARN}root")), NO, NO),
     "one that denies the account by its number": (trusts("user/ann", no(ACCOUNT)), NO, NO),
     "one that denies another account": (
         trusts("user/ann", no("arn:aws:iam::999988887777:root")),
-        SURE,
+        CERTAIN,
         NO,
     ),
-    "one that denies a service": (trusts("user/ann", no({"Service": LAMBDA})), SURE, NO),
-    "one that denies something else": (trusts("user/ann", no(ANN, "sts:TagSession")), SURE, NO),
+    "one that denies a service": (trusts("user/ann", no({"Service": LAMBDA})), CERTAIN, NO),
+    "one that denies something else": (trusts("user/ann", no(ANN, "sts:TagSession")), CERTAIN, NO),
     "one that denies whoever comes without MFA": (
         trusts(ROOT, no("*", Condition=WITHOUT_MFA)),
         NO,
-        SURE,
+        CERTAIN,
     ),
     "one that denies whoever comes with MFA": (trusts(ROOT, no("*", Condition=WITH_MFA)), NO, NO),
     "one that denies her for what nobody knows": (
         trusts("user/ann", no(ANN, Condition=EXTERNAL)),
-        PERHAPS,
+        POSSIBLE,
         NO,
     ),
     "one that denies anyone for what nobody knows": (
         trusts(ROOT, no("*", Condition=EXTERNAL)),
         NO,
-        PERHAPS,
+        POSSIBLE,
     ),
     "one that denies all but another, perhaps her": (
         trusts(ROOT, no(None, NotPrincipal={"AWS": BOB})),
         NO,
-        PERHAPS,
+        POSSIBLE,
     ),
     "one that denies all but another, under a condition that does not hold": (
         trusts(ROOT, no(None, NotPrincipal={"AWS": BOB}, Condition=WEB)),
         NO,
-        SURE,
+        CERTAIN,
     ),
     "one that nobody can read": ("{broken", NO, NO),
 }  # fmt: skip
 # The same for sessions of the role app.
 FOR_APP: dict[str, tuple[Mapping[str, Any], Any, Any]] = {
-    "one that names the role": (trusts("role/app"), SURE, NO),
+    "one that names the role": (trusts("role/app"), CERTAIN, NO),
     "one that names a session of it, whose name somebody else may have chosen": (
         trusts(session("app")),
-        PERHAPS,
+        POSSIBLE,
         NO,
     ),
     "one that names a session of a role of that name elsewhere": (
@@ -156,7 +156,7 @@ FOR_APP: dict[str, tuple[Mapping[str, Any], Any, Any]] = {
     "one that denies one session only, which one need not be": (
         trusts(ROOT, no(session("app"))),
         NO,
-        SURE,
+        CERTAIN,
     ),
 }
 ASSUME = {"Effect": "Allow", "Principal": {"Service": LAMBDA}, "Action": "sts:AssumeRole"}
@@ -245,11 +245,11 @@ def trusting(opened: Account) -> AssumableRoles:
 
 
 def answer(trusting: AssumableRoles, found: ResourceSet, role: str) -> bool | None:
-    """Whether a role is surely in a set, perhaps (None), or not."""
+    """Whether a role is certainly in a set, possibly (None), or not."""
     at = trusting.roles.number[f"{ARN}role/{role}"]
-    sure, perhaps = (which >> at & 1 for which in found)
-    assert perhaps >= sure, "what is sure is possible"
-    return True if sure else (None if perhaps else False)
+    certain, possible = (which >> at & 1 for which in found)
+    assert possible >= certain, "what is certain is possible"
+    return True if certain else (None if possible else False)
 
 
 MFA: dict[str, Any] = {"aws:MultiFactorAuthPresent": "true", "sts:RoleSessionName": "ann"}
@@ -288,11 +288,11 @@ def test_a_service_that_nobody_trusts_is_handed_no_role(trusting: AssumableRoles
 
 
 def test_what_decides_is_asked_again_for_every_caller(trusting: AssumableRoles) -> None:
-    """Answers are kept, by what the door asks and by whether the caller is denied by name."""
+    """Answers are kept, by what the statement asks and by whether the caller is denied by name."""
     for arn, role, expected in (
-        (BOB, "denies her", SURE),
+        (BOB, "denies her", CERTAIN),
         (ANN, "denies her", NO),
-        (ANN, "denies another", SURE),
+        (ANN, "denies another", CERTAIN),
         (BOB, "denies another", NO),
     ):
         number = list(FOR_ANN).index(f"one that {role}")
@@ -302,7 +302,12 @@ def test_what_decides_is_asked_again_for_every_caller(trusting: AssumableRoles) 
 
 def test_whether_mfa_was_used_is_asked_again(trusting: AssumableRoles) -> None:
     at = list(FOR_ANN).index("one whose condition holds")
-    for value, expected in (("true", SURE), ("false", NO), (UNKNOWN, PERHAPS), ("true", SURE)):
+    for value, expected in (
+        ("true", CERTAIN),
+        ("false", NO),
+        (UNKNOWN, POSSIBLE),
+        ("true", CERTAIN),
+    ):
         who = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
         assert answer(trusting, trusting.lets_in(ANN, who)[0], f"ann{at}") is expected
 
@@ -361,8 +366,8 @@ def test_a_door_is_the_first_row_for_one_of_the_names(tmp_path: Any) -> None:
         ("two", [ANN], None),
         ("none", [ANN], None),
     ):
-        door = trusting.door(f"{ARN}role/{role}", names)
-        assert (None if door is None else (door.principal, door.number)) == expected
+        row = trusting.door(f"{ARN}role/{role}", names)
+        assert (None if row is None else (row.principal, row.number)) == expected
     found = trusting.door(f"{ARN}role/one", [ANN])
     assert found is not None
     assert found.sid == "Ann"

@@ -1,4 +1,4 @@
-"""Identity providers: their names, and whom of theirs a condition leaves a door open to."""
+"""Identity providers: their names, and whom of theirs a condition admits."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ CIRCLE = "oidc.circleci.com/org/5f0c1b2a"
 OKTA = f"{ARN}saml-provider/Okta"
 
 
-def door(principal: str, condition: Any) -> TrustEntry:
-    """The one door of a role that trusts this provider under this condition."""
+def entry(principal: str, condition: Any) -> TrustEntry:
+    """The one trust entry of a role that trusts this provider under this condition."""
     provider = principal if principal.startswith("arn:") else f"{ARN}oidc-provider/{principal}"
     made = {
         "Effect": "Allow",
@@ -26,7 +26,7 @@ def door(principal: str, condition: Any) -> TrustEntry:
         "Action": "sts:AssumeRoleWith" + ("SAML" if provider == OKTA else "WebIdentity"),
         "Condition": condition,
     }
-    entries = [role("door", {"Version": "2012-10-17", "Statement": [made]})]
+    entries = [role("shared", {"Version": "2012-10-17", "Statement": [made]})]
     (found,) = trust_policy.rows(
         trust_policy.entries(
             authorization_details.trust(entries), authorization_details.roles(entries)
@@ -102,7 +102,7 @@ def test_what_is_open_follows_from_subject_and_audience(issuer: str, audience: s
     beside = "" if audience == "sts.amazonaws.com" else ", for any audience"
     anybody = f"whoever gets a token of {issuer}"
     found = {
-        subject: federation.left_open(door(issuer, asked(issuer, subject, audience)))
+        subject: federation.left_open(entry(issuer, asked(issuer, subject, audience)))
         for subject in (exact, loose, "*", None)
     }
     assert found == {
@@ -116,14 +116,14 @@ def test_what_is_open_follows_from_subject_and_audience(issuer: str, audience: s
 @pytest.mark.parametrize("issuer", SUBJECTS)
 def test_an_audience_is_asked_for_if_no_other_gets_in(issuer: str) -> None:
     exact = SUBJECTS[issuer][0]
-    said = [door(issuer, asked(issuer, exact, text)) for text in ("sts.amazonaws.com", "*", None)]
+    said = [entry(issuer, asked(issuer, exact, text)) for text in ("sts.amazonaws.com", "*", None)]
     assert [federation.asks_audience(each) for each in said] == [True, False, False]
 
 
 @pytest.mark.parametrize("claim", ["ref", "environment", "workflow"])
 def test_what_a_branch_or_environment_is_called_anybody_chooses(claim: str) -> None:
     condition = {"StringEquals": {f"{GITHUB}:aud": "a", f"{GITHUB}:{claim}": "production"}}
-    assert federation.left_open(door(GITHUB, condition)) == f"whoever gets a token of {GITHUB}"
+    assert federation.left_open(entry(GITHUB, condition)) == f"whoever gets a token of {GITHUB}"
 
 
 CLAIMS = {
@@ -145,19 +145,19 @@ def test_claims_that_name_a_project_or_an_organisation(
     claim: str, text: str, whose: str | None
 ) -> None:
     condition = {"StringLike": {f"{GITHUB}:aud": "a", f"{GITHUB}:{claim}": text}}
-    assert federation.left_open(door(GITHUB, condition)) == whose
+    assert federation.left_open(entry(GITHUB, condition)) == whose
 
 
 def test_an_enterprise_beside_one_subject_is_one_project() -> None:
     both = {f"{GITHUB}:enterprise_id": "4711", f"{GITHUB}:sub": SUBJECTS[GITHUB][0]}
-    assert federation.left_open(door(GITHUB, {"StringEquals": both})) is None
+    assert federation.left_open(entry(GITHUB, {"StringEquals": both})) is None
 
 
 @pytest.mark.parametrize("audience", ["https://signin.aws.amazon.com/saml", None])
 def test_saml_asks_for_its_audience_or_lets_in_whom_it_vouches_for_elsewhere(
     audience: str | None,
 ) -> None:
-    said = door(OKTA, {"StringEquals": {"SAML:aud": audience}} if audience else {})
+    said = entry(OKTA, {"StringEquals": {"SAML:aud": audience}} if audience else {})
     assert federation.asks_audience(said) is bool(audience)
     assert (federation.left_open(said) is None) is bool(audience)
 
@@ -166,7 +166,7 @@ def test_providers_for_everybody_are_told_apart_by_application() -> None:
     google = "accounts.google.com"
     entries = [
         role(
-            "door",
+            "shared",
             {
                 "Statement": {
                     "Effect": "Allow",
@@ -192,12 +192,12 @@ def test_providers_for_everybody_are_told_apart_by_application() -> None:
 def test_the_subjects_that_are_named() -> None:
     exact, loose, _ = SUBJECTS[GITHUB]
     condition = {"StringLike": {f"{GITHUB}:sub": [exact, loose]}}
-    assert federation.subjects(door(GITHUB, condition)) == [exact, loose]
-    assert federation.subjects(door(OKTA, {"StringEquals": {"saml:sub": "ana"}})) == ["ana"]
+    assert federation.subjects(entry(GITHUB, condition)) == [exact, loose]
+    assert federation.subjects(entry(OKTA, {"StringEquals": {"saml:sub": "ana"}})) == ["ana"]
 
 
 def test_a_key_that_is_no_claim_of_the_token_narrows_nothing() -> None:
     """Which Region is called, and with which session name, whoever has a token chooses."""
     for key in ("aws:RequestedRegion", "sts:RoleSessionName"):
-        found = door(GITHUB, {"StringEquals": {key: "eu-west-1", f"{GITHUB}:aud": "ours"}})
+        found = entry(GITHUB, {"StringEquals": {key: "eu-west-1", f"{GITHUB}:aud": "ours"}})
         assert federation.left_open(found) == f"whoever gets a token of {GITHUB}"

@@ -1,4 +1,4 @@
-"""Who comes in by each role, and who goes out to roles of other accounts."""
+"""The trusted principals of each role, and the roles of other accounts that may be assumed."""
 
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,20 @@ def allow(principal: Any, condition: Any = None, **members: Any) -> dict[str, An
 
 
 def trusting(folder: Path, *statements: Any, settings: Any = None, **files: Any) -> pd.DataFrame:
-    """The doors of an account with one role and this trust policy."""
+    """The trusted principals of an account with one role and this trust policy."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    opened = account(folder, details(roles=[role("door", document)]), **files)
+    opened = account(folder, details(roles=[role("shared", document)]), **files)
     return again(opened, **(settings or {})).trusted_principals
 
 
 def one(folder: Path, *statements: Any, **options: Any) -> dict[str, Any]:
-    """The only door of such an account; missing values are None."""
+    """The only trusted principal of such an account; missing values are None."""
     found = trusting(folder, *statements, **options)
     (row,) = found.astype(object).where(found.notna(), None).to_dict("records")
     return row
 
 
-# ── Who comes in ─────────────────────────────────────────────────────────────────────────────────
+# ── Trusted principals ────────────────────────────────────────────────────────────────────────────
 
 CASES: dict[str, tuple[Any, Any, str, str | None, str]] = {
     "anyone": ("*", None, "anyone", "open to anyone", "anyone with an AWS account"),
@@ -244,7 +244,7 @@ def test_whom_the_same_policy_denies_has_no_door(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_a_door_of_its_own(tmp_path: Path) -> None:
-    opened = account(tmp_path, details(roles=[role("door", "{no JSON")]))
+    opened = account(tmp_path, details(roles=[role("shared", "{no JSON")]))
     (found,) = opened.trusted_principals[["who", "open_to"]].to_numpy().tolist()
     assert found == ["unreadable", "its document is not JSON"]
     assert opened.trusted_principals["statement"].isna().all()
@@ -309,7 +309,7 @@ def test_without_authorization_details_nobody_knows_the_doors(tmp_path: Path) ->
     ids=["used", "used long ago", "new", "never used", "without any date"],
 )
 def test_a_door_nobody_uses(facts: Any, unused: bool | None, tmp_path: Path) -> None:
-    entry = role("door", {"Statement": [allow({"AWS": ROOT})]}, **facts)
+    entry = role("shared", {"Statement": [allow({"AWS": ROOT})]}, **facts)
     found = account(tmp_path, details(roles=[entry])).trusted_principals["unused"]
     assert found.astype(object).where(found.notna(), None).tolist() == [unused]
 

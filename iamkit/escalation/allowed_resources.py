@@ -36,6 +36,7 @@ from iamkit.policy import (
     resolve,
     widest,
 )
+from iamkit.reference import covers_action
 from iamkit.tables import service_linked_arns
 
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
@@ -286,11 +287,8 @@ def _covered(
 
 @lru_cache(maxsize=65536)
 def _matched(text: str, actions: tuple[str, ...]) -> frozenset[str]:
-    """The actions that a pattern in lower case is about: none if it is no pattern of actions."""
-    pattern = resolve(text, _EMPTY, variables=False)
-    if not isinstance(pattern, Pattern) or (":" not in text and text != "*"):
-        return frozenset()
-    return frozenset(action for action in actions if pattern.matches(action.lower()))
+    """The actions that a pattern in lower case is about."""
+    return frozenset(action for action in actions if covers_action(text, action))
 
 
 def _tested_keys(layers: RelevantLayers, action: str) -> frozenset[str]:

@@ -264,13 +264,13 @@ def test_the_statement_named_allows_and_no_statement_before_it_does(
         who = context.joined(RequestContext(own, UNKNOWN))
         expected = None
         for each in held:
-            for number, one in enumerate(each.document["Statement"]):
+            for number, one in enumerate(each.document["Statement"], start=1):
                 alone = {**each.document, "Statement": [one]}
                 if expected is None and decide(action, arn, who, identity=[alone]):
                     expected = each.content, number
         where = allowed.resources[kind].set_of([arn])
         found = allowed.allowing_statement(layers, context, action, kind, where)
-        named = None if found is None else (found[0].policy.content, found[1].index)
+        named = None if found is None else (found[0].policy.content, found[1].number)
         assert named == expected
 
 
@@ -481,11 +481,11 @@ def test_any_statement_will_do_where_no_resource_is_named(allowed: AllowedResour
     mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     statements = [deny(KEY, "x"), allow(KEY, f"{OTHER}user/x", Condition=mfa), allow(KEY, "x")]
     layers = allowed.relevant_layers(PolicyLayers((Policy("own", document(*statements)),)))
-    for value, expected in (("true", 1), ("false", 2), (UNKNOWN, 2)):
+    for value, expected in (("true", 2), ("false", 3), (UNKNOWN, 3)):
         context = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
         found = allowed.allowing_statement(layers, context, KEY, "user", -1)
         assert found is not None
-        assert found[1].index == expected
+        assert found[1].number == expected
         assert (
             allowed.allowing_statement(
                 layers, context, KEY, "user", allowed.resources["user"].every

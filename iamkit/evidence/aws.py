@@ -39,7 +39,7 @@ from iamkit.evidence.requests import (
 )
 from iamkit.evidence.responses import (
     Response,
-    Status,
+    ResponseStatus,
     account_of,
     counted,
     cut_short,
@@ -122,7 +122,9 @@ def from_aws(
                     aws.last_accessed(responses, pool, progress)
                     if last_accessed
                     else Response(
-                        LAST_ACCESSED, Status.NOT_ASKED, message="--last-accessed asks for it"
+                        LAST_ACCESSED,
+                        ResponseStatus.NOT_ASKED,
+                        message="--last-accessed asks for it",
                     ),
                 ]
                 progress("the rest", len(jobs) + 3, len(jobs) + 3)
@@ -203,7 +205,7 @@ class _Aws:
         content, cut = self.ask_all(request)
         if cut:
             return cut_short(request, content)
-        return Response(request, Status.OK, content)
+        return Response(request, ResponseStatus.OK, content)
 
     def credential_report(self) -> Response:
         """AWS's report, made anew where there is none, waited for while it is being made."""
@@ -216,7 +218,7 @@ class _Aws:
                 refusal = error  # a report made earlier may still be had
             for _ in range(POLLS):
                 try:
-                    return Response(REPORT, Status.OK, self.ask(REPORT.call, "Content"))
+                    return Response(REPORT, ResponseStatus.OK, self.ask(REPORT.call, "Content"))
                 except exceptions.ClientError as error:
                     code = error.response["Error"]["Code"]
                     if code in NO_REPORT and refusal is None:
@@ -226,7 +228,7 @@ class _Aws:
                 time.sleep(POLL_SECONDS)
             waited = round(POLLS * POLL_SECONDS)
             return Response(
-                REPORT, Status.FAILED, None, "ReportInProgress", f"not made in {waited} s"
+                REPORT, ResponseStatus.FAILED, None, "ReportInProgress", f"not made in {waited} s"
             )
 
         return _attempt(REPORT, take)
@@ -259,7 +261,7 @@ class _Aws:
                 raise
             cut = cut or ended_early
             join(whole, content, request.members)
-        return cut_short(request, whole) if cut else Response(request, Status.OK, whole)
+        return cut_short(request, whole) if cut else Response(request, ResponseStatus.OK, whole)
 
     def provider_details(self, responses: Sequence[Response], pool: ThreadPoolExecutor) -> Response:
         """Each OpenID Connect provider's clients and thumbprints, by ARN."""
@@ -273,15 +275,17 @@ class _Aws:
                 lambda arn: self.ask(PROVIDER_DETAILS.call, "Url", OpenIDConnectProviderArn=arn),
                 arns,
             )
-            return Response(PROVIDER_DETAILS, Status.OK, dict(zip(arns, asked, strict=True)))
+            return Response(
+                PROVIDER_DETAILS, ResponseStatus.OK, dict(zip(arns, asked, strict=True))
+            )
 
         return _attempt(PROVIDER_DETAILS, take)
 
     def control_policies(self, responses: Sequence[Response], account_id: str) -> Response:
         """The SCPs on the account, on each OU above it and on the organization's root."""
         organization = next(response for response in responses if response.request is ORGANIZATION)
-        if organization.status == Status.NONE:
-            return Response(CONTROL_POLICIES, Status.NONE, {"Targets": []})
+        if organization.status == ResponseStatus.NONE:
+            return Response(CONTROL_POLICIES, ResponseStatus.NONE, {"Targets": []})
 
         def take() -> Response:
             levels = []
@@ -302,7 +306,7 @@ class _Aws:
                 if cut:
                     return cut_short(CONTROL_POLICIES, {"Targets": levels})
                 if target.startswith("r-"):
-                    return Response(CONTROL_POLICIES, Status.OK, {"Targets": levels})
+                    return Response(CONTROL_POLICIES, ResponseStatus.OK, {"Targets": levels})
                 parents = self.ask("organizations:ListParents", "Parents", ChildId=target)
                 target = parents["Parents"][0]["Id"]
 
@@ -335,8 +339,10 @@ class _Aws:
             undone = sum(content.get("JobStatus") != "COMPLETED" for content in found.values())
             if undone:
                 said = f"{undone} of {len(found)} jobs did not complete"
-                return Response(LAST_ACCESSED, Status.INCOMPLETE, found, "JobsIncomplete", said)
-            return Response(LAST_ACCESSED, Status.OK, found)
+                return Response(
+                    LAST_ACCESSED, ResponseStatus.INCOMPLETE, found, "JobsIncomplete", said
+                )
+            return Response(LAST_ACCESSED, ResponseStatus.OK, found)
 
         return _attempt(LAST_ACCESSED, take)
 
@@ -350,8 +356,8 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
         if code in BAD_CREDENTIALS:
             raise CollectError(_advice(error)) from error
         if code == request.none:
-            return Response(request, Status.NONE, dict.fromkeys(request.members), code)
-        status = Status.REFUSED if code in REFUSALS else Status.FAILED
+            return Response(request, ResponseStatus.NONE, dict.fromkeys(request.members), code)
+        status = ResponseStatus.REFUSED if code in REFUSALS else ResponseStatus.FAILED
         said = f"{error.operation_name}: {error.response['Error'].get('Message', code)}"
         return Response(request, status, None, code, said)
     except (
@@ -365,9 +371,11 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
         if request is CALLER:
             raise CollectError(_advice(error)) from error
-        return Response(request, Status.FAILED, None, type(error).__name__, str(error))
+        return Response(request, ResponseStatus.FAILED, None, type(error).__name__, str(error))
     except (exceptions.BotoCoreError, ResponseParserError) as error:
-        return Response(request, Status.FAILED, None, type(error).__name__, _one_line(error))
+        return Response(
+            request, ResponseStatus.FAILED, None, type(error).__name__, _one_line(error)
+        )
 
 
 def _advice(error: Exception) -> str:

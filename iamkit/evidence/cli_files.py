@@ -29,7 +29,7 @@ from iamkit.evidence.requests import (
     Request,
     by_call,
 )
-from iamkit.evidence.responses import Response, Status, counted, cut_short, join, store
+from iamkit.evidence.responses import Response, ResponseStatus, counted, cut_short, join, store
 
 # What a file can be named as on the command line.
 NAMED: Final[Mapping[str, Request]] = {
@@ -105,7 +105,7 @@ def responses_in(
     responses = [
         found[request][1]
         if request in found
-        else Response(request, Status.NOT_ASKED, None, "NotProvided", "no file holds it")
+        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file holds it")
         for request in REQUESTS
         if request is not CALLER  # nobody called
     ]
@@ -130,13 +130,13 @@ def _recognise(path: Path) -> Response | None:
         content = content.decode("utf-16").encode("utf-8")
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.startswith(b"user,arn,"):
-        return Response(REPORT, Status.OK, {"Content": content})
+        return Response(REPORT, ResponseStatus.OK, {"Content": content})
     try:
         decoded = base64.b64decode(content, validate=False) if b"{" not in content[:1] else b""
     except binascii.Error:
         decoded = b""
     if decoded.startswith(b"user,arn,"):
-        return Response(REPORT, Status.OK, {"Content": decoded})
+        return Response(REPORT, ResponseStatus.OK, {"Content": decoded})
     try:
         value = json.loads(content)
     except ValueError as error:
@@ -154,7 +154,7 @@ def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     if request is None:
         return None
     if request is REPORT:
-        return Response(REPORT, Status.OK, _report_of(path, pages[0]))
+        return Response(REPORT, ResponseStatus.OK, _report_of(path, pages[0]))
     if request.call == "account:GetAlternateContact":
         contact = pages[0]["AlternateContact"]
         kind = contact.get("AlternateContactType") if isinstance(contact, dict) else None
@@ -171,7 +171,7 @@ def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     last = pages[-1]
     if last.get("IsTruncated") or last.get("Marker") or last.get("NextToken"):
         return cut_short(request, whole)
-    return Response(request, Status.OK, whole)
+    return Response(request, ResponseStatus.OK, whole)
 
 
 def _report_of(path: Path, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ SECRETS: Final = {
 }
 
 
-class Status(StrEnum):
+class ResponseStatus(StrEnum):
     """How a request ended, as the manifest writes it."""
 
     OK = "ok"
@@ -49,7 +49,7 @@ class Response:
     """What AWS, or a saved file, answered to one request."""
 
     request: Request
-    status: Status
+    status: ResponseStatus
     content: Any = None  # JSON, or the credential report's bytes; None: nothing to store
     code: str = ""
     message: str = ""
@@ -57,7 +57,7 @@ class Response:
     @property
     def is_gap(self) -> bool:
         """Whether a reader misses something."""
-        return self.status not in (Status.OK, Status.NONE)
+        return self.status not in (ResponseStatus.OK, ResponseStatus.NONE)
 
 
 def contents(
@@ -76,7 +76,7 @@ def contents(
     given = {response.request: response for response in responses}
     report, details = given[REPORT], given[DETAILS]
     if report.content is None and details.content is None:
-        refused = Status.REFUSED in (report.status, details.status)
+        refused = ResponseStatus.REFUSED in (report.status, details.status)
         raise CollectError(
             "neither the credential report nor the authorization details could be had: "
             f"{report.message}; {details.message}. "
@@ -183,14 +183,14 @@ def join(whole: dict[str, Any], page: Mapping[str, Any], members: Iterable[str])
 def cut_short(request: Request, content: Any) -> Response:
     """Return an answer that AWS or the CLI ended before its end."""
     said = "the answer says there is more, which is not here"
-    return Response(request, Status.INCOMPLETE, content, "Truncated", said)
+    return Response(request, ResponseStatus.INCOMPLETE, content, "Truncated", said)
 
 
 def counted(responses: Sequence[Response]) -> list[Response]:
     """Mark the authorization details incomplete where AWS's own summary counts more of anything."""
     given = {response.request: response for response in responses}
     details, summary = given[DETAILS], given[SUMMARY]
-    if details.status != Status.OK or summary.status is not Status.OK:
+    if details.status != ResponseStatus.OK or summary.status is not ResponseStatus.OK:
         return list(responses)
     own = [
         policy
@@ -212,7 +212,7 @@ def counted(responses: Sequence[Response]) -> list[Response]:
     if not short:
         return list(responses)
     said = f"only {', '.join(short)}; the account summary counts the rest"
-    less = replace(details, status=Status.INCOMPLETE, code="CountsDiffer", message=said)
+    less = replace(details, status=ResponseStatus.INCOMPLETE, code="CountsDiffer", message=said)
     return [less if response is details else response for response in responses]
 
 

@@ -11,8 +11,9 @@ from iamkit.trust.inbound import (
     known_accounts,
     trusted_principals,
 )
+from iamkit.trust.mfa_statements import MfaStatement, mfa_statements
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
-from iamkit.trust.trust_policy import ANYONE, MfaStatement, mfa_statements
+from iamkit.trust.trust_policy import ANYONE
 
 __all__ = [
     "ANYONE",

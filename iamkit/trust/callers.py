@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.policy import ABSENT, UNKNOWN, Pattern, RequestContext
-from iamkit.trust.trust_policy import Caller, TrustEntry
+from iamkit.trust.trust_policy import CallerKind, TrustEntry
 from iamkit.values import as_dict, listed
 
 # An account that nobody trusts, an address that is in nobody's network, a word nobody asks for.
@@ -68,7 +68,7 @@ VENDOR: Final = RequestContext(_ORGANIZATION, UNKNOWN)
 def admitted(
     rows: pd.DataFrame,
     contexts: Callable[[Any], Iterable[RequestContext]],
-    caller: Caller = Caller.STRANGER,
+    caller: CallerKind = CallerKind.STRANGER,
 ) -> pd.Series[bool]:
     """Whether each row's `entry` may admit one at least of the callers it is tried with."""
     found = [

@@ -13,7 +13,7 @@ policy elements: NotPrincipal" and "AWS global condition context keys".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -76,7 +76,7 @@ class Principal(NamedTuple):
         return self.whole_account and self.account_id == other.account_id
 
 
-class Caller(Enum):
+class CallerKind(Enum):
     """Who is meant by a question about an entry, other than a certain identity."""
 
     ANY = "whoever comes in by the entry"
@@ -101,7 +101,7 @@ class Denial:
         said = [sorted(self.actions), self.negated, self.principals, self.condition]
         return json.dumps(said, sort_keys=True, default=str)
 
-    def covers(self, principal: Principal, caller: Caller) -> Truth:
+    def covers(self, principal: Principal, caller: CallerKind) -> Truth:
         """
         Whether it is about a caller, its Condition aside.
 
@@ -112,7 +112,7 @@ class Denial:
         spared = self._leaves_out(principal, caller)
         return None if spared is None else not spared
 
-    def _leaves_out(self, principal: Principal, caller: Caller) -> Truth:
+    def _leaves_out(self, principal: Principal, caller: CallerKind) -> Truth:
         """
         Whether NotPrincipal leaves a caller out of the denial, or one of those it stands for.
 
@@ -135,11 +135,11 @@ class Denial:
             return True
         return None if named or near else False
 
-    def _leaves_somebody_out(self, caller: Caller) -> Truth:
+    def _leaves_somebody_out(self, caller: CallerKind) -> Truth:
         """Whether anybody of those who may call is left out."""
-        if caller is Caller.STRANGER:
+        if caller is CallerKind.STRANGER:
             return False
-        meant = [each for each in self.principals if caller is Caller.ANY or each.kind == AWS]
+        meant = [each for each in self.principals if caller is CallerKind.ANY or each.kind == AWS]
         if not meant:
             return False
         return True if any(each.whole_account or each.kind != AWS for each in meant) else None
@@ -157,12 +157,12 @@ class TrustEntry:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> TrustEntry:
         """Make the entry of a row of `entries`."""
-        return cls(_principal(row), row["allowed"], row["conditions"], row["denials"])
+        return cls(principal_of(row), row["allowed"], row["conditions"], row["denials"])
 
     def admits(
         self,
         context: RequestContext,
-        caller: Caller = Caller.ANY,
+        caller: CallerKind = CallerKind.ANY,
         identity: Principal | None = None,
     ) -> Truth:
         """
@@ -171,7 +171,7 @@ class TrustEntry:
         `identity` is the one that calls, if it is known; by itself the entry stands for whoever
         the denials stop least.
         """
-        person = caller is Caller.PERSON or identity is not None
+        person = caller is CallerKind.PERSON or identity is not None
         actions = self.actions & ASSUMES[AWS] if person else self.actions
         if not actions:
             return False
@@ -184,7 +184,7 @@ class TrustEntry:
         )
 
     def _not_denied(
-        self, action: str, context: RequestContext, caller: Caller, identity: Principal | None
+        self, action: str, context: RequestContext, caller: CallerKind, identity: Principal | None
     ) -> Truth:
         truths = (
             every(
@@ -198,7 +198,9 @@ class TrustEntry:
         )
         return inverse(any_of(truths))
 
-    def covered(self, denial: Denial, caller: Caller, identity: Principal | None = None) -> Truth:
+    def covered(
+        self, denial: Denial, caller: CallerKind, identity: Principal | None = None
+    ) -> Truth:
         """Whether a denial is about who comes in, its Condition aside."""
         if identity is None:
             return denial.covers(self.principal, caller)
@@ -206,11 +208,11 @@ class TrustEntry:
         whom = [identity, *([self.principal] if _session_role(self.principal.name) else [])]
         return any_of(denial.covers(each, caller) for each in whom)
 
-    def may(self, context: RequestContext, caller: Caller = Caller.ANY) -> bool:
+    def may(self, context: RequestContext, caller: CallerKind = CallerKind.ANY) -> bool:
         """Whether it may admit a caller: what is unknown helps the caller."""
         return self.admits(context, caller) is not False
 
-    def tested(self, caller: Caller = Caller.STRANGER) -> list[Any]:
+    def tested(self, caller: CallerKind = CallerKind.STRANGER) -> list[Any]:
         """Its Condition, and those of the denials that are certainly about the caller."""
         return [
             self.condition,
@@ -230,7 +232,7 @@ class TrustEntry:
 
     def by_mfa(self) -> dict[str, Truth]:
         """Whether it admits an AWS principal with a key, with a password alone, and with MFA."""
-        return by_mfa(lambda context: self.admits(context, Caller.PERSON), refused=False)
+        return by_mfa(lambda context: self.admits(context, CallerKind.PERSON), refused=False)
 
     def asks_for_mfa(self) -> bool | None:
         """Whether AWS principals come in with MFA only; None: none comes in at all."""
@@ -304,8 +306,8 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     for all its rows. `conditions` of a policy whose Version has no variables are rewritten to say
     the same where variables are replaced. `TrustEntry.of` makes an entry of a row.
     """
-    readable = _readable(trust, roles)
-    denying = _denials(readable[readable["effect"].eq("Deny")])
+    readable = readable_rows(trust, roles)
+    denying = denials_by_role(readable[readable["effect"].eq("Deny")])
     found = readable[readable["effect"].eq("Allow") & readable["about"].map(bool).astype("bool")]
     anyone = found["negated"].eq(True)
     found = found.assign(
@@ -326,7 +328,7 @@ def _comes_with(kind: str, about: frozenset[str]) -> frozenset[str]:
     return own or (frozenset() if kind == AWS else about)
 
 
-def _readable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+def readable_rows(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """The rows that can be read, with the actions of `ASSUME` that they are about."""
     readable = without_service_linked(trust[trust["problem"].isna()], roles, "role_arn")
     pairs = zip(map(tuple, readable["actions"]), map(tuple, readable["not_actions"]), strict=True)
@@ -336,7 +338,7 @@ def _readable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _denials(denying: pd.DataFrame) -> dict[str, tuple[Denial, ...]]:
+def denials_by_role(denying: pd.DataFrame) -> dict[str, tuple[Denial, ...]]:
     """The Deny statements of each role; one without Action and NotAction denies nothing."""
     found: dict[str, dict[int, list[dict[Any, Any]]]] = {}
     for row in rows(denying):
@@ -351,12 +353,12 @@ def _denials(denying: pd.DataFrame) -> dict[str, tuple[Denial, ...]]:
 def _denial(number: int, alike: list[dict[Any, Any]]) -> Denial:
     first = alike[0]
     sid = first["sid"] if isinstance(first["sid"], str) else None
-    principals = tuple(map(_principal, alike))
+    principals = tuple(map(principal_of, alike))
     negated = bool(first["negated"])
     return Denial(number, sid, first["about"], negated, principals, first["conditions"])
 
 
-def _principal(row: Mapping[str, Any]) -> Principal:
+def principal_of(row: Mapping[str, Any]) -> Principal:
     kind, name, account_id = row["principal_type"], row["principal"], row["account_id"]
     return Principal(
         kind if isinstance(kind, str) else None,
@@ -403,90 +405,3 @@ def unreadable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
 def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return a dict per row."""
     return table.to_dict("records")
-
-
-# --- MFA
-
-
-class MfaStatement(NamedTuple):
-    """What one statement of a role's trust policy means for AWS principals without MFA."""
-
-    sid: str | None
-    number: int | None  # position from 1; None: the statement cannot be read
-    principal: str | None  # None: a denial
-    holds: Mapping[str, Truth]  # whether its own Condition holds: key, password, mfa
-    admits: Mapping[str, Truth]  # whether it admits somebody so; empty: a denial
-
-
-def mfa_statements(trust: pd.DataFrame, roles: pd.DataFrame) -> dict[str, list[MfaStatement]]:
-    """
-    Return the statements that admit AWS principals, by role, and those that may deny them.
-
-    Statements come in the policy's order, those that deny last. One whose principals all fare
-    alike is listed once, with the first of them. A statement that cannot be read may admit anyone
-    whom no denial stops. Roles that no AWS principal may assume are left out.
-    """
-    found: dict[str, dict[Any, MfaStatement]] = {}
-    concerned: dict[str, dict[Denial, None]] = {}
-    listed_rows = sorted([*_admitting(trust, roles), *_unread(trust, roles)], key=lambda at: at[0])
-    for _, row, entry in listed_rows:
-        made = _mfa_statement(row, entry)
-        if set(made.admits.values()) == {False}:
-            continue
-        arn = row["role_arn"]
-        same = (made.number, *made.holds.values(), *made.admits.values())
-        found.setdefault(arn, {}).setdefault(same, made)
-        covering = (
-            each
-            for each in entry.denials
-            if ASSUME[0] in each.actions and entry.covered(each, Caller.PERSON) is not False
-        )
-        concerned.setdefault(arn, {}).update(dict.fromkeys(covering))
-    return {
-        arn: [*statements.values(), *map(_mfa_denial, concerned[arn])]
-        for arn, statements in found.items()
-    }
-
-
-_Listed = tuple[Any, dict[Any, Any], TrustEntry]  # where in the table, the row, its entry
-
-
-def _admitting(trust: pd.DataFrame, roles: pd.DataFrame) -> Iterator[_Listed]:
-    """Entries for AWS principals; without denials, all of one statement fare alike."""
-    found = entries(trust, roles)
-    found = found[found["principal_type"].isin([AWS, ANYONE])]
-    found = found[found["allowed"].map(lambda allowed: ASSUME[0] in allowed).astype("bool")]
-    again = found.duplicated(["role_arn", "number"]) & ~found["denials"].map(bool).astype("bool")
-    found = found[~again]
-    for at, row in zip(found.index, rows(found), strict=True):
-        yield at, row, TrustEntry.of(row)
-
-
-def _unread(trust: pd.DataFrame, roles: pd.DataFrame) -> Iterator[_Listed]:
-    """Entries of statements that cannot be read and may be for AWS principals."""
-    found = unreadable(trust, roles)
-    people = found["principal_type"].isin([AWS, ANYONE]) | found["principal_type"].isna()
-    found = found[(people | found["negated"].eq(True)) & found["effect"].ne("Deny").fillna(True)]
-    readable = _readable(trust[trust["role_arn"].isin(found["role_arn"])], roles)
-    denying = _denials(readable[readable["effect"].eq("Deny")])
-    for at, row in zip(found.index, rows(found), strict=True):
-        if ASSUME[0] in about(row):
-            whom = Principal(ANYONE, ANYONE, None) if row["negated"] is True else _principal(row)
-            denials = denying.get(row["role_arn"], ())
-            yield at, row, TrustEntry(whom, frozenset(ASSUME[:1]), {}, denials)
-
-
-def _mfa_statement(row: Mapping[str, Any], entry: TrustEntry) -> MfaStatement:
-    sid = row["sid"] if isinstance(row["sid"], str) else None
-    admits = entry.by_mfa()
-    if isinstance(row["problem"], str):
-        unsaid: dict[str, Truth] = {"key": None, "password": None, "mfa": True}
-        admits = {way: every((unsaid[way], truth)) for way, truth in admits.items()}
-        return MfaStatement(sid, None, row["principal"], unsaid, admits)
-    holds = by_mfa(lambda context: conditions.evaluate(entry.condition, context), refused=False)
-    return MfaStatement(sid, int(row["number"]), entry.principal.name, holds, admits)
-
-
-def _mfa_denial(denial: Denial) -> MfaStatement:
-    holds = by_mfa(lambda context: conditions.evaluate(denial.condition, context), refused=True)
-    return MfaStatement(denial.sid, denial.number, None, holds, {})

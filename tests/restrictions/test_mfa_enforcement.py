@@ -14,14 +14,8 @@ from iamkit.access.permissions import Permissions, effective
 from iamkit.account import Account
 from iamkit.errors import SettingsError
 from iamkit.policy.model import Policy
-from iamkit.restrictions.mfa_enforcement import (
-    BYPASSES,
-    MFA_ENFORCEMENT,
-    VERDICTS,
-    coverage,
-    definitions,
-    mfa_gaps,
-)
+from iamkit.restrictions.mfa_coverage import coverage, mfa_gaps
+from iamkit.restrictions.mfa_enforcement import BYPASSES, MFA_ENFORCEMENT, VERDICTS, definitions
 from iamkit.restrictions.mfa_enforcement import mfa_enforcement as judged_with
 from iamkit.settings import SELF_SERVICE, Settings
 from iamkit.trust import mfa_statements

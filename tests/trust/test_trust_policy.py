@@ -9,7 +9,7 @@ from iamkit.tables import authorization_details
 from iamkit.tables.authorization_details import roles
 from iamkit.trust import trust_policy
 from iamkit.trust.callers import strangers
-from iamkit.trust.trust_policy import Caller, Principal, TrustEntry
+from iamkit.trust.trust_policy import CallerKind, Principal, TrustEntry
 from tests.accounts import ACCOUNT, ARN, role
 
 VENDOR = "999988887777"
@@ -154,7 +154,7 @@ def test_a_denial_of_another_kind_of_principal_leaves_the_door_open() -> None:
 
 def test_not_principal_keeps_strangers_out_and_nobody_whom_it_names() -> None:
     (door,) = ways_in(allow("*"), deny(None, NotPrincipal={"AWS": READER}))
-    assert not any(door.may(who, Caller.STRANGER) for who in strangers(door))
+    assert not any(door.may(who, CallerKind.STRANGER) for who in strangers(door))
     assert door.used()
 
 
@@ -174,11 +174,13 @@ def test_what_is_denied_is_told_by_principal_and_what_is_not_certain_apart() -> 
         deny("*", Action="sts:TagSession"),
     )
     reader, writer = (Principal("AWS", each, VENDOR) for each in (READER, f"{READER}s"))
-    covered = [[each.covers(who, Caller.ANY) for each in door.denials] for who in (reader, writer)]
+    covered = [
+        [each.covers(who, CallerKind.ANY) for each in door.denials] for who in (reader, writer)
+    ]
     assert covered == [[True, None, True], [False, None, True]]
     about = [each.actions for each in door.denials]
     assert about == [set(trust_policy.ASSUME)] * 2 + [set(trust_policy.ASSUME[1:])]
-    assert [door.covered(each, Caller.ANY) for each in door.denials] == [False, False, True]
+    assert [door.covered(each, CallerKind.ANY) for each in door.denials] == [False, False, True]
 
 
 def test_a_denial_in_another_role_s_policy_counts_for_that_role_only() -> None:

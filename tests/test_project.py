@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,9 +74,15 @@ def imports(code: str) -> set[str]:
     return names
 
 
+@cache  # reading the metadata of everything installed takes a quarter of a second
+def distributions() -> Mapping[str, list[str]]:
+    """The distributions that each top-level package comes from."""
+    return importlib.metadata.packages_distributions()
+
+
 def undeclared(code: str, declared: set[str]) -> set[str]:
     """What a module imports from distributions that are not declared, or that are not installed."""
-    packages = importlib.metadata.packages_distributions()
+    packages = distributions()
     known = sys.stdlib_module_names | OWN
     return {
         name

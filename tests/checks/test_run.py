@@ -17,6 +17,7 @@ from iamkit.checks.registry import CHECKS, Check, check, population
 from iamkit.checks.run import run
 from iamkit.errors import CheckError
 from iamkit.report import render
+from iamkit.report.notebooks import NOTEBOOKS
 from iamkit.settings import Acceptance, Settings
 from tests.accounts import ARN, details, user, written
 from tests.accounts import report as csv_report
@@ -328,7 +329,7 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
     with_own(people, tmp_path, OWN)
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
-    shutil.copy(render.NOTEBOOKS / "07-controls.ipynb", notebooks)
+    shutil.copy(NOTEBOOKS / "07-controls.ipynb", notebooks)
     settings = tmp_path / "iamkit.yml"
     made = render(people.snapshot.path, tmp_path / "out", settings=settings, notebooks=notebooks)
     page = made.pages[0].read_text(encoding="utf-8")

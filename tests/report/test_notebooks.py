@@ -88,7 +88,7 @@ def test_the_summary_counts_those_who_can_become_administrator(
 ) -> None:
     account = demo_account
     rises = account.admin_paths.query("steps > 0")
-    able = set(rises.loc[rises["comes"].fillna(True), "principal_arn"])
+    able = set(rises.loc[rises["has_credential"].fillna(True), "principal_arn"])
     others = able - set(account.administrators["principal_arn"])
     assert others < able, "an administrator may need a step from elsewhere"
     assert f"Can become administrator {len(others)} " in demo_pages["00-summary"]

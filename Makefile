@@ -6,7 +6,7 @@
 .PHONY: help setup report collect lab test test-large check bench lock clean
 
 VENV := .venv/bin/python
-# Files side by side, in their order: those whose tests mostly wait do not all come last.
+# Files side by side, in the order of tests/conftest.py: the longest come first.
 TESTS := -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PYTHON ?=
 

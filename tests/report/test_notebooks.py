@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,20 +110,35 @@ def test_the_same_snapshot_gives_the_same_bytes_anywhere(
                 assert made == (demo_snapshot.parent / file).read_bytes(), file
 
 
+@pytest.fixture
+def only_credentials(tmp_path: Path) -> Path:
+    """A folder with the notebook about credentials alone."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    shutil.copy(NOTEBOOKS[0].parent / "02-credentials.ipynb", folder)
+    return folder
+
+
 def test_a_threshold_changes_the_answer(
-    demo_account: Account, demo_snapshot: Path, tmp_path: Path
+    demo_account: Account, demo_snapshot: Path, only_credentials: Path, tmp_path: Path
 ) -> None:
     young = demo_account.access_keys.query("active and age_days > 30 and not is_root")
-    made = pages(demo_snapshot, out=tmp_path, parameters={"max_key_age_days": "30"})
+    made = pages(
+        demo_snapshot,
+        out=tmp_path / "out",
+        notebooks=only_credentials,
+        parameters={"max_key_age_days": "30"},
+    )
     assert f"Old keys {len(young)} over 30 days" in made["02-credentials"]
     assert "older than 30 days" in made["02-credentials"]
 
 
 def test_a_settings_file_changes_the_answer(
-    demo_account: Account, demo_snapshot: Path, tmp_path: Path
+    demo_snapshot: Path, only_credentials: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "iamkit.yml").write_text("max_key_age_days: 30\n")
-    made = pages(demo_snapshot, out=tmp_path / "out", settings=tmp_path / "iamkit.yml")
+    settings = tmp_path / "iamkit.yml"
+    settings.write_text("max_key_age_days: 30\n")
+    made = pages(demo_snapshot, out=tmp_path / "out", notebooks=only_credentials, settings=settings)
     assert "older than 30 days" in made["02-credentials"]
 
 
@@ -158,17 +174,22 @@ def accounts(folder: Path) -> dict[str, Any]:
     return made
 
 
-def test_pages_hold_on_the_edges(tmp_path: Path) -> None:
-    for name, snapshot in accounts(tmp_path).items():
-        made = pages(snapshot)
+@pytest.fixture(scope="module")
+def edge_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    made = accounts(tmp_path_factory.mktemp("edges"))
+    return {name: pages(snapshot) for name, snapshot in made.items()}
+
+
+def test_pages_hold_on_the_edges(edge_pages: dict[str, dict[str, str]]) -> None:
+    for name, made in edge_pages.items():
         assert len(made) == len(NOTEBOOKS) + 1, name
 
 
-def test_missing_evidence_is_not_assessed_and_never_none(tmp_path: Path) -> None:
-    made = accounts(tmp_path)
-    report_missing, details_missing = (
-        pages(made[name]) for name in ("no credential report", "no authorization details")
-    )
+def test_missing_evidence_is_not_assessed_and_never_none(
+    edge_pages: dict[str, dict[str, str]],
+) -> None:
+    report_missing = edge_pages["no credential report"]
+    details_missing = edge_pages["no authorization details"]
     reason = "Not assessed: passwords, access keys and MFA of users and of the root user"
     assert reason in report_missing["01-mfa"]
     assert reason in report_missing["02-credentials"]

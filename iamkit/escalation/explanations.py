@@ -63,7 +63,7 @@ class Explanations:
         caller, who = self._callers.caller(arn), self._callers.context(arn, context)
         named = 0
         if method.id == ASSUME_ROLE:
-            named = self._callers.assumable.lets_in(arn, who)[0].certain & targets
+            named = self._callers.assumable.roles_admitting(arn, who)[0].certain & targets
         roles = self._resources["role"].arns
         found: dict[AllowingPolicies, int] = {
             (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
@@ -192,13 +192,13 @@ class Explanations:
             "named": [caller.arn, ANYONE],
         }
         if target_arn is not None and method.trust in names:
-            trusted = assumable.door(target_arn, names[method.trust])
+            trusted = assumable.trust_row(target_arn, names[method.trust])
             if trusted is not None:
                 role, statement = (
                     target_arn.rsplit("/", 1)[-1],
                     statement_name(trusted.sid, trusted.number),
                 )
-                yield f"trust policy of {role}: {statement} lets in {trusted.principal}"
+                yield f"trust policy of {role}: {statement} trusts {trusted.principal}"
 
 
 def _split(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:

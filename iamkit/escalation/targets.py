@@ -152,7 +152,7 @@ class Targets:
     ) -> EscalationPath:
         """Roles that a caller may assume: with its own permission, or named by the trust policy."""
         allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
-        named, account_trusted = self._callers.assumable.lets_in(caller.arn, context)
+        named, account_trusted = self._callers.assumable.roles_admitting(caller.arn, context)
         found = (allowance.allowed & (named | account_trusted)) | (allowance.if_granted & named)
         own = caller.own["own role"]
         others = certainly(self._resources["role"].existing & ~own)
@@ -247,14 +247,14 @@ class Targets:
             )
         assumable = self._callers.assumable
         if method.trust == "caller":
-            named, account_trusted = assumable.lets_in(caller.arn, context)
+            named, account_trusted = assumable.roles_admitting(caller.arn, context)
             return allowed & (named | account_trusted)
         if method.trust in ("named", "rewritten"):
             allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
             reachable = allowed & allowance.if_granted
             if method.trust == "rewritten":
                 return reachable
-            return reachable & assumable.lets_in(caller.arn, context)[0]
+            return reachable & assumable.roles_admitting(caller.arn, context)[0]
         return allowed
 
     def _passed(

@@ -137,7 +137,7 @@ class AssumableRoles:
         named = (self._entries.get(name, {}) for name in _names(arn))
         return frozenset(key for entries in named for entry in entries for key in entry.keys)
 
-    def lets_in(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
+    def roles_admitting(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
         """Return the roles that trust an identity by name, and those that trust its account."""
         name, anyone, session, account = _names(arn)
         by_name, by_session = self._by(name, arn, who), self._by(session, arn, who)
@@ -175,7 +175,7 @@ class AssumableRoles:
             possible |= 0 if answer is False else roles
         return ResourceSet(certain, possible)
 
-    def door(self, role_arn: str, names: Iterable[str]) -> TrustRow | None:
+    def trust_row(self, role_arn: str, names: Iterable[str]) -> TrustRow | None:
         """The first row of a role's trust policy for one of these names."""
         rows = self._by_role.get(role_arn, {})
         return next((rows[name] for name in names if name in rows), None)

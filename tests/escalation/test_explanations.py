@@ -115,7 +115,7 @@ def test_the_statement_named_is(case: str, tmp_path: Path) -> None:
     opened = made(tmp_path, person("ann", *statements), boss)
     first, trust = reasons(opened, "sts-001", BOSS)
     assert first == f"sts:AssumeRole: Allow {expected} of own"
-    assert trust == f"trust policy of boss: statement 1 lets in {ARN}root"
+    assert trust == f"trust policy of boss: statement 1 trusts {ARN}root"
 
 
 def test_a_condition_is_said_to_hold_in_that_context(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_each_call_has_its_statement_in_order_and_the_trust_policy_is_last(tmp_p
         "iam:PassRole: Allow statement “pass” of own (condition true)",
         *own("Run", action="lambda:CreateFunction"),
         *own("Run", action="lambda:InvokeFunction"),
-        f"trust policy of boss: statement 1 lets in {LAMBDA}",
+        f"trust policy of boss: statement 1 trusts {LAMBDA}",
     ]
 
 
@@ -175,14 +175,14 @@ def test_the_statement_of_the_trust_policy_is_the_one(case: str, tmp_path: Path)
     trust, statement, whom = TRUST[case]
     opened = made(tmp_path, person("ann", called("one")), worker("boss", trust))
     _, last = reasons(opened, "sts-001", BOSS)
-    assert last.startswith(f"trust policy of boss: {statement} lets in ")
+    assert last.startswith(f"trust policy of boss: {statement} trusts ")
     assert last.endswith(whom)
 
 
 def test_who_is_named_needs_no_statement_of_its_own(tmp_path: Path) -> None:
     opened = made(tmp_path, person("ann", allow("s3:*")), worker("boss", trusts("user/ann")))
     (only,) = reasons(opened, "sts-001", BOSS)
-    assert only == f"trust policy of boss: statement 1 lets in {ANN}"
+    assert only == f"trust policy of boss: statement 1 trusts {ANN}"
     assert openers(opened, "sts-001") == {(frozenset({BOSS}),)}
 
 
@@ -577,7 +577,7 @@ def test_a_service_has_one_name_in_every_spelling(name: str, tmp_path: Path) -> 
     opened = made(tmp_path, person("ann", RUN, allow(PASS)), boss)
     *_, text = reasons(opened, "lambda-001", BOSS)
     assert text.startswith("trust policy of boss")
-    assert text.endswith(f"lets in {name}")
+    assert text.endswith(f"trusts {name}")
 
 
 def test_an_identity_s_name_is_left_as_it_is(tmp_path: Path) -> None:
@@ -585,4 +585,4 @@ def test_an_identity_s_name_is_left_as_it_is(tmp_path: Path) -> None:
     opened = made(tmp_path, person("Bob.cn"), worker("boss", trusts("user/Bob.cn")))
     method = escalation_methods()["sts-001"]
     (text,) = opened.graph.explanations.statements(method, bob, KEY, BOSS)
-    assert text.endswith(f"lets in {bob}")
+    assert text.endswith(f"trusts {bob}")

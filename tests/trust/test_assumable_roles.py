@@ -260,7 +260,7 @@ KNOWN: dict[str, dict[str, Any]] = {
 
 
 def lets_in(trusting: AssumableRoles, arn: str, role: str) -> tuple[bool | None, bool | None]:
-    by_name, by_account = trusting.lets_in(arn, RequestContext(KNOWN[arn], UNKNOWN))
+    by_name, by_account = trusting.roles_admitting(arn, RequestContext(KNOWN[arn], UNKNOWN))
     return answer(trusting, by_name, role), answer(trusting, by_account, role)
 
 
@@ -296,7 +296,7 @@ def test_what_decides_is_asked_again_for_every_caller(trusting: AssumableRoles) 
         (BOB, "denies another", NO),
     ):
         number = list(FOR_ANN).index(f"one that {role}")
-        by_account = trusting.lets_in(arn, RequestContext({}, UNKNOWN))[1]
+        by_account = trusting.roles_admitting(arn, RequestContext({}, UNKNOWN))[1]
         assert answer(trusting, by_account, f"ann{number}") is expected
 
 
@@ -309,7 +309,7 @@ def test_whether_mfa_was_used_is_asked_again(trusting: AssumableRoles) -> None:
         ("true", CERTAIN),
     ):
         who = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
-        assert answer(trusting, trusting.lets_in(ANN, who)[0], f"ann{at}") is expected
+        assert answer(trusting, trusting.roles_admitting(ANN, who)[0], f"ann{at}") is expected
 
 
 # ── In a small account ─────────────────────────────────────────────────────────────────────────
@@ -366,9 +366,9 @@ def test_a_door_is_the_first_row_for_one_of_the_names(tmp_path: Any) -> None:
         ("two", [ANN], None),
         ("none", [ANN], None),
     ):
-        row = trusting.door(f"{ARN}role/{role}", names)
+        row = trusting.trust_row(f"{ARN}role/{role}", names)
         assert (None if row is None else (row.principal, row.number)) == expected
-    found = trusting.door(f"{ARN}role/one", [ANN])
+    found = trusting.trust_row(f"{ARN}role/one", [ANN])
     assert found is not None
     assert found.sid == "Ann"
 
@@ -377,7 +377,7 @@ def test_a_role_of_aws_s_own_lets_nobody_in(tmp_path: Any) -> None:
     linked = worker("AWSServiceRoleForX", trusts(ROOT), Path="/aws-service-role/x.amazonaws.com/")
     callers = account(tmp_path, details(roles=[linked])).callers
     trusting = AssumableRoles(callers, AllowedResources(callers, KINDS).resources["role"])
-    assert trusting.lets_in(ANN, RequestContext({}, UNKNOWN)) == (
+    assert trusting.roles_admitting(ANN, RequestContext({}, UNKNOWN)) == (
         ResourceSet(0, 0),
         ResourceSet(0, 0),
     )

@@ -215,7 +215,7 @@ def escalation(
 ) -> bool | None:
     """Whether the account's own roles admit an identity, in the words of `AssumableRoles`."""
     at = 1 << assumable.roles.number[f"{ARN}role/{role}"]
-    answers = assumable.lets_in(arn, RequestContext(dict(context.values), UNKNOWN))
+    answers = assumable.roles_admitting(arn, RequestContext(dict(context.values), UNKNOWN))
     if any(each.certain & at for each in answers):
         return True
     return None if any(each.possible & at for each in answers) else False

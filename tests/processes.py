@@ -29,7 +29,7 @@ def end():
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(program.pid, number)
-            program.wait(30)
+            program.wait(3)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:

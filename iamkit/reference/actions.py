@@ -185,6 +185,7 @@ class Catalog:
         # Patterns met so far and what they cover; a literal's row is there from the beginning.
         self._row = {name: at for at, name in enumerate(self._names) if self._known[at]}
         self._spans: dict[str, Spans] = {}
+        self._masks: dict[tuple[str, str, str], Bits] = {}
 
     @cached_property
     def id(self) -> str:
@@ -259,8 +260,16 @@ class Catalog:
         Return the actions with this access level, risk class and service; by default all there are.
 
         Extra rows have no level; they are in a risk class if a pattern of the class covers them.
-        Raises `CatalogError` for a level or risk class that does not exist.
+        The row is remembered, and cannot be written to. Raises `CatalogError` for a level or risk
+        class that does not exist.
         """
+        key = (level, risk, service)
+        if key not in self._masks:
+            self._masks[key] = self._mask(level, risk, service)
+            self._masks[key].flags.writeable = False
+        return self._masks[key]
+
+    def _mask(self, level: str, risk: str, service: str) -> Bits:
         row = self.bits(f"{service}:*" if service else "*")
         if level:
             row &= self._having([level])

@@ -30,6 +30,11 @@ TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
 }
 
 
+def csv_files(account: Account) -> dict[str, str]:
+    """Return the text of each file, by its name."""
+    return {name: as_csv(table(account)) for name, table in TABLES.items()}
+
+
 def as_csv(frame: pd.DataFrame) -> str:
     r"""
     Return a table as CSV (RFC 4180): times in UTC, lists with commas, missing values empty.

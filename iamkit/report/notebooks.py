@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iamkit.errors import ReportError, SettingsError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-    from iamkit.account import Account
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 OWN = ("snapshot", "settings")  # parameters that have an argument of their own
@@ -94,11 +92,11 @@ def parameter_values(
     return values
 
 
-def checked_account(
+def account_arguments(
     snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
-) -> "Account":
+) -> dict[str, Any]:
     """
-    The account as the notebooks will see it.
+    The arguments of `iamkit.load` for the account as the notebooks will see it.
 
     Raises at once what the notebooks would raise one by one: errors in the settings, the account
     id, the thresholds and the checks of one's own.
@@ -108,11 +106,14 @@ def checked_account(
     from iamkit.settings import Settings
 
     given = {name: value for each in values.values() for name, value in each.items()}
-    thresholds = {field.name: given.get(field.name) for field in fields(Settings)}
-    account_id = given.get("account_id") or None
-    opened = account.load(snapshot, settings or "", account_id=account_id, **thresholds)  # type: ignore[arg-type]
-    every(opened.settings)
-    return opened
+    arguments: dict[str, Any] = {
+        "path": str(snapshot),
+        "settings_file": str(settings or ""),
+        "account_id": given.get("account_id") or None,
+        **{field.name: given[field.name] for field in fields(Settings) if field.name in given},
+    }
+    every(account.load(**arguments).settings)
+    return arguments | {"settings_file": str(settings.absolute()) if settings else ""}
 
 
 def _typed(name: str, text: str, declared: str, default: str) -> object:

@@ -14,12 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iamkit.errors import NotebookError, ReportError, SettingsError
 from iamkit.evidence import Snapshot
@@ -31,7 +31,7 @@ from iamkit.report.notebooks import (
     PATTERN,
     ExecutedNotebook,
     SourceNotebook,
-    checked_account,
+    account_arguments,
     one_line,
     parameter_values,
     read_notebooks,
@@ -41,7 +41,6 @@ from iamkit.report.tidy import Tidier
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from iamkit.account import Account
     from iamkit.report.kernels.engine import Kernels
     from iamkit.report.page import Page
 
@@ -105,7 +104,8 @@ def render(
         sources = read_notebooks(notebooks)
         own = {"snapshot": opened.path, "settings": settings}
         values = parameter_values(sources, parameters, own)
-        account = checked_account(opened.path, settings, values)
+        arguments = account_arguments(opened.path, settings, values)
+        server.audit(arguments)
         _prepare(out, notebooks)
         tidier = Tidier(opened.path, settings, out, notebooks, server.folder)
         pages = _Pages(sources, values, set(parameters), opened, out)
@@ -113,7 +113,7 @@ def render(
             for done, (number, notebook) in enumerate(executed, start=1):
                 pages.write(number, tidier.tidied(notebook))
                 progress(sources[number].name, done, len(sources))
-    _write_tables(account, out)
+        _write_tables(server, arguments, out)
     index = pages.write_index()
     pages.raise_failures()
     return Report(index, tuple(out / page.href for page in pages.pages))
@@ -244,11 +244,20 @@ class _Pages:
             raise NotebookError(f"{'; '.join(failed)} (the pages in {self._out} show it)")
 
 
-def _write_tables(account: "Account", out: Path) -> None:
-    from iamkit.report.csv_files import TABLES, as_csv
+def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -> None:
+    """Write the CSV files, from the account that the fork server holds if it still runs."""
+    from iamkit.account import load
+    from iamkit.report.csv_files import csv_files
 
-    for name, table in TABLES.items():
-        _write(out / name, as_csv(table(account)))
+    folder = server.folder / "tables"
+    with suppress(OSError):
+        server.fork_writer(folder).wait()
+    if folder.exists():
+        texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
+    else:
+        texts = csv_files(load(**arguments))
+    for name, text in texts.items():
+        _write(out / name, text)
 
 
 def _prepare(out: Path, notebooks: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from iamkit import demo
-from tests.browser import Browser, browser
+from tests.browser import Browser, Tab, browser
 from tests.processes import Program
 
 __all__ = ["browser"]  # the fixture
@@ -27,7 +27,8 @@ CODE = f"{CELLS}.filter(cell => cell.cell_type === 'code')"
 # JupyterLab runs no cell after one that fails, so waiting for all of them would not end.
 RUN = f"""({CODE}.some(cell => cell.outputs.some(output => output.output_type === 'error'))
     || {CODE}.every(cell => cell.execution_count))"""
-READY = f"""window.jupyterapp && {PANEL}?.context.isReady && {PANEL}.sessionContext.isReady
+STARTED = "window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')"
+READY = f"""{PANEL}?.context.isReady && {PANEL}.sessionContext.isReady
     && {PANEL}.sessionContext.session?.kernel?.status === 'idle'"""
 
 
@@ -62,15 +63,26 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.says(r"(http://127\.0\.0\.1:\d+)/lab")
 
 
-def outputs_of(notebook: str, lab: str, browser: Browser) -> list[dict[str, Any]]:
-    """Run all cells of a notebook and return their outputs."""
-    with browser.open(f"{lab}/lab/tree/{notebook}?token=a-test&reset") as tab:
-        tab.wait_for(READY)
-        tab.evaluate(f"jupyterapp.shell.activateById({PANEL}.id)")
-        tab.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
-        tab.wait_for(f"{RUN} && ({READY})")
-        cells = json.loads(tab.evaluate(f"JSON.stringify({CELLS})"))
-        tab.evaluate("void jupyterapp.commands.execute('notebook:shutdown-kernel')")
+@pytest.fixture(scope="module")
+def page(lab: str, browser: Browser) -> Iterator[Tab]:
+    """JupyterLab in the browser, with no notebook open."""
+    with browser.open(f"{lab}/lab?token=a-test&reset") as tab:
+        tab.wait_for(STARTED)
+        yield tab
+
+
+def outputs_of(notebook: str, page: Tab) -> list[dict[str, Any]]:
+    """Open a notebook, run all its cells, close it and return their outputs."""
+    page.evaluate(f"{PANEL}?.dispose()")  # left open if the test before failed
+    page.evaluate(f"void jupyterapp.commands.execute('docmanager:open', {{path: '{notebook}'}})")
+    page.wait_for(READY)
+    page.evaluate(f"jupyterapp.shell.activateById({PANEL}.id)")
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for(f"{RUN} && ({READY})")
+    cells = json.loads(page.evaluate(f"JSON.stringify({CELLS})"))
+    page.evaluate(f"""void {PANEL}.sessionContext.shutdown()
+        .then(() => {PANEL}.context.save()).then(() => {PANEL}.dispose())""")
+    page.wait_for(f"!{PANEL}")
     return [output for cell in cells for output in cell.get("outputs", [])]
 
 
@@ -81,10 +93,9 @@ def errors(outputs: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_run_all_runs_without_an_error(
     notebook: Path,
-    lab: str,
-    browser: Browser,
+    page: Tab,
 ) -> None:
-    outputs = outputs_of(notebook.name, lab, browser)
+    outputs = outputs_of(notebook.name, page)
     assert errors(outputs) == []
     assert [o for o in outputs if o.get("name") == "stderr"] == []
     shown = {kind for output in outputs for kind in output.get("data", {})}
@@ -92,5 +103,5 @@ def test_run_all_runs_without_an_error(
     assert not any("not_assessed" in str(output) for output in outputs)
 
 
-def test_a_notebook_that_fails_is_not_waited_for(lab: str, browser: Browser) -> None:
-    assert errors(outputs_of(BROKEN, lab, browser)) == ["no such table"]
+def test_a_notebook_that_fails_is_not_waited_for(page: Tab) -> None:
+    assert errors(outputs_of(BROKEN, page)) == ["no such table"]

@@ -278,7 +278,10 @@ def test_pages_and_the_method_say_what_collection_missed(
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         snapshot = aws.from_aws(tmp_path)
     monkeypatch.undo()
-    made = pages(snapshot)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(NOTEBOOKS[0].parent / "09-method.ipynb", notebooks)
+    made = pages(snapshot, notebooks=notebooks)
     assert "demo data" not in "".join(made.values())
     assert "which granted services each identity really uses" in made["09-method"]
     assert "iam:GetServiceLastAccessedDetails" in made["index"]

@@ -39,7 +39,7 @@ from iamkit.report.notebooks import one_line
 
 NAME = "iamkit"
 STARTUP_SECONDS = 600  # a kernel that has ended is noticed at once, a busy machine is waited for
-Process: TypeAlias = fork_server.ForkedKernel | subprocess.Popen[bytes]
+Process: TypeAlias = fork_server.ForkedProcess | subprocess.Popen[bytes]
 
 
 class Kernels:
@@ -65,14 +65,16 @@ class Kernels:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._closed = True
+        if kind:
+            self._server.close()  # a kernel that waits for the end of an audit waits no longer
         with self._lock:
-            self._closed = True
-        for kernel in self._running:
-            if kernel.poll() is None:
-                with suppress(ProcessLookupError):
-                    _kill(kernel)
-                kernel.wait()
+            for kernel in self._running:
+                if kernel.poll() is None:
+                    with suppress(ProcessLookupError):
+                        _kill(kernel)
+                    kernel.wait()
 
     def manager(self) -> AsyncKernelManager:
         """A manager for one new kernel, not yet started."""
@@ -97,8 +99,10 @@ class Kernels:
                 raise DeadKernelError("the run has been stopped")
             try:
                 arguments = command[command.index("ipykernel_launcher") + 1 :]
-                kernel: Process = self._server.fork(arguments, self.cwd)
-            except OSError:
+                kernel: Process = self._server.fork_kernel(arguments, self.cwd)
+            except OSError as error:
+                if self._closed:
+                    raise DeadKernelError("the run has been stopped") from error
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 kernel = launch_kernel(command, **{**options, **quiet})
             self._running.append(kernel)

@@ -1,10 +1,12 @@
 """
-A process that has imported what notebooks use, and forks a kernel from itself on request.
+A process that holds the audited account, and forks a kernel from itself on request.
 
-Most of the time of a short notebook goes into importing pandas and matplotlib. Here one process,
-started fresh and with a single thread, does that once; each kernel is a fork of it, so it begins
-with a clean state and the imports done. `ForkServer` is the report's end of the socket between the
-two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking exists.
+Most of the time of a notebook would go into importing pandas and matplotlib and into auditing the
+account. Here one process, started fresh and with a single thread, does both once; each kernel is a
+fork of it, so it begins with a clean state, the imports done and the account at hand. The tables
+that become CSV files are written by a fork, too. `ForkServer` is the report's end of the socket
+between the two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking
+exists.
 
 Nothing is left running: `close` kills the kernels, the process does so when the socket closes
 because the report was killed, and a kernel ends itself when its parent is gone.
@@ -15,16 +17,18 @@ import importlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 AVAILABLE = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
 
@@ -37,11 +41,11 @@ IMPORTS = (
     "iamkit.charts",
 )
 
-STARTUP_SECONDS = 600  # a process that has ended is noticed at once, a busy machine is waited for
+AUDIT_SECONDS = 86400  # a process that has ended is noticed at once, a long audit is waited for
 
 
-class ForkedKernel:
-    """A running kernel, with the part of `subprocess.Popen` that jupyter_client uses."""
+class ForkedProcess:
+    """A running fork, with the part of `subprocess.Popen` that jupyter_client uses."""
 
     stdin = stdout = stderr = None
 
@@ -51,7 +55,7 @@ class ForkedKernel:
         self._life = life
 
     def poll(self) -> int | None:
-        """None while the kernel lives: its end of the socket closes when it ends, however."""
+        """None while the process lives: its end of the socket closes when it ends, however."""
         if self.returncode is None:
             try:
                 self._life.recv(1)
@@ -64,19 +68,19 @@ class ForkedKernel:
         return self.returncode
 
     def wait(self) -> int:
-        """Wait until the kernel has ended."""
+        """Wait until the process has ended."""
         with suppress(OSError):
             self._life.setblocking(True)
             self._life.recv(1)
         return self.poll() or -1
 
     def send_signal(self, number: int) -> None:
-        """Signal the kernel and the processes that it started."""
+        """Signal the process and those that it started."""
         if self.poll() is None:
             os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """End the kernel at once."""
+        """End the process at once."""
         self.send_signal(signal.SIGKILL)
 
 
@@ -93,6 +97,7 @@ class ForkServer:
         self.env = _environment(self.folder)
         self._control, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
+        self._arguments: dict[str, Any] = {}
         with theirs:
             if fork:
                 self._process = subprocess.Popen(  # noqa: S603
@@ -100,22 +105,48 @@ class ForkServer:
                     env=self.env,
                     cwd=self.folder,
                     pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
 
-    def fork(self, arguments: Sequence[str], cwd: Path) -> ForkedKernel:
+    def audit(self, arguments: Mapping[str, Any]) -> None:
+        """
+        Have the process load an account, with these arguments of `iamkit.load`, and audit it.
+
+        To be called once, before anything is forked. What goes wrong there is left to the kernels,
+        which then load the account themselves. Returns at once.
+        """
+        self._arguments = dict(arguments)
+        self._begin(json.dumps(arguments))
+
+    def fork_kernel(self, arguments: Sequence[str], cwd: Path) -> ForkedProcess:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
+        return self._fork({"cwd": str(cwd), "arguments": arguments})
+
+    def fork_writer(self, folder: Path) -> ForkedProcess:
+        """
+        A process that writes the report's CSV files into a folder, which is there once all are.
+
+        OSError if the process cannot make one.
+        """
+        return self._fork({"folder": str(folder), "account": self._arguments})
+
+    def _begin(self, arguments: str = "") -> None:
+        if self._process and self._process.stdin and not self._process.stdin.closed:
+            with suppress(OSError), self._process.stdin as stdin:
+                stdin.write(arguments.encode())
+
+    def _fork(self, wanted: Mapping[str, Any]) -> ForkedProcess:
         if self._process is None:
             raise ConnectionError("there is no fork server")
-        message = json.dumps([str(cwd), *arguments]).encode()
+        self._begin()
         life, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(self._control, [message], [theirs.fileno()])
+            socket.send_fds(self._control, [json.dumps(wanted).encode()], [theirs.fileno()])
         try:
-            life.settimeout(STARTUP_SECONDS)
+            life.settimeout(AUDIT_SECONDS)
             answer = life.recv(32)
         except OSError:
             life.close()
@@ -124,7 +155,7 @@ class ForkServer:
             life.close()
             raise ConnectionError("the fork server has ended")
         life.setblocking(False)
-        return ForkedKernel(int(answer), life)
+        return ForkedProcess(int(answer), life)
 
     def close(self) -> None:
         """End the process, after its kernels, and remove the folder."""
@@ -132,6 +163,7 @@ class ForkServer:
         if self._process:
             self._process.kill()
             self._process.wait()
+            self._begin()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -157,42 +189,74 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork one kernel per message until the other end closes; then end all kernels."""
+    """Audit the account, then fork on each message until the other end closes; end all forks."""
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     del sys.path[0]  # this folder, which `-m` has put there; a kernel adds its own
     for name in IMPORTS:
         importlib.import_module(name)
+    arguments = sys.stdin.read()
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    if arguments:
+        with suppress(Exception):  # the notebooks will fail the same way, and their pages say how
+            _audit(json.loads(arguments), control)
     gc.freeze()
-    kernels: set[int] = set()
+    forks: set[int] = set()
     while True:
         message, passed, _, _ = socket.recv_fds(control, 65536, 1)
-        kernels = {pid for pid in kernels if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+        forks = {pid for pid in forks if os.waitpid(pid, os.WNOHANG) == (0, 0)}
         if not message:
             break
         pid = os.fork()
         if pid == 0:
             control.close()
-            _become_kernel(message, passed[0])
+            _become(json.loads(message), passed[0])
         with suppress(OSError):
             os.setpgid(pid, pid)
-        kernels.add(pid)
+        forks.add(pid)
         with socket.socket(fileno=passed[0]) as life:
             life.send(str(pid).encode())
-    for pid in kernels:
+    for pid in forks:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
 
-def _become_kernel(message: bytes, life: int) -> None:
-    """Run ipykernel in this forked process and never return; `life` is open meanwhile."""
+def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
+    """Build every table of the account, and keep it; stop early if the report has ended."""
+    from iamkit.account import Account, keep, load
+
+    account = load(**arguments)
+    keep(account)
+    for name in Account.tables():
+        if select.select([control], [], [], 0)[0] and not control.recv(1, socket.MSG_PEEK):
+            return
+        with suppress(Exception):
+            getattr(account, name)
+
+
+def _become(wanted: Mapping[str, Any], life: int) -> None:
+    """Do in this forked process what is wanted, then end it; `life` is open meanwhile."""
     try:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
-        cwd, *arguments = json.loads(message)
-        os.chdir(cwd)
-        sys.argv = ["ipykernel_launcher", *arguments]
+        if "folder" in wanted:
+            _write_csv_files(Path(wanted["folder"]), wanted["account"])
+            return
+        os.chdir(wanted["cwd"])
+        sys.argv = ["ipykernel_launcher", *wanted["arguments"]]
         from ipykernel import kernelapp
 
         kernelapp.launch_new_instance()
     finally:
         os._exit(1)
+
+
+def _write_csv_files(folder: Path, arguments: Mapping[str, Any]) -> None:
+    from iamkit.account import load
+    from iamkit.report.csv_files import csv_files
+
+    unfinished = folder.with_suffix(".unfinished")
+    unfinished.mkdir(mode=0o700)
+    for name, text in csv_files(load(**arguments)).items():
+        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
+    unfinished.rename(folder)

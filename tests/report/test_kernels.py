@@ -1,0 +1,359 @@
+"""Kernels: the same bytes however they are made, one audit for all, and nothing left running."""
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import iamkit
+from iamkit.errors import CheckError
+from iamkit.report.csv_files import TABLES
+from iamkit.report.kernels import fork_server
+from tests.processes import SECONDS, run
+from tests.report.audits import Audit
+
+# The same evidence gives the same bytes
+
+
+@pytest.fixture
+def varied(audit: Audit) -> Audit:
+    """A notebook whose output would differ by time zone, hash seed, settings and place."""
+    audit.notebook(
+        "00-a",
+        "import datetime, os, sys, time, warnings\nimport pandas as pd\nfrom iamkit import charts\n"
+        "print(set('abcdefgh'), time.strftime('%H %Z', time.gmtime(0)), time.tzname, object())\n"
+        "print(datetime.datetime.fromtimestamp(0), snapshot, __name__, *sys.path, sep='\\n')\n"
+        "warnings.warn('careful')\nprint('both', file=sys.stderr)\n1",
+        "import matplotlib\nax = charts.new(alt='x'); ax.plot([1, 2, 3], label='a'); ax.legend()\n"
+        "ax.fill_between([0, 1], [1, 2], hatch='/'); ax",
+        "matplotlib.rcParams['figure.dpi'], matplotlib.rcParams['lines.linewidth']",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()",
+        "charts.table(pd.DataFrame({'a': [{'x', 'y', 'z'}, None]}), 'Sets')",
+        "'startup' in globals()",
+        "assert False, 'an assertion counts whatever PYTHONOPTIMIZE says'",
+    )
+    return audit
+
+
+HASHES = """
+import sys
+from pathlib import Path
+from iamkit import errors
+from iamkit.report import render
+from iamkit.report.kernels.fork_server import ForkServer
+ForkServer.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
+try:
+    render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]), parameters={"account": "1"})
+except errors.NotebookError as error:
+    print(str(error).partition(" (the pages")[0])
+"""
+
+
+def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
+    """The hash of each file, as another process makes it, and what that process said."""
+    package = str(Path(iamkit.__file__).parents[1])
+    done = run(
+        [sys.executable, "-c", HASHES, audit.snapshot, audit.notebooks, kernel],
+        env={**os.environ, "PYTHONPATH": package, **env},
+        cwd=audit.out,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = sorted(path for path in audit.out.iterdir() if path.is_file())
+    return {
+        "said": done.stdout,
+        **{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
+
+
+def test_the_same_evidence_gives_the_same_bytes_anywhere(varied: Audit, tmp_path: Path):
+    here = rendered(varied, "forked")
+    assert set(here) == {"said", "00-a.html", "00-a.ipynb", "index.html", *TABLES}
+
+    home = tmp_path / "a quite different home {x}"
+    startup = home / ".ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("startup = 1")
+    (home / "matplotlibrc").write_text("lines.linewidth: 9\nfigure.dpi: 33\n")
+    elsewhere = Audit(home / "clone")
+    shutil.copytree(varied.notebooks, elsewhere.notebooks, dirs_exist_ok=True)
+    shutil.copytree(varied.snapshot, elsewhere.snapshot, dirs_exist_ok=True)
+    changes = {
+        "TZ": "Asia/Kathmandu",
+        "LC_ALL": "C",
+        "PYTHONHASHSEED": "4",
+        "HOME": str(home),
+        "MATPLOTLIBRC": str(home / "matplotlibrc"),
+        "PYTHONSTARTUP": str(startup / "00.py"),
+        "COLUMNS": "33",
+        "NO_COLOR": "1",
+        "PYTHONOPTIMIZE": "1",
+    }
+    assert here == rendered(elsewhere, "forked", **changes)
+    assert here == rendered(elsewhere, "started", **changes)
+
+
+def test_the_kernel_is_this_python_whatever_a_kernelspec_says(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+):
+    spec = audit.out / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    false = {"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(false))
+    monkeypatch.setenv("JUPYTER_PATH", str(audit.out / "jupyter"))
+    monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": False})
+    code = f"import sys; print(sys.executable == {sys.executable!r}, sys.prefix == {sys.prefix!r})"
+    audit.notebook("00-a", code)
+    audit.render()
+    assert audit.outputs("00-a") == "True True\n"
+
+
+# Nothing is left running
+
+
+WAITS = """
+import os, threading
+pipe = os.open({path!r}, os.O_WRONLY)
+os.write(pipe, f"{{os.getpid()}} {{os.getppid()}}\\n".encode())
+threading.Event().wait()
+"""
+
+
+class Pipe:
+    """What notebooks wrote into a named pipe, and whether any of them still has it open."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = str(path)
+        self._end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read(self) -> bytes:
+        """The next thing written; nothing once every writer has ended."""
+        written = select.select([self._end], [], [], SECONDS)[0]
+        assert written, f"the notebook neither wrote nor ended in {SECONDS} s"
+        return os.read(self._end, 100)
+
+    def close(self) -> None:
+        os.close(self._end)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path):
+    pipe = Pipe(tmp_path / "pipe")
+    yield pipe
+    pipe.close()
+
+
+DRIVES = """
+import sys
+from pathlib import Path
+from iamkit.report import render
+from iamkit.report.kernels.fork_server import ForkServer
+ForkServer.__init__.__kwdefaults__["fork"] = sys.argv[3] == "forked"
+settings = Path(sys.argv[4]) if sys.argv[4:] else None
+render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]), settings=settings)
+"""
+
+
+Drive = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def drive(audit: Audit) -> Iterator[Drive]:
+    """Starts a report in a process of its own, which does not outlive the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(kernel: str, *settings: Path) -> "subprocess.Popen[bytes]":
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", DRIVES, audit.snapshot, audit.notebooks, kernel, *settings],
+                stderr=subprocess.PIPE,
+                env={**os.environ, "TMPDIR": str(audit.out.parent)},
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(SECONDS)
+        process.stderr.close()
+
+
+def ended(driver: "subprocess.Popen[bytes]") -> bytes:
+    """What the report wrote on standard error until it ended."""
+    try:
+        return driver.communicate(timeout=SECONDS)[1]
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"the report did not end in {SECONDS} s")
+
+
+@pytest.mark.parametrize("kernel", ["forked", "started"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_kernels_end_with_the_report_however_it_ends(
+    audit: Audit, pipe: Pipe, drive: Drive, kernel: str, number: signal.Signals
+):
+    audit.notebook("00-a", WAITS.format(path=pipe.path))
+    driver = drive(kernel)
+    assert pipe.read()
+    driver.send_signal(number)
+    error = ended(driver)
+    assert driver.returncode != 0
+    assert pipe.read() == b"", "the kernel has ended"
+    assert not (audit.out / "index.html").exists()
+    if number == signal.SIGINT:
+        assert b"KeyboardInterrupt" in error
+        assert list(audit.out.parent.glob("iamkit-*")) == []
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["kernel", "fork server"])
+def test_a_killed_process_fails_its_notebook_and_not_the_run(
+    audit: Audit, pipe: Pipe, drive: Drive, which: int
+):
+    if which and not fork_server.AVAILABLE:
+        pytest.skip("kernels are not forked on this system")
+    audit.notebook("00-a", WAITS.format(path=pipe.path))
+    driver = drive("forked")
+    victims = [int(pid) for pid in pipe.read().split()]
+    os.kill(victims[which], signal.SIGKILL)
+    error = ended(driver)
+    assert b"NotebookError: 00-a: Cell 3 failed: KernelDied" in error
+    assert pipe.read() == b""
+    assert "failed</span>" in audit.page("index")
+    assert "verdict" in (audit.out / "identities.csv").read_text()
+
+
+def test_what_a_notebook_started_ends_with_it(audit: Audit, pipe: Pipe):
+    audit.notebook(
+        "00-a",
+        "import subprocess, sys\n"
+        f"code = {WAITS.format(path=pipe.path)!r}\n"
+        "child = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL)",
+        f"import os, select\nend = os.open({pipe.path!r} + '-done', os.O_RDONLY); os.read(end, 1)",
+    )
+    os.mkfifo(pipe.path + "-done")
+    # Open for reading as well, so that writing waits for nobody and the notebook sees no end.
+    done = os.open(pipe.path + "-done", os.O_RDWR)
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            started = beside.submit(released, pipe, done)
+            audit.render()
+            assert started.result()
+    finally:
+        os.close(done)
+    assert pipe.read() == b"", "the process that the notebook started has ended"
+
+
+def released(pipe: Pipe, done: int) -> bytes:
+    """What the process wrote; the notebook goes on afterwards, and if it wrote nothing too."""
+    try:
+        return pipe.read()
+    finally:
+        os.write(done, b"x")
+
+
+def test_the_folder_for_sockets_is_gone_afterwards(audit: Audit, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(audit.out.parent))
+    audit.notebook("00-a", "1")
+    audit.render()
+    assert list(audit.out.parent.glob("iamkit-*")) == []
+
+
+def test_interrupting_between_pages_stops_the_rest(audit: Audit):
+    for number in range(4):
+        audit.notebook(f"0{number}-a", "1")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit.render(workers=1, progress=interrupt)
+    assert not (audit.out / "index.html").exists()
+
+
+# One audit for all
+
+
+WAITING_CHECK = """
+import pandas as pd
+from iamkit import check
+
+@check(severity="low", title="Waits", among="the account", remedy="Nothing.",
+       source="https://intranet.example/waits")
+def waits(users: pd.DataFrame) -> pd.DataFrame:
+    {code}
+    return pd.DataFrame({{"subject": [], "detail": []}})
+"""
+
+
+def with_own_check(audit: Audit, code: str) -> Path:
+    """Settings that name a check of one's own that runs this code, in lines indented by four."""
+    (audit.out / "ours.py").write_text(WAITING_CHECK.format(code=code))
+    settings = audit.out / "iamkit.yml"
+    settings.write_text("own_checks: [ours.py]\n")
+    return settings
+
+
+@pytest.mark.parametrize("fork", [True, False], ids=["forked", "started"])
+def test_notebooks_and_files_share_one_audit_where_kernels_are_forked(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch, fork: bool
+):
+    monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": fork})
+    runs = audit.out / "runs"
+    settings = with_own_check(audit, f"with open({str(runs)!r}, 'a') as file: file.write('x')")
+    code = "from iamkit import load\nlen(load(snapshot, settings).audit.results)"
+    for name in ("00-a", "01-b"):
+        audit.notebook(name, code)
+    audit.render(settings=settings)
+    assert runs.read_text() == ("x" if fork and fork_server.AVAILABLE else "xxx")
+    results = {audit.result(name) for name in ("00-a", "01-b")}
+    assert len(results) == 1
+
+
+def test_a_notebook_that_changes_the_account_changes_it_for_itself_alone(audit: Audit):
+    code = "from iamkit import load\naccount = load(snapshot)\nprint(len(account.users))"
+    for name in ("00-a", "01-b"):
+        audit.notebook(name, code, "account.users.drop(account.users.index, inplace=True)", code)
+    audit.render(workers=1)
+    assert audit.outputs("00-a") == audit.outputs("01-b")
+
+
+def test_other_thresholds_than_the_reports_are_another_account(audit: Audit):
+    audit.notebook(
+        "00-a",
+        "from iamkit import load\n"
+        "print(load(snapshot).settings.unused_days, load(snapshot) is load(snapshot))\n"
+        "print(load(snapshot, unused_days=7).settings.unused_days)",
+    )
+    audit.render()
+    assert audit.outputs("00-a") == "45 True\n7\n"
+
+
+def test_an_audit_that_cannot_be_made_is_an_error(audit: Audit):
+    settings = with_own_check(audit, "return pd.DataFrame({'user': []})")
+    audit.notebook("00-a", "from iamkit import load\nload(snapshot, settings).audit")
+    with pytest.raises(CheckError, match="check waits returns no column detail, subject"):
+        audit.render(settings=settings)
+    assert "CheckError: check waits returns no column" in audit.page("00-a")
+
+
+def test_an_interrupted_audit_is_not_waited_for(audit: Audit, pipe: Pipe, drive: Drive):
+    code = WAITS.format(path=pipe.path).replace("\n", "\n    ")
+    audit.notebook("00-a", "1")
+    driver = drive("forked", with_own_check(audit, code))
+    assert pipe.read()
+    driver.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in ended(driver)
+    assert pipe.read() == b"", "the process that audits has ended"
+    assert list(audit.out.parent.glob("iamkit-*")) == []

@@ -36,7 +36,7 @@ from iamkit.policy import (
     resolve,
     widest,
 )
-from iamkit.reference import covers_action
+from iamkit.reference import covered_actions
 from iamkit.tables import service_linked_arns
 
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
@@ -281,14 +281,14 @@ def _covered(
     patterns: tuple[str, ...], excluded: bool, actions: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Which actions a statement is about."""
-    named = frozenset().union(*(_matched(text.lower(), actions) for text in patterns))
+    named = frozenset().union(*(_named(text.lower(), actions) for text in patterns))
     return tuple(action for action in actions if (action in named) != excluded)
 
 
 @lru_cache(maxsize=65536)
-def _matched(text: str, actions: tuple[str, ...]) -> frozenset[str]:
+def _named(text: str, actions: tuple[str, ...]) -> frozenset[str]:
     """The actions that a pattern in lower case is about."""
-    return frozenset(action for action in actions if covers_action(text, action))
+    return covered_actions(text, actions)
 
 
 def _tested_keys(layers: RelevantLayers, action: str) -> frozenset[str]:

@@ -22,8 +22,8 @@ import hashlib
 import json
 import re
 import zlib
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
@@ -56,6 +56,7 @@ _PATTERN: Final = re.compile(
 _NAME: Final = re.compile(r"[a-z0-9-]+:[\w-]+", re.IGNORECASE | re.ASCII)
 EVERY_ACTION: Final = ("*", "*:*")  # patterns of every action
 _STARS: Final = re.compile(r"\*+")
+LAST: Final = "\U0010ffff"  # sorts after what any name begins with
 _LITERAL: Final = re.compile(r"[^*?]*")
 
 
@@ -232,7 +233,7 @@ class Catalog:
                 extra.setdefault(_canonical(pattern), pattern)
         if len(extra) == len(self._extra):
             return self
-        return Catalog(self.listed, self.source, self.note, extra.values())
+        return _extended(self, tuple(extra.values()))
 
     def names(self, row: Bits) -> list[str]:
         """Return the actions in a row, such as `s3:GetObject`, in the catalog's order."""
@@ -316,24 +317,8 @@ class Catalog:
     def _cover(self, pattern: str) -> Spans:
         """Rows that one pattern covers, remembered for the next time."""
         if pattern not in self._spans:
-            self._spans[pattern] = self._search(_canonical(pattern))
+            self._spans[pattern] = _search(self._keys, _canonical(pattern))
         return self._spans[pattern]
-
-    def _search(self, key: str) -> Spans:
-        """Bisect to the literal beginning of a lower-case pattern, then match what begins so."""
-        if key in EVERY_ACTION:
-            return ((0, self.size),)
-        if not _PATTERN.fullmatch(key):
-            return ()
-        prefix = _LITERAL.findall(key)[0]
-        start = bisect_left(self._keys, prefix)
-        if prefix == key:
-            return ((start, start + 1),) if self._keys[start : start + 1] == [key] else ()
-        stop = bisect_left(self._keys, prefix + "\x7f", start)
-        if key == f"{prefix}*":
-            return ((start, stop),) if start < stop else ()
-        matched = _glob(key).fullmatch
-        return tuple((at, at + 1) for at in range(start, stop) if matched(self._keys[at]))
 
     def _codes(self, column: Coded) -> npt.NDArray[np.int64]:
         """Each row's code; that of an extra row is one more than the last."""
@@ -410,15 +395,54 @@ def covers_action(pattern: str, action: str) -> bool:
     >>> covers_action("GetObject", "s3:GetObject"), covers_action("s3:Get[A-Z]*", "s3:GetObject")
     (False, False)
     """
-    return _covers(pattern, action.lower())
+    return bool(_search([action.lower()], _canonical(pattern)))
 
 
-@lru_cache(maxsize=65536)
-def _covers(pattern: str, key: str) -> bool:
-    wanted = _canonical(pattern)
-    if wanted in EVERY_ACTION:
-        return True
-    return bool(_PATTERN.fullmatch(wanted) and _glob(wanted).fullmatch(key))
+@lru_cache(maxsize=4)
+def _extended(catalog: Catalog, extra: tuple[str, ...]) -> Catalog:
+    """The catalog with these rows, the same object for the accounts of one company."""
+    return Catalog(catalog.listed, catalog.source, catalog.note, extra)
+
+
+def covered_actions(pattern: str, actions: tuple[str, ...]) -> frozenset[str]:
+    """
+    Return which of some actions an Action pattern covers, by the rules of `Catalog.bits`.
+
+    >>> covered_actions("s3:Get*", ("s3:GetObject", "s3:PutObject", "ec2:GetConsoleOutput"))
+    frozenset({'s3:GetObject'})
+    """
+    keys, names = _in_order(actions)
+    spans = _search(keys, _canonical(pattern))
+    return frozenset(name for start, stop in spans for name in names[start:stop])
+
+
+@lru_cache(maxsize=64)
+def _in_order(actions: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Actions sorted without regard to case, in lower case and as given."""
+    names = sorted(actions, key=str.lower)
+    return [name.lower() for name in names], names
+
+
+def _search(keys: Sequence[str], key: str) -> Spans:
+    """
+    Return the places in sorted lower-case keys that a lower-case pattern covers.
+
+    Bisects to its literal beginning, then matches what begins so.
+    """
+    if key in EVERY_ACTION:
+        return ((0, len(keys)),)
+    if not _PATTERN.fullmatch(key):
+        return ()
+    prefix = _LITERAL.findall(key)[0]
+    start = bisect_left(keys, prefix)
+    if prefix == key:
+        stop = bisect_right(keys, key, start)
+    else:
+        stop = bisect_left(keys, prefix + LAST, start)
+    if prefix == key or key == f"{prefix}*":
+        return ((start, stop),) if start < stop else ()
+    matched = _glob(key).fullmatch
+    return tuple((at, at + 1) for at in range(start, stop) if matched(keys[at]))
 
 
 def _canonical(pattern: str) -> str:

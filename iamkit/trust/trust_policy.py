@@ -30,7 +30,7 @@ from iamkit.policy import (
     Truth,
     conditions,
 )
-from iamkit.reference import covers_action
+from iamkit.reference import covered_actions
 from iamkit.table import objects
 from iamkit.tables import without_service_linked
 from iamkit.values import listed
@@ -383,9 +383,7 @@ def about(row: Mapping[str, Any]) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _named(actions: tuple[str, ...], not_actions: tuple[str, ...]) -> frozenset[str]:
     patterns = actions or not_actions
-    named = frozenset(
-        each for each in ASSUME if any(covers_action(text, each) for text in patterns)
-    )
+    named = frozenset().union(*(covered_actions(text, ASSUME) for text in patterns))
     return named if actions else frozenset(ASSUME) - named
 
 

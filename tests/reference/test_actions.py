@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from iamkit.errors import CatalogError
 from iamkit.reference import actions as catalog
-from iamkit.reference.actions import covers_action, embed_actions, load_catalog
+from iamkit.reference.actions import covered_actions, covers_action, embed_actions, load_catalog
 from iamkit.reference.risks import risks
 
 # DataDog/pathfinding.cloud (Apache-2.0), commit 84dd65c: every permission that a path requires,
@@ -176,6 +176,12 @@ class TestAgainstAnObviousMatcher:
         found = {name for pattern in patterns for name in expected(pattern, rows)}
         assert set(actions.names(actions.bits(patterns))) == found
 
+    @given(st.lists(NAMES), PATTERNS)
+    def test_among_a_few_actions_without_a_catalog(self, names, pattern):
+        found = frozenset(expected(pattern, names))
+        assert covered_actions(pattern, tuple(names)) == found
+        assert {name for name in names if covers_action(pattern, name)} == found
+
     @given(st.lists(NAMES, min_size=1, max_size=5), st.lists(PATTERNS), st.lists(PATTERNS))
     def test_with_unknown_actions_and_dead_wildcards_too(self, names, named, patterns):
         actions = small(*{name.lower(): name for name in names}.values()).including(named)
@@ -215,6 +221,10 @@ class TestAgainstAnObviousMatcher:
 
 
 class TestIncluding:
+    def test_the_same_names_give_the_same_catalog(self, actions):
+        assert actions.including(["new:One"]) is actions.including(["new:One", "new:One"])
+        assert actions.including(["new:One"]) is not actions.including(["new:Two"])
+
     def test_nothing_new_is_the_same_catalog(self, actions):
         assert actions.including(["s3:*", "S3:GETOBJECT", "*", "no colon"]) is actions
 

@@ -103,7 +103,7 @@ lab: setup ## Open the notebooks in JupyterLab, on this machine only
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
 	@$(VENV) $(TESTS) $(ARGS)
 
-test-large: setup ## Run the tests with twenty times as many examples of each property
+test-large: setup ## Run the tests with forty times as many examples of each property
 	@$(VENV) $(TESTS) --hypothesis-profile=large $(ARGS)
 
 check: setup ## Run what must pass before a commit: format, lint, types, tests

@@ -7,6 +7,6 @@ def examples(share: float) -> settings:
     """
     Try a property with this share of the profile's examples: more if cheap, fewer if costly.
 
-    `make test` counts from 100 and `make test-large` from 2000, as `tests/conftest.py` says.
+    `make test` counts from 50 and `make test-large` from 2000, as `tests/conftest.py` says.
     """
     return settings(max_examples=max(1, round(settings().max_examples * share)))

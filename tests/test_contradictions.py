@@ -6,12 +6,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
 from iamkit.tables import schema
 from tests.accounts import ARN, account, details, group, policy, report, role, user
+from tests.examples import examples
 
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 WRITE = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
@@ -180,7 +181,7 @@ def test_one_inline_name_with_two_documents_is_told_and_both_apply(tmp_path: Pat
     assert own["actions"].tolist() == [["s3:GetObject"], ["s3:PutObject"]]
 
 
-@settings(max_examples=20, deadline=None)
+@examples(0.4)
 @given(st.data())
 def test_nothing_that_is_repeated_crashes_a_table(data: st.DataObject) -> None:
     """Any list of the evidence may repeat an entry, another's ARN in it, or without an ARN."""

@@ -239,7 +239,7 @@ class _Pages:
 
     def raise_failures(self) -> None:
         """Raise NotebookError if a notebook failed, naming all that did."""
-        failed = [f"{page.name}: {page.failure}" for page in self.pages if page.failure]
+        failed = [f"{page.name}: {page.failure.rstrip('.')}" for page in self.pages if page.failure]
         if failed:
             raise NotebookError(f"{'; '.join(failed)} (the pages in {self._out} show it)")
 

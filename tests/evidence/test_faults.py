@@ -284,7 +284,7 @@ def test_killed_at_any_moment_it_leaves_a_whole_snapshot_or_none(
     context.set_forkserver_preload(["iamkit.evidence.aws"])
     draws = random.Random(20261101)
     whole, takes = 0, 0.0
-    for number in range(settings().max_examples // 4):
+    for number in range(settings().max_examples // 2):
         out = tmp_path / str(number)
         process = context.Process(target=_collect, args=(aws_company, str(out)))
         started = time.monotonic()

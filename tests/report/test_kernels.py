@@ -321,23 +321,26 @@ def test_notebooks_and_files_share_one_audit_where_kernels_are_forked(
     assert len(results) == 1
 
 
-def test_a_notebook_that_changes_the_account_changes_it_for_itself_alone(audit: Audit):
-    code = "from iamkit import load\naccount = load(snapshot)\nprint(len(account.users))"
-    for name in ("00-a", "01-b"):
-        audit.notebook(name, code, "account.users.drop(account.users.index, inplace=True)", code)
-    audit.render(workers=1)
-    assert audit.outputs("00-a") == audit.outputs("01-b")
-
-
-def test_other_thresholds_than_the_reports_are_another_account(audit: Audit):
-    audit.notebook(
-        "00-a",
+def test_notebooks_share_nothing_that_one_of_them_changes(audit: Audit):
+    code = (
+        "import os, pandas as pd\n"
         "from iamkit import load\n"
-        "print(load(snapshot).settings.unused_days, load(snapshot) is load(snapshot))\n"
-        "print(load(snapshot, unused_days=7).settings.unused_days)",
+        "account = load(snapshot)\n"
+        "print(pd.options.display.max_rows, os.environ.get('X'), 'x' in account.users)\n"
+        "pd.options.display.max_rows = 7; os.environ['X'] = 'y'; account.users['x'] = 1\n"
+        "print('x' in load(snapshot).users)"
     )
-    audit.render()
-    assert audit.outputs("00-a") == "45 True\n7\n"
+    for name in ("00-a", "01-b", "02-c"):
+        audit.notebook(name, code)
+    other = (
+        "from iamkit import load\n"
+        "loaded = load(snapshot), load(snapshot, unused_days=7)\n"
+        "print(*(account.settings.unused_days for account in loaded))"
+    )
+    audit.notebook("03-d", other)
+    audit.render(workers=1)
+    assert {audit.outputs(name) for name in ("00-a", "01-b", "02-c")} == {"60 None False\nTrue\n"}
+    assert audit.outputs("03-d") == "45 7\n", "other thresholds are another account"
 
 
 def test_an_audit_that_cannot_be_made_is_an_error(audit: Audit):

@@ -119,27 +119,25 @@ def only_credentials(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_threshold_changes_the_answer(
+def test_a_threshold_changes_the_answer_and_wins_over_the_settings_file(
     demo_account: Account, demo_snapshot: Path, only_credentials: Path, tmp_path: Path
 ) -> None:
-    young = demo_account.access_keys.query("active and age_days > 30 and not is_root")
+    keys = demo_account.access_keys.query("active and not is_root")
+    passwords = demo_account.credentials.query("password_enabled and not is_root")
+    unused = (keys["idle_days"] >= 30).sum() + (passwords["password_idle_days"] >= 30).sum()
+    old = (keys["age_days"] > 30).sum()
+    settings = tmp_path / "iamkit.yml"
+    settings.write_text("max_key_age_days: 10\nunused_days: 30\n")
     made = pages(
         demo_snapshot,
         out=tmp_path / "out",
         notebooks=only_credentials,
         parameters={"max_key_age_days": "30"},
+        settings=settings,
     )
-    assert f"Old keys {len(young)} over 30 days" in made["02-credentials"]
+    assert f"Old keys {old} over 30 days" in made["02-credentials"]
     assert "older than 30 days" in made["02-credentials"]
-
-
-def test_a_settings_file_changes_the_answer(
-    demo_snapshot: Path, only_credentials: Path, tmp_path: Path
-) -> None:
-    settings = tmp_path / "iamkit.yml"
-    settings.write_text("max_key_age_days: 30\n")
-    made = pages(demo_snapshot, out=tmp_path / "out", notebooks=only_credentials, settings=settings)
-    assert "older than 30 days" in made["02-credentials"]
+    assert f"Unused {unused} keys and passwords, 30 days and more" in made["02-credentials"]
 
 
 def plain(account: str) -> list[str]:

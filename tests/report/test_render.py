@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -261,65 +262,66 @@ def test_settings_that_nobody_would_read_are_an_error(audit: Audit):
 # Failures
 
 
-def test_a_failing_notebook_still_has_its_page_and_the_others_finish(audit: Audit):
+ENDS = {
+    "02-exits": "import os; os._exit(0)",
+    "03-is-killed": "import os; os.kill(os.getpid(), 9)",
+    "04-stops": "import sys; sys.exit(0)",
+}
+
+
+class Failed(NamedTuple):
+    """A report of which only the first notebook went well, and what was raised in the end."""
+
+    audit: Audit
+    said: str
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["forked", "started"])
+def failed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Failed:
+    audit = Audit(tmp_path_factory.mktemp("failed"))
     audit.notebook("00-good", "print('fine')")
     audit.notebook("01-bad", "print('so far')", "{}['user']", "print('never')")
-    with pytest.raises(NotebookError, match=r"^01-bad: Cell 4 failed: KeyError: 'user'\. "):
-        audit.render()
-    bad = audit.page("01-bad")
+    for name, code in ENDS.items():
+        audit.notebook(name, "print('so far')", code, "print('never')")
+    audit.notebook("05-deep", "import pandas as pd\npd.DataFrame({'a': [1]}).loc[7]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": request.param})
+        with pytest.raises(NotebookError) as raised:
+            audit.render()
+    return Failed(audit, str(raised.value))
+
+
+def test_a_failing_notebook_still_has_its_page_and_the_others_finish(failed: Failed):
+    bad, good = failed.audit.page("01-bad"), failed.audit.page("00-good")
     assert "This page is incomplete." in bad
     assert "so far" in bad
     assert bad.count("(not run)") == 1
     assert 'href="#failed"' in bad
     assert 'id="failed"' in bad
     assert "papermill" not in bad
-    assert "fine" in audit.page("00-good")
-    assert "incomplete" not in audit.page("00-good")
-    assert audit.page("index").count("failed</span>") == 1
+    assert "fine" in good
+    assert "incomplete" not in good
+    assert failed.audit.page("index").count("failed</span>") == 5
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["import os; os._exit(0)", "import os; os.kill(os.getpid(), 9)", "import sys; sys.exit(0)"],
-)
-@pytest.mark.parametrize("fork", [True, False], ids=["forked", "started"])
-def test_a_notebook_that_ends_itself_has_failed(
-    audit: Audit, monkeypatch: pytest.MonkeyPatch, code: str, fork: bool
-):
-    monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": fork})
-    audit.notebook("00-good", "print('fine')")
-    audit.notebook("01-ends", "print('so far')", code, "print('never')")
-    with pytest.raises(NotebookError, match="^01-ends: Cell 4 failed: (KernelDied|SystemExit)"):
-        audit.render()
-    assert "so far" in audit.page("01-ends")
-    assert "(not run)" in audit.page("01-ends")
-    assert "fine" in audit.page("00-good")
+@pytest.mark.parametrize("name", ENDS)
+def test_a_notebook_that_ends_itself_has_failed(failed: Failed, name: str):
+    assert re.search(f"{name}: Cell 4 failed: (KernelDied|SystemExit)", failed.said)
+    assert "so far" in failed.audit.page(name)
+    assert "(not run)" in failed.audit.page(name)
 
 
-def test_all_failures_are_named(audit: Audit):
-    audit.notebook("00-a", "1 / 0")
-    audit.notebook("01-b", "x")
-    with pytest.raises(NotebookError, match="00-a: Cell 3 failed: Zero.*; 01-b: Cell 3 failed: Na"):
-        audit.render()
+def test_all_failures_are_named_in_order(failed: Failed):
+    assert failed.said.startswith("01-bad: Cell 4 failed: KeyError: 'user'; 02-exits: ")
+    assert "; 05-deep: Cell 3 failed: KeyError: 7 (the pages in " in failed.said
 
 
-def test_a_traceback_names_no_place_on_this_machine(audit: Audit):
-    audit.notebook("00-a", "import pandas as pd\npd.DataFrame({'a': [1]}).loc[7]")
-    with pytest.raises(NotebookError):
-        audit.render()
-    text = audit.page("00-a")
+def test_a_traceback_names_no_place_on_this_machine(failed: Failed):
+    text = failed.audit.page("05-deep")
     assert "pandas/core/" in text
     assert "site-packages" not in text
     assert str(Path.home()) not in text
     assert "~/" not in text
-
-
-def test_notebooks_share_nothing(audit: Audit):
-    code = "import os, pandas as pd\nprint(pd.options.display.max_rows, os.environ.get('X'))"
-    for name in ("00-a", "01-b", "02-c"):
-        audit.notebook(name, code, "pd.options.display.max_rows = 7; os.environ['X'] = 'y'")
-    audit.render(workers=1)
-    assert {audit.outputs(name) for name in ("00-a", "01-b", "02-c")} == {"60 None\n"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"cells": 3}', '{"cells": [{}]}', ""])

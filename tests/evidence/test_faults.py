@@ -43,7 +43,7 @@ def aws_company() -> Iterator[str]:
     """Serve AWS with a small company, whose lists have several pages nevertheless."""
     with moto_server() as url:
         company.build(url, USERS, organization=True)
-        facts().page_size = 4
+        facts().page_size = 15
         yield url
 
 

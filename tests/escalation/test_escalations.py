@@ -938,6 +938,15 @@ def test_an_administrator_is_the_target_of_choice(tmp_path: Path) -> None:
     assert row["target_arn"] == f"{ARN}user/boss"
 
 
+def test_an_administrator_comes_before_who_can_become_one(tmp_path: Path) -> None:
+    users = [person("ann", allow("iam:CreateAccessKey"))]
+    users += [person("abe", allow("iam:CreateAccessKey")), person("boss", EVERYTHING)]
+    lines = [line(name, keys=1) for name in ("ann", "abe", "boss")]
+    rows = rows_of(tmp_path, users=users, lines=lines)
+    [target] = rows.query("name == 'ann' and method == 'iam-002'")["target_arn"]
+    assert target == f"{ARN}user/boss"
+
+
 def test_without_an_administrator_it_is_who_may_do_most(tmp_path: Path) -> None:
     users = [person("ann", allow("iam:CreateAccessKey")), person("bob", allow("s3:GetObject"))]
     users += [person("cid", allow("s3:*")), person("dan", allow("s3:ListBucket"))]

@@ -30,8 +30,11 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     """
     Roles for federated identities that do not say which of them, or name a whole organisation.
 
-    OIDC: the role accepts a token of another customer of the provider, or one of any project of an
-    organisation, where the subject has a wildcard for it. A wildcard for the branches of one
+    OIDC: the role accepts a token of another customer of the provider, whose project is called so
+    that its claims fit the wildcards, or one of any project of an organisation, where the subject
+    has a wildcard for it or names the organisation only. At GitHub each repository chooses the
+    parts of its subject, so environment:production alone names nobody. Guests of a Cognito identity
+    pool are anybody. A wildcard for the branches of one
     repository is no finding. Callers choose the audience and the names of their branches,
     environments and workflows, so conditions on these do not count; conditions on other claims,
     such as the repository's id, count as the subject does. Public providers, such as Google and

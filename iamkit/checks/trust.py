@@ -59,9 +59,11 @@ def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     Roles whose trust policy trusts everyone: Principal * or an Allow with NotPrincipal.
 
-    A condition on organization, account, source, network or endpoint is enough; so is one on
-    aws:PrincipalArn unless its account is a wildcard, since names can be chosen. One on
-    sts:ExternalId alone is not: AWS does not treat it as a secret. Nor is one on MFA or tags.
+    A condition that names organizations, accounts, sources, networks or endpoints is enough. One
+    that a stranger can meet is not: names, paths, tags, session names and the kind of identity can
+    be chosen; a wildcard in the place of an account, organization, VPC or endpoint matches the
+    stranger's own; so does a list of 2**20 IPv4 addresses (a /12) or more, or of more than a /32 of
+    IPv6. An sts:ExternalId alone is not enough: AWS does not treat it as a secret.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -117,7 +119,8 @@ def service_without_source(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     Roles that a service may assume on behalf of any account's resource (the confused deputy).
 
     A condition on aws:SourceAccount, aws:SourceArn, the source's organization, an external id or
-    aws:PrincipalAccount prevents it. Roles for EC2 and Lambda pass: these services assume a role
+    aws:PrincipalAccount prevents it, unless a stranger's resource matches: arn:aws:sns:*:*:* and
+    arn:aws:s3:::* do. Roles for EC2 and Lambda pass: these services assume a role
     only for a resource of the role's own account, after iam:PassRole. Service-linked roles are left
     out, because AWS writes their trust policies.
 
@@ -130,6 +133,33 @@ def service_without_source(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     hit = trusted_principals[trusted_principals["problem"].eq("no source")]
     return reported(hit, hit["principal"] + " may assume it for any account", trusted_principals)
+
+
+@check(
+    severity="medium",
+    title="An AWS service may assume the role for an account that is not known to be yours",
+    among="roles",
+    remedy="Remove the account from the condition on aws:SourceAccount or aws:SourceArn; if it is "
+    "yours, add it to known_accounts in the settings.",
+    source=f"{GUIDE}confused-deputy.html",
+    errs="towards reporting: only accounts in the settings or AWS Organizations are known as yours",
+)
+def service_for_unknown_account(trusted_principals: pd.DataFrame) -> pd.DataFrame:
+    """
+    Roles that a service may assume for a resource of an account, or organization, not yours.
+
+    Whoever controls that account has the service act with the role in this one. Where a service may
+    come on behalf of any account, `service_without_source` says so instead.
+
+    >>> from iamkit.trust import TRUSTED_PRINCIPALS
+    >>> trusted = TRUSTED_PRINCIPALS.rows(
+    ...     dict(role_arn="r", who="service", problem="unknown source",
+    ...          open_to="sns.amazonaws.com, for account 999988887777, not known to be yours"))
+    >>> service_for_unknown_account(trusted).detail.tolist()
+    ['trusts sns.amazonaws.com, for account 999988887777, not known to be yours']
+    """
+    hit = trusted_principals[trusted_principals["problem"].eq("unknown source")]
+    return reported(hit, "trusts " + hit["open_to"], trusted_principals)
 
 
 @check(

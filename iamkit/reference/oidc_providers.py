@@ -74,6 +74,21 @@ def broad_patterns() -> tuple[BroadPattern, ...]:
 
 
 @cache
+def naming_patterns(url: str) -> Mapping[str, tuple[re.Pattern[str], ...]]:
+    """
+    Return what names a project or organisation of a provider, by claim; empty: nothing is known.
+
+    A claim that is left out names somebody where it is written without a wildcard.
+    """
+    found: dict[str, tuple[re.Pattern[str], ...]] = {}
+    for entry in _read()["naming_patterns"]:
+        if entry["provider"] == name(url):
+            pattern = re.compile(entry["pattern"])
+            found[entry["claim"]] = (*found.get(entry["claim"], ()), pattern)
+    return found
+
+
+@cache
 def workload_prefixes() -> tuple[str, ...]:
     """Return how the URLs begin of providers that vouch for workloads and not for people."""
     return tuple(_read()["workload_prefixes"])

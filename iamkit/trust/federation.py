@@ -3,7 +3,8 @@ Identity providers that roles trust: their names, and which of their identities 
 
 Anyone can get a token of GitHub, GitLab or Google. Only a condition on the token's subject, or on
 the application it was made for, limits a role to your own. An entry for a provider is tested with
-tokens: one of another customer, and those that a pattern covers.
+tokens: for each claim one text of each class that the policy's tests tell apart, other than those
+that name a project or an organisation in full; see `value_classes`.
 
 Source: IAM User Guide, "Create a role for OpenID Connect federation", "Available keys for AWS OIDC
 federation" and "Create a role for SAML 2.0 federation".
@@ -12,12 +13,17 @@ federation" and "Create a role for SAML 2.0 federation".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from math import prod
+from typing import Any, Final
 
-from iamkit.policy import UNKNOWN, Pattern, RequestContext, conditions
+from iamkit.policy import ABSENT, UNKNOWN, Pattern, RequestContext, conditions
 from iamkit.reference import oidc_providers
 from iamkit.trust.callers import WORD, values_of
+from iamkit.trust.key_tests import KeyTests
 from iamkit.trust.trust_policy import TrustEntry
+from iamkit.trust.value_classes import ANY
 
 
 def issuer(principal: str) -> str:
@@ -62,30 +68,110 @@ def left_open(entry: TrustEntry) -> str | None:
     """
     Return in words which of a provider's identities an entry admits and should not; None: none.
 
-    OIDC: the entry admits a token of another customer, with only the claims that callers choose as
-    the condition asks; or one of any project of an organisation, where a claim has a pattern for
-    it. For public providers the application counts. SAML: the entry admits assertions for other
-    audiences than AWS.
+    OIDC: the entry admits a token of another customer, whose claims fit whatever the conditions
+    leave open; or one of any project of an organisation, where a claim has a pattern for it. For
+    public providers the application counts, and Cognito's guests are anybody. SAML: the entry
+    admits assertions for other audiences than AWS. Errs towards more: a provider of your own, all
+    of whose users are trusted, counts too.
     """
     if ":saml-provider/" in entry.principal.name:
         elsewhere = "whoever its provider vouches for to another service"
         return None if asks_audience(entry) else elsewhere
     url = issuer(entry.principal.name)
-    claim = f"{url}:".lower()
-    keys = {key for each in entry.tested() for key in conditions.keys(each)}
-    tested = {key for key in keys if key.startswith(claim)}
-    chosen = {claim + each for each in oidc_providers.chosen_claims(url)}
-    stranger = RequestContext(dict.fromkeys(tested - chosen, WORD), UNKNOWN)
     audience = "" if asks_audience(entry) else ", for any audience"
-    if entry.may(stranger):
+    claims = _Claims(entry, url)
+    if entry.may(claims.token({})):
         return f"whoever gets a token of {url}{audience}"
-    wide = (said for said, named in _wide(entry, claim) if entry.may(stranger.but(named)))
-    return next((said + audience for said in wide), None)
+    for texts in (claims.of_strangers(), claims.of_organizations()):
+        for named in texts:
+            if entry.may(claims.token(named)):
+                return claims.said(named) + audience
+    if url == _COGNITO and entry.may(claims.token(_GUEST)):
+        return f"guests of the identity pool, who are anybody{audience}"
+    return None
 
 
-def _wide(entry: TrustEntry, claim: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each pattern of an entry that admits more than one project: in words, and a token."""
-    for name, pattern, said in oidc_providers.broad_patterns():
-        for text in values_of(entry.condition, claim + name):
-            if found := re.fullmatch(pattern, text):
-                yield said.format(*found.groups()), {claim + name: Pattern(text).filled(WORD, "-")}
+_COGNITO: Final = "cognito-identity.amazonaws.com"
+# The pool is the role's own, and AWS gives each guest an identity.
+_GUEST: Final = {"amr": ("unauthenticated",), "aud": UNKNOWN}
+_CHOICES: Final = 4000  # tokens that one entry is tried with, at most
+
+
+class _Claims:
+    """The claims of a provider's tokens that an entry tests, and the texts that they may be."""
+
+    def __init__(self, entry: TrustEntry, url: str) -> None:
+        self.url, self.start = url, f"{url}:".lower()
+        self.chosen = oidc_providers.chosen_claims(url)
+        self.naming = oidc_providers.naming_patterns(url)
+        self.known = oidc_providers.name(url) != url
+        self.tests = KeyTests.of(entry)
+        keys = (key for each in entry.tested() for key in conditions.keys(each))
+        self.tested = sorted(k.removeprefix(self.start) for k in keys if k.startswith(self.start))
+
+    def token(self, claims: Mapping[str, Any]) -> RequestContext:
+        """
+        A token with these claims, of a stranger for the rest.
+
+        Claims that whoever asks for a token chooses are left unknown.
+        """
+        fixed = dict.fromkeys(set(self.tested) - self.chosen, WORD)
+        values = {**fixed, **claims}
+        return RequestContext({self.start + key: text for key, text in values.items()}, UNKNOWN)
+
+    def names(self, claim: str, text: str) -> bool:
+        """Whether what a policy writes of a claim names a project or an organisation."""
+        if claim in self.naming:
+            return any(each.fullmatch(text) for each in self.naming[claim])
+        plain = Pattern(text).plain is not None
+        return plain or (claim == "sub" and not self.naming and Pattern(text).start != "")
+
+    def broad(self, claim: str, text: str) -> str | None:
+        """What is left open, in words, by what a policy writes of a claim."""
+        for name, pattern, said in oidc_providers.broad_patterns():
+            if name == claim and (found := re.fullmatch(pattern, text)):
+                return said.format(*found.groups())
+        return None
+
+    def of_strangers(self) -> Iterator[Mapping[str, Any]]:
+        """Claims of a project of the stranger's own that the tests tell apart."""
+        return self._texts(self.names)
+
+    def of_organizations(self) -> Iterator[Mapping[str, Any]]:
+        """Claims of any project of an organisation, or of a stranger."""
+        return self._texts(
+            lambda claim, text: self.names(claim, text) and not self.broad(claim, text)
+        )
+
+    def _texts(self, excluded: Callable[[str, str], bool]) -> Iterator[Mapping[str, Any]]:
+        """Every combination of texts that claims may be, those that are `excluded` aside."""
+        claims = [each for each in dict.fromkeys(self.tested) if each not in self.chosen]
+        texts = [self._values(claim, excluded) for claim in claims]
+        while prod(map(len, texts)) > _CHOICES:
+            longest = max(range(len(texts)), key=lambda at: len(texts[at]))
+            texts[longest] = [UNKNOWN]
+        for values in product(*texts):
+            yield dict(zip(claims, values, strict=True))
+
+    def _values(self, claim: str, excluded: Callable[[str, str], bool]) -> list[Any]:
+        key = self.start + claim
+        named = self.tests.only(key, lambda text: excluded(claim, text))
+        found = self.tests.values(key, ANY, (), frozenset(), named)
+        return [*found, *([] if claim == "sub" else [ABSENT])]
+
+    def said(self, token: Mapping[str, Any]) -> str:
+        """Whose token with these claims is, in words."""
+        context = self.token(token)
+        fits = []
+        for claim in self.tested:
+            for test, value, pattern in self.tests.written(self.start + claim):
+                alone = {test.said.split(maxsplit=1)[0]: {self.start + claim: value}}
+                if "not" not in test.name and conditions.evaluate(alone, context) is not False:
+                    fits.append((claim, pattern))
+        # In the order of the file: what leaves most open comes first.
+        for name, pattern, said in oidc_providers.broad_patterns():
+            for claim, text in fits:
+                if name == claim and (found := re.fullmatch(pattern, text)):
+                    return said.format(*found.groups())
+        subjects = [text for claim, text in fits if claim not in self.chosen]
+        return f"whoever gets a token of {self.url} that fits {', '.join(dict.fromkeys(subjects))}"

@@ -10,13 +10,15 @@ Source: IAM User Guide, "AWS JSON policy elements: Principal", "The confused dep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
 
 from iamkit.policy import (
     ABSENT,
+    ENDPOINT_KEYS,
     UNKNOWN,
     RequestContext,
     conditions,
@@ -25,15 +27,25 @@ from iamkit.policy import (
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, objects
 from iamkit.tables import AccountTables
 from iamkit.trust import federation, trust_policy
-from iamkit.trust.callers import DEPUTY, VENDOR, WORD, admitted, strangers, values_of
-from iamkit.trust.trust_policy import ANYONE, AWS, TrustEntry
+from iamkit.trust.callers import (
+    VENDOR,
+    WORD,
+    Home,
+    accounts_named,
+    admitted,
+    deputies,
+    members,
+    strangers,
+    values_of,
+)
+from iamkit.trust.trust_policy import ANYONE, AWS, CallerKind, Principal, TrustEntry
 
 WHO: Final[Mapping[str, str]] = {
     "anyone": "anyone with an AWS account",
     "unknown account": "an account not known to be yours, or a user or role of it",
     "known account": "another account of yours, or one of an organization that the policy asks for",
     "organization": "any account of the organizations that a condition names",
-    "narrowed": "anyone who meets other conditions, such as on an account or a network",
+    "narrowed": "anyone who meets other conditions, such as on a network",
     "OIDC": "identities with a token of an OpenID Connect provider",
     "SAML": "identities with an assertion of a SAML provider",
     "service": "an AWS service",
@@ -62,7 +74,12 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column("number", COUNT, "position of the statement, from 1"),
         Column("statement", TEXT, "what to call it: by Sid, or position from 1"),
         Column("who", TEXT, ", ".join(WHO)),
-        Column("principal", TEXT, "as written; * for anyone, NotPrincipal included"),
+        Column(
+            "principal",
+            TEXT,
+            "as written; * for anyone, NotPrincipal included; an account's id where a condition "
+            "narrows * to the account",
+        ),
         Column("account_id", TEXT, "account of an AWS principal, if it names one"),
         Column("provider", TEXT, "identity provider, such as GitHub Actions; else its URL or name"),
         Column(
@@ -82,8 +99,8 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column(
             "problem",
             TEXT,
-            "open to anyone, no external id, no source, loose subject, no audience, another "
-            "organization, deleted identity, unreadable; missing: none",
+            "open to anyone, no external id, no source, unknown source, loose subject, no "
+            "audience, another organization, deleted identity, unreadable; missing: none",
         ),
         Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
@@ -93,6 +110,7 @@ TRUSTED_PRINCIPALS: Final = Table(
 _ASKED: Final = [{"sts:externalid": each} for each in (ABSENT, WORD)]
 _DELETED: Final = {"AIDA": "user", "AROA": "role"}
 _ORGANIZATIONS: Final = ("aws:principalorgid", "aws:principalorgpaths")
+_WHENCE: Final = ("aws:sourceip", *ENDPOINT_KEYS)
 WHERE: Final = {f"aws:resourceorg{part}": WORD for part in ("id", "paths")}
 
 
@@ -125,16 +143,75 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     found["entry"] = objects(map(TrustEntry.of, trust_policy.rows(found)), found.index)
     used = pd.Series([each.used() for each in found["entry"]], found.index, dtype="bool")
     unread = trust_policy.unreadable(account.trust, account.roles)
-    made = pd.concat([_tried(found[used], account), unread.assign(who="unreadable")])
+    narrowed = _narrowed(found[used].reset_index(drop=True), account)
+    made = pd.concat([_tried(narrowed, account), unread.assign(who="unreadable")])
     return TRUSTED_PRINCIPALS.gather(_described(made.reset_index(drop=True), account))
+
+
+def _home(account: AccountTables) -> Home:
+    """The account, as far as callers are told apart by it."""
+    organization = account.organization["organization_id"].dropna()
+    return Home(
+        account.partition,
+        account.account_id,
+        known_accounts(account),
+        str(organization.iloc[0]) if len(organization) else None,
+    )
+
+
+def _narrowed(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
+    """
+    Put rows for accounts in the place of a row for anyone that conditions narrow to accounts.
+
+    To name an account in a condition on the caller is the same as to name it under Principal. The
+    row for anyone stays where callers of other accounts come in, from some network perhaps.
+    """
+    aws = found["principal_type"].isin([AWS, ANYONE])
+    found = found.assign(
+        mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][aws]), aws, TRUTH),
+    )
+    home = _home(account)
+    parts: list[dict[Any, Any]] = []
+    named: list[str] = []
+    for row in trust_policy.rows(found):
+        accounts = _accounts(row["entry"], home) if row["principal_type"] == ANYONE else []
+        if not accounts or _admits_elsewhere(row["entry"], home):
+            parts.append(row)
+        named += [number for number, _ in accounts]
+        parts += [
+            row | {"principal_type": AWS, "principal": number, "account_id": number, "entry": entry}
+            for number, entry in accounts
+        ]
+    if not named:
+        return found
+    made = pd.DataFrame(parts, columns=found.columns).astype(found.dtypes.to_dict())
+    return made.drop_duplicates(["role_arn", "number", "principal"]).reset_index(drop=True)
+
+
+def _accounts(entry: TrustEntry, home: Home) -> list[tuple[str, TrustEntry]]:
+    """Accounts to which an entry for anyone is narrowed, each with the entry that it would have."""
+    if any(entry.may(each, CallerKind.STRANGER) for each in strangers(entry, home)):
+        return []
+    found = []
+    for number in sorted(accounts_named(entry)):
+        narrow = replace(entry, principal=Principal(AWS, number, number))
+        if any(narrow.may(each) for each in members(narrow, number, home)):
+            found.append((number, narrow))
+    return found
+
+
+def _admits_elsewhere(entry: TrustEntry, home: Home) -> bool:
+    """Whether an entry admits callers of an account that no condition names, from anywhere."""
+    anywhere = dict.fromkeys((*_WHENCE, *_ORGANIZATIONS), UNKNOWN)
+    return any(entry.may(each, CallerKind.STRANGER) for each in strangers(entry, home, anywhere))
 
 
 def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     """Add what each row requires, found by testing it with callers that lack it."""
-    found = found.assign(who=_who(found, account))
-    aws = found["principal_type"].isin([AWS, ANYONE])
+    home = _home(account)
+    found = found.assign(who=_who(found, account, home))
     service = found["principal"].str.lower().str.removesuffix(".cn")
-    deputies = found["principal_type"].eq("Service") & ~service.isin(PASSED)
+    sent = found["principal_type"].eq("Service") & ~service.isin(PASSED)
     federated = found["who"].isin(FEDERATED)
     anyone = found["who"].eq("anyone")
     elsewhere = anyone | found["who"].str.endswith(" account") & found["who"].ne("own account")
@@ -143,10 +220,36 @@ def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         provider=_column(map(federation.provider, found["principal"][federated]), federated, TEXT),
         audience=_column(map(federation.asks_audience, providers), federated, TRUTH),
         subject=_column(map(federation.left_open, providers), federated, TEXT),
-        external_id=(~admitted(found[elsewhere], _without_external_id)).reindex(found.index),
-        source=(~admitted(found[deputies], lambda _: [DEPUTY])).reindex(found.index),
-        mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][aws]), aws, TRUTH),
+        external_id=(
+            ~admitted(found[elsewhere], lambda row: _without_external_id(row, home))
+        ).reindex(found.index),
+        source=(~admitted(found[sent], lambda row: deputies(row["entry"], home))).reindex(
+            found.index
+        ),
+        sources=objects(
+            (
+                _foreign_sources(entry, account, home) if each else []
+                for entry, each in zip(found["entry"], sent, strict=True)
+            ),
+            found.index,
+        ),
     )
+
+
+def _foreign_sources(entry: TrustEntry, account: AccountTables, home: Home) -> list[str]:
+    """Accounts and organizations not known to be yours for which a service may come in."""
+    unknown = sorted(accounts_named(entry) - home.known)
+    found = [
+        f"account {number}"
+        for number in unknown
+        if any(entry.may(each) for each in deputies(entry, home, number))
+    ]
+    keys = ("aws:sourceorgid", "aws:sourceorgpaths")
+    named = [text.partition("/")[0] for key in keys for text in values_of(entry.condition, key)]
+    ours = home.organization_id
+    if not found and ours is not None and named and ours not in named:
+        found = [f"organization {each}" for each in dict.fromkeys(named)]
+    return found
 
 
 def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
@@ -154,7 +257,7 @@ def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
     return pd.Series(list(values), where.index[where], dtype=dtype).reindex(where.index)
 
 
-def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
+def _who(found: pd.DataFrame, account: AccountTables, home: Home) -> pd.Series[Any]:
     """What kind of principal each row trusts: a word of `WHO`."""
     kind, principal, account_id = (found[c] for c in ("principal_type", "principal", "account_id"))
     who = pd.Series("unreadable", index=found.index, dtype=TEXT)
@@ -172,10 +275,11 @@ def _who(found: pd.DataFrame, account: AccountTables) -> pd.Series[Any]:
     who = who.mask(kind.eq("Service"), "service").mask(kind.eq("Federated"), "OIDC")
     who = who.mask(kind.eq("Federated") & principal.str.contains(":saml-provider/"), "SAML")
     anyone = kind.eq("*")
-    outsider = admitted(found[anyone], lambda row: strangers(row["entry"])).reindex(
-        found.index, fill_value=False
-    )
-    organized = admitted(found[anyone], _organized).reindex(found.index, fill_value=False)
+    outsider = admitted(found[anyone], lambda row: strangers(row["entry"], home))
+    outsider = outsider.reindex(found.index, fill_value=False)
+    of_some = dict.fromkeys((*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths"), UNKNOWN)
+    organized = admitted(found[anyone], lambda row: strangers(row["entry"], home, of_some))
+    organized = organized.reindex(found.index, fill_value=False)
     who = who.mask(anyone, "narrowed").mask(anyone & organized, "organization")
     return who.mask(anyone & outsider, "anyone")
 
@@ -190,16 +294,11 @@ def _colleagues(row: Mapping[str, Any], account: AccountTables) -> list[RequestC
     return [RequestContext({**shared, **each}, UNKNOWN) for each in (user, role)]
 
 
-def _organized(row: Mapping[str, Any]) -> list[RequestContext]:
-    """Strangers that may be in any organization, so also in one that a condition names."""
-    keys = (*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths")
-    return [each.but(dict.fromkeys(keys, UNKNOWN)) for each in strangers(row["entry"])]
-
-
-def _without_external_id(row: Mapping[str, Any]) -> list[RequestContext]:
+def _without_external_id(row: Mapping[str, Any], home: Home) -> Iterator[RequestContext]:
     """The callers that a row may trust, without an external id or with a wrong one."""
-    callers = strangers(row["entry"]) if row["who"] == "anyone" else [RequestContext({}, UNKNOWN)]
-    return [each.but(asked) for each in callers for asked in _ASKED]
+    anyone = row["who"] == "anyone"
+    callers = strangers(row["entry"], home) if anyone else [RequestContext({}, UNKNOWN)]
+    return (each.but(asked) for each in callers for asked in _ASKED)
 
 
 def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
@@ -212,6 +311,7 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         "open to anyone": made["who"].eq("anyone"),
         "no external id": vendor & made["external_id"].eq(False),
         "no source": made["source"].eq(False),
+        "unknown source": made["source"].eq(True) & made["sources"].map(_some).astype("bool"),
         "loose subject": made["who"].eq("OIDC") & made["subject"].notna(),
         "no audience": made["who"].eq("SAML") & made["subject"].notna(),
         "another organization": made["who"].eq("organization") & _abroad(made, account),
@@ -229,6 +329,10 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         last_used=roles["last_used"].reindex(made["role_arn"]).array,
         unused=idle.reindex(made["role_arn"]).array,
     )
+
+
+def _some(listed: Any) -> bool:
+    return isinstance(listed, list) and bool(listed)
 
 
 def called(row: Mapping[str, Any]) -> str | None:
@@ -256,6 +360,8 @@ def _open_to(row: Mapping[str, Any]) -> str:
         asked = "anyone who learns the external id, which AWS does not treat as secret"
         return asked if row["external_id"] is True else "anyone with an AWS account"
     if who == "service":
+        if row["source"] is True and _some(row["sources"]):
+            return f"{principal}, for {', '.join(row['sources'])}, not known to be yours"
         narrow = {True: ", for sources that the trust policy names", False: ", for any account"}
         return f"{principal}{narrow.get(row['source'], ', where somebody has passed it the role')}"
     if who in FEDERATED:

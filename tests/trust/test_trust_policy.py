@@ -8,7 +8,7 @@ from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.tables import authorization_details
 from iamkit.tables.authorization_details import roles
 from iamkit.trust import trust_policy
-from iamkit.trust.callers import strangers
+from iamkit.trust.callers import Home, strangers
 from iamkit.trust.trust_policy import CallerKind, Principal, TrustEntry
 from tests.accounts import ACCOUNT, ARN, role
 
@@ -16,6 +16,7 @@ VENDOR = "999988887777"
 ROOT = f"arn:aws:iam::{VENDOR}:root"
 READER = f"arn:aws:iam::{VENDOR}:role/reader"
 GITHUB = f"{ARN}oidc-provider/token.actions.githubusercontent.com"
+HOME = Home("aws", ACCOUNT)
 ANYBODY = RequestContext({}, UNKNOWN)
 
 
@@ -154,7 +155,7 @@ def test_a_denial_of_another_kind_of_principal_leaves_the_door_open() -> None:
 
 def test_not_principal_keeps_strangers_out_and_nobody_whom_it_names() -> None:
     (door,) = ways_in(allow("*"), deny(None, NotPrincipal={"AWS": READER}))
-    assert not any(door.may(who, CallerKind.STRANGER) for who in strangers(door))
+    assert not any(door.may(who, CallerKind.STRANGER) for who in strangers(door, HOME))
     assert door.used()
 
 

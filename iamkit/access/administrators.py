@@ -6,16 +6,26 @@ Names of policies play no part: an administrator is known by what it can do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from iamkit.access.principals import Principals
-from iamkit.policy import ANYWHERE, PolicyEvaluator, PolicyLayers
+from iamkit.memory import Memo
+from iamkit.policy import (
+    ANYWHERE,
+    CERTAIN,
+    UNKNOWN,
+    Policy,
+    PolicyEvaluator,
+    PolicyLayers,
+    RequestContext,
+    certainly_allowed,
+)
 from iamkit.reference import Bits
-from iamkit.table import TEXT, Column, Table
+from iamkit.table import TEXT, Column, Table, lists_by_key
 
 EVERYTHING: Final = "everything"  # every action on every resource
 THROUGH_IAM: Final = "through IAM"  # one call to IAM gives it every permission
@@ -64,56 +74,102 @@ def administrators(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def administration(
-    callers: Principals, arns: Iterable[str], certain: Bits, anywhere: Bits, context: str
+    callers: Principals, arns: Sequence[str], rows: Bits, index: Any, contexts: Sequence[str]
 ) -> Any:
     """
-    Return an array of `EVERYTHING`, `THROUGH_IAM` or an empty text, a principal each.
+    Return an array of `EVERYTHING`, `THROUGH_IAM` or an empty text, shape (principals, contexts).
 
-    `certain` and `anywhere` are the bit rows of the principals in the context, of shape
-    (principals, words).
+    `rows` are distinct bit rows, shape (distinct rows, 3, words), and `index` says which of them
+    each principal has in each of the contexts, as in `Permissions`.
     """
     catalog = callers.catalog
-    listed = catalog.bits(catalog.actions.query("known")["action"])
-    everything = ~(listed & ~anywhere).any(axis=1)
-    candidates = np.asarray((certain & catalog.bits(SELF_PROMOTION)).any(axis=1)).tolist()
-    promotes = [
-        candidate and promotes_itself(callers, arn, context)
-        for arn, candidate in zip(arns, candidates, strict=True)
-    ]
-    through_iam = np.array(promotes, dtype=bool)
-    return np.where(everything, EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
+    listed = catalog.bits(catalog.listed.actions)
+    everything = np.asarray(~(listed & ~rows[:, ANYWHERE]).any(axis=1))
+    candidates = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
+    through_iam = np.zeros(index.shape, dtype=bool)
+    promotion = _SelfPromotion(callers, contexts)
+    found = np.argwhere((candidates & ~everything)[index]).tolist()
+    for at, column in found:
+        through_iam[at, column] = promotion.promotes(arns[at], column)
+    return np.where(everything[index], EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
 
-def promotes_itself(callers: Principals, principal_arn: str, context: str) -> bool:
-    """
-    Return whether a principal can give itself every permission with one call to IAM.
+class _SelfPromotion:
+    """Who can give itself every permission by one call to IAM, found once per distinct case."""
 
-    A permissions boundary that it cannot lift limits that, so it must allow everything. Errs
-    towards no: escalation paths of several calls are not looked for here.
-    """
-    boundary = callers.layers(principal_arn).boundary
-    if boundary is not None:
-        evaluator = PolicyEvaluator(callers.catalog)
-        where = callers.context(principal_arn, context)
-        allowed = evaluator.rows(PolicyLayers(boundary), where)[ANYWHERE]
-        if (evaluator.every & ~allowed).any():
+    def __init__(self, callers: Principals, contexts: Sequence[str]) -> None:
+        self._callers = callers
+        self._arrivals = [RequestContext(callers.arrival(name), UNKNOWN) for name in contexts]
+        self._evaluator = PolicyEvaluator(callers.catalog)
+        account = callers.account
+        self._groups = lists_by_key(
+            account.memberships["user_arn"], account.memberships["group_arn"]
+        )
+        customer = account.policies["policy_arn"][account.policies["kind"].eq("customer")]
+        assigned = account.policy_assignments
+        assigned = assigned[assigned["policy_arn"].isin(customer)]
+        self._policies = lists_by_key(assigned["principal_arn"], assigned["policy_arn"])
+        self._identities: Memo[str, RequestContext] = Memo()
+        self._keys: Memo[PolicyLayers, tuple[str, ...]] = Memo()
+        self._boundary_keys: Memo[tuple[Policy, ...], tuple[str, ...]] = Memo()
+        self._boundless: Memo[Any, bool] = Memo()
+        self._found: Memo[Any, bool] = Memo()
+
+    def promotes(self, principal_arn: str, column: int) -> bool:
+        """
+        Return whether a principal can give itself every permission with one call to IAM.
+
+        `column` is the number of the context. A permissions boundary that it cannot lift limits
+        that, so it must allow everything. Errs towards no: escalation paths of several calls are
+        not looked for here.
+        """
+        layers = self._callers.layers(principal_arn)
+        known = self._identities.once(principal_arn, self._identity, principal_arn)
+        who = self._arrivals[column].joined(known)
+        if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
             return False
-    targets = _own_resources(callers, principal_arn)
-    return any(
-        callers.decide(principal_arn, action, resource, context)
-        for action, kind in SELF_PROMOTION.items()
-        for resource in targets.get(kind, ())
+        keys = self._keys.once(layers, _tested_keys, layers)
+        asked = (principal_arn, who.answers(keys))
+        return self._found.once(asked, self._promotes, principal_arn, layers, who)
+
+    def _promotes(self, principal_arn: str, layers: PolicyLayers, who: RequestContext) -> bool:
+        kind = self._callers.principal(principal_arn)["kind"]
+        own = {
+            "group": self._groups.get(principal_arn, ()),
+            "policy": self._policies.get(principal_arn, ()),
+            kind: (principal_arn,),
+        }
+        return any(
+            certainly_allowed(action, resource, who, layers)
+            for action, on in SELF_PROMOTION.items()
+            for resource in own.get(on, ())
+        )
+
+    def _identity(self, principal_arn: str) -> RequestContext:
+        return RequestContext(self._callers.known(principal_arn), UNKNOWN)
+
+    def _limits_nothing(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
+        """Whether a boundary allows everything."""
+        keys = self._boundary_keys.once(boundary, self._keys_of_boundary, boundary)
+        asked = (boundary, who.answers(keys))
+        return self._boundless.once(asked, self._allows_everything, boundary, who)
+
+    def _keys_of_boundary(self, boundary: tuple[Policy, ...]) -> tuple[str, ...]:
+        return tuple(sorted(self._evaluator.keys(PolicyLayers(boundary))))
+
+    def _allows_everything(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
+        allowed = self._evaluator.rows(PolicyLayers(boundary), who)[ANYWHERE]
+        return not (self._evaluator.every & ~allowed).any()
+
+
+def _tested_keys(layers: PolicyLayers) -> tuple[str, ...]:
+    """Condition keys, in lower case, on which it depends whether calls of promotion are allowed."""
+    statements = (
+        each
+        for _, policies in layers.named()
+        for policy in policies
+        for action in SELF_PROMOTION
+        for each in policy.about(action)
     )
-
-
-def _own_resources(callers: Principals, principal_arn: str) -> dict[str, list[str]]:
-    """ARNs of the principal itself, its groups and its customer managed policies, by kind."""
-    account = callers.account
-    groups = account.memberships.query("user_arn == @principal_arn")["group_arn"]
-    assigned = account.policy_assignments.query("principal_arn == @principal_arn")["policy_arn"]
-    customer = account.policies.query("kind == 'customer'")["policy_arn"]
-    return {
-        "group": list(groups),
-        "policy": list(assigned[assigned.isin(customer)]),
-        callers.principal(principal_arn)["kind"]: [principal_arn],
-    }
+    found = ((*each.condition_keys, *each.resource_keys) for each in statements)
+    return tuple(sorted(frozenset().union(*found)))

@@ -224,13 +224,10 @@ class Permissions:
             part = self.principals[list(COLUMNS)].assign(context=name)
             parts.append(part.assign(**{key: values[at] for key, values in counts.items()}))
         whole = pd.concat(parts, ignore_index=True)
-        whole["admin"] = np.concatenate([self._admin(name) for name in self.contexts])
+        arns = self.principals["principal_arn"].tolist()
+        admin = administration(self.callers, arns, self.rows, self.index, self.contexts)
+        whole["admin"] = admin.T.reshape(-1)  # context after context
         return whole
-
-    def _admin(self, context: str) -> Any:
-        arns = self.principals["principal_arn"]
-        certain, anywhere = self.bits("certain", context), self.bits("anywhere", context)
-        return administration(self.callers, arns, certain, anywhere, context)
 
     def holders(self, context: str, strength: str = "anywhere") -> pd.DataFrame:
         """
@@ -270,20 +267,12 @@ class Permissions:
 
     def by_service(self, rows: Bits) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the number of actions of each service in each row: (rows, services)."""
-        services = self.catalog.actions["service"].to_numpy()
-        starts = np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
-        counts = np.empty((len(rows), len(starts)), dtype=np.int64)
-        for start in range(0, len(rows), CHUNK):
-            flags = self.catalog.flags(rows[start : start + CHUNK])
-            np.add.reduceat(
-                flags, starts, axis=1, dtype=np.int64, out=counts[start : start + CHUNK]
-            )
-        return counts
+        return self.catalog.count_by_service(rows)
 
     @property
     def services(self) -> list[str]:
         """Names of the services, in the order of `by_service`."""
-        return list(dict.fromkeys(self.catalog.actions["service"]))
+        return self.catalog.services
 
     def _column(self, context: str) -> int:
         if context not in self.contexts:

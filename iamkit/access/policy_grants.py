@@ -288,16 +288,12 @@ def _prefix(callers: Principals) -> str:
 
 def _full_services(anywhere: Bits, catalog: Catalog) -> list[list[str]]:
     """Services whose every action each row has; a service that no list knows cannot be."""
-    actions = catalog.actions
-    known = actions["known"].to_numpy()
-    services = actions["service"].to_numpy()
-    starts = np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
-    any_known = np.logical_or.reduceat(known, starts)
+    known = catalog.bits(catalog.listed.actions)
+    every = catalog.count_by_service(known[None, :])
     rows, which = _distinct(anywhere)
-    full = [
-        np.logical_and.reduceat(catalog.flags(row) | ~known, starts) & any_known for row in rows
-    ]
-    names = [services[starts][each].tolist() for each in full]
+    full = (catalog.count_by_service(rows & known) == every) & (every > 0)
+    services = np.array(catalog.services, dtype="object")
+    names = [services[each].tolist() for each in full]
     return [names[number] for number in which]
 
 

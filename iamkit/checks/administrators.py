@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, join_names, names_by_key, status
+from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, names_by_key, status
 from iamkit.table import TEXT
 from iamkit.tables import without_service_linked
 
@@ -29,13 +29,12 @@ def _holders(
     granted = granted[granted["administrative"].fillna(value=True)]
     certain = granted["administrative"].notna()
     hit = certain | ~granted["principal_arn"].isin(granted.loc[certain, "principal_arn"])
-    grouped = granted[hit].groupby("principal_arn", sort=False)
-    found = grouped.agg(
-        name=("policy_name", join_names),
-        known=("administrative", "count"),
-        unseen=("unseen", "any"),
-    )
+    granted = granted[hit]
+    grouped = granted.groupby("principal_arn", sort=False)
+    found = grouped.agg(known=("administrative", "count"), unseen=("unseen", "any"))
     found = found.reset_index(names="subject")
+    names = names_by_key(found["subject"], granted["principal_arn"], granted["policy_name"])
+    found = found.assign(name=names)
     known = found["known"] > 0
     unseen = "what " + found["name"] + " allows is not in the evidence"
     found["detail"] = ("has " + found["name"]).where(known, unseen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, join_names
+from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.table import COUNT, TEXT
 
 
@@ -20,12 +20,11 @@ def _with_policies(
     direct = attachments[attachments["how"].ne("boundary")]
     direct = direct[direct["principal_arn"].isin(principals)]
     name = direct["policy_arn"].str.extract(r"([^/#]+)$", expand=False)
-    grouped = direct.assign(name=name).groupby("principal_arn", sort=False)
-    found = grouped.agg(number=("policy_arn", "nunique"), names=("name", join_names)).reset_index()
+    grouped = direct.groupby("principal_arn", sort=False)
+    found = grouped.agg(number=("policy_arn", "nunique")).reset_index()
     number = found["number"].map(lambda n: "1 policy" if n == 1 else f"{n} policies").astype(TEXT)
-    return pd.DataFrame(
-        {"subject": found["principal_arn"], "detail": text + number + ": " + found["names"]}
-    )
+    names = names_by_key(found["principal_arn"], direct["principal_arn"], name)
+    return pd.DataFrame({"subject": found["principal_arn"], "detail": text + number + ": " + names})
 
 
 @check(

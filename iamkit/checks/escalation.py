@@ -10,6 +10,7 @@ from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
 from iamkit.policy import ANYWHERE
+from iamkit.table import TEXT, lists_by_key
 from iamkit.tables import service_linked_arns
 
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
@@ -159,12 +160,9 @@ def _besides(table: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
 
 def _first_three(paths: pd.DataFrame) -> pd.DataFrame:
     """One row per principal: its first three paths, and how many more there are."""
-    grouped = paths.groupby("principal_arn", sort=False)["detail"]
-    found = grouped.agg(lambda said: "; ".join(said.head(3))).rename_axis("subject").reset_index()
-    more = (grouped.size() - 3).clip(lower=0).to_numpy()
-    return found.assign(
-        detail=[
-            f"{said}; {n} more" if n else said
-            for said, n in zip(found["detail"], more, strict=True)
-        ]
-    )
+    found = lists_by_key(paths["principal_arn"], paths["detail"])
+    details = [
+        "; ".join(said[:3]) + (f"; {len(said) - 3} more" if len(said) > 3 else "")
+        for said in found.values()
+    ]
+    return pd.DataFrame({"subject": list(found), "detail": details}, dtype=TEXT)

@@ -152,7 +152,7 @@ def _methods(found: list[str]) -> str:
     methods = escalation_methods()
     number = f"{len(found)} ways" if len(found) > 1 else "a way"
     ordered = sorted(found, key=lambda method: not method.startswith("iam-"))
-    names = join_names(pd.Series([f"{methods[each].name} ({each})" for each in ordered]))
+    names = join_names(f"{methods[each].name} ({each})" for each in ordered)
     return f"holds {number} to gain permissions: {names}"
 
 
@@ -276,9 +276,7 @@ def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Seri
     asked = wide[["policy_arn", "actions"]].explode("actions")
     asked["said"] = asked["actions"].astype(TEXT).str.lower()
     most = wide[wide["not_actions"].map(bool) & wide["policy_arn"].isin(given["policy_arn"])]
-    lists = most["not_actions"].map(
-        lambda names: f"all but {join_names(pd.Series(names, dtype=TEXT))}"
-    )
+    lists = most["not_actions"].map(lambda names: f"all but {join_names(names)}")
     found = stack(
         asked.merge(given, on=["policy_arn", "said"])[["policy_arn", "said"]],
         most[["policy_arn"]].assign(said=lists),
@@ -293,8 +291,9 @@ def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
 def _problems(lint: pd.DataFrame) -> pd.DataFrame:
     """Rows of a check: the problems of each policy, and what to write instead of the first."""
     grouped = lint.groupby("policy_arn", sort=False)
-    found = grouped.agg(detail=("problem", join_names), next_step=("suggestion", "first"))
-    return found.reset_index(names="subject")
+    found = grouped.agg(next_step=("suggestion", "first")).reset_index(names="subject")
+    detail = names_by_key(found["subject"], lint["policy_arn"], lint["problem"])
+    return found.assign(detail=detail)
 
 
 @check(

@@ -19,7 +19,7 @@ import pandas as pd
 from iamkit.checks.registry import check
 from iamkit.checks.wording import ADMIN, GUIDE, ago, names_by_key
 from iamkit.settings import Settings
-from iamkit.table import stack
+from iamkit.table import lists_by_key, stack
 from iamkit.tables import without_service_linked
 from iamkit.trust import days_idle
 
@@ -40,8 +40,11 @@ def reported(
         )
     ]
     whole = stack(*parts).drop_duplicates()
-    joined = whole.groupby(["subject", "status"], sort=False)["detail"].agg("; ".join)
-    made = joined.reset_index()
+    made = whole.drop_duplicates(["subject", "status"]).dropna(subset="subject")
+    both = [table["subject"] + "/" + table["status"] for table in (whole, made)]
+    said_of = lists_by_key(both[0], whole["detail"])
+    made = made.assign(detail=both[1].map({key: "; ".join(of) for key, of in said_of.items()}))
+    made = made[["subject", "status", "detail"]].reset_index(drop=True)
     return made.assign(
         detail=made["detail"].where(made["status"].eq("fail"), reason + made["detail"])
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import pandas as pd
 
 from iamkit.access import EVERYTHING, THROUGH_IAM
-from iamkit.table import TEXT
+from iamkit.table import TEXT, lists_by_key
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
@@ -46,16 +47,16 @@ def policy_rows(policies: pd.DataFrame, wrong: pd.Series[Any], detail: Any) -> p
     return rows[wrong.fillna(value=True)]
 
 
-def join_names(names: pd.Series[str]) -> str:
+def join_names(names: Iterable[Any]) -> str:
     """
-    Join up to three names, or two and how many more.
+    Join up to three names, or two and how many more; missing and repeated ones are left out.
 
     >>> join_names(pd.Series(["Admins", "ops", "ci", "deploy"]))
     'Admins, ops and 2 more'
     """
-    names = names.dropna().drop_duplicates()
-    more = f" and {len(names) - 2} more" if len(names) > 3 else ""
-    return ", ".join(names[:2] if more else names) + more
+    kept = list(dict.fromkeys(name for name in names if isinstance(name, str)))
+    more = f" and {len(kept) - 2} more" if len(kept) > 3 else ""
+    return ", ".join(kept[:2] if more else kept) + more
 
 
 def names_by_key(keys: pd.Series[str], of: pd.Series[str], names: pd.Series[str]) -> pd.Series[str]:
@@ -68,8 +69,9 @@ def names_by_key(keys: pd.Series[str], of: pd.Series[str], names: pd.Series[str]
     >>> names_by_key(keys, of, pd.Series(["x", "y", "z"])).tolist()
     ['x, y', nan]
     """
-    wanted = of.isin(keys)
-    return keys.map(names[wanted].groupby(of[wanted]).agg(join_names)).astype(TEXT)
+    found = lists_by_key(of, names)
+    wanted = (key for key in keys.unique() if key in found)
+    return keys.map({key: join_names(found[key]) for key in wanted}).astype(TEXT)
 
 
 def day_count(count: pd.Series[Any]) -> pd.Series[Any]:

@@ -114,7 +114,7 @@ class AvailablePaths:
 
         First those for which it does not matter what trust policies say of the caller.
         """
-        rows = self.callers.numbered_rows(number)
+        rows = self.callers.numbered_rows(number)[:, self._words]
         acts_as = "role" if caller.kind == "role" else "user"
         possible = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
         elsewhere = [~(self._elsewhere & ~rows[at]).any(axis=1) for at in (CERTAIN, POSSIBLE)]
@@ -129,16 +129,22 @@ class AvailablePaths:
         return own, trusted
 
     @cached_property
+    def _words(self) -> Any:
+        """The words of a bit row in which actions of methods are: a few of hundreds."""
+        actions = [action for method in self.methods for action in method.permissions]
+        return np.flatnonzero(self.callers.catalog.bits(actions))
+
+    @cached_property
     def _needed(self) -> Any:
-        """For each method, bits of all its actions."""
+        """For each method, bits of all its actions, in `_words`."""
         bits = self.callers.catalog.bits
-        return np.array([bits(method.permissions) for method in self.methods])
+        return np.array([bits(method.permissions)[self._words] for method in self.methods])
 
     @cached_property
     def _elsewhere(self) -> Any:
-        """For each method, bits of the actions on what IAM's evidence does not show."""
+        """For each method, bits of actions on what IAM's evidence does not show, in `_words`."""
         used = (
             [action for action, on in method.permissions.items() if on in NOT_IN_EVIDENCE]
             for method in self.methods
         )
-        return np.array([self.callers.catalog.bits(actions) for actions in used])
+        return np.array([self.callers.catalog.bits(actions)[self._words] for actions in used])

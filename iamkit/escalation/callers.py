@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from iamkit.access import Permissions, Principals
 from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
 from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, PolicyEvaluator, PolicyLayers, RequestContext
+from iamkit.table import lists_by_key
 from iamkit.trust import AssumableRoles
 
 # What a permission is used on, and the kind of resource that it is.
@@ -97,16 +97,18 @@ class Callers:
 
     @cached_property
     def _groups(self) -> Mapping[str, list[str]]:
-        return lists(self.account.memberships, "user_arn", "group_arn")
+        memberships = self.account.memberships
+        return lists_by_key(memberships["user_arn"], memberships["group_arn"])
 
     @cached_property
     def _policies(self) -> Mapping[str, list[str]]:
-        return lists(self.account.policy_assignments, "principal_arn", "policy_arn")
+        assigned = self.account.policy_assignments
+        return lists_by_key(assigned["principal_arn"], assigned["policy_arn"])
 
     @cached_property
     def _boundaries(self) -> Mapping[str, list[str]]:
         bounded = self.account.principals.dropna(subset="boundary_arn")
-        return lists(bounded, "principal_arn", "boundary_arn")
+        return lists_by_key(bounded["principal_arn"], bounded["boundary_arn"])
 
     def customer_policies(self, arn: str) -> list[str]:
         """The customer policies that apply to somebody."""
@@ -177,11 +179,3 @@ class Callers:
 def _keys_of(layers: RelevantLayers) -> tuple[str, ...]:
     found = (policy.keys for layer in layers for policy in layer or ())
     return tuple(sorted(frozenset().union(*found)))
-
-
-def lists(table: pd.DataFrame, key: str, value: str) -> dict[str, list[str]]:
-    """For each value of one column, those of another, in the order of the rows."""
-    found: dict[str, list[str]] = {}
-    for name, each in zip(table[key].tolist(), table[value].tolist(), strict=True):
-        found.setdefault(name, []).append(each)
-    return found

@@ -16,9 +16,10 @@ from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from iamkit.access import BOUNDARY, NOWHERE, ResourceSet, certainly, members, union
-from iamkit.escalation.callers import KIND, Caller, Callers, lists
+from iamkit.escalation.callers import KIND, Caller, Callers
 from iamkit.escalation.new_principals import ASSUME, NewPrincipals
 from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, RequestContext
 from iamkit.reference import (
     NEEDS_NO_RESOURCE,
@@ -27,6 +28,7 @@ from iamkit.reference import (
     escalation_methods,
     taken_as_given,
 )
+from iamkit.table import lists_by_key
 
 ASSUME_ROLE: Final = "sts-001"  # the method of assuming a role, and nothing else
 DEACTIVATE: Final = "iam:DeactivateMFADevice"
@@ -75,6 +77,7 @@ class Targets:
         self._resources = callers.resources
         self._prerequisites = Prerequisites(callers.account, callers.resources)
         self._new = NewPrincipals(callers.principals, callers.resources)
+        self._having: Memo[int, int] = Memo()
 
     def path(
         self,
@@ -213,22 +216,27 @@ class Targets:
 
     def _with_policies(self, policies: ResourceSet) -> ResourceSet:
         """The roles to which one of these policies is attached."""
-        future = self._resources["role"].future  # one of the policies may be attached to it
-        found = []
-        for each in policies:
-            roles = union(roles for policy, roles in self._attached if policy & each)
-            found.append(roles | (future if each else 0))
-        return ResourceSet(*found)
+        return ResourceSet(*(self._having.once(each, self._roles_with, each) for each in policies))
+
+    def _roles_with(self, policies: int) -> int:
+        """The roles to which one of these policies is attached, or may be: the future one."""
+        attached = members(policies & self._any_attached).tolist()
+        future = self._resources["role"].future if policies else 0
+        return union(self._attached[at] for at in attached) | future
 
     @cached_property
-    def _attached(self) -> list[tuple[int, int]]:
-        """Each customer policy that roles have, with those roles."""
-        assigned = lists(self._callers.account.policy_assignments, "policy_arn", "principal_arn")
+    def _attached(self) -> dict[int, int]:
+        """The roles that have each customer policy, by its number; without those of none."""
+        assignments = self._callers.account.policy_assignments
+        assigned = lists_by_key(assignments["policy_arn"], assignments["principal_arn"])
         number, roles = self._resources["policy"].number, self._resources["role"]
-        made = [
-            (1 << number[arn], roles.set_of(assigned[arn])) for arn in assigned if arn in number
-        ]
-        return [(policy, having) for policy, having in made if having]
+        made = {number[arn]: roles.set_of(assigned[arn]) for arn in assigned if arn in number}
+        return {policy: having for policy, having in made.items() if having}
+
+    @cached_property
+    def _any_attached(self) -> int:
+        """The customer policies that roles have."""
+        return union(1 << policy for policy in self._attached)
 
     # --- what trust policies say
 

@@ -22,7 +22,7 @@ from iamkit.policy.context_keys import (
     SOURCE_IP_KEYS,
     TAG_OR_PROVIDER_KEY,
 )
-from iamkit.policy.decision import Decision, decide
+from iamkit.policy.decision import Decision, certainly_allowed, decide
 from iamkit.policy.document import read_document, statement_rows, trust_row
 from iamkit.policy.evaluation import (
     ANYWHERE,
@@ -68,6 +68,7 @@ __all__ = [
     "RequestContext",
     "Statement",
     "Truth",
+    "certainly_allowed",
     "cidr",
     "conditions",
     "decide",

@@ -13,16 +13,17 @@ Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from iamkit.policy import conditions
 from iamkit.policy.conditions import Truth
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.model import Policy, PolicyLayers, Statement, statement_name, widest
 from iamkit.policy.patterns import Pattern, resolve
-from iamkit.reference import covers_action
+
+_NOBODY: Final = RequestContext({})
 
 # --- one request
 
@@ -86,6 +87,14 @@ class Decision:
         return f"{self.effect}: {self.why}"
 
 
+class _Applying(NamedTuple):
+    """A statement that applies to a request, or may."""
+
+    truth: Truth
+    layer: str
+    statement: Statement
+
+
 def decide(
     action: str,
     resource: str,
@@ -119,27 +128,31 @@ def decide(
         None if boundary is None else _policies(boundary),
         tuple(map(_policies, scps)),
     )
-    allowed: dict[str, list[tuple[Truth, DecidingStatement]]] = {}
-    denied: list[tuple[Truth, DecidingStatement]] = []
+    allowed: dict[str, list[_Applying]] = {}
+    denied: list[_Applying] = []
     for layer, policies in layers.named():
         allowed[layer] = []
-        for statement in (found for policy in policies for found in policy.statements):
-            truth = _applies(statement, action, resource, context)
+        for statement in (each for policy in policies for each in policy.about(action)):
+            truth = _applies(statement, resource, context)
             if truth is not False:
-                reason = _reason(layer, statement, resource, context)
-                (allowed[layer] if statement.allows else denied).append((truth, reason))
-    certain_denials = [reason for truth, reason in denied if truth]
+                found = allowed[layer] if statement.allows else denied
+                found.append(_Applying(truth, layer, statement))
+
+    def because(applying: Iterable[_Applying]) -> tuple[DecidingStatement, ...]:
+        return tuple(_reason(each.layer, each.statement, resource, context) for each in applying)
+
+    certain_denials = [each for each in denied if each.truth]
     if certain_denials:
-        return Decision("ExplicitlyDenied", tuple(certain_denials), action, resource)
+        return Decision("ExplicitlyDenied", because(certain_denials), action, resource)
     silent = tuple(layer for layer, found in allowed.items() if not found)
     if silent:
         return Decision("ImplicitlyDenied", (), action, resource, silent)
-    sure = {layer: [reason for truth, reason in found if truth] for layer, found in allowed.items()}
+    sure = {layer: [each for each in found if each.truth] for layer, found in allowed.items()}
     if all(sure.values()) and not denied:
-        deciding = tuple(reasons[0] for reasons in sure.values())
+        deciding = because(found[0] for found in sure.values())
         return Decision("Allowed", deciding, action, resource)
-    doubts = [found[0][1] for layer, found in allowed.items() if not sure[layer]]
-    return Decision("Unknown", (*doubts, *(r for _, r in denied)), action, resource)
+    doubts = [found[0] for layer, found in allowed.items() if not sure[layer]]
+    return Decision("Unknown", because([*doubts, *denied]), action, resource)
 
 
 def _policies(given: Sequence[Policy | Mapping[str, Any]]) -> tuple[Policy, ...]:
@@ -149,10 +162,30 @@ def _policies(given: Sequence[Policy | Mapping[str, Any]]) -> tuple[Policy, ...]
     )
 
 
-def _applies(statement: Statement, action: str, resource: str, context: RequestContext) -> Truth:
-    named = any(covers_action(pattern, action) for pattern in statement.actions)
-    if named == statement.not_actions:
-        return False
+def certainly_allowed(
+    action: str, resource: str, context: RequestContext, layers: PolicyLayers
+) -> bool:
+    """
+    Return whether `decide` says Allowed, without the reasons, which take most of its time.
+
+    An allow has to be certain in every layer, and no denial so much as possible in any.
+    """
+    for _, policies in layers.named():
+        allowed = False
+        for statement in (found for policy in policies for found in policy.about(action)):
+            if allowed and statement.allows:
+                continue
+            truth = _applies(statement, resource, context)
+            if truth is not False and not statement.allows:
+                return False
+            allowed = allowed or truth is True
+        if not allowed:
+            return False
+    return True
+
+
+def _applies(statement: Statement, resource: str, context: RequestContext) -> Truth:
+    """Whether a statement about the action applies to a resource."""
     matched = on_resource(statement, resource, context)
     if matched is False:
         return False
@@ -163,8 +196,9 @@ def _applies(statement: Statement, action: str, resource: str, context: RequestC
 def on_resource(statement: Statement, resource: str, context: RequestContext) -> Truth:
     """Return whether a statement's Resource or NotResource covers a resource."""
     answer: Truth = False
+    who = context if statement.resource_keys else _NOBODY  # is looked up faster
     for text in statement.resources:
-        pattern = resolve(text, context, variables=statement.variables)
+        pattern = resolve(text, who, variables=statement.variables)
         if isinstance(pattern, Pattern):
             if pattern.matches(resource):
                 answer = True

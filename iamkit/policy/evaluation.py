@@ -238,6 +238,9 @@ class PolicyEvaluator:
             else:
                 scoped.append((scope, sure, bits))
         surely, perhaps = ~denied[True], ~(denied[True] | denied[False])
+        if not scoped:
+            possible, certain, anywhere = self._allowed(cells)
+            return possible & surely, certain & perhaps, anywhere & perhaps
         possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
         for (scopes, sure), bits in cells.items():
             possible |= _left(bits & surely, scopes, scoped)
@@ -248,6 +251,17 @@ class PolicyEvaluator:
                     for _, _, elsewhere in scoped:
                         left = left & ~elsewhere
                     anywhere |= left
+        return possible, certain, anywhere
+
+    def _allowed(self, cells: Cells) -> tuple[Bits, Bits, Bits]:
+        """The rows of what is allowed, if nothing is denied: possibly, certainly, everywhere."""
+        possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
+        for (scopes, sure), bits in cells.items():
+            possible |= bits
+            if sure:
+                certain |= _witnessed(bits, scopes, ())
+                if not scopes:
+                    anywhere |= bits
         return possible, certain, anywhere
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from iamkit.memory import Memo
 from iamkit.policy import conditions
 from iamkit.policy.context import RequestContext
 from iamkit.policy.document import statement_rows
 from iamkit.policy.patterns import Pattern, variable_keys
+from iamkit.reference import covers_action
 
 VERSION: Final = "2012-10-17"  # the only one with policy variables
 _VARIABLE: Final = re.compile(r"\$\{(?![*?$]\})[^{}]*\}")
@@ -40,6 +42,17 @@ class Policy:
     def statements(self) -> tuple[Statement, ...]:
         """Its statements, less those that cannot be read as one."""
         return tuple(_statements(self))
+
+    def about(self, action: str) -> tuple[Statement, ...]:
+        """Its statements about one action; of thousands of requests, the first looks for them."""
+        return self._about.once(action, self._find_about, action)
+
+    @cached_property
+    def _about(self) -> Memo[str, tuple[Statement, ...]]:
+        return Memo()
+
+    def _find_about(self, action: str) -> tuple[Statement, ...]:
+        return tuple(each for each in self.statements if each.covers(action))
 
 
 class PolicyLayers(NamedTuple):
@@ -88,6 +101,11 @@ class Statement:
             row["conditions"],
             variables,
         )
+
+    def covers(self, action: str) -> bool:
+        """Whether it is about an action."""
+        named = any(covers_action(pattern, action) for pattern in self.actions)
+        return named != self.not_actions
 
     def applies(self, context: RequestContext) -> conditions.Truth:
         """Whether its Condition holds: True, False, or None for unknown."""

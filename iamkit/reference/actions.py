@@ -256,6 +256,33 @@ class Catalog:
         """Return how many actions each row holds, or how many of those that `mask` selects."""
         return popcount(rows & self.mask(level=level, risk=risk, service=service))
 
+    def count_by_service(self, rows: Bits) -> npt.NDArray[np.int64]:
+        """
+        Return how many actions of each service each row holds, shape (rows, services).
+
+        Services are in the order of `services`. Of each row, the bits before each service's first
+        action are counted; the difference of two such counts is what lies between.
+        """
+        ends = np.append(self._service_starts, self.size)
+        words = ends >> 6
+        before = np.zeros((len(rows), self.words + 1), dtype=np.int64)
+        np.cumsum(np.bitwise_count(rows), axis=1, dtype=np.int64, out=before[:, 1:])
+        partly = (np.uint64(1) << (ends & 63).astype(np.uint64)) - np.uint64(1)
+        last = rows[:, np.minimum(words, self.words - 1)] & partly
+        return np.diff(before[:, words] + np.bitwise_count(last), axis=1)
+
+    @cached_property
+    def services(self) -> list[str]:
+        """Names of the services, as their actions are sorted."""
+        names: list[str] = self.actions["service"].iloc[self._service_starts].tolist()
+        return names
+
+    @cached_property
+    def _service_starts(self) -> npt.NDArray[np.int64]:
+        """The place of each service's first action."""
+        services = self.actions["service"].to_numpy()
+        return np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
+
     def mask(self, *, level: str = "", risk: str = "", service: str = "") -> Bits:
         """
         Return the actions with this access level, risk class and service; by default all there are.
@@ -386,6 +413,7 @@ def _everywhere(name: str, entry: Any, kinds: Any) -> dict[str, None]:
     return dict.fromkeys(chain(entry[name], *(kind[name] for kind in kinds)))
 
 
+@lru_cache(maxsize=65536)  # thousands of policies name the same actions
 def covers_action(pattern: str, action: str) -> bool:
     """
     Return whether an Action pattern covers an action, by the rules of `Catalog.bits`.

@@ -20,7 +20,7 @@ from iamkit.checks import SEVERITIES, Status
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
-from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, objects
+from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
 from iamkit.tables import without_service_linked
 
 # Risk classes of actions, the worst first.
@@ -149,7 +149,7 @@ def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd
     """What each identity is and how it is protected: columns that come from one table each."""
     arns = who["principal_arn"]
     keys = account.access_keys.query("active")
-    devices = account.mfa_devices.groupby("user_arn")["kind"].agg(list).reindex(arns)
+    devices = lists_by_key(account.mfa_devices["user_arn"], account.mfa_devices["kind"])
     has_password = credentials["password_enabled"].fillna(value=False)
     is_root, is_role = who["kind"] == "root", who["kind"] == "role"
     access = pd.Series(credentials["access"].array)
@@ -162,7 +162,7 @@ def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd
             "name": who["name"],
             "access": access.mask(is_role, _assumed_by(account).reindex(arns).array),
             "mfa_registered": credentials["mfa_registered"].array,
-            "mfa_devices": objects(each if isinstance(each, list) else [] for each in devices),
+            "mfa_devices": objects(devices.get(arn, []) for arn in arns),
             "mfa_enforced": _by(account.mfa_enforcement)["verdict"].reindex(arns).array,
             "network_restriction": restriction.mask(is_root, UNRESTRICTED),
             "password_age_days": credentials["password_age_days"].where(has_password).array,
@@ -202,7 +202,8 @@ def _assumed_by(account: Any) -> pd.Series[Any]:
     kinds = kinds.mask(trust["principal_type"] == "Federated", "federation")
     kinds = kinds.mask(trust["principal_type"] == "*", "anyone")
     pairs = pd.DataFrame({"role_arn": trust["role_arn"], "who": kinds}).drop_duplicates()
-    return pairs.groupby("role_arn")["who"].agg(lambda who: ", ".join(sorted(who)))
+    found = lists_by_key(pairs["role_arn"], pairs["who"])
+    return pd.Series({arn: ", ".join(sorted(who)) for arn, who in found.items()}, dtype=TEXT)
 
 
 def _steps_to_administrator(account: Any) -> pd.Series[Any]:
@@ -288,13 +289,15 @@ def _verdicts(account: Any) -> pd.DataFrame:
     failing = found[fails]
     rank = found["severity"].where(fails, found["status"]).map(VERDICTS.index)
     worst = rank.groupby(found["subject"]).min().map(VERDICTS.__getitem__)
-    steps = failing.drop_duplicates(["subject", "next_step"]).groupby("subject")["next_step"]
-    first = steps.agg(lambda step: list(step.head(MOST_STEPS)))
+    distinct = failing.drop_duplicates(["subject", "next_step"])
+    steps = lists_by_key(distinct["subject"], distinct["next_step"])
     verdicts = pd.DataFrame(
         {
             "verdict": worst,
             "findings": failing.groupby("subject").size().reindex(worst.index),
-            "next_steps": first.reindex(worst.index),
+            "next_steps": objects(
+                (steps.get(subject, [])[:MOST_STEPS] for subject in worst.index), worst.index
+            ),
         }
     )
     return verdicts.rename_axis("principal_arn").reset_index()

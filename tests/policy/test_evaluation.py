@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext
-from iamkit.policy.decision import decide
+from iamkit.policy.decision import certainly_allowed, decide
 from iamkit.policy.evaluation import ANYWHERE, CERTAIN, POSSIBLE, PolicyEvaluator
 from iamkit.policy.model import Policy, PolicyLayers
 from iamkit.policy.patterns import Pattern
@@ -190,6 +190,7 @@ def test_rows_about_one_resource_are_what_decide_says(
     effects = {action: ask(found, action, resource, context) for action in ACTIONS}
     assert certain == {a for a, effect in effects.items() if effect == "Allowed"}
     assert possible == {a for a, effect in effects.items() if effect in ("Allowed", "Unknown")}
+    assert certain == {a for a in ACTIONS if certainly_allowed(a, resource, context, found)}
 
 
 @given(found=LAYERS, values=CONTEXTS, names=st.permutations(["ana", "bo", "b"]))

@@ -1,0 +1,122 @@
+"""Who can give itself everything, against every call of every principal decided one by one."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iamkit import Account
+from iamkit.access import DEFAULT_CONTEXTS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
+from iamkit.policy import ANYWHERE, PolicyEvaluator, PolicyLayers
+from tests.accounts import ARN, account, details, group, policy
+from tests.examples import examples
+from tests.policies import WITH_MFA, allow, attached, bounded, deny, document, person, worker
+from tests.policies import inline as inline_policy
+
+OFFICE = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+UNKNOWN_KEY = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+ONLY_ANN = {"StringEquals": {"aws:username": "ann"}}
+ACTIONS = [*SELF_PROMOTION, "iam:*", "iam:Put*", "iam:*Group*", "*", "s3:GetObject"]
+RESOURCES = [
+    "*",
+    f"{ARN}user/${{aws:username}}",
+    *(f"{ARN}{name}" for name in ("user/ann", "user/*", "role/work", "role/w*", "group/team")),
+    *(f"{ARN}policy/{name}" for name in ("held", "shared", "${aws:username}")),
+]
+TRUST = document(
+    {"Effect": "Allow", "Principal": {"AWS": f"{ARN}root"}, "Action": "sts:AssumeRole"}
+)
+
+statements = st.builds(
+    lambda make, action, resource, condition: make(
+        action, resource, **({"Condition": condition} if condition else {})
+    ),
+    st.sampled_from([allow, allow, allow, deny]),
+    st.sampled_from(ACTIONS),
+    st.sampled_from(RESOURCES),
+    st.sampled_from([None, None, None, WITH_MFA, OFFICE, UNKNOWN_KEY, ONLY_ANN]),
+)
+policies = st.lists(statements, min_size=1, max_size=2)
+members = st.fixed_dictionaries(
+    {},
+    optional={
+        "PermissionsBoundary": st.sampled_from(
+            [bounded(name)["PermissionsBoundary"] for name in ("open", "from-office", "narrow")]
+        ),
+        "AttachedManagedPolicies": st.sampled_from(
+            [attached("held"), attached("shared"), attached("held", "shared")]
+        ),
+    },
+)
+
+
+def made(found: dict[str, Any]) -> Account:
+    """Two users, one in a group, and a role, with these policies."""
+    customer = [
+        policy("held", document(*found["held"])),
+        policy("shared", document(*found["shared"])),
+        policy("open", document(allow("*"))),
+        policy("from-office", document(allow("*", Condition=OFFICE))),
+        policy("narrow", document(allow("iam:*"))),
+    ]
+    users = [
+        person("ann", *found["ann"], GroupList=["team"], **found["of ann"]),
+        person("bob", *found["bob"], **found["of bob"]),
+    ]
+    team = group("team", GroupPolicyList=inline_policy(*found["team"]))
+    work = worker("work", TRUST, *found["work"], **found["of work"])
+    with tempfile.TemporaryDirectory() as folder:
+        return account(Path(folder), details(users, [team], [work], customer))
+
+
+def promotes(made: Account, arn: str, context: str) -> bool:
+    """Whether one of the calls is allowed on something of the principal's own."""
+    callers = made.callers
+    boundary = callers.layers(arn).boundary
+    if boundary is not None:
+        evaluator = PolicyEvaluator(callers.catalog)
+        allowed = evaluator.rows(PolicyLayers(boundary), callers.context(arn, context))[ANYWHERE]
+        if (evaluator.every & ~allowed).any():
+            return False
+    mine = made.policy_assignments.query("principal_arn == @arn")["policy_arn"]
+    own = {
+        "user": [arn] if ":user/" in arn else [],
+        "role": [arn] if ":role/" in arn else [],
+        "group": made.memberships.query("user_arn == @arn")["group_arn"].tolist(),
+        "policy": [each for each in mine if ":policy/" in each],
+    }
+    return any(
+        made.can(arn, action, each, context)
+        for action, kind in SELF_PROMOTION.items()
+        for each in own[kind]
+    )
+
+
+@examples(1)
+@given(
+    st.fixed_dictionaries(
+        dict.fromkeys(("ann", "bob", "team", "work", "held", "shared"), policies)
+        | {f"of {name}": members for name in ("ann", "bob", "work")}
+    )
+)
+def test_who_gives_itself_everything_is_who_may_make_one_of_the_calls(found: Any) -> None:
+    opened = made(found)
+    summary = opened.permissions.summary().set_index(["principal_arn", "context"])["admin"]
+    assert len(summary) == 3 * len(DEFAULT_CONTEXTS)
+    for (arn, context), answer in summary.items():
+        if answer != EVERYTHING:
+            assert answer == (THROUGH_IAM if promotes(opened, arn, context) else "")
+
+
+def test_those_whom_only_the_place_or_their_name_tells_apart_have_answers_of_their_own(
+    tmp_path: Path,
+) -> None:
+    own = allow("iam:PutUserPolicy", f"{ARN}user/${{aws:username}}", Condition=OFFICE)
+    others = allow("iam:PutUserPolicy", f"{ARN}user/ann")
+    users = [person("ann", own), person("bob", own), person("eve", others)]
+    summary = account(tmp_path, details(users)).permissions.summary()
+    through = summary.query("admin == 'through IAM'")
+    assert set(through["name"]) == {"ann", "bob"}
+    assert set(through["context"]) == {"key-inside", "password-inside", "mfa-inside"}

@@ -12,7 +12,7 @@ def test_a_provider_that_iam_knows_is_named_and_identified_by_its_application() 
 
 
 def test_callers_choose_less_where_tokens_are_told_apart_by_application() -> None:
-    assert oidc_providers.chosen_claims("accounts.google.com") == {"amr"}
+    assert oidc_providers.chosen_claims("accounts.google.com") == {"amr", "oaud"}
     assert {"amr", "aud", "ref"} <= oidc_providers.chosen_claims("gitlab.com")
 
 

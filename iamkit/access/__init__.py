@@ -12,6 +12,7 @@ from iamkit.access.administrators import (
     THROUGH_IAM,
     administrators,
 )
+from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
     ARRIVAL_KEYS,
     BY_CREDENTIAL,
@@ -65,6 +66,7 @@ __all__ = [
     "SELF_PROMOTION",
     "THROUGH_IAM",
     "WITHOUT_MFA",
+    "ChoosingEvaluator",
     "Credential",
     "Permissions",
     "Place",

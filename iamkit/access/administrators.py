@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -19,10 +20,10 @@ from iamkit.policy import (
     CERTAIN,
     UNKNOWN,
     Policy,
-    PolicyEvaluator,
     PolicyLayers,
     RequestContext,
     certainly_allowed,
+    choices,
 )
 from iamkit.reference import Bits
 from iamkit.table import TEXT, Column, Table, lists_by_key
@@ -100,7 +101,7 @@ class _SelfPromotion:
     def __init__(self, callers: Principals, contexts: Sequence[str]) -> None:
         self._callers = callers
         self._arrivals = [RequestContext(callers.arrival(name), UNKNOWN) for name in contexts]
-        self._evaluator = PolicyEvaluator(callers.catalog)
+        self._evaluator = ChoosingEvaluator(callers.catalog)
         account = callers.account
         self._groups = lists_by_key(
             account.memberships["user_arn"], account.memberships["group_arn"]
@@ -140,9 +141,11 @@ class _SelfPromotion:
             kind: (principal_arn,),
         }
         return any(
-            certainly_allowed(action, resource, who, layers)
+            certainly_allowed(action, resource, each, layers)
             for action, on in SELF_PROMOTION.items()
-            for resource in own.get(on, ())
+            if (resources := own.get(on, ()))
+            for each in choices.tried(layers, who, action)
+            for resource in resources
         )
 
     def _identity(self, principal_arn: str) -> RequestContext:

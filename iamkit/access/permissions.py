@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access.administrators import administration
+from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.errors import SettingsError
@@ -84,7 +85,7 @@ class _Evaluation:
 
     def __init__(self, callers: Principals, names: Iterable[str]) -> None:
         self._callers = callers
-        self._evaluator = PolicyEvaluator(callers.catalog)
+        self._evaluator = ChoosingEvaluator(callers.catalog)
         self._contexts = [RequestContext(callers.arrival(name), UNKNOWN) for name in names]
         self._distinct: dict[bytes, int] = {}
         self._number = cache(self._stored)
@@ -111,13 +112,18 @@ class _Evaluation:
         return self._evaluated(layers, self._contexts)
 
     def _evaluated(self, layers: PolicyLayers, contexts: Iterable[RequestContext]) -> list[int]:
+        if self._evaluator.chooses(layers):
+            rows = (self._evaluator.rows(layers, context) for context in contexts)
+            return [self._row_number(np.array(each)) for each in rows]
         outcomes = self._evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
         return [self._number(each) for each in outcomes]
 
     def _stored(self, outcomes: Outcomes) -> int:
         """Number of the row that the outcomes make; several may make the same."""
-        row = np.array(self._evaluator.combine(outcomes)).tobytes()
-        return self._distinct.setdefault(row, len(self._distinct))
+        return self._row_number(np.array(self._evaluator.combine(outcomes)))
+
+    def _row_number(self, row: Any) -> int:
+        return self._distinct.setdefault(row.tobytes(), len(self._distinct))
 
 
 def changing(catalog: Catalog) -> Bits:

@@ -39,11 +39,13 @@ from iamkit.policy import (
     PolicyLayers,
     RequestContext,
     Statement,
+    choices,
     cidr,
     decide,
 )
 from iamkit.reference import Catalog, load_catalog
 from iamkit.tables import AccountTables, service_linked_arns
+from iamkit.values import as_dict
 
 
 class Principals:
@@ -168,6 +170,18 @@ class Principals:
     def _now(self) -> str:
         return self.account.as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    @cached_property
+    def _organization(self) -> dict[str, Any]:
+        """What all principals share: the account, and its organization if that is known."""
+        answer = as_dict(self.account.snapshot.json("organization.json"))
+        found = as_dict(answer.get("Organization")).get("Id")
+        common = {"aws:PrincipalAccount": self.account.account_id}
+        if isinstance(found, str):
+            common["aws:PrincipalOrgID"] = found
+        if self.account.partition != "aws":
+            common[choices.HOME_REGION] = choices.HOME.get(self.account.partition, "")
+        return common
+
     def arrival(self, name: str) -> dict[str, Any]:
         """
         Return the condition keys that say how the caller arrived, for one of `CONTEXTS`.
@@ -187,6 +201,7 @@ class Principals:
             "aws:CurrentTime": self._now,
             "aws:EpochTime": str(int(self.account.as_of.timestamp())),
             **dict.fromkeys(ENDPOINT_KEY_NAMES, ABSENT),
+            **self._organization,
         }
         return {key.lower(): value for key, value in (direct | keys).items()}
 

@@ -21,6 +21,8 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from iamkit.access import BOUNDARY, KINDS, NOWHERE, Principals, Resources, ResourceSet, union
+from iamkit.escalation.saml_providers import KIND as SAML_PROVIDER
+from iamkit.escalation.saml_providers import saml_providers
 from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
@@ -32,6 +34,7 @@ from iamkit.policy import (
     RequestContext,
     Statement,
     Truth,
+    choices,
     conditions,
     resolve,
     widest,
@@ -39,15 +42,24 @@ from iamkit.policy import (
 from iamkit.reference import covered_actions
 from iamkit.tables import service_linked_arns
 
+# In a context: tags, as tag=value, that every resource has in the place of its own.
+RETAGGED: Final = "iamkit:retagged"
+
 _TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
 _EMPTY: Final = RequestContext({})
 
 
 class Allowance(NamedTuple):
-    """Where an action is allowed, and where it would be if the caller's own policies granted it."""
+    """
+    Where an action is allowed, and where it would be if the caller's own policies granted it.
+
+    `if_named` is where it would be if a trust policy granted it to the ARN of an IAM user: a
+    permissions boundary limits that by what it denies, not by what it leaves out.
+    """
 
     allowed: ResourceSet
     if_granted: ResourceSet
+    if_named: ResourceSet
 
 
 class AllowedResources:
@@ -57,6 +69,7 @@ class AllowedResources:
         self.principals = principals
         self.actions = tuple(dict.fromkeys(actions))
         self.resources = {kind: self._resources(kind) for kind in KINDS}
+        self.resources[SAML_PROVIDER] = saml_providers(principals.account)
         self._relevant: Memo[str, RelevantPolicy] = Memo()
         self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
         self._allowances: Memo[Any, Allowance] = Memo()
@@ -114,11 +127,45 @@ class AllowedResources:
         `layers` are what `relevant_layers` returns; `call` has condition keys of the call itself,
         such as iam:PassedToService.
         """
-        tested = self._keys.once((layers, action), _tested_keys, layers, action)
+        tested = self.tested_keys(layers, action)
         if call is not None and not tested.isdisjoint(call.values):
             context = context.joined(call)
-        key = (layers, action, kind, context.answers(tested))
-        return self._allowances.once(key, self._allowance, layers, context, action, kind)
+        key = (layers, action, kind, context.get(RETAGGED), context.answers(tested))
+        return self._allowances.once(key, self._best_allowance, layers, context, action, kind)
+
+    def choices(
+        self, layers: RelevantLayers, context: RequestContext, action: str
+    ) -> list[RequestContext]:
+        """What a caller may choose in a call, each to be joined to the context; empty: nothing."""
+        if not any(map(choices.is_chosen, self.tested_keys(layers, action))):
+            return []
+        return choices.choices(self.statements(layers, action), context, action)
+
+    def tested_keys(self, layers: RelevantLayers, action: str) -> frozenset[str]:
+        """Condition keys, in lower case, on which it depends where an action is allowed."""
+        return self._keys.once((layers, action), _tested_keys, layers, action)
+
+    def statements(self, layers: RelevantLayers, action: str) -> list[Statement]:
+        """The statements of all layers that are about one action."""
+        return [
+            each.statement
+            for layer in layers
+            for policy in layer or ()
+            for each in policy.about(action)
+        ]
+
+    def _best_allowance(
+        self, layers: RelevantLayers, context: RequestContext, action: str, kind: str
+    ) -> Allowance:
+        """Where an action is allowed, certainly so where one of the caller's choices makes it."""
+        found = self._allowance(layers, context, action, kind)
+        for chosen in self.choices(layers, context, action):
+            better = self._allowance(layers, context.joined(chosen), action, kind)
+            pairs = zip(found, better, strict=True)
+            found = Allowance(
+                *(ResourceSet(old.certain | new.certain, old.possible) for old, new in pairs)
+            )
+        return found
 
     def allowing_statement(
         self, layers: RelevantLayers, context: RequestContext, action: str, kind: str, where: int
@@ -152,6 +199,7 @@ class AllowedResources:
     ) -> Allowance:
         every = self.resources[kind].every
         identity, bounded, denied = NOWHERE, ResourceSet(every, every), NOWHERE
+        controlled = bounded
         for number, layer in enumerate(layers):
             if layer is None:
                 continue
@@ -164,10 +212,13 @@ class AllowedResources:
                     denied |= where
             if number:
                 bounded &= allowed
+                controlled = controlled & allowed if number > 1 else controlled
             else:
                 identity = allowed
         not_denied = ResourceSet(every & ~denied.possible, every & ~denied.certain)
-        return Allowance(identity & bounded & not_denied, bounded & not_denied)
+        return Allowance(
+            identity & bounded & not_denied, bounded & not_denied, controlled & not_denied
+        )
 
     def _applies_to(
         self, each: RelevantStatement, context: RequestContext, kind: str
@@ -178,9 +229,9 @@ class AllowedResources:
             return named
         if not each.keys_of_resource:
             return _where(named, self._truth(each.statement, context))
-        keys, found = each.keys_of_resource, NOWHERE
+        keys, found, changed = each.keys_of_resource, NOWHERE, _retagged(context)
         for known, which in self._alike.once((kind, keys), self._group, kind, keys):
-            truth = self._truth(each.statement, context.joined(known))
+            truth = self._truth(each.statement, context.joined(known).joined(changed))
             found |= _where(ResourceSet(named.certain & which, named.possible & which), truth)
         return found
 
@@ -311,8 +362,19 @@ def _where(named: ResourceSet, truth: Truth) -> ResourceSet:
 
 
 def _unmentioned(kind: str, key: str) -> Mark:
-    """The value of a key that is not mentioned: the evidence has the tags of all but policies."""
-    return UNKNOWN if kind == "policy" and key.startswith(_TAGS) else ABSENT
+    """The value of a key that is not mentioned: the evidence has the tags of identities only."""
+    return UNKNOWN if kind in ("policy", SAML_PROVIDER) and key.startswith(_TAGS) else ABSENT
+
+
+@lru_cache(maxsize=1024)
+def _retagged_keys(tags: Any) -> RequestContext:
+    given = (text.partition("=") for text in (tags if isinstance(tags, tuple) else ()))
+    return RequestContext(_tag_keys({key: value for key, _, value in given}), UNKNOWN)
+
+
+def _retagged(context: RequestContext) -> RequestContext:
+    """The tags that resources have in the place of their own, as condition keys."""
+    return _retagged_keys(context.get(RETAGGED))
 
 
 def _is_of_resource(key: str) -> bool:

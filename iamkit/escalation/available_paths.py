@@ -19,11 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iamkit.access import Permissions, Principals, ResourceSet
+from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import Caller, Callers
+from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
     FURTHER_ACTIONS,
     NOT_IN_EVIDENCE,
+    SESSION_TAGS,
     EscalationPath,
     Permitted,
     Targets,
@@ -56,6 +59,8 @@ class AvailablePaths:
         self.targets = Targets(self.callers)
         self._paths: Memo[tuple[str, str], list[EscalationPath]] = Memo()
         self._found: Memo[Any, list[EscalationPath]] = Memo()
+        self.tags = ChangedTags(self.callers, self.targets.assuming)
+        self._changed: Memo[Any, list[EscalationPath]] = Memo()
         self._usable: Memo[Any, tuple[list[_UsableMethod], list[_UsableMethod]]] = Memo()
         self._same: dict[ResourceSet, ResourceSet] = {}  # equal sets are kept once
 
@@ -66,6 +71,45 @@ class AvailablePaths:
         Contexts that no policy tells apart share one list.
         """
         return self._paths.once((arn, context), self._all_paths, arn, context)
+
+    def paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
+        """
+        Return the paths of somebody whose tags are changed, as `ChangedTags` says.
+
+        Without those that change tags again, or that come back with MFA.
+        """
+        caller = self.callers.caller(arn)
+        key = (arn, who.answers((*self.callers.keys(caller), RETAGGED)))
+        return self._changed.once(key, self._paths_with_tags, caller, who)
+
+    def paths_changed(self, changed: Changed, arn: str, context: str) -> list[EscalationPath]:
+        """
+        Return the paths of who acts with changed tags, as `ChangedTags` says, for a caller.
+
+        Where others' tags are changed, only those that lead to these others and did not before.
+        """
+        found = self.paths_with_tags(changed.arn, changed.context)
+        if changed.kind is None:
+            return found
+        before = {path.method.id: path.targets.possible for path in self.paths(arn, context)}
+        return [
+            path._replace(
+                targets=ResourceSet(
+                    *(
+                        part & changed.others & ~before.get(path.method.id, 0)
+                        for part in path.targets
+                    )
+                )
+            )
+            for path in found
+            if path.kind == changed.kind
+        ]
+
+    def _paths_with_tags(self, caller: Caller, who: RequestContext) -> list[EscalationPath]:
+        rows = self.callers.rows_of(caller.layers, who)
+        usable = (each for some in self._usable_with(rows, caller) for each in some)
+        again = ("condition", "session")
+        return self._find([u for u in usable if u.method.gains not in again], caller, who)
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
         caller, number = self.callers.caller(arn), self.callers.number(arn, name)
@@ -114,14 +158,21 @@ class AvailablePaths:
 
         First those for which it does not matter what trust policies say of the caller.
         """
-        rows = self.callers.numbered_rows(number)[:, self._words]
+        return self._usable_with(self.callers.numbered_rows(number), caller)
+
+    def _usable_with(
+        self, rows: Any, caller: Caller
+    ) -> tuple[list[_UsableMethod], list[_UsableMethod]]:
+        """The same for rows of bits."""
+        rows = [row[self._words] for row in rows]
         acts_as = "role" if caller.kind == "role" else "user"
         possible = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
         elsewhere = [~(self._elsewhere & ~rows[at]).any(axis=1) for at in (CERTAIN, POSSIBLE)]
         own: list[_UsableMethod] = []
         trusted: list[_UsableMethod] = []
         for at, method in enumerate(self.methods):
-            usable = possible[at] or (caller.named and method.id == ASSUME_ROLE)
+            by_name = method.id in (ASSUME_ROLE, SESSION_TAGS)  # no permission is needed
+            usable = possible[at] or (caller.named and by_name)
             if usable and method.caller in ("any", acts_as):
                 permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
                 by_trust = method.trust in ("caller", "named")

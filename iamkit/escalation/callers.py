@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from iamkit.access import Permissions, Principals
+from iamkit.access import ChoosingEvaluator, Permissions, Principals
 from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, UNKNOWN, PolicyEvaluator, PolicyLayers, RequestContext
+from iamkit.policy import ABSENT, UNKNOWN, PolicyLayers, RequestContext
 from iamkit.table import lists_by_key
 from iamkit.trust import AssumableRoles
 
@@ -30,12 +30,10 @@ KIND: Final = {
     "target user": "user",
     "target role": "role",
     "passed role": "role",
+    "trusted provider": "saml-provider",
     "target group": "group",
     "target policy": "policy",
 }
-
-# Names that whoever assumes a role may choose.
-_CHOSEN_NAMES: Final = ("sts:rolesessionname", "sts:sourceidentity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Callers:
         self.permissions = permissions
         self.account = principals.account
         self.catalog = principals.catalog
-        self.evaluator = PolicyEvaluator(self.catalog)
+        self.evaluator = ChoosingEvaluator(self.catalog)
         self.allowed = AllowedResources(principals, actions)
         self.resources = self.allowed.resources
         self.assumable = AssumableRoles(principals, self.resources["role"])
@@ -72,6 +70,7 @@ class Callers:
         self._identities: Memo[str, RequestContext] = Memo()
         self._contexts: Memo[tuple[str, str], RequestContext] = Memo()
         self._group_numbers: Memo[tuple[str, str], int] = Memo()
+        self._rows: Memo[Any, Any] = Memo()
         self._own_keys: Memo[RelevantLayers, tuple[str, ...]] = Memo()
         self._keys: Memo[str, tuple[str, ...]] = Memo()
 
@@ -121,7 +120,7 @@ class Callers:
         """
         What a caller's request carries in a named context; who joins a group is not known.
 
-        The caller chooses the name of a session: its own name, if a trust policy asks for that.
+        What the caller chooses, such as the name of a session, is left open: see `policy.choices`.
         """
         return self._contexts.once((arn, name), self._context, arn, name)
 
@@ -138,8 +137,6 @@ class Callers:
         keys: dict[str, Any] = {}
         if kind != "group":
             keys = dict.fromkeys(self.assumable.tags, ABSENT) | self.principals.known(arn)
-        if kind == "user":
-            keys |= dict.fromkeys(_CHOSEN_NAMES, keys["aws:username"])
         return RequestContext(keys, UNKNOWN)
 
     def own_keys(self, caller: Caller) -> tuple[str, ...]:
@@ -164,6 +161,11 @@ class Callers:
         if arn in self.row:
             return int(self.permissions.index[self.row[arn], self._column[name]])
         return self._group_numbers.once((arn, name), self._add_group, arn, name)
+
+    def rows_of(self, layers: PolicyLayers, who: RequestContext) -> Any:
+        """Bit rows of what layers allow in a context that has no name, shape (3, words)."""
+        asked = (layers, who.answers(sorted(self.evaluator.keys(layers))))
+        return self._rows.once(asked, self.evaluator.rows, layers, who)
 
     def _add_group(self, arn: str, name: str) -> int:
         made = self.evaluator.rows(self.caller(arn).layers, self.context(arn, name))

@@ -82,6 +82,7 @@ def escalations(graph: EscalationGraph, admin_paths: pd.DataFrame) -> pd.DataFra
 
 
 _WHO: Final = ("principal_arn", "kind", "name")
+_SHOWN: Final = ("session", "condition")  # methods of which the evidence shows all
 _FIRST_CONTEXT: Final = ARRIVALS["key"][0]
 
 
@@ -107,7 +108,7 @@ class _BestPaths:
                 if old is not None and old.gain.more:
                     continue
                 gain = self._gain(path, arn, context)
-                may_need_target = method.trust != "named" and method.gains != "session"
+                may_need_target = method.trust != "named" and method.gains not in _SHOWN
                 needs_target = path.permitted.certain and may_need_target
                 if gain.more or (old is None and needs_target):
                     found[method.id] = _BestPath(path, context, gain)
@@ -115,6 +116,8 @@ class _BestPaths:
 
     def _gain(self, path: EscalationPath, arn: str, context: str) -> Gain:
         """The best of what a path certainly gives, the further paths of its targets counted."""
+        if path.method.gains == "condition":
+            return self._with_tags(path, arn, context)
         if path.kind == "self":
             return self._gains.own(path, arn, context)
         certain, kind = path.targets.certain, path.kind
@@ -137,6 +140,31 @@ class _BestPaths:
             for target in targets
         )
         return next((gain for gain in gains if gain.more), NOTHING)
+
+    def _with_tags(self, path: EscalationPath, arn: str, context: str) -> Gain:
+        """The best of what a change of tags certainly gives, further paths counted."""
+        best, available = NOTHING, self._graph.available
+        _, place = mode_and_place(context)
+        for changed in available.tags.of(path, arn, context):
+            if not changed.certain:
+                continue
+            further = available.paths_changed(changed, arn, context)
+            if changed.kind is None and self._gains.with_tags(changed, further):
+                return EVERYTHING._replace(target_arn=changed.arn)
+            own = changed.kind is None
+            more = own and self._gains.more_with_tags(changed, arn, context)
+            for each in further:
+                found = each.targets.certain
+                if each.kind not in ("user", "role") or not found:
+                    continue
+                arrived = ARRIVALS[gained_mode(each)][PLACES.index(place)]
+                if self._graph.reaching_admin(each.kind, arrived) & found:
+                    return EVERYTHING._replace(target_arn=changed.arn)
+                strongest = self._gains.strongest(arn, context, each.kind, found, arrived)
+                more = more or strongest is not None
+            if more and not best.more:
+                best = Gain(more=True, everything=False, target_arn=changed.arn)
+        return best
 
     def _joining(self, path: EscalationPath, arn: str, context: str) -> Gain:
         """The best of what joining one of the groups gives, the further paths of each counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from iamkit.access import members, union
+from iamkit.access import certainly, members, union
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.callers import KIND, Caller
 from iamkit.escalation.targets import ASSUME_ROLE, NOT_IN_EVIDENCE, passed_to
@@ -63,7 +63,7 @@ class Explanations:
         caller, who = self._callers.caller(arn), self._callers.context(arn, context)
         named = 0
         if method.id == ASSUME_ROLE:
-            named = self._callers.assumable.roles_admitting(arn, who)[0].certain & targets
+            named = self._targets.named(caller, who).certain & targets
         roles = self._resources["role"].arns
         found: dict[AllowingPolicies, int] = {
             (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
@@ -117,6 +117,9 @@ class Explanations:
                 for at in members(targets).tolist()
                 if policies.set_of(self._callers.customer_policies(arns[at])) & where
             )
+        if on == "trusted provider":
+            reached = self._targets.providers.reached(certainly(where), call.context)
+            return targets & reached.certain
         if on in call.caller.own:
             return targets if where & call.caller.own[on] else 0
         if on == "passed role" and "stack set administration" in call.method.prerequisites:
@@ -162,8 +165,16 @@ class Explanations:
     def _requests(self, call: _Call) -> list[RequestContext]:
         """What a call carries: for each service that a role may be passed to, or once."""
         if call.on == "passed role":
-            return [call.context.joined(passed_to(each)) for each in call.method.services]
-        return [self._targets.call(call.action, call.on, call.context)]
+            made = [call.context.joined(passed_to(each)) for each in call.method.services]
+        else:
+            made = [self._targets.call(call.action, call.on, call.context)]
+        layers, allowed = call.caller.relevant, self._callers.allowed
+        chosen = (
+            each.joined(choice)
+            for each in made
+            for choice in allowed.choices(layers, each, call.action)
+        )
+        return [*made, *chosen]
 
     def _trusting_services(self, method: EscalationMethod) -> int:
         """The roles that trust one of a method's services."""
@@ -177,6 +188,8 @@ class Explanations:
             return self._trusting_services(call.method)
         if on == "target policy":
             return kind.set_of(self._callers.customer_policies(target_arn))
+        if on == "trusted provider":
+            return kind.set_of(self._targets.providers.trusted_by(target_arn))
         if on in call.caller.own and target_arn not in kind.number:
             return call.caller.own[on]
         return kind.set_of([target_arn])
@@ -191,6 +204,8 @@ class Explanations:
             "caller": [caller.arn, ANYONE, *assumable.own],
             "named": [caller.arn, ANYONE],
         }
+        if target_arn is not None and method.trust == "federated":
+            names["federated"] = self._targets.providers.trusted_by(target_arn)
         if target_arn is not None and method.trust in names:
             trusted = assumable.trust_row(target_arn, names[method.trust])
             if trusted is not None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from iamkit.access import SELF_PROMOTION, certainly, members, with_mfa
 from iamkit.escalation.callers import Caller, Callers
+from iamkit.escalation.changed_tags import Changed
 from iamkit.escalation.targets import EscalationPath
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -52,7 +53,7 @@ class Gains:
         self._callers = callers
         self._resources = callers.resources
         self._catalog = callers.catalog
-        self._rows_of = callers.evaluator.rows
+        self._rows_of = callers.rows_of
         self._every_action = self._catalog.bits(self._catalog.listed.actions)
         self._ceilings: Memo[Any, tuple[Any, bool]] = Memo()
         self._strongest: Memo[Any, str | None] = Memo()
@@ -170,6 +171,27 @@ class Gains:
             return EVERYTHING._replace(target_arn=group_arn)
         more = (rows[CERTAIN] & ~own[POSSIBLE]).any()
         return Gain(more=bool(more), everything=False, target_arn=group_arn)
+
+    # --- with changed tags
+
+    def with_tags(self, changed: Changed, paths: Iterable[EscalationPath]) -> bool:
+        """Whether somebody with changed tags can do everything, or give it itself by one call."""
+        caller, who = self._callers.caller(changed.arn), changed.context
+        rows = self._rows_of(caller.layers, who)
+        if self._gives_everything(rows, caller.kind, caller.layers, who):
+            return True
+        promotes = (
+            each.method.reach == "created"
+            or (each.method.gains == "everything" and self._ceiling_of(caller.layers, who)[1])
+            for each in paths
+            if each.kind == "self" and each.targets.certain
+        )
+        return any(promotes)
+
+    def more_with_tags(self, changed: Changed, arn: str, context: str) -> bool:
+        """Whether somebody with changed tags certainly can what a caller cannot even possibly."""
+        rows = self._rows_of(self._callers.caller(changed.arn).layers, changed.context)
+        return bool((rows[CERTAIN] & ~self._callers.rows(arn, context)[POSSIBLE]).any())
 
     def gets_all(self, arn: str, context: str, group_arn: str) -> bool:
         """Whether a user who joins a group certainly can all that the group's policies allow."""

@@ -36,7 +36,7 @@ from iamkit.errors import SettingsError
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.explanations import Explanations
 from iamkit.escalation.gains import Gains
-from iamkit.escalation.targets import EscalationPath
+from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
 from iamkit.tables import without_service_linked
 
@@ -248,10 +248,15 @@ class EscalationGraph:
         at, number = divmod(node, len(MODES))
         arn, mode = self.arns[at], MODES[number]
         context = ARRIVALS[mode][PLACES.index(place)]
+        for changed in self.available.tags.of_session(arn, context):
+            if self.gains.with_tags(changed, ()):
+                yield Step(SESSION_TAGS, "self", 0, "", everything=True), (1,)
         for path in self.available.paths(arn, context):
             if path.method.gains == "session":
                 if mode != "mfa" and (found := path.targets.certain):
                     yield Step(path.method.id, "user", found, "mfa", everything=False), BOTH
+            elif path.method.gains == "condition":
+                yield from self._steps_with_tags(path, arn, context)
             elif path.kind == "self":
                 yield from self._steps_by_oneself(path, arn, context)
             else:
@@ -265,6 +270,25 @@ class EscalationGraph:
         for graph, gain in enumerate(gains):
             if gain.everything:
                 yield Step(path.method.id, path.kind, 0, "", everything=True), (graph,)
+
+    def _steps_with_tags(
+        self, path: EscalationPath, arn: str, context: str
+    ) -> Iterator[tuple[Step, tuple[int, ...]]]:
+        """The steps of whoever acts once a tag is changed: the change and what follows in one."""
+        method = path.method.id
+        for changed in self.available.tags.of(path, arn, context):
+            graphs = BOTH if changed.certain else (1,)
+            further = self.available.paths_changed(changed, arn, context)
+            if changed.kind is None and self.gains.with_tags(changed, further):
+                kind = "role" if changed.target else "self"
+                yield Step(method, kind, changed.target, "", everything=True), graphs
+                continue
+            for each in further:
+                if each.kind in ("user", "role"):
+                    for targets, which in _by_graph(each.targets):
+                        both = tuple(at for at in which if at in graphs)
+                        if both:
+                            yield Step(method, each.kind, targets, gained_mode(each), False), both
 
     def _steps_to_others(
         self, path: EscalationPath, arn: str, context: str, mode: str

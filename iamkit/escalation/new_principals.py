@@ -21,8 +21,9 @@ from typing import Any, Final
 
 from iamkit.access import Principals, Resources, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RelevantLayers
+from iamkit.escalation.callers import Caller
 from iamkit.memory import Memo
-from iamkit.policy import Pattern, Policy, PolicyLayers, RequestContext, Truth, decide, resolve
+from iamkit.policy import Pattern, Policy, RequestContext, Truth, choices, decide, resolve
 from iamkit.reference import NEW_PRINCIPALS, EscalationMethod
 
 ASSUME: Final = "sts:AssumeRole"
@@ -49,48 +50,53 @@ class NewPrincipals:
     def creatable(
         self,
         method: EscalationMethod,
-        layers: PolicyLayers,
-        relevant: RelevantLayers,
+        caller: Caller,
         calls: Mapping[str, RequestContext],
         alike: tuple[Any, ...],
     ) -> ResourceSet:
         """
         Return a set of one where a caller can use a method, an empty one where not.
 
-        `relevant` are the statements of `layers` that matter, `calls` what a request for each of
-        the method's actions carries. Callers of the same layers and `alike` share an answer.
+        `calls` are what a request for each of the method's actions carries. Callers of the same
+        kind, layers and `alike` share an answer.
         """
-        key = (method.id, layers, alike)
-        return self._found.once(key, self._creatable, method, layers, relevant, calls)
+        key = (method.id, caller.kind, caller.layers, alike)
+        return self._found.once(key, self._creatable, method, caller, calls)
 
     def _creatable(
         self,
         method: EscalationMethod,
-        layers: PolicyLayers,
-        relevant: RelevantLayers,
+        caller: Caller,
         calls: Mapping[str, RequestContext],
     ) -> ResourceSet:
-        names = self._names(method, relevant, calls)
-        return _best(self._allowed(arn, method, layers, calls) for arn in names)
+        names = self._names(method, caller.relevant, calls)
+        return _best(self._allowed(arn, method, caller, calls) for arn in names)
 
     def _allowed(
         self,
         arn: str,
         method: EscalationMethod,
-        layers: PolicyLayers,
+        caller: Caller,
         calls: Mapping[str, RequestContext],
     ) -> Truth:
         """Whether all calls about one new user or role are allowed; None if nobody can tell."""
+        layers = caller.layers
         requests = [(action, who, layers) for action, who in calls.items()]
         if method.target == "role":
             trusted = layers._replace(identity=(*layers.identity, _TRUST_POLICY))
+            if caller.kind == "user" and layers.boundary is not None:
+                # What a trust policy grants to a user's ARN, a boundary limits by denials only.
+                trusted = trusted._replace(boundary=(*layers.boundary, _TRUST_POLICY))
             requests.append((ASSUME, requests[0][1], trusted))
         answer: Truth = True
         for action, who, limits in requests:
-            effect = decide(action, arn, who, **limits._asdict()).effect
-            if effect.endswith("Denied"):
+            effects = {
+                decide(action, arn, each, **limits._asdict()).effect
+                for each in choices.tried(limits, who, action)
+            }
+            if all(effect.endswith("Denied") for effect in effects):
                 return False
-            answer = answer if effect == "Allowed" else None
+            answer = answer if "Allowed" in effects else None
         return answer
 
     def _names(

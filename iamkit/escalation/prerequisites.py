@@ -28,6 +28,7 @@ DECIDED_ELSEWHERE: Final = frozenset(
         "denying managed policy",
         "denying group",
         "other version",
+        "tag condition",
         "EMR roles",
         "stack set administration",
     }

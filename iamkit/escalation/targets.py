@@ -16,9 +16,12 @@ from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from iamkit.access import BOUNDARY, NOWHERE, ResourceSet, certainly, members, union
+from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import KIND, Caller, Callers
 from iamkit.escalation.new_principals import ASSUME, NewPrincipals
 from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
+from iamkit.escalation.saml_providers import KIND as SAML_PROVIDER
+from iamkit.escalation.saml_providers import SamlProviders
 from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, RequestContext
 from iamkit.reference import (
@@ -29,10 +32,17 @@ from iamkit.reference import (
     taken_as_given,
 )
 from iamkit.table import lists_by_key
+from iamkit.trust import SET_SOURCE_IDENTITY, TAG_SESSION
 
 ASSUME_ROLE: Final = "sts-001"  # the method of assuming a role, and nothing else
+SESSION_TAGS: Final = "session-tags"  # the same, with tags for the session
 DEACTIVATE: Final = "iam:DeactivateMFADevice"
-FURTHER_ACTIONS: Final = (ASSUME, DEACTIVATE)  # that decide something besides the methods' own
+FURTHER_ACTIONS: Final = (
+    ASSUME,
+    DEACTIVATE,
+    TAG_SESSION,
+    SET_SOURCE_IDENTITY,
+)  # that decide something besides the methods' own
 
 # What a permission is used on, where IAM's evidence does not show it.
 NOT_IN_EVIDENCE: Final = NEEDS_NO_RESOURCE | {"existing resource", "account root"}
@@ -78,6 +88,9 @@ class Targets:
         self._prerequisites = Prerequisites(callers.account, callers.resources)
         self._new = NewPrincipals(callers.principals, callers.resources)
         self._having: Memo[int, int] = Memo()
+        self.assuming = Assuming(callers)
+        providers = callers.resources[SAML_PROVIDER]
+        self.providers = SamlProviders(callers.principals, providers, callers.resources["role"])
 
     def path(
         self,
@@ -94,6 +107,8 @@ class Targets:
         """
         if method.id == ASSUME_ROLE:
             return self._assuming(method, caller, context)
+        if method.id == SESSION_TAGS:
+            return self._assuming_with_tags(method, caller, context)
         if method.reach == "created":
             return self._creating(method, caller, context)
         used_on = _used_on(method)
@@ -147,7 +162,7 @@ class Targets:
             action: self.call(action, on, context) for action, on in method.permissions.items()
         }
         alike = context.answers(self._callers.own_keys(caller))
-        found = self._new.creatable(method, caller.layers, caller.relevant, calls, alike)
+        found = self._new.creatable(method, caller, calls, alike)
         return EscalationPath(method, "self", found, _any(found))
 
     def _assuming(
@@ -155,12 +170,25 @@ class Targets:
     ) -> EscalationPath:
         """Roles that a caller may assume: with its own permission, or named by the trust policy."""
         allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
-        named, account_trusted = self._callers.assumable.roles_admitting(caller.arn, context)
-        found = (allowance.allowed & (named | account_trusted)) | (allowance.if_granted & named)
+        found = self.assuming.roles(caller, context)
         own = caller.own["own role"]
         others = certainly(self._resources["role"].existing & ~own)
         permitted = allowance.allowed.certain & ~own, allowance.allowed.possible
         return EscalationPath(method, "role", found & others, _any(ResourceSet(*permitted)))
+
+    def _assuming_with_tags(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext
+    ) -> EscalationPath:
+        """Roles that a caller may assume in a session whose tags it chooses."""
+        assuming = self.assuming
+        found = assuming.may_pass(TAG_SESSION, caller, context)
+        found = found & assuming.roles(caller, context) if found.possible else found
+        others = certainly(self._resources["role"].existing & ~caller.own["own role"])
+        return EscalationPath(method, "role", found & others, _any(found & others))
+
+    def named(self, caller: Caller, context: RequestContext) -> ResourceSet:
+        """The roles that trust policies grant to a caller without any permission of its own."""
+        return self.assuming.named(caller, context)
 
     # --- where the permissions are allowed
 
@@ -208,7 +236,13 @@ class Targets:
                 where = self._allowed(caller, context, action, KIND[on])
             if on == "target policy":
                 where = self._with_policies(where)
-            if on != "passed role" and method.target in ("user", "role", "group"):
+            elif on == "trusted provider":
+                where = self.providers.reached(where, context)
+            if on not in ("passed role", "trusted provider") and method.target in (
+                "user",
+                "role",
+                "group",
+            ):
                 own = caller.own[f"own {method.target}"]
                 where = ResourceSet(where.certain & ~own, where.possible & ~own)
             found = where if found is None else found & where
@@ -253,16 +287,14 @@ class Targets:
             return (
                 passed if "stack set administration" in method.prerequisites else passed & allowed
             )
-        assumable = self._callers.assumable
         if method.trust == "caller":
-            named, account_trusted = assumable.roles_admitting(caller.arn, context)
-            return allowed & (named | account_trusted)
-        if method.trust in ("named", "rewritten"):
+            return allowed & self.assuming.roles(caller, context)
+        if method.trust == "named":
+            return allowed & self.assuming.named(caller, context)
+        if method.trust == "rewritten":  # so that it names the caller
             allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
-            reachable = allowed & allowance.if_granted
-            if method.trust == "rewritten":
-                return reachable
-            return reachable & assumable.roles_admitting(caller.arn, context)[0]
+            is_user = caller.kind == "user"
+            return allowed & (allowance.if_named if is_user else allowance.if_granted)
         return allowed
 
     def _passed(

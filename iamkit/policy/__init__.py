@@ -4,7 +4,7 @@ One policy and one request: documents, conditions, patterns, and how AWS decides
 Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference".
 """
 
-from iamkit.policy import cidr, conditions
+from iamkit.policy import choices, cidr, conditions
 from iamkit.policy.cidr import Network
 from iamkit.policy.conditions import KeyTest, Truth
 from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, value_text
@@ -69,6 +69,7 @@ __all__ = [
     "Statement",
     "Truth",
     "certainly_allowed",
+    "choices",
     "cidr",
     "conditions",
     "decide",

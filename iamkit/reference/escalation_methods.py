@@ -84,6 +84,7 @@ def _trust_text(method: EscalationMethod) -> str:
         "service": f"that trusts {' or '.join(method.services)}",
         "caller": "that the caller may assume",
         "named": "whose trust policy names the caller",
+        "federated": "that trusts the SAML provider",
     }.get(method.trust, "")
 
 

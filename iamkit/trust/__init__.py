@@ -1,6 +1,7 @@
 """Who may assume the account's roles, and which roles of other accounts its identities may."""
 
 from iamkit.trust.assumable_roles import AssumableRoles
+from iamkit.trust.federated_entries import FederatedEntry, federated_entries
 from iamkit.trust.federation import built_in
 from iamkit.trust.inbound import (
     FEDERATED,
@@ -13,6 +14,7 @@ from iamkit.trust.inbound import (
 )
 from iamkit.trust.mfa_statements import MfaStatement, mfa_statements
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
+from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE
 
 __all__ = [
@@ -20,12 +22,17 @@ __all__ = [
     "FEDERATED",
     "OUTBOUND_ROLES",
     "OUTSIDE",
+    "SET_SOURCE_IDENTITY",
+    "TAG_SESSION",
     "TRUSTED_PRINCIPALS",
     "WHO",
     "AssumableRoles",
+    "FederatedEntry",
     "MfaStatement",
+    "SessionGrants",
     "built_in",
     "days_idle",
+    "federated_entries",
     "known_accounts",
     "mfa_statements",
     "outbound_roles",

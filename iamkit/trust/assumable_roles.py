@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from iamkit.access import NOWHERE, Principals, Resources, ResourceSet
-from iamkit.policy import UNKNOWN, RequestContext, Truth, conditions
+from iamkit.policy import UNKNOWN, RequestContext, Truth, choices, conditions
 from iamkit.trust import trust_policy
 from iamkit.trust.trust_policy import ANYONE, ASSUME, AWS, Principal, TrustEntry
 
@@ -46,8 +46,18 @@ class SharedEntry:
         own = identity.name if identity.name in self.named else None
         asked = (own, context.answers(self.keys))
         if asked not in self._answers:
-            self._answers[asked] = self.entry.admits(context, identity=identity)
+            self._answers[asked] = self._admits(identity, context)
         return self._answers[asked]
+
+    def _admits(self, identity: Principal, context: RequestContext) -> Truth:
+        """The best answer for what the caller chooses, such as the name of the session."""
+        answer = self.entry.admits(context, identity=identity)
+        if answer is not None or not any(map(choices.is_chosen, self.keys)):
+            return answer
+        tested = [self.entry.condition, *(each.condition for each in self.entry.denials)]
+        chosen = choices.condition_choices(tested, context)
+        made = (self.entry.admits(context.joined(each), identity=identity) for each in chosen)
+        return True if any(made) else None
 
 
 class TrustRow(NamedTuple):
@@ -137,12 +147,25 @@ class AssumableRoles:
         named = (self._entries.get(name, {}) for name in _names(arn))
         return frozenset(key for entries in named for entry in entries for key in entry.keys)
 
+    def conditions(self, arn: str) -> list[Any]:
+        """The Conditions that decide whether an identity may assume roles, each once."""
+        entries = {entry for name in _names(arn) for entry in self._entries.get(name, {})}
+        return [
+            each
+            for entry in entries
+            for each in (entry.entry.condition, *(one.condition for one in entry.entry.denials))
+        ]
+
     def roles_admitting(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
         """Return the roles that trust an identity by name, and those that trust its account."""
         name, anyone, session, account = _names(arn)
         by_name, by_session = self._by(name, arn, who), self._by(session, arn, who)
         named = by_name | self._by_shared(anyone, arn, who) | ResourceSet(0, by_session.possible)
         return named, self._by_shared(account, arn, who)
+
+    def roles_naming(self, arn: str, who: RequestContext) -> ResourceSet:
+        """Return the roles that trust an identity by its own ARN, not by a session's or anyone."""
+        return self._by(arn, arn, who)
 
     def _by_shared(self, name: str, arn: str, who: RequestContext) -> ResourceSet:
         """What `_by` says of a name that many callers share, once for all with the same answers."""

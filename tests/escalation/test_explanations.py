@@ -71,7 +71,7 @@ def called(sid: str, action: str = "sts:AssumeRole", resource: Any = "*", **memb
 
 OPS = {"StringEquals": {"aws:ResourceTag/team": "ops"}}
 WEB = {"StringEquals": {"aws:ResourceTag/team": "web"}}
-REGION = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+REGION = {"StringEquals": {"sts:ExternalId": "eu-west-1"}}
 # Ann's statements, and the one that lets her assume the role boss of team ops.
 NAMED: dict[str, tuple[list[Any], str]] = {
     "the only one": ([called("one")], "statement “one”"),

@@ -268,7 +268,7 @@ def test_ann_gets_rid_of(case: str, lifted: Account) -> None:
 
 
 def test_a_certain_removal_is_told_from_a_possible_one(tmp_path: Path) -> None:
-    asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    asks = {"StringEquals": {"sts:ExternalId": "eu-west-1"}}
     ann = held(("own", DELETE | {"Condition": asks}), ("all", S3), ("stop", NO_S3))
     graph = made(tmp_path, users=[ann]).graph
     (path,) = (
@@ -502,7 +502,7 @@ def test_another_s_boundary_is_removed(tmp_path: Path) -> None:
 
 
 def test_what_is_gained_is_certain_and_was_not_even_possible(tmp_path: Path) -> None:
-    asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    asks = {"StringEquals": {"sts:ExternalId": "eu-west-1"}}
     users = [
         held(("own", allow("s3:GetObject", Condition=asks))),
         person("certain", allow("s3:GetObject")),
@@ -581,6 +581,6 @@ def test_what_a_role_lifts_lets_it_give_itself_everything(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("method", ["iam-007", "make-role-put"])
 def test_what_is_only_possibly_allowed_certainly_gives_nothing(method: str, tmp_path: Path) -> None:
-    asks = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    asks = {"StringEquals": {"sts:ExternalId": "eu-west-1"}}
     opened = made(tmp_path, users=[person("ann", allow("iam:*", Condition=asks))])
     assert own(opened, method) == NOTHING

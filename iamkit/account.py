@@ -141,7 +141,7 @@ class Account(AccountTables):
         """What each policy grants by itself. Rows: see `access.POLICY_GRANTS`."""
         return policy_grants(self, self.callers)
 
-    @_derived("permissions", "trust", "credentials")
+    @_derived("permissions", "trust", "credentials", optional=("identity_providers",))
     def graph(self) -> EscalationGraph:
         """Who can become whom, step by step; see `escalation.EscalationGraph`."""
         return EscalationGraph(AvailablePaths(self.callers, self.permissions))

@@ -19,11 +19,15 @@ from iamkit.access import (
     ADMINISTRATORS,
     CONTEXTS,
     POLICY_GRANTS,
+    POSSIBLE_ADMINISTRATORS,
     Permissions,
     Principals,
+    actor,
     administrators,
+    ask,
     effective,
     policy_grants,
+    possible_administrators,
 )
 from iamkit.checks import Audit, offer, run_checks
 from iamkit.escalation import (
@@ -46,6 +50,7 @@ from iamkit.restrictions import (
     mfa_enforcement,
     network_lists,
     network_restrictions,
+    with_others,
 )
 from iamkit.results import IDENTITIES, identities
 from iamkit.settings import Settings
@@ -105,10 +110,22 @@ class Account(AccountTables):
         """
         return administrators(self.permissions.summary())
 
+    @_derived("permissions", "administrators", "users", definition=POSSIBLE_ADMINISTRATORS)
+    def possible_administrators(self) -> pd.DataFrame:
+        """
+        Users and roles that are administrators if the conditions that nobody knows hold.
+
+        Whoever is one for certain is one of them. Rows: see `access.POSSIBLE_ADMINISTRATORS`.
+        """
+        users = self.users
+        unseen = users.loc[users["evidence"] == "credential report only", "user_arn"]
+        return possible_administrators(self.permissions, self.administrators, unseen)
+
     @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
-        return mfa_enforcement(self, mfa_statements(self.trust, self.roles), self.permissions)
+        trusting = mfa_statements(self.trust, self.roles)
+        return with_others(mfa_enforcement(self, trusting, self.permissions), self)
 
     @_derived("permissions", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:
@@ -161,9 +178,10 @@ class Account(AccountTables):
         Whom a user or role, by name or ARN, can become. Rows: see `escalation.REACHABLE`.
 
         `context` says how its credentials are used, one of `access.DEFAULT_CONTEXTS`. Raises
-        `SettingsError` for a principal or a context that does not exist.
+        `SettingsError` for a group, the root user, and a principal or a context that does not
+        exist.
         """
-        arn = self.callers.principal(principal)["principal_arn"]
+        arn = actor(self.callers, principal)["principal_arn"]
         return reachable(self.graph, arn, context)
 
     def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
@@ -202,10 +220,12 @@ class Account(AccountTables):
         Decide one request of a principal, by name or ARN, in a named context.
 
         The `Decision` is true where the request is certainly allowed, and says why either way.
-        `context` is one of `access.CONTEXTS`. Raises `SettingsError` for a principal or a
-        context that does not exist.
+        `principal` is a user, a role or `<root_account>`, which may do all that service control
+        policies leave; `resource` is an ARN, or `*`; `context` is one of `access.CONTEXTS`. Raises
+        `SettingsError`, with what may have been meant, for a group, and for a principal, an action,
+        a service or a context that does not exist: a misspelt question is never "denied".
         """
-        return self.callers.decide(principal, action, resource, context)
+        return ask(self.callers, principal, action, resource, context)
 
     def why(self, principal: str, action: str, resource: str = "*") -> pd.DataFrame:
         """Decide one request in every named context: `context`, `effect`, `why`."""

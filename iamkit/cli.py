@@ -2,7 +2,8 @@
 The command line: `iamkit collect`, `verify`, `demo` and `report`. No logic lives here.
 
 The path of what was made is the only thing on standard output; progress and errors go to standard
-error. Exit codes: 0 done, 1 a notebook failed and its page says why, 2 bad input or no evidence.
+error. Exit codes: 0 done, 1 a notebook or a check failed and the pages say why, 2 bad input or no
+evidence.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import click
 
-from iamkit.errors import IamkitError, NotebookError
+from iamkit.errors import BrokenCheckError, IamkitError, NotebookError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -38,7 +39,7 @@ class _Commands(click.Group):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             click.echo(f"iamkit: {' '.join(str(error).split())}", err=True)
-            ctx.exit(1 if isinstance(error, NotebookError) else 2)
+            ctx.exit(1 if isinstance(error, NotebookError | BrokenCheckError) else 2)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

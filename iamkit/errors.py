@@ -9,10 +9,11 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── CheckError        a check has a name twice, or asks for or returns what does not fit
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
     └── ReportError       a page cannot be made or written
-        └── NotebookError a notebook failed; all pages are there and its own shows the failure
+        ├── NotebookError a notebook failed; all pages are there and its own shows the failure
+        └── BrokenCheckError a check broke; all pages are there and say that it was not assessed
 
-The command line turns any of them into one line on standard error and exit code 2,
-or 1 for a `NotebookError`.
+The command line turns any of them into one line on standard error and exit code 2, or 1 for a
+`NotebookError` and a `BrokenCheckError`: the report is written, and not whole.
 A refused AWS call is not an error but a row in `gaps`.
 """
 
@@ -51,3 +52,7 @@ class ReportError(IamkitError):
 
 class NotebookError(ReportError):
     """Raised after all pages are written when a notebook failed; names notebook and cell."""
+
+
+class BrokenCheckError(ReportError):
+    """Raised after all pages are written when a check broke; names it and its error."""

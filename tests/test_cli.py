@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iamkit.cli import main
+from iamkit.report.notebooks import NOTEBOOKS
 from tests.accounts import details, report, user
 from tests.processes import run
 
@@ -184,3 +186,38 @@ def test_a_year_of_the_demo_is_twelve_snapshots(tmp_path: Path) -> None:
     assert made.exit_code == 0
     assert len(list(tmp_path.glob("*/*/snapshot"))) == 12
     assert made.stdout.strip().endswith("2026-11-01T060000Z/snapshot")
+
+
+BROKEN = '''
+import pandas as pd
+from iamkit import check
+
+@check(severity="low", title="t", among="users", remedy="R", source="https://example.com")
+def breaks(users: pd.DataFrame) -> pd.DataFrame:
+    """Breaks."""
+    return users["colour"]
+'''
+
+
+def test_a_check_that_breaks_is_told_by_the_exit_code_and_by_the_pages(
+    tmp_path: Path, files: Path
+) -> None:
+    path = Path(iamkit("collect", "--from-files", files, "--out", tmp_path / "out").stdout.strip())
+    (tmp_path / "ours.py").write_text(BROKEN)
+    (tmp_path / "iamkit.yml").write_text("own_checks: [ours.py]\n")
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(NOTEBOOKS / "00-summary.ipynb", notebooks)
+    pages = tmp_path / "pages"
+    made = iamkit(
+        "report", path, "--out", pages, "--notebooks", notebooks, "--settings",
+        tmp_path / "iamkit.yml",
+    )  # fmt: skip
+    assert made.exit_code == 1, made.stderr
+    assert "iamkit: check breaks: KeyError: 'colour' (the pages in" in made.stderr
+    page = (pages / "00-summary.html").read_text(encoding="utf-8")
+    assert "Checks that broke" in page
+    assert "the check broke: KeyError: &#39;colour&#39;" in page
+    names = {each.name for each in pages.iterdir()}
+    assert {"index.html", "findings.csv", "controls.csv", "identities.csv"} <= names
+    assert "broken_checks.txt" not in names

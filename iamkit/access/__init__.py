@@ -36,7 +36,12 @@ from iamkit.access.permissions import (
     risky_actions,
 )
 from iamkit.access.policy_grants import POLICY_GRANTS, administrative, policy_grants
+from iamkit.access.possible_administrators import (
+    POSSIBLE_ADMINISTRATORS,
+    possible_administrators,
+)
 from iamkit.access.principals import Principals
+from iamkit.access.questions import Asked, actor, ask
 from iamkit.access.resource_sets import (
     BOUNDARY,
     KINDS,
@@ -62,10 +67,12 @@ __all__ = [
     "KINDS",
     "NOWHERE",
     "POLICY_GRANTS",
+    "POSSIBLE_ADMINISTRATORS",
     "RISKY",
     "SELF_PROMOTION",
     "THROUGH_IAM",
     "WITHOUT_MFA",
+    "Asked",
     "ChoosingEvaluator",
     "Credential",
     "Permissions",
@@ -73,8 +80,10 @@ __all__ = [
     "Principals",
     "ResourceSet",
     "Resources",
+    "actor",
     "administrative",
     "administrators",
+    "ask",
     "certainly",
     "changes_most",
     "changing",
@@ -84,6 +93,7 @@ __all__ = [
     "members",
     "permissions",
     "policy_grants",
+    "possible_administrators",
     "risky_actions",
     "union",
     "with_mfa",

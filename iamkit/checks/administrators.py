@@ -7,11 +7,19 @@ administration is not in table `administrators`, and passes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, names_by_key, status
-from iamkit.table import TEXT
+from iamkit.checks.wording import (
+    GUIDE,
+    LEAST_PRIVILEGE,
+    UNSURE,
+    names_by_key,
+    status,
+)
+from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
 
 
@@ -41,11 +49,43 @@ def _holders(
     return found.assign(status=status(known))
 
 
-def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
-    """Leave out those whom a boundary or a Deny keeps from administration."""
+def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame, possible: Any) -> pd.DataFrame:
+    """
+    Leave out those whom a boundary or a Deny keeps from administration.
+
+    Of whom a boundary or a Deny with an unknown condition may keep from it, nothing is known.
+    """
     limited = found["status"].eq("fail") & ~found["unseen"].fillna(value=False)
     limited &= ~found["subject"].isin(administrators["principal_arn"])
-    return found[~limited]
+    unsure = limited & found["subject"].isin(everything(possible))
+    found = found.assign(
+        status=found["status"].mask(unsure, "not assessed"),
+        detail=found["detail"].mask(unsure, found["detail"] + "; " + UNSURE),
+    )
+    return found[~limited | unsure]
+
+
+def _doubtful(
+    kind: str, found: pd.DataFrame, attachments: pd.DataFrame, administrators: Any, possible: Any
+) -> pd.DataFrame:
+    """Rows of those of a kind who may have full administration themselves, as far as is known."""
+    if possible is None:
+        return found
+    direct = attachments.loc[attachments["how"].ne("boundary"), "principal_arn"]
+    may = possible[possible["kind"].eq(kind) & possible["principal_arn"].isin(direct)]
+    may = may[may["principal_arn"].isin(everything(possible))]
+    beside = {*found["subject"], *administrators["principal_arn"]}
+    new = may.loc[~may["principal_arn"].isin(beside), "principal_arn"]
+    more = pd.DataFrame({"subject": new, "detail": UNSURE, "status": "not assessed"}, new.index)
+    return stack(found, more)
+
+
+def everything(possible: pd.DataFrame | None) -> list[str]:
+    """ARNs of those who may do everything if the conditions that nobody knows hold."""
+    if possible is None:
+        return []
+    arns = possible.loc[possible["admin"].eq("everything"), "principal_arn"]
+    return [str(arn) for arn in arns]
 
 
 @check(
@@ -61,6 +101,7 @@ def administrator_user(
     attachments: pd.DataFrame,
     policy_grants: pd.DataFrame,
     administrators: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users with an administrative policy attached or inline; see `administrator_group` for groups'.
@@ -76,7 +117,9 @@ def administrator_user(
     >>> administrator_user(people, on, grants, people).detail.tolist()
     ['has Owner']
     """
-    return _unlimited(_holders("user", principals, attachments, policy_grants), administrators)
+    holders = _holders("user", principals, attachments, policy_grants)
+    found = _unlimited(holders, administrators, possible_administrators)
+    return _doubtful("user", found, attachments, administrators, possible_administrators)
 
 
 @check(
@@ -106,7 +149,9 @@ def administrator_group(
     """
     found = _holders("group", principals, attachments, policy_grants)
     members = found["subject"].map(groups.set_index("group_arn")["members"])
-    number = members.map(lambda n: "1 member" if n == 1 else f"{n} members").astype(TEXT)
+    members = members.astype(COUNT)
+    number = (members.astype(TEXT) + " members").mask(members.eq(1).fillna(value=False), "1 member")
+    number = number.where(members.notna(), "an unknown number of members")
     return found.assign(detail=found["detail"] + "; " + number)
 
 
@@ -126,6 +171,7 @@ def administrator_role(
     administrators: pd.DataFrame,
     roles: pd.DataFrame,
     trust: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Roles with an administrative policy, and who may assume them; service-linked ones aside.
@@ -139,7 +185,9 @@ def administrator_role(
     >>> administrator_role(people, on, grants, people, ROLES.rows(), trust).detail.tolist()
     ['has Owner; may be assumed by lambda.amazonaws.com']
     """
-    found = _unlimited(_holders("role", principals, attachments, policy_grants), administrators)
+    holders = _holders("role", principals, attachments, policy_grants)
+    found = _unlimited(holders, administrators, possible_administrators)
+    found = _doubtful("role", found, attachments, administrators, possible_administrators)
     allowed = trust[trust["effect"] == "Allow"]
     trusted = names_by_key(found["subject"], allowed["role_arn"], allowed["principal"])
     who = ("; may be assumed by " + trusted).fillna("; nobody may assume it")
@@ -160,6 +208,7 @@ def administrator_through_iam(
     roles: pd.DataFrame,
     policy_assignments: pd.DataFrame,
     policy_grants: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles that are administrators in all but name: they can write or attach a policy.
@@ -180,4 +229,12 @@ def administrator_through_iam(
     ]
     granted = policy_assignments.merge(escalating, on="policy_arn")
     policy = names_by_key(found["subject"], granted["principal_arn"], granted["policy_name"])
-    return found.assign(detail="can give itself any permission" + (" with " + policy).fillna(""))
+    made = found.assign(detail="can give itself any permission" + (" with " + policy).fillna(""))
+    if possible_administrators is None:
+        return made
+    may = possible_administrators[possible_administrators["admin"] == "through IAM"]
+    may = may[~may["principal_arn"].isin(administrators["principal_arn"])]
+    new = without_service_linked(may, roles)["principal_arn"]
+    unsure = "whether it can give itself any permission depends on what is not in the evidence"
+    more = pd.DataFrame({"subject": new, "detail": unsure, "status": "not assessed"}, new.index)
+    return stack(made.assign(status="fail"), more)

@@ -14,6 +14,7 @@ import pandas as pd
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, ago, day_count
 from iamkit.settings import Settings
+from iamkit.table import TEXT
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
@@ -200,7 +201,14 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     keys = _active(access_keys).merge(console, on="user_arn")
     apart = (keys["rotated"] - keys["created"]).abs()
     never = keys["use"] == "never used"
-    used = never.map({True: ", and was never used", False: ", and is used"})
+    used = keys["use"].map(
+        {
+            "used": ", and is used",
+            "never used": ", and was never used",
+            "not tracked": ", and has no use on record",
+        }
+    )
+    used = used.astype(TEXT).fillna(", and whether it is used is not known")
     detail = keys["key"] + " was made within a day of its user" + used
     undated = "when " + keys["key"] + " was made is not known" + used
     found = pd.DataFrame(
@@ -264,7 +272,9 @@ def unused_kind_of_access(
 
 
 def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
-    return ("used " + ago(days)).where(use == "used", "made " + ago(days) + " and not used yet")
+    """How a credential is used, in words; one whose use AWS did not record is not called unused."""
+    said = ("used " + ago(days)).where(use == "used", "made " + ago(days) + " and not used yet")
+    return said.mask(use == "not tracked", "made " + ago(days) + " with no use on record")
 
 
 @check(

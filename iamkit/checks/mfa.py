@@ -12,10 +12,11 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, ago
+from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago
 from iamkit.evidence import requests
 from iamkit.restrictions import NOT_APPLICABLE
 from iamkit.settings import Settings
+from iamkit.table import stack
 
 STRONG = ("hardware", "passkey")
 
@@ -25,6 +26,10 @@ ACCESS = {
     "both": "a console password and an active access key",
     "none": "no password or active access key yet",
 }
+
+# Source: Getting Started with Amazon Web Services in China, "Amazon Identity and Access
+# Management", No hardware or SMS MFA.
+NO_HARDWARE = {"aws-cn": "in the China Regions users can register virtual MFA devices only"}
 
 DEMAND = (
     f"{GUIDE}reference_policies_examples_aws_my-sec-creds-self-manage.html (AWS: Allows "
@@ -74,6 +79,7 @@ def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     remedy="Register a passkey, security key or hardware token, then remove the virtual device.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
     errs="neither way: a device whose serial number does not tell its kind is not assessed",
+    not_in=NO_HARDWARE,
 )
 def user_without_hardware_mfa(
     credentials: pd.DataFrame,
@@ -81,13 +87,15 @@ def user_without_hardware_mfa(
     administrators: pd.DataFrame,
     gaps: pd.DataFrame,
     settings: Settings,
+    possible_administrators: pd.DataFrame | None = None,
+    partition: str = "aws",
 ) -> pd.DataFrame:
     """
     Console users, of those that `settings.hardware_mfa` names, without hardware token and passkey.
 
     One such device is enough, whatever other devices there are. Users without a password are left
     out, because they cannot sign in. Where the evidence does not list a user's devices, the user is
-    not assessed, unless it has no device at all.
+    not assessed, unless it has no device at all. In China there are virtual devices only.
 
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -100,8 +108,12 @@ def user_without_hardware_mfa(
     'no device but virtual ones (1)'
     """
     users = credentials.query("not is_root and password_enabled")
+    users = users[:0] if partition in NO_HARDWARE else users
+    certain = pd.Series(True, users.index)
     if settings.hardware_mfa == "administrators":
-        users = users[users["user_arn"].isin(administrators["principal_arn"])]
+        asked = _with_possible(administrators, possible_administrators)
+        users = users[users["user_arn"].isin(asked["principal_arn"])]
+        certain = users["user_arn"].isin(administrators["principal_arn"])
     strong = mfa_devices.loc[mfa_devices["kind"].isin(STRONG), "user_arn"]
     hit = users[~users["user_arn"].isin(strong) & (settings.hardware_mfa != "nobody")]
     known = mfa_devices[mfa_devices["kind"] != "unknown"]["user_arn"].value_counts()
@@ -113,10 +125,13 @@ def user_without_hardware_mfa(
     detail = ("no device but virtual ones (" + virtual.astype("str") + ")").mask(
         none, "no MFA device"
     )
+    detail = detail.mask(unknown, "the evidence does not say which kind of device it has")
+    unsure = ~certain.reindex(hit.index)
+    unknown |= unsure
     return pd.DataFrame(
         {
             "subject": hit["user_arn"],
-            "detail": detail.mask(unknown, "the evidence does not say which kind of device it has"),
+            "detail": detail.mask(unsure, detail + "; " + UNSURE),
             "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )
@@ -128,17 +143,20 @@ def user_without_hardware_mfa(
     among="administrators",
     remedy="Register an MFA device, a passkey or hardware token, today.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
-    errs="towards silence: administrators under unknown conditions only are not counted",
+    errs="towards not assessed: whoever is an administrator under unknown conditions only counts",
 )
 def administrator_without_mfa(
-    administrators: pd.DataFrame, credentials: pd.DataFrame
+    administrators: pd.DataFrame,
+    credentials: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
 
     Their permissions decide who is an administrator, not the names of policies: members of a group
     whose customer managed policy allows everything count; users to whom a policy denies everything
-    do not. A user without credentials counts: its first password would work without MFA.
+    do not. A user without credentials counts: its first password would work without MFA. One who
+    may be an administrator, as far as the evidence says, and has no device is not assessed.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -148,22 +166,24 @@ def administrator_without_mfa(
     >>> administrator_without_mfa(admins, report).detail.tolist()
     ['can do everything and has an active access key, but no MFA device']
     """
-    users = administrators[administrators["kind"] == "user"].merge(
+    asked = _with_possible(administrators, possible_administrators)
+    users = asked[asked["kind"] == "user"].merge(
         credentials, left_on="principal_arn", right_on="user_arn", how="left"
     )
     hit = users[~users["mfa_registered"].fillna(value=False)]
+    unsure = ~hit["principal_arn"].isin(administrators["principal_arn"])
     unknown = hit["mfa_registered"].isna()
-    detail = hit["admin"].map(ADMIN) + " and has " + hit["access"].map(ACCESS).fillna("credentials")
+    can = hit["admin"].map(ADMIN).mask(unsure, "may be able to do everything")
+    detail = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
     retire = "Delete the user if nobody needs it; if not, let its first sign-in register a device."
     return pd.DataFrame(
         {
             "subject": hit["principal_arn"],
             "detail": (detail + ", but no MFA device").mask(
-                unknown,
-                hit["admin"].map(ADMIN) + "; the credential report does not say if MFA is on",
+                unknown, can + "; the credential report does not say if MFA is on"
             ),
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "status": (unknown | unsure).map({True: "not assessed", False: "fail"}),
             "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
         }
     )
@@ -274,7 +294,9 @@ def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame)
     "unknown value is not taken to require MFA",
 )
 def administrative_role_without_mfa(
-    administrators: pd.DataFrame, mfa_enforcement: pd.DataFrame
+    administrators: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Administrator roles that AWS principals may assume without MFA.
@@ -291,10 +313,23 @@ def administrative_role_without_mfa(
     >>> administrative_role_without_mfa(admins, verdicts).detail.tolist()
     ['It admits all.']
     """
-    roles = administrators.loc[administrators["kind"] == "role", ["principal_arn"]]
+    asked = _with_possible(administrators, possible_administrators)
+    roles = asked.loc[asked["kind"] == "role", ["principal_arn"]]
     roles = _with_verdicts(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
     roles["verdict"] = roles["verdict"].mask(roles["statement"].isna() & ~_fine(roles))
-    return _rows(roles, ~_fine(roles), "its trust policy cannot be read")
+    found = _rows(roles, ~_fine(roles), "its trust policy cannot be read")
+    unsure = ~found["subject"].isin(administrators["principal_arn"])
+    return found.assign(
+        status=found["status"].mask(unsure, "not assessed"),
+        detail=found["detail"].mask(unsure, found["detail"] + " " + UNSURE.capitalize() + "."),
+    )
+
+
+def _with_possible(administrators: pd.DataFrame, possible: pd.DataFrame | None) -> pd.DataFrame:
+    """The administrators, and those who are one if the conditions that nobody knows hold."""
+    if possible is None:
+        return administrators
+    return stack(administrators, possible).drop_duplicates("principal_arn")
 
 
 def _with_verdicts(principals: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:

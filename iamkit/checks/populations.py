@@ -74,9 +74,13 @@ def users_groups_and_roles(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.
 
 
 @population("administrators")
-def administrators(administrators: pd.DataFrame) -> pd.Series[Any]:
-    """Users and roles that can do everything, or give themselves everything."""
-    return administrators["principal_arn"]
+def administrators(possible_administrators: pd.DataFrame) -> pd.Series[Any]:
+    """
+    Users and roles that can do everything, or give themselves everything, for all anybody knows.
+
+    Five behind a condition that nobody knows are not "none of 0".
+    """
+    return possible_administrators["principal_arn"]
 
 
 @population("attached AWS managed policies")
@@ -143,4 +147,5 @@ def server_certificates(server_certificates: pd.DataFrame) -> pd.Series[Any]:
 @population("users with service credentials")
 def with_service_credentials(service_credentials: pd.DataFrame) -> pd.Series[Any]:
     """Users with service-specific credentials, by ARN."""
-    return service_credentials["user_arn"].drop_duplicates()
+    whose = service_credentials["user_arn"].fillna(service_credentials["user_name"])
+    return whose.drop_duplicates()

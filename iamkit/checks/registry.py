@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
@@ -22,19 +23,27 @@ SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
 Rows = Callable[..., pd.DataFrame]
 
 # What a check may ask for besides tables.
-FACTS: Final = ("account_id", "as_of", "settings")
+FACTS: Final = ("account_id", "as_of", "partition", "settings")
 
 
 class Status:
-    """What comes of a check, as the tables say it; a finding has any of these but *pass*."""
+    """What comes of a check, as the tables say it; a finding has one of the first three."""
 
     FAIL: Final = "fail"  # something is wrong
     NOT_ASSESSED: Final = "not assessed"  # evidence is missing, and nothing that was seen is wrong
     ACCEPTED: Final = "accepted"  # somebody accepts all that is wrong, for now
+    NOT_APPLICABLE: Final = "not applicable"  # there is nothing that it could be about
     PASS: Final = "pass"  # noqa: S105 - everything was seen, and nothing is wrong
 
 
-STATUSES: Final = (Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.PASS)
+STATUSES: Final = (
+    Status.FAIL,
+    Status.NOT_ASSESSED,
+    Status.ACCEPTED,
+    Status.NOT_APPLICABLE,
+    Status.PASS,
+)
+EVERYWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Check:
     errs: str
     absence: bool
     find: Rows
+    not_in: Mapping[str, str] = field(default_factory=lambda: EVERYWHERE)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -58,7 +68,8 @@ class Check:
 
 
 CHECKS: Final[dict[str, Check]] = {}
-POPULATIONS: Final[dict[str, Callable[..., pd.Series[Any]]]] = {}
+Members = Callable[..., "pd.Series[Any]"]
+POPULATIONS: Final[dict[str, Members]] = {}
 OFFERED: Final[set[str]] = set(FACTS)  # the names of all that an account offers to checks
 
 
@@ -71,15 +82,16 @@ def check(
     source: str,
     errs: str = "neither way",
     absence: bool = False,
+    not_in: Mapping[str, str] = EVERYWHERE,
 ) -> Callable[[Rows], Rows]:
     """
     Make a function a check.
 
     The function gets what its arguments name: tables of the account (`credentials`, `permissions`,
-    `mfa_enforcement`, …), `settings`, `as_of` or `account_id`. Where evidence for one is missing
-    the check is not assessed, unless the argument has a default. It returns a row per thing found:
-    `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default, or "not
-    assessed") and `next_step` (the remedy for this one). Other columns are ignored.
+    `mfa_enforcement`, …), `settings`, `as_of`, `partition` or `account_id`. Where evidence for one
+    is missing the check is not assessed, unless the argument has a default. It returns a row per
+    thing found: `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default,
+    or "not assessed") and `next_step` (the remedy for this one). Other columns are ignored.
 
     Parameters
     ----------
@@ -94,6 +106,9 @@ def check(
     absence : bool
         It fails because something was *not* found, so missing evidence makes it not assessed
         whatever it returns.
+    not_in : mapping
+        Partition of AWS (`aws-us-gov`, `aws-cn`) to why the check has nothing to ask there. Where
+        nothing fails in such an account, it is not applicable: neither a pass nor not assessed.
 
     Raises `CheckError` for an unknown severity, an argument that no account offers, or a name that
     another check has.
@@ -107,16 +122,21 @@ def check(
             other = CHECKS[name].find.__code__.co_filename
             raise CheckError(f"two checks have the name {name}; the other is in {other}")
         demand(name, find)
-        CHECKS[name] = Check(name, severity, title, among, remedy, source, errs, absence, find)
+        words = (name, severity, title, among, remedy, source, errs)
+        CHECKS[name] = Check(*words, absence=absence, find=find, not_in=not_in)
         return find
 
     return register
 
 
-def population(name: str) -> Callable[[Callable[..., pd.Series[Any]]], Callable[..., Any]]:
-    """Name what checks count among: a function of tables that returns the subjects' ARNs."""
+def population(name: str) -> Callable[[Members], Members]:
+    """
+    Name what checks count among: a function of tables that returns the subjects' ARNs.
 
-    def register(members: Callable[..., pd.Series[Any]]) -> Callable[..., pd.Series[Any]]:
+    Whoever may belong to it, for all that is known, counts: a pass says something of everybody.
+    """
+
+    def register(members: Members) -> Members:
         demand(name, members)
         POPULATIONS[name] = members
         return members

@@ -7,6 +7,7 @@ these checks not assessed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -19,6 +20,17 @@ from iamkit.tables import ACCESS_KEYS, CREDENTIALS
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
 CENTRAL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html"
+
+# Where root has nothing to sign in to a console with, and can have no MFA device.
+# Sources: AWS GovCloud (US) User Guide, "AWS GovCloud (US) account root user" (no console; access
+# keys only on request) and "AWS Identity and Access Management in AWS GovCloud (US)"; Getting
+# Started with Amazon Web Services in China, "Amazon Identity and Access Management": there is no
+# root user, every user is an IAM user.
+NO_SIGN_IN: Final[Mapping[str, str]] = {
+    "aws-us-gov": "in AWS GovCloud (US) the root user cannot sign in to the console, nor have MFA",
+    "aws-cn": "in the China Regions there are no credentials of a root user",
+}
+NO_ROOT: Final[Mapping[str, str]] = {"aws-cn": NO_SIGN_IN["aws-cn"]}
 
 # Words of `credentials.password_use` that say whether, and when, the password was used.
 KNOWN_USE: Final = ("used", "never used", "not tracked", "no password")
@@ -57,12 +69,19 @@ def _signs_in(root: pd.DataFrame) -> pd.Series[Any]:
     return root["password_enabled"].fillna(value=True) | root["keys_active"].fillna(1).gt(0)
 
 
+def _asked(credentials: pd.DataFrame, partition: str) -> pd.DataFrame:
+    """Root, where it has something to sign in with and could have MFA."""
+    root = _root(credentials)
+    return root[_signs_in(root) & (partition not in NO_SIGN_IN)]
+
+
 @check(
     severity="critical",
     title="The root user has an active access key",
     among="the root user",
     remedy="Delete the key; use roles for programmatic access.",
     source=PRACTICES,
+    not_in=NO_ROOT,
 )
 def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
     """
@@ -85,20 +104,21 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
     among="the root user",
     remedy="Register a passkey or a hardware token for the root user, and a second one to keep.",
     source=MFA,
+    not_in=NO_SIGN_IN,
 )
-def root_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
+def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.DataFrame:
     """
     A root user without an MFA device that has something to sign in with.
 
     Nothing is asked of a root user without a password and without keys, however it came to that:
-    there is nothing to protect.
+    there is nothing to protect. In GovCloud and China root can have none.
 
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
     ...                              keys_active=0, mfa_registered=False))
     >>> root_without_mfa(root).detail.tolist()
     ['no MFA device is registered']
     """
-    root = _root(credentials)[_signs_in]
+    root = _asked(credentials, partition)
     said, unsaid = "no MFA device is registered", "whether it has MFA is not known"
     return _unless(root["mfa_registered"], root["user_arn"], said, unsaid)
 
@@ -110,9 +130,13 @@ def root_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
     source=MFA,
     errs="towards fail: a virtual device beside a hardware token is reported, for it opens as well",
+    not_in=NO_SIGN_IN,
 )
 def root_without_hardware_mfa(
-    credentials: pd.DataFrame, mfa_devices: pd.DataFrame, summary: pd.DataFrame
+    credentials: pd.DataFrame,
+    mfa_devices: pd.DataFrame,
+    summary: pd.DataFrame,
+    partition: str = "aws",
 ) -> pd.DataFrame:
     """
     A root user with a virtual MFA device, or without any, that has something to sign in with.
@@ -127,7 +151,7 @@ def root_without_hardware_mfa(
     >>> root_without_hardware_mfa(root, phone, SUMMARY.rows()).detail.tolist()
     ['its MFA device is virtual']
     """
-    root = _root(credentials)[_signs_in]
+    root = _asked(credentials, partition)
     counted = summary.loc[summary["name"] == "AccountMFAEnabled", "value"].eq(1).any()
     has, said = root["mfa_registered"] | bool(counted), "no MFA device is registered"
     kinds = mfa_devices.loc[mfa_devices["is_root"].fillna(value=False), "kind"]
@@ -144,6 +168,7 @@ def root_without_hardware_mfa(
     source=PRACTICES,
     errs="towards pass: what AWS did not record yet (passwords before October 2014, keys before "
     "April 2015) counts as no use",
+    not_in=NO_ROOT,
 )
 def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
     """
@@ -175,6 +200,7 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     among="the root user",
     remedy="Delete the certificate: it serves only the SOAP interfaces that AWS has given up.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
+    not_in=NO_ROOT,
 )
 def root_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     """
@@ -198,6 +224,7 @@ def root_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     remedy="From the organization's management account, enable central management of root "
     "credentials, then delete those of the member accounts.",
     source=CENTRAL,
+    not_in=NO_ROOT,
 )
 def root_not_centrally_managed(
     organization: pd.DataFrame, root_management: pd.DataFrame, account_id: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -21,6 +21,7 @@ from iamkit.checks.registry import (
     demand,
     needs,
 )
+from iamkit.checks.returned import Row, rows_of
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
@@ -79,7 +80,7 @@ RESULTS: Final = Table(
         Column(
             "status",
             TEXT,
-            "pass, fail, not assessed or accepted",
+            "fail, not assessed, accepted, not applicable (there is nothing to examine) or pass",
             values=STATUSES,
         ),
         Column("failing", COUNT, "numerator: subjects that fail, accepted ones aside"),
@@ -87,7 +88,10 @@ RESULTS: Final = Table(
         Column("unknown", COUNT, "subjects that could not be assessed"),
         Column("total", COUNT, "denominator: subjects examined; missing if not known"),
         Column("among", TEXT, "what is counted: users, console users, roles, …"),
-        Column("reason", TEXT, "why it is not assessed, or what the result may lack"),
+        Column(
+            "reason", TEXT, "why it is not assessed or not applicable, or what the result may lack"
+        ),
+        Column("error", TEXT, "how it broke, a fault of the check and not of the account"),
         Column("evidence_of", TIME, "time of the evidence; what happened later is not in it"),
         Column("errs", TEXT, "which way it errs"),
         Column("remedy", TEXT, "what to do"),
@@ -130,37 +134,58 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     """
     Run checks on an account. Rows: see `FINDINGS`, `RESULTS` and `ACCEPTANCES`.
 
-    The most severe findings come first. A check that breaks is not assessed, and its reason says
-    why. Raises `CheckError` if one asks for a table or a population that does not exist, or returns
-    no `subject` and `detail`.
+    The most severe findings come first. A check that breaks, asks for a table or a population that
+    does not exist, or returns what is no finding costs only itself: it is not assessed (or fails on
+    the findings that are in order), and `reason` and `error` say how it broke.
     """
     ordered = sorted(checks.values(), key=lambda each: (SEVERITIES.index(each.severity), each.name))
+    names = _names(account)
+    populations = _Populations(account)
+    found, outcomes = [], {}
     for each in ordered:
-        demand(each.name, each.find)
-    members: dict[str, frozenset[str]] = {}
-    found, gaps = [], {}
-    for each in ordered:
-        if each.among not in members:
-            members[each.among] = _members(account, each)
-        rows, broken = _found(account, each)
-        tables = dict.fromkeys((*each.needs, *needs(POPULATIONS[each.among])))
-        missing = account.missing(*(name for name in tables if name not in FACTS))
-        found.append(rows[:0] if missing and each.absence else rows)
-        gaps[each.name] = "; ".join(filter(None, [missing, broken]))
-    findings = _labelled(account, found, checks)
+        outcome, rows = _outcome(account, each, populations, names)
+        found.append(rows)
+        outcomes[each.name] = outcome
+    findings = _labelled(found, names, checks)
     acceptances = _accept(account, findings, checks)
-    results = _results(account, findings, ordered, members, gaps)
+    results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)
 
 
-def _members(account: Any, each: Check) -> frozenset[str]:
-    """The subjects among which a check counts."""
-    if each.among not in POPULATIONS:
-        raise CheckError(
-            f"check {each.name}: there is no population {each.among!r}; there are "
-            f"{', '.join(sorted(POPULATIONS))}"
-        )
-    return frozenset(_call(account, POPULATIONS[each.among]).tolist())
+class Outcome(NamedTuple):
+    """What came of running one check, besides its findings."""
+
+    members: frozenset[str]
+    missing: str  # which evidence it lacks
+    error: str  # how it broke
+    nowhere: str  # why it has nothing to ask in this partition
+
+
+class _Populations:
+    """The populations of an account, each counted once; one that breaks does so each time."""
+
+    def __init__(self, account: Any) -> None:
+        self._account = account
+        self._counted: dict[str, frozenset[str] | Exception] = {}
+
+    def members(self, name: str) -> frozenset[str]:
+        """The subjects of a population. Raises whatever counting them raises."""
+        if name not in self._counted:
+            try:
+                self._counted[name] = self._count(name)
+            except Exception as error:  # told by each check that counts among them
+                self._counted[name] = error
+        found = self._counted[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _count(self, name: str) -> frozenset[str]:
+        if name not in POPULATIONS:
+            raise CheckError(
+                f"there is no population {name!r}; there are {', '.join(sorted(POPULATIONS))}"
+            )
+        return frozenset(_call(self._account, POPULATIONS[name]).dropna().tolist())
 
 
 def _call(account: Any, function: Callable[..., Any]) -> Any:
@@ -168,38 +193,39 @@ def _call(account: Any, function: Callable[..., Any]) -> Any:
     return function(**{name: getattr(account, name) for name in arguments(function)})
 
 
-Row = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
-
-
-def _found(account: Any, each: Check) -> tuple[list[Row], str]:
-    """What a check returns and, if it broke instead, how."""
+def _outcome(
+    account: Any, each: Check, populations: _Populations, names: pd.DataFrame
+) -> tuple[Outcome, list[Row]]:
+    """Run one check, whatever it does: a check may be anybody's, and must not cost the others."""
+    nowhere = each.not_in.get(account.partition, "")
+    members: frozenset[str] = frozenset()
+    rows: list[Row] = []
+    errors: list[str] = []
+    missing = ""
     try:
-        rows: pd.DataFrame = _call(account, each.find)
-    except CheckError:
-        raise
-    except Exception as error:  # a check may be anybody's: one must not cost the others
-        return [], f"the check broke: {type(error).__name__}: {error}"
-    absent = {"subject", "detail"} - set(rows.columns)
-    if absent:
-        raise CheckError(f"check {each.name} returns no column {', '.join(sorted(absent))}")
-    status = rows["status"] if "status" in rows else pd.Series(Status.FAIL, rows.index, "str")
-    if rows["subject"].isna().any():
-        return [], "the check broke: it returned a row without a subject"
-    if not status.isin([Status.FAIL, Status.NOT_ASSESSED]).all():
-        return [], "the check broke: it returned a status that is neither fail nor not assessed"
-    step = rows["next_step"] if "next_step" in rows else repeat(each.remedy, len(rows))
-    columns = (rows["subject"], rows["detail"], status, step)
-    return list(zip(repeat(each.name, len(rows)), *columns, strict=True)), ""
+        demand(each.name, each.find)
+        members = populations.members(each.among)
+        tables = dict.fromkeys((*each.needs, *needs(POPULATIONS[each.among])))
+        missing = account.missing(*(name for name in tables if name not in FACTS))
+        returned = _call(account, each.find)
+        rows, errors = rows_of(each, returned, members.union(names.index))
+    except Exception as error:
+        errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    if missing and each.absence:
+        rows = []
+    elif nowhere:
+        rows = [row for row in rows if row[3] == Status.FAIL]
+    return Outcome(members, missing, "; ".join(errors), nowhere), rows
 
 
 def _labelled(
-    account: Any, found: Iterable[list[Row]], checks: Mapping[str, Check]
+    found: Iterable[list[Row]], named: pd.DataFrame, checks: Mapping[str, Check]
 ) -> pd.DataFrame:
     """All findings as one table, with severities and names."""
     columns = ["check", "subject", "detail", "status", "next_step"]
     rows = pd.DataFrame([row for each in found for row in each], columns=columns)
     subject = rows["subject"].astype("str")
-    names = _names(account).reindex(subject)
+    names = named.reindex(subject)
     return FINDINGS.conform(
         rows.assign(
             severity=rows["check"].map({name: each.severity for name, each in checks.items()}),
@@ -215,23 +241,20 @@ def _results(
     account: Any,
     findings: pd.DataFrame,
     ordered: Iterable[Check],
-    members: Mapping[str, frozenset[str]],
-    gaps: Mapping[str, str],
+    outcomes: Mapping[str, Outcome],
 ) -> pd.DataFrame:
     subjects = findings.groupby(["check", "status"])["subject"].agg(frozenset).to_dict()
     none: frozenset[str] = frozenset()
     rows = []
     for each in ordered:
+        outcome = outcomes[each.name]
         failing, accepted, unknown = (
             subjects.get((each.name, status), none)
             for status in (Status.FAIL, Status.ACCEPTED, Status.NOT_ASSESSED)
         )
         accepted, unknown = accepted - failing, unknown - failing - accepted
-        total, reason = len(members[each.among]), gaps[each.name]
-        if unknown and not reason:
-            reason = f"the evidence says too little about {len(unknown)} of {total}"
-        status = Status.ACCEPTED if accepted else Status.PASS
-        status = Status.FAIL if failing else Status.NOT_ASSESSED if reason else status
+        total = len(outcome.members)
+        status, reason = _status(each, outcome, len(failing), len(accepted), len(unknown))
         facts = ("title", "severity", "among", "errs", "remedy", "source")
         rows.append(
             {
@@ -241,26 +264,60 @@ def _results(
                 "failing": len(failing),
                 "accepted": len(accepted),
                 "unknown": len(unknown),
-                "total": None if reason and not total else total,
+                "total": total if total or status == Status.NOT_APPLICABLE or not reason else None,
                 "reason": reason or None,
+                "error": outcome.error or None,
                 "evidence_of": account.as_of,
             }
         )
     return RESULTS.conform(pd.DataFrame(rows, columns=RESULTS.names))
 
 
+def _status(
+    each: Check, outcome: Outcome, failing: int, accepted: int, unknown: int
+) -> tuple[str, str]:
+    """The status of a check, and the reason if there is one to say."""
+    broke = f"the check broke: {outcome.error}" if outcome.error else ""
+    if outcome.nowhere and not (failing or accepted or broke):
+        return Status.NOT_APPLICABLE, outcome.nowhere
+    lacks = "" if outcome.nowhere else outcome.missing
+    reason = "; ".join(filter(None, [lacks, broke]))
+    total = len(outcome.members)
+    if unknown and not reason:
+        reason = f"the evidence says too little about {unknown} of {total}"
+    if failing:
+        return Status.FAIL, reason
+    if reason:
+        return Status.NOT_ASSESSED, reason
+    if accepted:
+        return Status.ACCEPTED, ""
+    if not total and each.among.startswith("the "):  # every account has a root user
+        return Status.NOT_ASSESSED, f"the evidence says nothing of {each.among}"
+    if not total:
+        return Status.NOT_APPLICABLE, f"there are no {each.among}"
+    return Status.PASS, ""
+
+
 def _names(account: Any) -> pd.DataFrame:
-    """Kind and name of whatever a finding may be about, by ARN."""
-    parts = [
-        account.principals[["principal_arn", "kind", "name"]],
-        account.policies.assign(kind="policy")[["policy_arn", "kind", "policy_name"]],
-        account.server_certificates.assign(kind="certificate")[["certificate_arn", "kind", "name"]],
-        account.identity_providers.assign(kind="provider")[["provider_arn", "kind", "name"]],
-        pd.DataFrame([[account.account_id, "account", account.alias or account.account_id]]),
-    ]
+    """Kind and name of whatever a finding may be about, by ARN; a table that breaks names none."""
+    alias = account.alias or account.account_id
+    parts = [pd.DataFrame([[account.account_id, "account", alias]])]
+    for table, kind, columns in _NAMED:
+        with suppress(Exception):  # the checks that need it will say how it broke
+            whole = getattr(account, table)
+            parts.append((whole.assign(kind=kind) if kind else whole)[columns])
     whole = pd.concat([part.set_axis(["arn", "kind", "name"], axis=1) for part in parts])
-    named: pd.DataFrame = whole.drop_duplicates("arn").set_index("arn")
+    named: pd.DataFrame = whole.dropna(subset="arn").drop_duplicates("arn").set_index("arn")
     return named
+
+
+# Tables of what findings may be about: their kind, if no column says it, and ARN, kind and name.
+_NAMED: Final = (
+    ("principals", None, ["principal_arn", "kind", "name"]),
+    ("policies", "policy", ["policy_arn", "kind", "policy_name"]),
+    ("server_certificates", "certificate", ["certificate_arn", "kind", "name"]),
+    ("identity_providers", "provider", ["provider_arn", "kind", "name"]),
+)
 
 
 def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:

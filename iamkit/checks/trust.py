@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import ADMIN, GUIDE, ago, names_by_key
+from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
 from iamkit.settings import Settings
 from iamkit.table import lists_by_key, stack
 from iamkit.tables import without_service_linked
@@ -213,7 +213,9 @@ def cross_account_read_only(
     errs="towards reporting: whether any policy allows sts:AssumeRole on it is not considered",
 )
 def administrator_role_open_to_account(
-    trusted_principals: pd.DataFrame, administrators: pd.DataFrame
+    trusted_principals: pd.DataFrame,
+    administrators: pd.DataFrame,
+    possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Administrator roles whose trust policy names the account instead of its users or roles.
@@ -230,10 +232,18 @@ def administrator_role_open_to_account(
     ['can do everything, and trusts whoever in this account may call sts:AssumeRole on it']
     """
     admin = administrators.set_index("principal_arn")["admin"].map(ADMIN)
-    trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(admin.index)]
-    hit = trusted_principals[trusted_principals["who"].eq("own account")]
+    mine = trusted_principals[trusted_principals["role_arn"].isin(admin.index)]
+    hit = mine[mine["who"].eq("own account")]
     said = hit["role_arn"].map(admin) + ", and trusts " + hit["open_to"]
-    return reported(hit, said, trusted_principals)
+    found = reported(hit, said, mine)
+    if possible_administrators is None:
+        return found
+    may = trusted_principals[trusted_principals["who"].eq("own account")]
+    may = may[may["role_arn"].isin(possible_administrators["principal_arn"])]
+    may = may[~may["role_arn"].isin(admin.index)]
+    detail = UNSURE + "; it trusts " + may["open_to"]
+    more = pd.DataFrame({"subject": may["role_arn"], "detail": detail, "status": "not assessed"})
+    return stack(found, more)
 
 
 @check(

@@ -21,6 +21,9 @@ ERRS_ON_CONDITIONS: Final = (
 POLICIES_MISSING: Final = "its policies are not in the evidence"
 DOCUMENT_MISSING: Final = "its document is not in the evidence"
 
+# Of whom nothing certain is known: see `access.possible_administrators`.
+UNSURE: Final = "whether it can do everything depends on what is not in the evidence"
+
 # What an administrator can do, by `administrators.admin`.
 ADMIN: Final = {EVERYTHING: "can do everything", THROUGH_IAM: "can give itself everything"}
 

@@ -16,6 +16,7 @@ Source: IAM User Guide, "IAM policy validation check reference" and the pages th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -24,7 +25,6 @@ from iamkit.lint.rule import Finding, condition_rule, rule
 from iamkit.lint.statement import (
     ANYONE,
     ELEMENTS,
-    MFA_DENY,
     WrittenStatement,
     quoted,
 )
@@ -32,10 +32,8 @@ from iamkit.policy import (
     ABSENT,
     CALLER_KEY,
     ENDPOINT_KEYS,
-    KEY,
     MFA_KEYS,
     PASSWORD,
-    PROTECTED,
     SOURCE_IP_KEYS,
     TAG_OR_PROVIDER_KEY,
     UNKNOWN,
@@ -48,6 +46,8 @@ from iamkit.policy import (
     conditions,
 )
 from iamkit.values import as_dict
+
+VARIABLE = re.compile(r"\$\{[^}]*\}")  # what stands there is no wildcard of the author's
 
 # ── Rules ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,67 +199,26 @@ def never_applies(s: WrittenStatement) -> Iterator[Finding]:
 
 
 @condition_rule
-def bool_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
+def wildcard_in_equals(s: WrittenStatement) -> Iterator[Finding]:
     """
-    A Deny for lack of MFA that a long-term access key slips through.
+    A wildcard under an operator that compares whole texts: `*` there is an ordinary character.
 
-    Requests made with such a key have no aws:MultiFactorAuthPresent, so `Bool` does not match them
-    and `BoolIfExists` does. Silent if another Deny of the policy may catch keys. Source: "AWS
-    global condition context keys".
+    `StringEquals` with "team-*" is met by that very text only. Worst where it makes a Deny deny
+    nobody or, under `StringNotEquals`, an Allow admit everybody. Errs towards a finding: a value
+    may really hold an asterisk. Source: "IAM JSON policy elements: Condition operators", String
+    condition operators.
     """
-    if s.effect == "Deny" and _reaches(s) == (False, True, False) and not _caught(s, KEY):
-        tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
-        said = f"{tests} denies passwords without MFA, but not access keys, which lack the key"
-        yield Finding("high", said, MFA_DENY)
-
-
-@condition_rule
-def null_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
-    """
-    A test of whether aws:MultiFactorAuthPresent is there, as if it said that there was MFA.
-
-    It is there, and false, for who signed in with a password only. Silent if another Deny of the
-    policy may catch passwords. Source: "AWS global condition context keys".
-    """
-    tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
-    if s.effect == "Deny" and _reaches(s) == (True, False, False) and not _caught(s, PASSWORD):
-        said = f"{tests} denies access keys, but not passwords without MFA, which have it as false"
-        yield Finding("high", said, MFA_DENY)
-    if s.effect == "Allow" and _reaches(s) == (False, True, True):
-        said = f"{tests} also allows passwords without MFA, which have it as false"
-        yield Finding("high", said, 'Write "Bool": {"aws:MultiFactorAuthPresent": "true"}')
-
-
-@condition_rule
-def mfa_carve_out(s: WrittenStatement) -> Iterator[Finding]:
-    """
-    A denial without MFA whose NotAction leaves open what makes MFA pointless.
-
-    Enrolling a device must work without MFA, as in AWS's example "Allows MFA-authenticated IAM
-    users to manage their own credentials"; removing one, or making another credential, must not.
-    Whether anything else grants or denies these actions is not asked: errs towards a finding.
-    """
-    key, password, protected = _reaches(s)
-    if s.effect == "Deny" and s.not_actions and (key or password) and not protected:
-        listed = s.lookup.listed
-        if names := listed.names(listed.bits(s.not_actions) & s.lookup.dangerous):
-            said = f"NotAction leaves open without MFA: {', '.join(names)}"
-            yield Finding("high", said, "Leave only what enrolling a device needs in NotAction")
-
-
-def _reaches(s: WrittenStatement) -> tuple[bool, bool, bool]:
-    """Whether a statement about MFA may apply to a key, to a password, to a session with MFA."""
-    if s.keys.isdisjoint(MFA_KEYS):
-        return False, False, False
-    key, password, protected = (s.applies(way) is not False for way in (KEY, PASSWORD, PROTECTED))
-    return key, password, protected
-
-
-def _caught(s: WrittenStatement, way: RequestContext) -> bool:
-    """Whether another Deny about MFA may catch whom this one leaves out."""
-    others = [other for other in s.siblings if other is not s and other.effect == "Deny"]
-    about = [other for other in others if not other.keys.isdisjoint(MFA_KEYS)]
-    return any(other.applies(way) is not False and other.spans(s) for other in about)
+    for test in s.tests:
+        negated = test.name.startswith("stringnot")
+        if not test.name.startswith("string") or not test.name.endswith(("equals", "ignorecase")):
+            continue
+        wild = [text for text in test.values if WILD.search(VARIABLE.sub("", text))]
+        if wild:
+            only = len(wild) == len(test.values)
+            open_ = negated if s.effect == "Allow" else not negated
+            said = f"{test.said} compares {quoted(wild[0])} as it is written, without wildcards"
+            like = "StringNotLike" if negated else "StringLike"
+            yield Finding("high" if open_ and only else "medium", said, f'Write "{like}"')
 
 
 @condition_rule

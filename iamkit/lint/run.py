@@ -1,9 +1,9 @@
 """
 How policies are read for `lint`: what rules see of a statement, and the rows that come of it.
 
-A rule is a generator of `Finding`s under `@rule`, in `rules`. It gets a `WrittenStatement` with all
-that surrounds it, and asks `conditions.evaluate` who gets through instead of matching text. Equal
-documents are judged once.
+A rule is a generator of `Finding`s under `@rule`, in `rules` and `mfa_rules`. It gets a
+`WrittenStatement` with all that surrounds it, and asks `conditions.evaluate` who gets through
+instead of matching text. Equal documents are judged once.
 """
 
 from __future__ import annotations

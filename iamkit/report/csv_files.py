@@ -30,9 +30,20 @@ TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
 }
 
 
+BROKEN: Final = "broken_checks.txt"  # goes with the files, and is none of the report
+
+
 def csv_files(account: Account) -> dict[str, str]:
-    """Return the text of each file, by its name."""
-    return {name: as_csv(table(account)) for name, table in TABLES.items()}
+    """
+    Return the text of each file, by its name.
+
+    Under `BROKEN` comes a line for each check that broke; the report says it, no file holds it.
+    """
+    results = account.audit.results
+    broken = results[results["error"].notna()]
+    said = (broken["check"] + ": " + broken["error"]).tolist()
+    files = {name: as_csv(table(account)) for name, table in TABLES.items()}
+    return files | {BROKEN: "\n".join(said)}
 
 
 def as_csv(frame: pd.DataFrame) -> str:

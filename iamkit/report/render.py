@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import NotebookError, ReportError, SettingsError
+from iamkit.errors import BrokenCheckError, NotebookError, ReportError, SettingsError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report.kernels.fork_server import ForkServer
@@ -91,8 +91,8 @@ def render(
 
     Raises SnapshotError if the evidence is not as it was collected; SettingsError, before anything
     is written, for a parameter that no notebook declares or whose value has the wrong type;
-    ReportError if a page cannot be written; NotebookError, after all pages are written, if a
-    notebook failed.
+    ReportError if a page cannot be written; after all pages are written, NotebookError if a
+    notebook failed, and BrokenCheckError if a check broke.
     """
     opened = snapshots.read(snapshot.absolute())
     out = (out or opened.path.parent).absolute()
@@ -113,9 +113,9 @@ def render(
             for done, (number, notebook) in enumerate(executed, start=1):
                 pages.write(number, tidier.tidied(notebook))
                 progress(sources[number].name, done, len(sources))
-        _write_tables(server, arguments, out)
+        broken = _write_tables(server, arguments, out)
     index = pages.write_index()
-    pages.raise_failures()
+    pages.raise_failures(broken)
     return Report(index, tuple(out / page.href for page in pages.pages))
 
 
@@ -237,17 +237,23 @@ class _Pages:
         _write(index, html)
         return index
 
-    def raise_failures(self) -> None:
-        """Raise NotebookError if a notebook failed, naming all that did."""
+    def raise_failures(self, broken: Sequence[str]) -> None:
+        """Raise NotebookError if a notebook failed, else BrokenCheckError if a check broke."""
         failed = [f"{page.name}: {page.failure.rstrip('.')}" for page in self.pages if page.failure]
+        failure = NotebookError if failed else BrokenCheckError
+        failed += [f"check {each.rstrip('.')}" for each in broken]
         if failed:
-            raise NotebookError(f"{'; '.join(failed)} (the pages in {self._out} show it)")
+            raise failure(f"{'; '.join(failed)} (the pages in {self._out} show it)")
 
 
-def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -> None:
-    """Write the CSV files, from the account that the fork server holds if it still runs."""
+def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -> list[str]:
+    """
+    Write the CSV files, from the account that the fork server holds if it still runs.
+
+    Returns which checks broke, and how.
+    """
     from iamkit.account import load
-    from iamkit.report.csv_files import csv_files
+    from iamkit.report.csv_files import BROKEN, csv_files
 
     folder = server.folder / "tables"
     with suppress(OSError):
@@ -256,8 +262,10 @@ def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -
         texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
     else:
         texts = csv_files(load(**arguments))
+    broken = texts.pop(BROKEN).splitlines()
     for name, text in texts.items():
         _write(out / name, text)
+    return broken
 
 
 def _prepare(out: Path, notebooks: Path) -> None:

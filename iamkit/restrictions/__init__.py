@@ -6,6 +6,7 @@ from iamkit.restrictions.mfa_enforcement import (
     definitions,
     mfa_enforcement,
 )
+from iamkit.restrictions.mfa_others import with_others
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions
 from iamkit.restrictions.verdicts import (
@@ -31,4 +32,5 @@ __all__ = [
     "mfa_gaps",
     "network_lists",
     "network_restrictions",
+    "with_others",
 ]

@@ -20,7 +20,14 @@ from iamkit.table import OBJECT, TEXT, Column, Table
 MANUAL: Final = "manual"
 
 # How a control stands, the first that is true of it.
-STANDINGS: Final = (Status.FAIL, Status.NOT_ASSESSED, MANUAL, Status.ACCEPTED, Status.PASS)
+STANDINGS: Final = (
+    Status.FAIL,
+    Status.NOT_ASSESSED,
+    MANUAL,
+    Status.ACCEPTED,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
 
 # What is said of subjects: of one, of several.
 VERBS: Final = {
@@ -38,7 +45,8 @@ MATRIX: Final = Table(
         Column(
             "status",
             TEXT,
-            "fail, not assessed, manual, accepted or pass",
+            "fail, not assessed, manual, accepted, pass, or not applicable: no check of it has "
+            "anything to examine",
             values=STANDINGS,
         ),
         Column("checks", OBJECT, "list of the checks that speak to it"),
@@ -56,7 +64,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
 
     One failing check fails a control. Otherwise one that is not assessed, or was not run, leaves it
     not assessed; otherwise what a person has to add makes it manual; otherwise one accepted check
-    makes it accepted. Only what remains is a pass.
+    makes it accepted. Only what remains is a pass, if a check of it passes, and not applicable if
+    none of them has anything to examine.
 
     Parameters
     ----------
@@ -71,7 +80,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     told = results[["check", "status"]].assign(says=says)
     told = asked.astype("str").reset_index().merge(told, how="left", on="check")
     told["says"] = told["says"].fillna(told["check"] + " is not assessed: it was not run")
-    told["status"] = told["status"].where(told["status"].isin(VERBS), Status.NOT_ASSESSED)
+    answered = told["status"].isin([*VERBS, Status.NOT_APPLICABLE])
+    told["status"] = told["status"].where(answered, Status.NOT_ASSESSED)
 
     def listed(column: str, *statuses: str) -> pd.Series[Any]:
         """Return the list of a column's values per control, empty where there are none."""
@@ -80,7 +90,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
 
     fails, unknown = listed("check", Status.FAIL), listed("check", Status.NOT_ASSESSED)
     says = listed("says", *STATUSES).str.join("; ")
-    status = pd.Series(Status.PASS, controls.index, "str")
+    status = pd.Series(Status.NOT_APPLICABLE, controls.index, "str")
+    status[listed("check", Status.PASS).astype(bool)] = Status.PASS
     status[listed("check", Status.ACCEPTED).astype(bool)] = Status.ACCEPTED
     status[controls["manual"].notna()] = MANUAL
     status[unknown.astype(bool)] = Status.NOT_ASSESSED
@@ -98,6 +109,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
 
 def _sentence(result: Any) -> str:
     """Say what a check says: "3 of 41 console users fail console_user_without_mfa"."""
+    if result.status == Status.NOT_APPLICABLE:
+        return f"{result.check} does not apply: {result.reason}"
     if result.status not in VERBS:
         first, *others = str(result.reason).split("; ")
         more = f", and {len(others)} more" if others else ""

@@ -132,6 +132,7 @@ def identities(account: Any) -> pd.DataFrame:
     made["findings"] = made["findings"].fillna(0)
     made["next_steps"] = objects(s if isinstance(s, list) else [] for s in made["next_steps"])
     incomplete = account.missing("credentials", "policy_assignments") != ""
+    incomplete |= bool(account.audit.results["error"].notna().any())  # may be about anybody
     made["verdict"] = made["verdict"].fillna(Status.NOT_ASSESSED if incomplete else OK)
     order = pd.DataFrame(
         {

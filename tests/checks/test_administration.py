@@ -173,5 +173,6 @@ def test_empty_tables_give_no_finding_and_no_error(tmp_path):
     }
     assert len(mine) == 24
     results = run.run(made, mine).results
-    assert results["status"].unique().tolist() == ["pass"]
-    assert pd.isna(results["reason"]).all()
+    assert results["status"].unique().tolist() == ["not applicable"]
+    assert results["reason"].str.startswith("there are no ").all()
+    assert pd.isna(results["error"]).all()

@@ -201,6 +201,31 @@ def test_a_key_without_a_date_counts_if_nobody_ever_used_it() -> None:
 # ── One kind of access too many ──────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        ("used", ", and is used"),
+        ("never used", ", and was never used"),
+        ("not tracked", ", and has no use on record"),
+        (None, ", and whether it is used is not known"),
+    ],
+)
+def test_a_key_whose_use_was_not_tracked_is_not_said_to_be_used(use: str | None, said: str) -> None:
+    owner = people(person(created=SETUP, password_enabled=True))
+    found = checks.access_key_made_with_user(keys(key(rotated=SETUP, use=use)), owner)
+    assert found["detail"].tolist() == [f"access key 1 was made within a day of its user{said}"]
+
+
+def test_a_kind_of_access_whose_use_was_not_tracked_is_not_said_to_be_new() -> None:
+    found = kinds(10, 4000, password_use="not tracked")
+    assert (
+        found["detail"]
+        .str.endswith("beside a password made 10 days ago with no use on record")
+        .all()
+    )
+    assert len(found) == 1
+
+
 def kinds(password: int | None, *idle: int | None, **facts: Any) -> pd.DataFrame:
     made = keys(*(key(slot, idle_days=days) for slot, days in enumerate(idle, start=1)))
     owner = people(person(password_idle_days=password, **facts))

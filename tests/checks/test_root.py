@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from iamkit import Account
 from iamkit.checks import root
 from iamkit.settings import Settings
 from iamkit.tables.schema import (
@@ -16,7 +17,7 @@ from iamkit.tables.schema import (
     ROOT_MANAGEMENT,
     SUMMARY,
 )
-from tests.accounts import ACCOUNT, ARN, ROOT, account, details, report, user
+from tests.accounts import ACCOUNT, ARN, HEADER, ROOT, account, details, report, user
 from tests.checks import result
 
 NOW = pd.Timestamp("2026-11-01T06:00:00Z")
@@ -236,3 +237,53 @@ def test_a_member_account_that_may_not_ask_is_not_assessed(tmp_path: Path) -> No
     organization = {"Organization": {"Id": "o-example", "MasterAccountId": "999988887777"}}
     said = result(account(tmp_path, organization=organization), "root_not_centrally_managed")
     assert (said["status"], said["failing"]) == ("not assessed", 0)
+
+
+# ── Other partitions ─────────────────────────────────────────────────────────────────────────────
+
+
+def in_partition(folder: Path, partition: str, root_key: str = "false") -> Account:
+    """An account of a partition whose root user has no MFA, and perhaps an active key."""
+    row = ROOT.replace(",true,false,N/A", f",false,{root_key},N/A", 1)
+    row = row.replace("arn:aws:", f"arn:{partition}:")
+    ann = user("ann", Arn=f"arn:{partition}:iam::{ACCOUNT}:user/ann")
+    return account(folder, details([ann]), credential_report=f"{HEADER}\n{row}\n")
+
+
+@pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn"])
+@pytest.mark.parametrize("root_key", ["false", "true"])
+def test_root_is_asked_for_no_mfa_where_it_can_have_none(
+    partition: str, root_key: str, tmp_path: Path
+) -> None:
+    """AWS GovCloud (US) User Guide, "AWS GovCloud (US) account root user"; ScoutSuite 1132."""
+    made = in_partition(tmp_path, partition, root_key)
+    for name in ("root_without_mfa", "root_without_hardware_mfa"):
+        found = result(made, name)
+        assert found["status"] == "not applicable", name
+        assert "root user" in found["reason"], name
+    assert made.audit.findings.query("check.str.startswith('root_without')").empty
+
+
+def test_elsewhere_the_same_root_fails(tmp_path: Path) -> None:
+    assert result(in_partition(tmp_path, "aws"), "root_without_mfa")["status"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("partition", "root_key", "status"),
+    [
+        ("aws-us-gov", "true", "fail"),  # AWS gives out keys of its root user on request
+        ("aws-us-gov", "false", "pass"),
+        ("aws-cn", "true", "fail"),
+        ("aws-cn", "false", "not applicable"),
+    ],
+)
+def test_a_key_of_root_fails_everywhere(
+    partition: str, root_key: str, status: str, tmp_path: Path
+) -> None:
+    made = in_partition(tmp_path, partition, root_key)
+    assert result(made, "root_access_key")["status"] == status
+
+
+def test_users_in_china_are_not_asked_for_hardware(tmp_path: Path) -> None:
+    made = in_partition(tmp_path, "aws-cn")
+    assert result(made, "user_without_hardware_mfa")["status"] == "not applicable"

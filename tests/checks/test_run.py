@@ -19,7 +19,7 @@ from iamkit.errors import CheckError
 from iamkit.report import render
 from iamkit.report.notebooks import NOTEBOOKS
 from iamkit.settings import Acceptance, Settings
-from tests.accounts import ARN, details, user, written
+from tests.accounts import ARN, HEADER, details, user, written
 from tests.accounts import report as csv_report
 
 PASSWORD = "true,2026-10-30T00:00:00Z,2026-10-01T00:00:00Z,N/A"
@@ -267,20 +267,133 @@ def test_a_row_that_does_not_fit_makes_a_check_not_assessed(
     assert says in result["reason"]
 
 
+def raises(users: pd.DataFrame) -> pd.DataFrame:
+    raise CheckError("no luck")
+
+
+def leaves(users: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"subject": users["user_arn"], "detail": "x"}).assign(status=["fail"])
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"among": "cats"}, "there is no population 'cats'; there are"),
         ({"find": lambda cats: cats}, "asks for 'cats', which no account has"),
-        ({"find": lambda users: users}, "returns no column detail, subject"),
+        ({"find": lambda users: users}, "it returned no column detail, subject"),
+        ({"find": lambda users: None}, "it returned no table, but NoneType"),
+        ({"find": lambda users: users[["user_arn", "user_arn"]].set_axis(["subject", "subject"],
+          axis=1).assign(detail="x")}, "it returned column subject twice"),
+        ({"find": raises}, "CheckError: no luck"),
+        ({"find": leaves}, "ValueError: Length of values"),
     ],
-)
-def test_a_check_that_does_not_fit_is_an_error(
+)  # fmt: skip
+def test_a_check_that_does_not_fit_costs_only_itself(
     people: Account, changes: dict[str, Any], says: str
 ) -> None:
-    entry = dataclasses.replace(rule()["no_mfa"], **changes)
-    with pytest.raises(CheckError, match=says):
-        run(people, {"no_mfa": entry})
+    entry = dataclasses.replace(rule()["no_mfa"], name="odd", **changes)
+    results = run(people, {"odd": entry} | rule()).results.set_index("check")
+    assert results["status"].to_dict() == {"odd": "not assessed", "no_mfa": "fail"}
+    assert says in results.loc["odd", "reason"]
+    assert says in results.loc["odd", "error"]
+    assert pd.isna(results.loc["no_mfa", "error"])
+
+
+def test_a_population_that_breaks_costs_only_the_checks_that_count_among_it(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(findings.POPULATIONS, "broken", lambda users: users["colour"])
+    odd = {"odd": dataclasses.replace(rule()["no_mfa"], name="odd", among="broken")}
+    results = run(people, odd | rule()).results.set_index("check")
+    assert results["status"].to_dict() == {"odd": "not assessed", "no_mfa": "fail"}
+    assert "KeyError" in results.loc["odd", "error"]
+
+
+def test_a_table_that_breaks_costs_only_the_checks_that_need_it(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: Account) -> pd.DataFrame:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(Account, "server_certificates", property(breaks))
+    fresh = load(people.snapshot.path)
+    results = run(fresh).results.set_index("check")
+    broken = results[results["error"].notna()]
+    assert broken.index.tolist() == ["expired_server_certificate"]
+    assert broken["status"].tolist() == ["not assessed"]
+    assert "ZeroDivisionError: a fault" in broken["reason"].iloc[0]
+
+
+def test_nobody_is_ok_where_a_check_broke(people: Account, tmp_path: Path) -> None:
+    broken = OWN.replace('hit = users[users["tags"].map(len) == 0]', 'hit = users["colour"]')
+    identities = with_own(people, tmp_path, broken).identities
+    assert "ok" not in set(identities["verdict"])
+    assert "ok" in set(people.identities["verdict"])
+
+
+def test_a_subject_that_does_not_exist_is_told_and_the_others_still_fail(people: Account) -> None:
+    def odd(credentials: pd.DataFrame) -> pd.DataFrame:
+        arns = [f"{ARN}user/ann", f"{ARN}user/nobody"]
+        return pd.DataFrame({"subject": arns, "detail": "x"})
+
+    found, results, _ = run(people, rule(odd))
+    assert found["subject"].tolist() == [f"{ARN}user/ann"]
+    assert results["status"].tolist() == ["fail"]
+    assert "user/nobody', which is not in the account" in results["error"].iloc[0]
+
+
+def test_a_finding_that_is_returned_twice_is_there_once_and_fails(people: Account) -> None:
+    def twice(credentials: pd.DataFrame) -> pd.DataFrame:
+        status = ["not assessed", "fail", "fail", "not assessed"]
+        return pd.DataFrame({"subject": f"{ARN}user/ann", "detail": "x", "status": status})
+
+    found, results, _ = run(people, rule(twice))
+    assert found["status"].tolist() == ["fail"]
+    assert pd.isna(results["error"].iloc[0])
+
+
+def test_nobody_in_the_population_is_not_applicable_and_no_pass(tmp_path: Path) -> None:
+    alone = written(tmp_path, details([user("cid")]), credential_report=csv_report())
+    result = only(alone, rule())
+    assert (result["status"], result["failing"], result["total"]) == ("not applicable", 0, 0)
+    assert result["reason"] == "there are no console users"
+
+
+def test_an_account_without_a_line_for_root_is_not_one_without_a_root_user(
+    tmp_path: Path,
+) -> None:
+    silent = written(tmp_path, details([user("ann")]), credential_report=HEADER)
+    results = run(silent).results.set_index("check")
+    for name in ("root_access_key", "root_without_mfa", "root_signing_certificate"):
+        assert results.loc[name, "status"] == "not assessed", name
+
+
+def test_nobody_seen_on_missing_evidence_is_not_assessed(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(people), "missing", lambda self, *tables: "a page is missing")
+    nobody = rule(among="server certificates")
+    nobody["no_mfa"] = dataclasses.replace(nobody["no_mfa"], find=lambda: pd.DataFrame(
+        {"subject": [], "detail": []}))  # fmt: skip
+    result = only(people, nobody)
+    assert (result["status"], result["reason"]) == ("not assessed", "a page is missing")
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [(None, "not applicable"), ("not assessed", "not applicable"), ("fail", "fail")],
+)
+def test_a_check_that_a_partition_has_nothing_for_is_not_applicable_unless_it_fails(
+    people: Account, found: str | None, status: str
+) -> None:
+    def root(credentials: pd.DataFrame) -> pd.DataFrame:
+        arns = credentials["user_arn"].tail(1 if found else 0)
+        return pd.DataFrame({"subject": arns, "detail": "x", "status": found})
+
+    asked = rule(root, not_in={"aws": "nothing here"})
+    assert only(people, asked)["status"] == status
+    elsewhere = only(people, rule(root, not_in={"aws-cn": "nothing there"}))
+    assert elsewhere["status"] == (found or "pass")
 
 
 def test_every_check_says_all_that_a_report_prints() -> None:

@@ -391,7 +391,7 @@ def test_service_linked_roles_are_not_asked(tmp_path: Path) -> None:
     )
     for name in ("service_without_source", "anyone_may_assume", "unused_role"):
         made = result(opened, name)
-        assert (made["status"], made["total"]) == ("pass", 0)
+        assert (made["status"], made["total"]) == ("not applicable", 0)
 
 
 # ── Use ──────────────────────────────────────────────────────────────────────────────────────────

@@ -128,6 +128,23 @@ WRONG = [
     ("null-on-mfa", "high", "passwords without MFA", deny(**when("Null", MFA, "true"))),
     ("null-on-mfa", "high", "passwords without MFA", allow(**when("Null", MFA, "false"))),
     (
+        "age-on-mfa", "high", '"NumericGreaterThanIfExists"',
+        deny(**when("NumericGreaterThan", "aws:MultiFactorAuthAge", "3600")),
+    ),
+    ("wildcard-in-equals", "high", "StringLike", deny(**when("StringEquals", "aws:userid", "a*"))),
+    (
+        "wildcard-in-equals", "high", "StringNotLike",
+        allow(**when("StringNotEquals", "aws:PrincipalTag/team", "red-*")),
+    ),
+    (
+        "wildcard-in-equals", "medium", "without wildcards",
+        allow(**when("StringEqualsIgnoreCase", "aws:PrincipalTag/team", "red-?")),
+    ),
+    (
+        "wildcard-in-equals", "medium", '"a*"',
+        deny(**when("ForAnyValue:StringEqualsIfExists", "aws:TagKeys", "b", "a*")),
+    ),
+    (
         "mfa-carve-out", "high", "iam:CreateAccessKey, iam:DeactivateMFADevice",
         instead_of_action(deny(**when("BoolIfExists", MFA, "false")),
                           *ENROL, "iam:Deactivate*", "iam:CreateAccessKey"),
@@ -209,6 +226,13 @@ RIGHT = [
     ("bool-on-mfa", deny(**when("StringNotEquals", MFA, "true"))),
     ("null-on-mfa", deny(**when("Null", "aws:MultiFactorAuthAge", "true"))),
     ("null-on-mfa", allow(Condition={"Null": {MFA: "false"}, "Bool": {MFA: "true"}})),
+    ("age-on-mfa", deny(**when("NumericGreaterThanIfExists", "aws:MultiFactorAuthAge", "3600"))),
+    ("age-on-mfa", allow(**when("NumericLessThan", "aws:MultiFactorAuthAge", "3600"))),
+    ("age-on-mfa", deny(**when("Null", "aws:MultiFactorAuthAge", "true"))),
+    ("wildcard-in-equals", deny(**when("StringLike", "aws:userid", "a*"))),
+    ("wildcard-in-equals", deny(**when("StringEquals", "aws:userid", "a"))),
+    ("wildcard-in-equals", allow(**when("StringEquals", "aws:userid", "a${*}", "${aws:userid}"))),
+    ("wildcard-in-equals", allow(**when("ArnEquals", "aws:SourceArn", "arn:aws:sns:*:*:t"))),
     ("mfa-carve-out", instead_of_action(deny(**when("BoolIfExists", MFA, "false")), *ENROL)),
     ("mfa-carve-out", instead_of_action(deny(), "iam:*")),
     ("mfa-carve-out", instead_of_action(deny(**when("BoolIfExists", MFA, True, False)), "iam:*")),
@@ -310,6 +334,18 @@ def test_a_condition_beside_the_same_permission_without_one_is_pointless(found):
     rows = found(allow(**when("Bool", MFA, "true")), allow(Sid="Plain")).query("rule=='redundant'")
     assert rows["severity"].tolist() == ["medium"]
     assert "statement “Plain”" in rows["problem"].iloc[0]
+
+
+def test_a_denial_of_old_mfa_beside_one_of_no_mfa_is_no_fault(found):
+    old = deny(**when("NumericGreaterThan", "aws:MultiFactorAuthAge", "3600"))
+    rows = found(old, deny(**when("BoolIfExists", MFA, "false")))
+    assert rows.query("rule == 'age-on-mfa'").empty
+
+
+def test_a_denial_of_old_mfa_beside_one_that_keys_escape_is_a_fault(found):
+    old = deny(**when("NumericGreaterThan", "aws:MultiFactorAuthAge", "3600"))
+    rows = found(old, deny(**when("Bool", MFA, "false")))
+    assert rows.query("rule == 'age-on-mfa'")["number"].tolist() == [1]
 
 
 def test_two_denials_may_share_the_work(found):

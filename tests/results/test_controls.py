@@ -95,6 +95,32 @@ def test_a_control_answered_in_part_is_never_a_bare_pass(status: str) -> None:
     assert "console users" in row["evidence"]
 
 
+@pytest.mark.parametrize(
+    ("others", "status"),
+    [
+        ([], "not applicable"),
+        (["not applicable"], "not applicable"),
+        (["pass"], "pass"),
+        (["accepted"], "accepted"),
+        (["not assessed"], "not assessed"),
+        (["fail", "pass"], "fail"),
+    ],
+)
+def test_a_control_with_nothing_to_examine_is_no_pass(others: list[str], status: str) -> None:
+    names = ["a", *(f"b{number}" for number in range(len(others)))]
+    reason = "there are no groups"
+    rows = [result(n, s) for n, s in zip(names[1:], others, strict=True)]
+    row = judged(names, result("a", "not applicable", reason=reason), *rows)
+    assert row["status"] == status
+    assert "a does not apply: there are no groups" in row["evidence"]
+    assert row["not_assessed_checks"] == (["b0"] if "not assessed" in others else [])
+
+
+def test_nothing_to_examine_leaves_a_manual_control_to_a_person() -> None:
+    row = judged(["a"], result("a", "not applicable", reason="none"), manual="Who approves")
+    assert row["status"] == "manual"
+
+
 # ── The sentences ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,7 +3,7 @@
   "use strict";
   const PAGE = 100;
   const MISSING = "–";
-  const RANK = ["critical", "high", "medium", "low", "info", "fail", "not assessed", "accepted", "pass"];
+  const RANK = ["critical", "high", "medium", "low", "info", "fail", "not assessed", "accepted", "not applicable", "pass"];
   const make = (tag, values) => Object.assign(document.createElement(tag), values);
   const written = (number) => number.toLocaleString("en");
 

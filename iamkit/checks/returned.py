@@ -1,0 +1,67 @@
+"""
+What a check returned: the findings that are in order, and what is wrong with the others.
+
+A check may be anybody's. A row that is no finding is left out and told, so the check is not
+assessed, or fails on the other rows; it never takes the audit down, and never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from iamkit.checks.registry import Check, Status
+
+Row: TypeAlias = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
+
+
+def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row], list[str]]:
+    """
+    Return the rows that a check found, and what is wrong with what it returned.
+
+    `known` are the subjects that there are: ARNs, and the account's id. One subject and detail
+    make one row; of two statuses it has the worse.
+    """
+    if not isinstance(returned, pd.DataFrame):
+        return [], [f"it returned no table, but {type(returned).__name__}"]
+    absent = {"subject", "detail"} - set(returned.columns)
+    if absent:
+        return [], [f"it returned no column {', '.join(sorted(absent))}"]
+    twice = returned.columns[returned.columns.duplicated()]
+    if len(twice):
+        return [], [f"it returned column {twice[0]} twice"]
+    status = returned.get("status", pd.Series(Status.FAIL, returned.index, dtype="object"))
+    step = returned.get("next_step", pd.Series(None, returned.index, dtype="object"))
+    columns = (returned["subject"], returned["detail"], status, step)
+    found: dict[tuple[str, str], Row] = {}
+    wrong: dict[str, None] = {}  # in the order in which they come
+    for subject, detail, said, advice in zip(*(c.tolist() for c in columns), strict=True):
+        problem = _problem(subject, said, known)
+        if problem:
+            wrong[problem] = None
+            continue
+        text = _text(detail)
+        if text is None:
+            wrong["it returned a row without a detail"] = None
+        key = (subject, text or each.title)
+        if key not in found or found[key][3] != Status.FAIL:
+            found[key] = (each.name, *key, said, _text(advice) or each.remedy)
+    return list(found.values()), list(wrong)
+
+
+def _problem(subject: Any, status: Any, known: Container[str]) -> str:
+    """What keeps a row from being a finding; empty if nothing does."""
+    if not isinstance(subject, str) or not subject:
+        return "it returned a row without a subject"
+    if not isinstance(status, str) or status not in (Status.FAIL, Status.NOT_ASSESSED):
+        return "it returned a status that is neither fail nor not assessed"
+    if subject not in known:
+        return f"it returned the subject {subject!r}, which is not in the account"
+    return ""
+
+
+def _text(value: Any) -> str | None:
+    """A text that says something; None for anything else."""
+    return value if isinstance(value, str) and value.strip() else None

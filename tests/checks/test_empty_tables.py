@@ -48,13 +48,11 @@ def users_of(table: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", list(filter(users_of, TABLES)))
 def test_no_check_breaks_where_a_table_is_empty_or_has_one_row(
     table: str, demo_account: Account
 ) -> None:
     names = users_of(table)
-    if not names:
-        pytest.skip("no check asks for it")
     assert demo_account.audit.results["error"].isna().all()  # all that is derived is built
     whole = getattr(demo_account, table)
     cuts = [

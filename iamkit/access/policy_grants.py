@@ -78,12 +78,6 @@ _NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS))
 _VARYING_KEYS: Final = _NETWORK_KEYS | ARRIVAL_KEYS
 _ASSUME: Final = "sts:AssumeRole"
 
-# The one AWS managed policy whose content is known from its name: IAM User Guide, "AWS managed
-# policies for job functions". Where the evidence lacks AWS managed policies, the administrators
-# who have this one are found all the same.
-_ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
-_EVERYTHING: Final = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-
 # What reads secrets in clear text, and a resource that stands for any: `~` is no region and no
 # name, so a pattern that matches it matches all of them.
 _SECRETS: Final = {
@@ -142,10 +136,7 @@ def _written(account: AccountTables, callers: Principals) -> Iterator[Policy | N
     known = {arn: policy for policy, arn in callers.policy_arns.items()}
     table = account.policies
     for arn, unreadable in zip(table["policy_arn"], table["problem"].notna(), strict=True):
-        if not unreadable:
-            yield known[arn]
-        else:
-            yield Policy(arn, _EVERYTHING) if arn.endswith(_ADMINISTRATOR) else None
+        yield None if unreadable else known[arn]
 
 
 def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:

@@ -224,14 +224,17 @@ class Principals:
 
 
 def _policies(account: AccountTables) -> dict[str, Policy]:
-    """Each policy by ARN. One that is attached but not in the evidence may allow anything."""
+    """
+    Each policy by ARN.
+
+    One that is attached but not in the evidence may allow anything, and so may one that cannot be
+    read.
+    """
     table = account.policies
-    unseen = table["problem"].fillna("").str.contains("not in the evidence")
     readable = table["problem"].isna()
     written = account.policy_versions["document"]  # in the order of the policies
     documents = [
-        None if missing else document if valid else {}
-        for document, missing, valid in zip(written, unseen, readable, strict=True)
+        document if valid else None for document, valid in zip(written, readable, strict=True)
     ]
     names = table["policy_name"].fillna("a policy without a name")
     found = {

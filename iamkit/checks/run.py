@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.checks.incomplete import unanswered
 from iamkit.checks.registry import (
     CHECKS,
     FACTS,
@@ -209,6 +210,7 @@ def _outcome(
         missing = account.missing(*(name for name in tables if name not in FACTS))
         returned = _call(account, each.find)
         rows, errors = rows_of(each, returned, members.union(names.index))
+        rows += unanswered(account, each, members, [row[1] for row in rows])
     except Exception as error:
         errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
     if missing and each.absence:
@@ -253,7 +255,7 @@ def _results(
             for status in (Status.FAIL, Status.ACCEPTED, Status.NOT_ASSESSED)
         )
         accepted, unknown = accepted - failing, unknown - failing - accepted
-        total = len(outcome.members)
+        total = len(outcome.members | unknown)
         status, reason = _status(each, outcome, len(failing), len(accepted), len(unknown))
         facts = ("title", "severity", "among", "errs", "remedy", "source")
         rows.append(

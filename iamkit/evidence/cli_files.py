@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from iamkit.evidence.requests import (
     by_call,
 )
 from iamkit.evidence.responses import Response, ResponseStatus, counted, cut_short, join, store
+from iamkit.values import RepeatedNameError, json_of
 
 # What a file can be named as on the command line.
 NAMED: Final[Mapping[str, Request]] = {
@@ -55,7 +55,8 @@ def from_files(
     Files in `folder` are recognised by content; those that are nothing the kit knows are left out
     with a note. `named` gives files by the names in `NAMED` and wins over the folder. `as_of`
     counts where no file says when the credential report was made; failing both, the file's
-    modification time does.
+    modification time does. An answer that should hold the report and does not is a gap, and so is
+    one of authorization details that lacks a list.
 
     Raises `CollectError` if a file cannot be read, two files hold the same evidence, they come from
     several accounts, or there is neither a credential report nor authorization details.
@@ -138,9 +139,9 @@ def _recognise(path: Path) -> Response | None:
     if decoded.startswith(b"user,arn,"):
         return Response(REPORT, ResponseStatus.OK, {"Content": decoded})
     try:
-        value = json.loads(content)
+        value = json_of(content)
     except ValueError as error:
-        if path.suffix == ".json":
+        if path.suffix == ".json" or isinstance(error, RepeatedNameError):
             raise CollectError(f"{path} is not JSON ({error}); save it again") from error
         return None
     return _recognise_json(path, value if isinstance(value, list) else [value])
@@ -154,7 +155,7 @@ def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     if request is None:
         return None
     if request is REPORT:
-        return Response(REPORT, ResponseStatus.OK, _report_of(path, pages[0]))
+        return _report_of(path, pages[0])
     if request.call == "account:GetAlternateContact":
         contact = pages[0]["AlternateContact"]
         kind = contact.get("AlternateContactType") if isinstance(contact, dict) else None
@@ -166,7 +167,7 @@ def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     for page in pages:
         join(whole, page, request.members)
     for member in DETAILS.members if request is DETAILS else ():
-        if not isinstance(whole.setdefault(member, []), list):
+        if not isinstance(whole.get(member, []), list):
             raise CollectError(f"{path}: {member} should be a list; save the file again")
     last = pages[-1]
     if last.get("IsTruncated") or last.get("Marker") or last.get("NextToken"):
@@ -174,19 +175,21 @@ def _recognise_json(path: Path, pages: Sequence[Any]) -> Response | None:
     return Response(request, ResponseStatus.OK, whole)
 
 
-def _report_of(path: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
+def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
     text = str(saved.get("Content", ""))
     try:
         content = text.encode() if text.startswith("user,arn,") else base64.b64decode(text)
     except binascii.Error as error:
         raise CollectError(f"{path}: Content is not base64; save the file again") from error
     if not content.startswith(b"user,arn,"):
-        raise CollectError(f"{path}: Content is no credential report; save the file again")
+        said = f"Content of {path.name} is {'no report' if content.strip() else 'empty'}"
+        return Response(REPORT, ResponseStatus.FAILED, None, "NoReport", said)
     generated = saved.get("GeneratedTime")
     if not generated:
-        return {"Content": content}
+        return Response(REPORT, ResponseStatus.OK, {"Content": content})
     try:
-        return {"Content": content, "GeneratedTime": snapshot.parse_time(str(generated))}
+        when = snapshot.parse_time(str(generated))
+        return Response(REPORT, ResponseStatus.OK, {"Content": content, "GeneratedTime": when})
     except ValueError as error:
         raise CollectError(f"{path}: GeneratedTime {generated!r} is no ISO 8601 time") from error
 
@@ -196,13 +199,16 @@ def _time_of(
 ) -> tuple[datetime, str]:
     """The time the evidence describes, and where that time was found."""
     for path, response in (found[kind] for kind in (REPORT, DETAILS) if kind in found):
+        if response.content is None:
+            continue
         if response.request is REPORT and "GeneratedTime" in response.content:
             return response.content["GeneratedTime"], "credential report GeneratedTime"
         if as_of:
             return as_of, "--as-of"
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return changed, f"modification time of {path.name}"
+    said = f" ({found[REPORT][1].message})" if REPORT in found else ""
     raise CollectError(
-        "neither a credential report nor account authorization details were found; save them with "
-        "`aws iam get-credential-report` and `aws iam get-account-authorization-details`"
+        f"neither a credential report nor account authorization details were found{said}; save "
+        "them with `aws iam get-credential-report` and `aws iam get-account-authorization-details`"
     )

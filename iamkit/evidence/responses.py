@@ -20,6 +20,9 @@ from typing import Any, Final
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
 from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call
+from iamkit.values import as_count, as_dict
+
+ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user
 
 # Seeds and secrets that some answers may carry. The kit has no use for them and never stores them.
 SECRETS: Final = {
@@ -187,11 +190,53 @@ def cut_short(request: Request, content: Any) -> Response:
 
 
 def counted(responses: Sequence[Response]) -> list[Response]:
-    """Mark the authorization details incomplete where AWS's own summary counts more of anything."""
+    """
+    Mark as incomplete what says less than it should.
+
+    Authorization details without one of their lists, or of which AWS's own summary counts more; a
+    credential report without a line, or with fewer users than the summary counts where the details
+    do not name those that are left out (where they do, these users alone are not assessed).
+    """
+    found = {DETAILS: _counted_details(responses), REPORT: _counted_report(responses)}
+    marked = []
+    for response in responses:
+        said = found.get(response.request)
+        if said and response.status is ResponseStatus.OK:
+            code, message = said
+            status = ResponseStatus.INCOMPLETE
+            response = replace(response, status=status, code=code, message=message)
+        marked.append(response)
+    return marked
+
+
+def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
+    """What the credential report lacks as a whole: a code and a sentence."""
+    rows = report_rows(responses)
+    if rows is None:
+        return None
+    if not rows:
+        return "Empty", "the credential report lists nobody"
+    listed = {str(row.get("arn")) for row in rows if row["user"] != ROOT_NAME}
+    known = listed | {str(entry.get("Arn")) for entry in entries(responses, "UserDetailList")}
+    counts = next((a.content for a in responses if a.request is SUMMARY), None) or {}
+    number = as_count(as_dict(as_dict(counts).get("SummaryMap")).get("Users"))
+    if number is None or len(known) >= number:
+        return None
+    said = f"only {len(listed)} of {number} users; the account summary counts the rest"
+    return "CountsDiffer", said
+
+
+def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
+    """What the authorization details lack as a whole: a code and a sentence."""
     given = {response.request: response for response in responses}
     details, summary = given[DETAILS], given[SUMMARY]
-    if details.status != ResponseStatus.OK or summary.status is not ResponseStatus.OK:
-        return list(responses)
+    if details.content is None:
+        return None
+    absent = [name for name in DETAILS.members if name not in details.content]
+    if absent:
+        return "ListsMissing", f"no {', '.join(absent)} in the answer"
+    if summary.status is not ResponseStatus.OK:
+        return None
     own = [
         policy
         for policy in entries(responses, "Policies")
@@ -210,10 +255,8 @@ def counted(responses: Sequence[Response]) -> list[Response]:
         if isinstance(counts, dict) and isinstance(counts.get(name), int) and number < counts[name]
     ]
     if not short:
-        return list(responses)
-    said = f"only {', '.join(short)}; the account summary counts the rest"
-    less = replace(details, status=ResponseStatus.INCOMPLETE, code="CountsDiffer", message=said)
-    return [less if response is details else response for response in responses]
+        return None
+    return "CountsDiffer", f"only {', '.join(short)}; the account summary counts the rest"
 
 
 def account_of(responses: Sequence[Response]) -> tuple[str, str]:

@@ -11,28 +11,47 @@ language".
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from iamkit.reference import EVERY_ACTION
-from iamkit.values import as_dict, as_text, listed
+from iamkit.values import as_dict, as_text, json_of, listed
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 def read_document(raw: Any) -> tuple[Any, str | None]:
-    """Return a policy document and, if it cannot be read as one, why. Text is decoded first."""
+    """
+    Return a policy document and, if it cannot be read as one, why. Text is decoded first.
+
+    Text is JSON or, as the API returns it, URL-encoded JSON, whatever it begins with: a brace, a
+    line break, lower-case hex digits. JSON that a tool has encoded twice is read as well; what
+    holds a member twice is not, as nobody knows which one IAM took.
+
+    >>> read_document("%0a%7b%22Statement%22%3A%5b%5d%7d")
+    ({'Statement': []}, None)
+    """
     if isinstance(raw, str):
-        try:
-            raw = json.loads(unquote(raw) if raw.lstrip().startswith("%7B") else raw)
-        except ValueError:
+        read = _decoded(raw)
+        if read is None:
             return raw, "its document is not JSON"
+        raw = read
     if isinstance(raw, dict):
         return raw, None if "Statement" in raw else "its document has no Statement"
     return raw, "its document is no JSON object"
+
+
+def _decoded(text: str) -> Any:
+    """What a text holds, decoded as often as a tool may have encoded it; None if it is not JSON."""
+    for decode in (str, unquote, unquote_plus, lambda twice: unquote(unquote(twice))):
+        try:
+            read = json_of(decode(text).strip("\ufeff \t\r\n\f\v\xa0"))
+        except ValueError:
+            continue
+        return _decoded(read) if isinstance(read, str) else read
+    return None
 
 
 def statement_rows(document: Any) -> Iterable[dict[str, Any]]:

@@ -134,24 +134,29 @@ def _statements(policy: Policy) -> list[Statement]:
     A policy's statements, less those that cannot be read as one.
 
     A policy that is not in the evidence is one statement that may allow anything: it errs towards
-    allowed in `possible` and towards denied elsewhere.
+    allowed in `possible` and towards denied elsewhere. So is each that cannot be read, beside those
+    that can.
     """
     document = policy.document
     if document is None:
-        doubt = {"StringLike": {"iamkit:not-in-the-evidence": "*"}}
-        return [
-            Statement(
-                policy.name, 1, None, True, ("*",), False, ("*",), False, doubt, variables=False
-            )
-        ]
+        return [_doubt(policy.name, 1)]
     variables = document.get("Version") == VERSION
     return [
-        Statement.of(policy.name, row, variables=variables)
+        _doubt(policy.name, row["number"])
+        if row["problem"]
+        else Statement.of(policy.name, row, variables=variables)
         for row in statement_rows(document)
-        if row["problem"] is None
-        and (row["actions"] or row["not_actions"])
-        and (row["resources"] or row["not_resources"])
+        if row["problem"]
+        or ((row["actions"] or row["not_actions"]) and (row["resources"] or row["not_resources"]))
     ]
+
+
+def _doubt(policy: str, number: int) -> Statement:
+    """A statement of which nobody knows what it says: it may allow anything."""
+    doubt = {"StringLike": {"iamkit:not-in-the-evidence": "*"}}
+    return Statement(
+        policy, number, None, True, ("*",), False, ("*",), False, doubt, variables=False
+    )
 
 
 def statement_name(sid: Any, number: int) -> str:

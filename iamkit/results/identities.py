@@ -5,7 +5,7 @@ The other tables of the kit answer one question each. This one joins them: the k
 registered and enforced, the network restriction, the privilege, the age of credentials, and what
 the credentials would allow from outside if they were stolen. The verdict is the worst severity that
 a check finds for the identity; without a finding it is *ok* only if no evidence is missing that the
-verdict rests on.
+verdict rests on, of the account or of this identity (`incomplete`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pandas as pd
 
 from iamkit.access import Permissions, changes_most, changing
 from iamkit.checks import SEVERITIES, Status
+from iamkit.evidence import requests
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
@@ -134,6 +135,9 @@ def identities(account: Any) -> pd.DataFrame:
     incomplete = account.missing("credentials", "policy_assignments") != ""
     incomplete |= bool(account.audit.results["error"].notna().any())  # may be about anybody
     made["verdict"] = made["verdict"].fillna(Status.NOT_ASSESSED if incomplete else OK)
+    partial = made["principal_arn"].isin(account.incomplete["subject"])
+    reassuring = made["verdict"].isin([OK, Status.ACCEPTED])
+    made["verdict"] = made["verdict"].mask(partial & reassuring, Status.NOT_ASSESSED)
     order = pd.DataFrame(
         {
             "verdict": made["verdict"].map(VERDICTS.index),
@@ -231,6 +235,10 @@ def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dic
     admin = _by(account.administrators)["admin"].reindex(made["principal_arn"])
     words = pd.Series(admin.map({"everything": "admin", "through IAM": "near-admin"}).array)
     privilege = words.astype("object").fillna(pd.Series(_at(levels[which], place)))
+    # Of whom a policy cannot be read, only what the others give is known.
+    rests = account.incomplete["source"].ne(requests.REPORT.call)
+    unknown = made["principal_arn"].isin(account.incomplete.loc[rests, "subject"])
+    privilege = privilege.mask(unknown & ~privilege.isin(PRIVILEGES[:2]), None)
     is_root = (made["kind"] == "root").to_numpy()
     allowed: dict[str, Any] = {"privilege": privilege.mask(is_root, "admin").to_numpy()}
     for name in CLASSES:

@@ -1,7 +1,7 @@
 """Evidence to DataFrames: what each table is (`schema`), and the functions that build them."""
 
 from iamkit.tables import schema
-from iamkit.tables.built_from import BuiltFrom, built_from
+from iamkit.tables.built_from import BuiltFrom, built_from, sources_of
 from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
 from iamkit.tables.service_linked import service_linked_arns, without_service_linked
 from iamkit.tables.tables import AccountTables, open_account
@@ -13,6 +13,7 @@ __all__ = [
     "open_account",
     "schema",
     "service_linked_arns",
+    "sources_of",
     "without_service_linked",
     *schema.__all__,
 ]

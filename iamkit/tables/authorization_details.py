@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.evidence import requests
 from iamkit.policy import read_document, trust_row
 from iamkit.table import objects, times
-from iamkit.tables import schema
+from iamkit.tables import aws_managed, schema
 from iamkit.tables.frames import column, frame
+from iamkit.tables.schema import UNSHOWN
 from iamkit.values import as_count, as_dict, as_list, as_text, listed
+
+FROM_LIST: Final = "KnownByName"  # code of the gap of policies that the evidence does not show
 
 
 def managed_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def managed_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
         document, problem = None, "its default version is not in the evidence"
     else:
         document, problem = read_document(chosen.get("Document"))
+    if problem and (listed_as := aws_managed.document(arn)):
+        document, problem, chosen = listed_as, None, None
     return {
         "policy_arn": arn,
         "policy_name": policy.get("PolicyName"),
@@ -48,6 +54,7 @@ def managed_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
         "problem": problem,
         "version_created": (chosen or {}).get("CreateDate"),
         "document": document,
+        "from_list": chosen is None and document is not None,
     }
 
 
@@ -68,15 +75,49 @@ def inline_policy(owner: str, policy: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unseen_policy(arn: str) -> dict[str, Any]:
+    """A policy that is attached but not shown; the document of AWS's own may be known by name."""
+    document = aws_managed.document(arn)
     return {
         **dict.fromkeys(schema.POLICIES.names),
         "policy_arn": arn,
         "policy_name": arn.rsplit("/", 1)[-1],
         "kind": _policy_kind(arn),
-        "problem": "attached, but not in the evidence",
+        "version_id": aws_managed.version(arn),
+        "problem": None if document else "attached, but not in the evidence",
+        "version_created": None,
+        "document": document,
+        "from_list": document is not None,
+    }
+
+
+def unshown_policies(arn: str, reason: str) -> dict[str, Any]:
+    """What stands for all policies that somebody may hold who is not shown as a whole."""
+    return {
+        **dict.fromkeys(schema.POLICIES.names),
+        "policy_arn": arn + UNSHOWN,
+        "policy_name": f"whatever {arn.rsplit('/', 1)[-1]} holds",
+        "kind": "inline",
+        "owner_arn": arn,
+        "problem": reason,
         "version_created": None,
         "document": None,
     }
+
+
+def from_list(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The gap of AWS managed policies that the kit knows by name only."""
+    names = sorted(str(each["policy_name"]) for each in policies if each.get("from_list"))
+    if not names:
+        return []
+    known = ", ".join(names)
+    return [
+        {
+            "call": requests.DETAILS.call,
+            "code": FROM_LIST,
+            "message": f"{known}: the document is AWS's of {aws_managed.date()}, known by name",
+            "meaning": f"whether AWS has changed {known} since or before",
+        }
+    ]
 
 
 def _policy_kind(arn: str) -> str:

@@ -67,6 +67,11 @@ def tables_of(account_class: type) -> dict[str, BuiltFrom[Any]]:
 
 def calls_of(tables: Mapping[str, BuiltFrom[Any]], names: Iterable[str]) -> set[str]:
     """The AWS calls whose answers some tables cannot do without, through all that they need."""
+    return {source for source in sources_of(tables, names) if ":" in source}
+
+
+def sources_of(tables: Mapping[str, BuiltFrom[Any]], names: Iterable[str]) -> set[str]:
+    """The AWS calls and tables, these included, that some tables cannot do without."""
     calls: set[str] = set()
     pending, seen = list(names), set()
     while pending:
@@ -81,4 +86,4 @@ def calls_of(tables: Mapping[str, BuiltFrom[Any]], names: Iterable[str]) -> set[
                 calls.add(source)
             elif source not in seen:
                 pending.append(source)
-    return calls
+    return calls | seen

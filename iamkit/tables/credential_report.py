@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.evidence import ROOT_NAME
 from iamkit.table import times, truths
 from iamkit.tables import schema
 
 PASSWORD_TRACKING: Final = pd.Timestamp("2014-10-20", tz="UTC")  # IAM API, User, PasswordLastUsed
 KEY_TRACKING: Final = pd.Timestamp("2015-04-22", tz="UTC")  # IAM API, GetAccessKeyLastUsed
-ROOT_NAME: Final = "<root_account>"
 SLOTS: Final = (1, 2)
 
 KEY_COLUMNS: Final = (
@@ -59,7 +60,7 @@ def credentials(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     enabled = truths(report["password_enabled"])
     used = times(report["password_last_used"])
     changed = times(report["password_last_changed"])
-    keys_active = sum(_count(key["active"]) for key in keys)
+    keys_active = _number([key["active"] for key in keys])
     return schema.CREDENTIALS.gather(
         pd.DataFrame(
             {
@@ -75,8 +76,8 @@ def credentials(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
                 "password_idle_days": _days(used.fillna(changed), as_of).where(enabled),
                 "password_rotates": times(report["password_next_rotation"]),
                 "mfa_registered": truths(report["mfa_active"]),
-                "certificates_active": sum(
-                    _count(truths(report[f"cert_{slot}_active"])) for slot in SLOTS
+                "certificates_active": _number(
+                    [truths(report[f"cert_{slot}_active"]) for slot in SLOTS]
                 ),
                 "keys_active": keys_active,
                 "access": _access(enabled, keys_active),
@@ -136,10 +137,10 @@ def _password_use(
 
 
 def _access(enabled: pd.Series[Any], keys_active: Any) -> pd.Series[Any]:
-    console, keys = enabled.fillna(False).astype(bool), keys_active > 0
+    console, keys = enabled.fillna(False).astype(bool), keys_active.gt(0).fillna(False)
     access = pd.Series("none", index=enabled.index, dtype="str")
     access = access.mask(console, "console").mask(keys, "programmatic").mask(console & keys, "both")
-    return access.mask(enabled.isna())
+    return access.mask(enabled.isna() | keys_active.isna())
 
 
 def _days(times: pd.Series[Any], as_of: pd.Timestamp) -> pd.Series[Any]:
@@ -147,8 +148,12 @@ def _days(times: pd.Series[Any], as_of: pd.Timestamp) -> pd.Series[Any]:
     return days
 
 
-def _count(truths: pd.Series[Any]) -> pd.Series[Any]:
-    return truths.fillna(False).astype("Int64")
+def _number(truths: Sequence[pd.Series[Any]]) -> pd.Series[Any]:
+    """How many are true of each row, at least; missing if none is and one of them is not said."""
+    count = sum(each.fillna(False).astype("Int64") for each in truths)
+    silent = pd.concat(truths, axis=1).isna().any(axis=1)
+    number: pd.Series[Any] = pd.Series(count).mask(silent & (count == 0))
+    return number
 
 
 def _known(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -24,6 +24,7 @@ __all__ = [
     "GAPS",
     "GROUPS",
     "IDENTITY_PROVIDERS",
+    "INCOMPLETE",
     "LAST_ACCESSED",
     "MEMBERSHIPS",
     "MFA_DEVICES",
@@ -45,6 +46,9 @@ __all__ = [
     "TRUST",
     "USERS",
 ]
+
+# Ends the ARN of the policy that stands for all that somebody may hold who is not shown.
+UNSHOWN: Final = "#*"
 
 USERS: Final = Table(
     name="users",
@@ -557,6 +561,23 @@ GAPS: Final = Table(
     ),
 )
 
+INCOMPLETE: Final = Table(
+    name="incomplete",
+    row="one thing that the evidence does not say of one subject, so that no verdict on it is safe",
+    key=("subject", "source", "reason"),
+    columns=(
+        Column("subject", TEXT, "ARN of a user, group, role, policy or of the root user"),
+        Column(
+            "kind",
+            TEXT,
+            "root, user, group, role or policy",
+            values=("root", "user", "group", "role", "policy"),
+        ),
+        Column("source", TEXT, "the AWS call, or the table, whose answer is wanting"),
+        Column("reason", TEXT, "what is wanting"),
+    ),
+)
+
 TABLES: Final = (
     PRINCIPALS,
     USERS,
@@ -585,4 +606,5 @@ TABLES: Final = (
     ORGANIZATION_ACCOUNTS,
     ROOT_MANAGEMENT,
     GAPS,
+    INCOMPLETE,
 )

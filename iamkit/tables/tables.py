@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import count
@@ -26,14 +26,21 @@ from iamkit.evidence import Snapshot, requests, snapshot
 from iamkit.policy import statement_rows
 from iamkit.settings import Settings
 from iamkit.table import objects, stack, times
-from iamkit.tables import account_level, authorization_details, credential_report, frames, schema
-from iamkit.tables.authorization_details import inline_policy, managed_policy, unseen_policy
+from iamkit.tables import (
+    account_level,
+    authorization_details,
+    credential_report,
+    frames,
+    partial,
+    schema,
+)
 from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
-from iamkit.tables.contradictions import contradictions, once
+from iamkit.tables.contradictions import contradictions
+from iamkit.tables.details import AuthorizationDetails
 from iamkit.values import as_dict, as_list
 
-# The lists of the authorization details.
-LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
+# Codes of gaps that concern single subjects only.
+PARTIAL: Final = (partial.CODE, authorization_details.FROM_LIST)
 
 
 def open_account(
@@ -124,11 +131,12 @@ class AccountTables:
         """
         Say in a sentence which evidence these tables lack; empty if they lack none.
 
-        Unknown is never pass: whoever counts rows of a table asks this first. Raises
+        Unknown is never pass: whoever counts rows of a table asks this first. What the evidence
+        does not say of single subjects is in `incomplete`, and left out here. Raises
         `SettingsError` for a name that is no table's.
         """
         calls = calls_of(self.tables(), tables)
-        gaps = self.gaps[self.gaps["call"].isin(calls)]
+        gaps = self.gaps[self.gaps["call"].isin(calls) & ~self.gaps["code"].isin(PARTIAL)]
         return "; ".join(
             f"{gap.meaning} ({gap.call}: {gap.code})" for gap in gaps.itertuples(index=False)
         )
@@ -138,8 +146,20 @@ class AccountTables:
         """What the evidence lacks. Rows: see `schema.GAPS`."""
         kept = [tuple(gap.items()) for gap in self.snapshot.manifest["gaps"]]
         found = [dict(gap) for gap in dict.fromkeys(kept)]
-        found += contradictions(self.snapshot, self._distinct, self._report)
+        found += contradictions(self.snapshot, self._details.lists, self._report)
+        found += partial.gaps(self._incomplete)
+        found += authorization_details.from_list(self._details.policies)
         return schema.GAPS.rows(*found)
+
+    @built_from(definition=schema.INCOMPLETE)
+    def incomplete(self) -> pd.DataFrame:
+        """Of whom the evidence says too little. Rows: see `schema.INCOMPLETE`."""
+        columns = ["subject", "kind", "source", "reason"]
+        return schema.INCOMPLETE.gather(pd.DataFrame(self._incomplete, columns=columns))
+
+    @cached_property
+    def _incomplete(self) -> list[partial.Row]:
+        return partial.rows(self._details, self._report)
 
     @cached_property
     def _report(self) -> pd.DataFrame:
@@ -198,16 +218,8 @@ class AccountTables:
     @built_from(requests.DETAILS.call, definition=schema.MEMBERSHIPS)
     def memberships(self) -> pd.DataFrame:
         """Which user is in which group. Rows: see `schema.MEMBERSHIPS`."""
-        groups = self._entries("GroupDetailList")
-        arns = {str(group.get("GroupName")): str(group.get("Arn")) for group in groups}
-        prefix = f"arn:{self.partition}:iam::{self.account_id}:group/"
-        pairs = [
-            (str(user.get("Arn")), arns.get(str(name), prefix + str(name)))
-            for user in self._entries("UserDetailList")
-            for name in as_list(user.get("GroupList"))
-        ]
-        pairs = list(dict.fromkeys(pairs))
-        return schema.MEMBERSHIPS.conform(pd.DataFrame(pairs, columns=["user_arn", "group_arn"]))
+        columns = ["user_arn", "group_arn"]
+        return schema.MEMBERSHIPS.conform(pd.DataFrame(self._details.members, columns=columns))
 
     @built_from("users", "groups", "roles", "credentials", definition=schema.PRINCIPALS)
     def principals(self) -> pd.DataFrame:
@@ -245,7 +257,7 @@ class AccountTables:
     @built_from(requests.DETAILS.call, definition=schema.POLICIES)
     def policies(self) -> pd.DataFrame:
         """Managed and inline policies. Rows: see `schema.POLICIES`."""
-        frame = frames.frame(schema.POLICIES, self._policies)
+        frame = frames.frame(schema.POLICIES, self._details.policies)
         for column in ("created", "updated"):
             frame[column] = times(frame[column])
         return schema.POLICIES.gather(frame)
@@ -255,10 +267,10 @@ class AccountTables:
         """The default version of each policy. Rows: see `schema.POLICY_VERSIONS`."""
         made = pd.DataFrame(
             {
-                "policy_arn": [policy["policy_arn"] for policy in self._policies],
-                "version_id": [policy["version_id"] for policy in self._policies],
-                "created": times([policy["version_created"] for policy in self._policies]),
-                "document": objects(policy["document"] for policy in self._policies),
+                "policy_arn": [policy["policy_arn"] for policy in self._details.policies],
+                "version_id": [policy["version_id"] for policy in self._details.policies],
+                "created": times([policy["version_created"] for policy in self._details.policies]),
+                "document": objects(policy["document"] for policy in self._details.policies),
             }
         )
         return schema.POLICY_VERSIONS.gather(made)
@@ -272,7 +284,7 @@ class AccountTables:
     def attachments(self) -> pd.DataFrame:
         """Which policy is on which principal, and how. Rows: see `schema.ATTACHMENTS`."""
         return schema.ATTACHMENTS.conform(
-            pd.DataFrame(self._attached, columns=schema.ATTACHMENTS.names)
+            pd.DataFrame(self._details.attached, columns=schema.ATTACHMENTS.names)
         )
 
     @built_from("attachments", "memberships", definition=schema.POLICY_ASSIGNMENTS)
@@ -296,7 +308,7 @@ class AccountTables:
                 **statement,
                 "number": next(numbers[policy["policy_arn"]]),
             }
-            for policy in self._policies
+            for policy in self._details.policies
             for statement in statement_rows(policy["document"])
         ]
         return schema.STATEMENTS.conform(frames.frame(schema.STATEMENTS, rows))
@@ -369,49 +381,14 @@ class AccountTables:
         """Central management of root access. Rows: see `schema.ROOT_MANAGEMENT`."""
         return account_level.root_management(self.snapshot)
 
-    @cached_property
-    def _details(self) -> Mapping[str, Any]:
-        return as_dict(self.snapshot.json("authorization_details.json"))
-
     def _entries(self, name: str) -> list[dict[str, Any]]:
         """One of the lists of the authorization details; whatever is no object counts as empty."""
-        return list(self._distinct[name])
+        return list(self._details.lists[name])
 
     @cached_property
-    def _distinct(self) -> dict[str, list[dict[str, Any]]]:
-        """The lists of the authorization details, without entries that repeat one of their ARN."""
-        return {name: once(map(as_dict, as_list(self._details.get(name)))) for name in LISTS}
-
-    @cached_property
-    def _attached(self) -> list[tuple[str, str, str]]:
-        """Rows (principal, policy, how)."""
-        rows = []
-        for kind in ("User", "Group", "Role"):
-            for entry in self._entries(f"{kind}DetailList"):
-                arn = str(entry.get("Arn"))
-                for policy in as_list(entry.get("AttachedManagedPolicies")):
-                    rows.append((arn, str(as_dict(policy).get("PolicyArn")), "attached"))
-                for policy in as_list(entry.get(f"{kind}PolicyList")):
-                    rows.append((arn, f"{arn}#{as_dict(policy).get('PolicyName')}", "inline"))
-                boundary = as_dict(entry.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
-                if boundary:
-                    rows.append((arn, str(boundary), "boundary"))
-        return list(dict.fromkeys(rows))
-
-    @cached_property
-    def _policies(self) -> list[dict[str, Any]]:
-        """Every policy with its document: managed, inline, and those attached but not shown."""
-        managed = [managed_policy(policy) for policy in self._entries("Policies")]
-        inline = [
-            inline_policy(str(entry.get("Arn")), as_dict(policy))
-            for kind in ("User", "Group", "Role")
-            for entry in self._entries(f"{kind}DetailList")
-            for policy in as_list(entry.get(f"{kind}PolicyList"))
-        ]
-        shown = {policy["policy_arn"] for policy in (*managed, *inline)}
-        unseen = sorted({arn for _, arn, _ in self._attached} - shown)
-        known = once([*managed, *inline], "policy_arn")
-        return [*known, *(unseen_policy(arn) for arn in unseen)]
+    def _details(self) -> AuthorizationDetails:
+        answer = self.snapshot.json("authorization_details.json")
+        return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
 
     def _repr_html_(self) -> str:
         title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"

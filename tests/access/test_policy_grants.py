@@ -270,7 +270,7 @@ def test_administrator_access_is_known_by_name(tmp_path):
     attached = [{"PolicyName": "AdministratorAccess", "PolicyArn": ADMINISTRATOR}]
     ops = role("ops", {"Statement": []}, AttachedManagedPolicies=attached)
     found = account(tmp_path, details(roles=[ops])).policy_grants
-    assert found[["kind", "unseen", "everything"]].iloc[0].tolist() == ["aws", True, True]
+    assert found[["kind", "unseen", "everything"]].iloc[0].tolist() == ["aws", False, True]
 
 
 def test_rows_come_in_the_order_of_the_policies_and_share_what_is_equal(tmp_path):

@@ -153,7 +153,7 @@ def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None
         ({"d.json": details()}, "no ARN in the evidence names its account"),
         ({"d.json": "{"}, r"d\.json is not JSON"),
         ({"d.json": {**details(), "UserDetailList": "x"}}, "UserDetailList should be a list"),
-        ({"r.json": {"Content": "!", "GeneratedTime": GENERATED}}, "Content is no"),
+        ({"r.json": {"Content": "!", "GeneratedTime": GENERATED}}, "Content of r.json is empty"),
         ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "today"}}, "no ISO 8601 time"),
     ],
 )  # fmt: skip

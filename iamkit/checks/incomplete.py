@@ -1,0 +1,83 @@
+"""
+Subjects of which the evidence says too little for a check: it is not assessed for them.
+
+A check says nothing of whom it finds nothing wrong with, and that counts as a pass. Of the subjects
+in `account.incomplete` nothing may be said on what is not there: each that a check is about, or may
+be about, and that it does not find anything of, becomes *not assessed*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from iamkit.checks.registry import FACTS, POPULATIONS, Check, Status, needs
+from iamkit.evidence import requests
+from iamkit.tables import sources_of
+
+# Whom else a population may hold, where it rests on what is not known of them.
+KINDS: Final = {
+    "the root user": ("root",),
+    "users": ("user",),
+    "console users": ("user",),
+    "users with active keys": ("user",),
+    "users with credentials": ("user",),
+    "groups": ("group",),
+    "roles": ("role",),
+    "users and roles": ("user", "role"),
+    "users, groups and roles": ("user", "group", "role"),
+    "administrators": ("user", "role"),
+    "attached customer policies": ("policy",),
+    "attached AWS managed policies": ("policy",),
+    "boundaries": ("policy",),
+}
+THE_ACCOUNT: Final = "the account"
+NO_ROLES: Final = ("credentials", "access_keys", "mfa_devices")  # tables that never hold a role
+
+# By what is wanting, how to get it.
+STEPS: Final = {
+    requests.REPORT.call: "Collect again with a new credential report, and look at it by hand.",
+    requests.DETAILS.call: "Collect again, with the whole of the authorization details.",
+}
+LOOK: Final = "Collect again without --filter, or read its policies by hand."
+
+# The tables of the credential report. Those derived from them take a credential of which nothing is
+# known as there, which errs towards reporting.
+REPORTED: Final = ("credentials", "access_keys")
+
+Row = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
+
+
+def unanswered(
+    account: Any, check: Check, members: Collection[str], found: Collection[str]
+) -> list[Row]:
+    """
+    Rows for the subjects that a check is not assessed for; `found` are those it has a row for.
+
+    `members` are the subjects that the check counts among.
+    """
+    own, population = needs(check.find), needs(POPULATIONS[check.among])
+    tables = account.tables()
+    rests = _sources(tables, (*own, *population))
+    open_to = KINDS.get(check.among, ())
+    counted = _sources(tables, population)
+    if set(own) & set(NO_ROLES):
+        open_to = tuple(kind for kind in open_to if kind != "role")
+    if {*own, *population}.isdisjoint(REPORTED):  # others take what it lacks as there
+        rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
+    everybody = check.among == THE_ACCOUNT and not check.absence
+    seen, rows = set(found), []
+    columns = ("subject", "kind", "source", "reason")
+    lacking = account.incomplete
+    for subject, kind, source, reason in zip(*(lacking[c] for c in columns), strict=True):
+        about = subject in members or (kind in open_to and source in counted)
+        if everybody:  # what it says of the account it has looked for at everybody
+            about, subject = True, account.account_id
+        if source in rests and about and subject not in seen:
+            seen.add(subject)
+            rows.append((check.name, subject, reason, Status.NOT_ASSESSED, STEPS.get(source, LOOK)))
+    return rows
+
+
+def _sources(tables: Any, names: tuple[str, ...]) -> set[str]:
+    return sources_of(tables, (name for name in names if name not in FACTS))

@@ -9,7 +9,7 @@ building it (`Account.missing`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +59,7 @@ from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, sc
 from iamkit.trust import (
     OUTBOUND_ROLES,
     TRUSTED_PRINCIPALS,
+    AssumableRoles,
     mfa_statements,
     outbound_roles,
     trusted_principals,
@@ -125,12 +126,18 @@ class Account(AccountTables):
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
         trusting = mfa_statements(self.trust, self.roles)
-        return with_others(mfa_enforcement(self, trusting, self.permissions), self)
+        enforced = mfa_enforcement(self, trusting, self.permissions, self._assumable)
+        return with_others(enforced, self)
 
-    @_derived("permissions", definition=NETWORK_RESTRICTIONS)
+    @_derived("permissions", "trust", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:
         """From where each identity can be used. Rows: see `restrictions.NETWORK_RESTRICTIONS`."""
-        return network_restrictions(self, self.permissions)
+        return network_restrictions(self, self.permissions, self._assumable)
+
+    @cached_property
+    def _assumable(self) -> AssumableRoles:
+        """Which roles the trust policies let each identity assume."""
+        return AssumableRoles.of(self.callers, self.permissions.principals)
 
     @_derived("policy_assignments", "trust", optional=("principals",), definition=NETWORK_LISTS)
     def network_lists(self) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from iamkit.access.administrators import (
     THROUGH_IAM,
     administrators,
 )
+from iamkit.access.attack_requests import AttackRequest, AttackRequests
+from iamkit.access.attackers import Attackers, Case
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
     ARRIVAL_KEYS,
@@ -25,6 +27,7 @@ from iamkit.access.contexts import (
     context_of,
     with_mfa,
 )
+from iamkit.access.internet_parts import InternetParts, divide
 from iamkit.access.permissions import (
     CHUNK,
     COLUMNS,
@@ -52,6 +55,7 @@ from iamkit.access.resource_sets import (
     members,
     union,
 )
+from iamkit.access.witnesses import Witness, Witnesses
 
 __all__ = [
     "ADMINISTRATORS",
@@ -73,13 +77,20 @@ __all__ = [
     "THROUGH_IAM",
     "WITHOUT_MFA",
     "Asked",
+    "AttackRequest",
+    "AttackRequests",
+    "Attackers",
+    "Case",
     "ChoosingEvaluator",
     "Credential",
+    "InternetParts",
     "Permissions",
     "Place",
     "Principals",
     "ResourceSet",
     "Resources",
+    "Witness",
+    "Witnesses",
     "actor",
     "administrative",
     "administrators",
@@ -89,6 +100,7 @@ __all__ = [
     "changing",
     "context_of",
     "contexts",
+    "divide",
     "effective",
     "members",
     "permissions",

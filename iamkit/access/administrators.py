@@ -6,13 +6,15 @@ Names of policies play no part: an administrator is known by what it can do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from iamkit.access.attackers import Attackers
 from iamkit.access.choosing import ChoosingEvaluator
+from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -95,6 +97,46 @@ def administration(
     return np.where(everything[index], EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
 
+def administration_by_any_request(
+    attackers: Attackers, arns: Iterable[str], found: Sequence[str], context: str
+) -> list[str]:
+    """
+    Return `administration` with those added who get there by another request of the same kind.
+
+    Such as one from the network that only this principal's policies name, or to a region that they
+    admit. `found` is what `administration` says in the named context.
+    """
+    at, catalog = DEFAULT_CONTEXTS.index(context), attackers.catalog
+    listed = catalog.bits(catalog.actions.query("known")["action"])
+    promoting = catalog.bits(SELF_PROMOTION)
+    promotion = _SelfPromotion(attackers.callers, ())
+    answers = list(found)
+    for place, arn in enumerate(arns):
+        if answers[place] == EVERYTHING or (case := attackers.case(arn)) is None:
+            continue
+        row = attackers.bits[attackers.rows_of(case)[at]]
+        if not (listed & ~row[ANYWHERE]).any():
+            answers[place] = EVERYTHING
+        elif not answers[place] and (row[CERTAIN] & promoting).any():
+            asked = {
+                outcome: request.context
+                for request, outcome in zip(case.tried.requests, case.outcomes, strict=True)
+                if request.name == context
+                and not request.session
+                and (attackers.bits[attackers.row(request, outcome)][CERTAIN] & promoting).any()
+            }
+            known = RequestContext(attackers.callers.known(arn), UNKNOWN)
+            own = (context.but(_but_time(known)) for context in asked.values())
+            if any(promotion.promotes_as(arn, each) for each in own):
+                answers[place] = THROUGH_IAM
+    return answers
+
+
+def _but_time(known: RequestContext) -> dict[str, Any]:
+    """What is known of a caller, but not when its session began, which the request says."""
+    return {key: value for key, value in known.values.items() if key != ISSUED.lower()}
+
+
 class _SelfPromotion:
     """Who can give itself every permission by one call to IAM, found once per distinct case."""
 
@@ -124,9 +166,12 @@ class _SelfPromotion:
         that, so it must allow everything. Errs towards no: escalation paths of several calls are
         not looked for here.
         """
-        layers = self._callers.layers(principal_arn)
         known = self._identities.once(principal_arn, self._identity, principal_arn)
-        who = self._arrivals[column].joined(known)
+        return self.promotes_as(principal_arn, self._arrivals[column].joined(known))
+
+    def promotes_as(self, principal_arn: str, who: RequestContext) -> bool:
+        """The same for what a request carries."""
+        layers = self._callers.layers(principal_arn)
         if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
             return False
         keys = self._keys.once(layers, _tested_keys, layers)

@@ -43,6 +43,7 @@ class Place(StrEnum):
 NOW: Final = "now"  # the time of the evidence: only temporary credentials say when they were made
 ISSUED: Final = "aws:TokenIssueTime"
 SOURCE_IP: Final = "aws:SourceIp"
+CALLED_VIA: Final = ("aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast")  # by a service
 
 _CARRIED: Final[Mapping[Credential, Mapping[str, Any]]] = {
     Credential.KEY: {**OF_ACCESS_KEY, ISSUED: ABSENT},
@@ -82,7 +83,13 @@ CONTEXTS: Final[Mapping[str, Arrival]] = {
     "role-session": Arrival({**OF_ACCESS_KEY, ISSUED: NOW, SOURCE_IP: UNKNOWN}),
     "any": Arrival({}),
     "vpc-endpoint": Arrival({SOURCE_IP: ABSENT, **dict.fromkeys(ENDPOINT_KEY_NAMES, UNKNOWN)}),
-    "via-service": Arrival({SOURCE_IP: Place.OUTSIDE, "aws:ViaAWSService": "true"}),
+    "via-service": Arrival(
+        {
+            SOURCE_IP: Place.OUTSIDE,
+            "aws:ViaAWSService": "true",
+            **dict.fromkeys(CALLED_VIA, UNKNOWN),
+        }
+    ),
 }
 
 # One credential used from one network: the contexts that everything is evaluated in.

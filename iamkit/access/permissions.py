@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access.administrators import administration
+from iamkit.access.administrators import administration, administration_by_any_request
+from iamkit.access.attackers import Attackers
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
@@ -232,8 +233,17 @@ class Permissions:
         whole = pd.concat(parts, ignore_index=True)
         arns = self.principals["principal_arn"].tolist()
         admin = administration(self.callers, arns, self.rows, self.index, self.contexts)
+        for column, name in enumerate(self.contexts):
+            if name in DEFAULT_CONTEXTS:
+                found = administration_by_any_request(self.attackers, arns, admin[:, column], name)
+                admin[:, column] = found
         whole["admin"] = admin.T.reshape(-1)  # context after context
         return whole
+
+    @cached_property
+    def attackers(self) -> Attackers:
+        """What each principal's credentials are good for in any request; see `access.attackers`."""
+        return Attackers(self)
 
     def holders(self, context: str, strength: str = "anywhere") -> pd.DataFrame:
         """

@@ -21,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from iamkit.access.contexts import (
+    CALLED_VIA,
     CALLER_KEYS,
     CANDIDATES,
     CONTEXTS,
@@ -200,10 +201,24 @@ class Principals:
             "aws:ViaAWSService": "false",
             "aws:CurrentTime": self._now,
             "aws:EpochTime": str(int(self.account.as_of.timestamp())),
-            **dict.fromkeys(ENDPOINT_KEY_NAMES, ABSENT),
+            **dict.fromkeys((*ENDPOINT_KEY_NAMES, *CALLED_VIA), ABSENT),
             **self._organization,
         }
         return {key.lower(): value for key, value in (direct | keys).items()}
+
+    @cached_property
+    def _organization(self) -> dict[str, Any]:
+        """Whose the caller and the account's own resources are, as far as the evidence says."""
+        organization = as_dict(
+            as_dict(self.account.snapshot.json("organization.json")).get("Organization")
+        )
+        found = organization.get("Id")
+        known = found if isinstance(found, str) else UNKNOWN
+        return {
+            "aws:ResourceAccount": self.account.account_id,
+            "aws:ResourceOrgID": known,
+            "aws:PrincipalOrgID": known,
+        }
 
     def context(self, principal_arn: str, name: str) -> RequestContext:
         """Return what a request of a principal carries in a named context."""

@@ -7,7 +7,7 @@ Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements 
 from iamkit.policy import choices, cidr, conditions
 from iamkit.policy.cidr import Network
 from iamkit.policy.conditions import KeyTest, Truth
-from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, value_text
+from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, Value, value_text
 from iamkit.policy.context_keys import (
     CALLER_KEY,
     ENDPOINT_KEY_NAMES,
@@ -68,6 +68,7 @@ __all__ = [
     "RequestContext",
     "Statement",
     "Truth",
+    "Value",
     "certainly_allowed",
     "choices",
     "cidr",

@@ -29,16 +29,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from iamkit.access import BY_CREDENTIAL, DEFAULT_CONTEXTS, RISKY, Permissions, effective
+from iamkit.access import (
+    BY_CREDENTIAL,
+    DEFAULT_CONTEXTS,
+    Credential,
+    Permissions,
+    Place,
+    Witnesses,
+    effective,
+)
 from iamkit.errors import SettingsError
-from iamkit.policy import CERTAIN, POSSIBLE, Policy, PolicyEvaluator
-from iamkit.reference import Bits, Catalog, popcount, risks
+from iamkit.policy import POSSIBLE, Policy, PolicyEvaluator
+from iamkit.reference import Bits, popcount
+from iamkit.restrictions.mfa_reach import BYPASSES, ActionScale, MfaReach
 from iamkit.restrictions.mfa_statements import (
     ON_DENY,
     WAYS,
@@ -49,11 +56,11 @@ from iamkit.restrictions.mfa_statements import (
     role_verdict,
     sentence,
     truths,
-    verdict,
 )
+from iamkit.restrictions.one_step import Assumable, OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.settings import Settings
-from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
+from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
 VERDICTS: Final[Mapping[Verdict, str]] = {
@@ -65,24 +72,6 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     Verdict.NONE: "MFA makes no difference",
     Verdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
     Verdict.NOT_ASSUMABLE: "a role that only services or federated identities may assume, or none",
-}
-
-# Actions that bypass MFA if they are allowed without it: they remove the device, create another
-# credential, or change the policy that requires MFA.
-BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "remove MFA": ("iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice"),
-    "mint credentials": (
-        *("iam:CreateAccessKey", "iam:UpdateAccessKey"),
-        *("iam:CreateLoginProfile", "iam:UpdateLoginProfile"),
-        *("iam:CreateServiceSpecificCredential", "iam:ResetServiceSpecificCredential"),
-        *("iam:UploadSSHPublicKey", "iam:UploadSigningCertificate", "sts:AssumeRole"),
-    ),
-    "change policies": (
-        *("iam:Put*Policy", "iam:Attach*Policy", "iam:Detach*Policy", "iam:Delete*Policy"),
-        *("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion"),
-        *("iam:AddUserToGroup", "iam:RemoveUserFromGroup", "iam:UpdateAssumeRolePolicy"),
-        "iam:*PermissionsBoundary",
-    ),
 }
 
 MFA_ENFORCEMENT: Final = Table(
@@ -136,6 +125,12 @@ MFA_ENFORCEMENT: Final = Table(
         Column("policy_name", TEXT, "its name; the role's for its trust policy"),
         Column("statement", TEXT, "name of the statement; missing: no statement"),
         Column("why", TEXT, "the reason, and what to write if MFA is not enforced"),
+        Column(
+            "witness",
+            OBJECT,
+            "one request without MFA that is allowed, a dict of action, resource, context and "
+            "effect, and of the role assumed first, if any; missing: none was found",
+        ),
     ),
 )
 
@@ -146,6 +141,7 @@ def mfa_enforcement(
     account: AccountTables,
     trusting: Mapping[str, Iterable[TrustStatement]],
     permissions: Permissions | None = None,
+    assumable: Assumable | None = None,
 ) -> pd.DataFrame:
     """
     Return whether MFA is enforced for each user and role. Rows: see `MFA_ENFORCEMENT`.
@@ -153,37 +149,48 @@ def mfa_enforcement(
     `trusting` has, by ARN of the role, the statements that trust AWS principals, as
     `trust.mfa_statements` finds them; no AWS principal may assume a role that is not in it.
     `permissions` are those of `effective(account)`, made here if not given; their `principals` are
-    the rows. Results of bit rows are computed once per distinct combination of them, results of
-    statements once per combination and set of policies. Raises `SettingsError` if `permissions`
-    lack one of the six contexts of a caller.
+    the rows. `assumable` says which roles name a user; without it none does. Results of bit rows
+    are computed once per distinct combination of them, results of statements once per combination
+    and set of policies. Raises `SettingsError` if `permissions` lack one of the six contexts of a
+    caller.
     """
     evaluated = effective(account) if permissions is None else permissions
     if lacking := set(DEFAULT_CONTEXTS).difference(evaluated.contexts):
         raise SettingsError(
             f"enforcement needs contexts not evaluated: {', '.join(sorted(lacking))}"
         )
-    scale = _Scale(evaluated.catalog, account.settings)
-    deciders = _Deciders(evaluated, scale)
+    scale = ActionScale(evaluated.catalog, account.settings)
+    attackers = evaluated.attackers
+    becoming = OneStep(attackers, assumable)
+    deciders = _Deciders(evaluated, scale, becoming)
     assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
-    reaches: dict[tuple[int, ...], _Reach] = {}
+    reaches: dict[tuple[int, ...], MfaReach] = {}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
+    found: list[MfaReach] = []
     which = []
     principals = evaluated.principals
     arns, kinds = principals["principal_arn"].tolist(), principals["kind"].tolist()
-    for arn, kind, numbers in zip(arns, kinds, evaluated.index.tolist(), strict=True):
-        at, trust = tuple(numbers), assuming.get(arn)
+    for arn, kind in zip(arns, kinds, strict=True):
+        at, trust = becoming.rows(arn) if kind == "user" else attackers.rows(arn), assuming.get(arn)
         if at not in reaches:
-            reaches[at] = _Reach(evaluated, at, scale)
-        reach = reaches[at]
-        case = (reach, evaluated.callers.layers(arn) if kind == "user" else trust and arn)
+            reaches[at] = MfaReach([attackers.bits[number] for number in at], scale)
+        reach, asked = reaches[at], attackers.case(arn)
+        alike = (evaluated.callers.layers(arn), asked, becoming.roles(arn))
+        case = (reach, alike if kind == "user" else trust and arn)
         if case not in cases:
             cases[case] = len(distinct)
+            found.append(reach)
             distinct.append(deciders.user(arn, reach) if kind == "user" else _role(reach, trust))
         which.append(cases[case])
     made = MFA_ENFORCEMENT.rows(*distinct).iloc[which].reset_index(drop=True)
     for name in ("principal_arn", "kind", "name"):
         made[name] = principals[name].array
+    shown = zip(arns, kinds, which, made["witness"], strict=True)
+    made["witness"] = objects(
+        deciders.witness(arn, found[at]) if kind == "user" else said
+        for arn, kind, at, said in shown
+    )
     return made
 
 
@@ -198,97 +205,10 @@ def definitions(settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["group", "pattern"], dtype="str")
 
 
-# --- what is allowed without MFA
+# --- columns of a role
 
 
-class _Scale:
-    """The minimum, the bypasses and the risk classes as bit rows, to count and sort actions."""
-
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self.catalog = catalog
-        self.minimum = catalog.bits(settings.self_service)
-        self.bypasses = catalog.bits([each for group in BYPASSES.values() for each in group])
-        self.risks = {risk: catalog.mask(risk=risk) for risk in risks()["risk"].unique()}
-        self.risky = np.bitwise_or.reduce([self.risks[risk] for risk in RISKY])
-        weight = (len(RISKY) + 1) * catalog.flags(self.bypasses)  # more than any risk classes
-        for risk in RISKY:
-            weight = weight + catalog.flags(self.risks[risk])
-        self.order = np.argsort(-weight, kind="stable")
-        self.names = np.array(catalog.names(catalog.mask()), dtype=object)
-        self.nothing = self.measures(catalog.bits(()), catalog.bits(()))
-
-    def measures(self, possible: Bits, certain: Bits) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` about the actions possible and certain without MFA."""
-        by_risk = {risk: int(popcount(possible & mask)) for risk, mask in self.risks.items()}
-        worst = self.order[self.catalog.flags(possible)[self.order]][:5]
-        return {
-            "actions_without_mfa": int(popcount(possible)),
-            "risky_without_mfa": int(popcount(possible & self.risky)),
-            "without_mfa_by_risk": {risk: count for risk, count in by_risk.items() if count},
-            "bypasses": self.catalog.names(certain & self.bypasses),
-            "worst": list(self.names[worst]),
-        }
-
-
-class _Reach:
-    """
-    What one combination of bit rows allows beyond the minimum: rows of shape (words,).
-
-    By credential without MFA: `possible` and `certain` are allowed from at least one place; for
-    `mfa_only`, MFA makes a difference in at least one place. `whole` is possible in any context.
-    """
-
-    def __init__(self, evaluated: Permissions, at: tuple[int, ...], scale: _Scale) -> None:
-        self.scale = scale
-        numbers = dict(zip(evaluated.contexts, at, strict=True))
-        rows = {
-            context: evaluated.rows[numbers[context]] & ~scale.minimum
-            for context in DEFAULT_CONTEXTS
-        }
-        by = {
-            credential: np.array([rows[context] for context in contexts])
-            for credential, contexts in BY_CREDENTIAL.items()
-        }
-        self.possible = {each: np.bitwise_or.reduce(by[each][:, POSSIBLE]) for each in WAYS}
-        self.certain = {each: np.bitwise_or.reduce(by[each][:, CERTAIN]) for each in WAYS}
-        lost = {each: (by["mfa"] & ~by[each])[:, [POSSIBLE, CERTAIN]] for each in WAYS}
-        self.mfa_only = {each: np.bitwise_or.reduce(lost[each], axis=(0, 1)) for each in WAYS}
-        self.whole = np.bitwise_or.reduce([row[POSSIBLE] for row in rows.values()])
-        self.outside = any(by[each][0, POSSIBLE].any() for each in WAYS)
-        self.weaker = max(WAYS, key=lambda each: int(popcount(self.possible[each])))
-
-    def _state(self, credential: str) -> Requirement:
-        if not self.possible[credential].any():
-            return Requirement.REQUIRED
-        if self.mfa_only[credential].any():
-            return Requirement.PARTLY_REQUIRED
-        return Requirement.NOT_REQUIRED
-
-    @cached_property
-    def session(self) -> dict[str, Any]:
-        """Columns about what a role's session, which carries no MFA, may do."""
-        return self.scale.measures(self.possible["key"], self.certain["key"])
-
-    @cached_property
-    def user(self) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` for a user, without its name and the deciding policy."""
-        certain = self.certain["key"] | self.certain["password"]
-        measures = self.scale.measures(self.possible[self.weaker], certain)
-        states = {credential: self._state(credential) for credential in WAYS}
-        found = verdict(states, bypassable=bool(measures["bypasses"]))
-        place = "anywhere" if self.outside else "inside only"
-        actions = int(popcount(self.whole))
-        return {
-            "verdict": found if actions else Verdict.NOTHING_TO_PROTECT,
-            **states,
-            "place": place if measures["actions_without_mfa"] else None,
-            "actions": actions,
-            "covered": 1 - measures["actions_without_mfa"] / actions if actions else None,
-            **measures,
-        }
-
-
-def _role(reach: _Reach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
+def _role(reach: MfaReach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
     """Columns of `MFA_ENFORCEMENT` for a role: its trust policy's, and what its sessions may do."""
     nothing, actions = reach.scale.nothing, reach.session["actions_without_mfa"]
     required = dict.fromkeys(WAYS, Requirement.REQUIRED)
@@ -302,7 +222,13 @@ def _role(reach: _Reach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
         return {**required, "actions": actions, **nothing, **found}
     if trust["verdict"] is Verdict.ENFORCED:
         return {"actions": actions, "covered": 1.0, **nothing, **trust}
-    return {"actions": actions, "covered": 0.0, **reach.session, **trust}
+    witness = {
+        "action": "sts:AssumeRole",
+        "resource": trust["policy_arn"],
+        "context": {"aws:MultiFactorAuthPresent": "absent or false"},
+        "effect": "Allowed" if trust["verdict"] is Verdict.NONE else "Unknown",
+    }
+    return {"actions": actions, "covered": 0.0, **reach.session, **trust, "witness": witness}
 
 
 # --- which statement decides for a user
@@ -322,22 +248,89 @@ class _Rule(Asked):
 class _Deciders:
     """Finds the statement that decides for a user."""
 
-    def __init__(self, evaluated: Permissions, scale: _Scale) -> None:
-        self.callers, self.scale = evaluated.callers, scale
+    def __init__(self, evaluated: Permissions, scale: ActionScale, becoming: OneStep) -> None:
+        self.callers, self.scale, self.becoming = evaluated.callers, scale, becoming
+        self.witnesses = Witnesses(evaluated.attackers)
         self.evaluator = PolicyEvaluator(evaluated.catalog)
         self.rules: dict[tuple[Policy, bool], list[_Rule]] = {}
 
-    def user(self, arn: str, reach: _Reach) -> dict[str, Any]:
+    def user(self, arn: str, reach: MfaReach) -> dict[str, Any]:
         """Return the columns of `MFA_ENFORCEMENT` for a user, without its name."""
         if reach.user["verdict"] in NOT_APPLICABLE:
             return reach.user | self._nothing_allowed(arn)
+        columns = reach.user
+        if reach.user["verdict"] is not Verdict.ENFORCED and (role := self._decided_by(arn)):
+            return columns | self._by_role(role, reach)
         rule = _deciding(list(self._statements(arn)), reach)
-        return reach.user | {
+        if rule is None:
+            return columns | {"why": "No statement by itself allows or asks for anything."}
+        left = self._left_unknown(arn)
+        unknown = f" Taken as unknown, for want of room: {', '.join(left)}." if left else ""
+        return columns | {
             "policy_arn": rule.policy_arn,
             "policy_name": rule.policy,
             "statement": rule.label,
-            "why": _reason(rule, reach),
+            "why": _reason(rule, reach) + unknown,
         }
+
+    def _left_unknown(self, arn: str) -> tuple[str, ...]:
+        case = self.becoming.attackers.case(arn)
+        return () if case is None else case.tried.left_unknown
+
+    def _steps(self, arn: str) -> Iterator[str]:
+        """The roles that a user becomes without MFA and without permission."""
+        for name, taken in self.becoming.steps(arn).items():
+            if name not in BY_CREDENTIAL["mfa"]:
+                yield from (step.role_arn for step in taken)
+
+    def _decided_by(self, arn: str) -> str | None:
+        """The role that opens what the user's own policies do not; None if none does."""
+        attackers = self.becoming.attackers
+        own = MfaReach([attackers.bits[each] for each in attackers.rows(arn)], self.scale)
+        whole = MfaReach([attackers.bits[each] for each in self.becoming.rows(arn)], self.scale)
+        if own.user["verdict"] == whole.user["verdict"]:
+            return None
+        roles = list(dict.fromkeys(self._steps(arn)))
+        if not roles:
+            return None
+        return max(roles, key=lambda role: len(self._sessions(role)))
+
+    def _sessions(self, role_arn: str) -> list[str]:
+        """What sessions of a role may do beyond the minimum, the worst first."""
+        attackers = self.becoming.attackers
+        reach = MfaReach([attackers.bits[each] for each in attackers.rows(role_arn)], self.scale)
+        return [*reach.session["worst"]]
+
+    def _by_role(self, role_arn: str, reach: MfaReach) -> dict[str, Any]:
+        """Name the role by which a user gets around MFA, or gets anything at all."""
+        name = role_arn.rsplit("/", 1)[-1]
+        count = reach.user["actions_without_mfa"]
+        return {
+            "policy_arn": role_arn,
+            "policy_name": name,
+            "why": f"The trust policy of {name} names the user, who assumes it without MFA and "
+            f"without permission: {count:,} {'action is' if count == 1 else 'actions are'} allowed "
+            f'without MFA; add "Bool": {{"aws:MultiFactorAuthPresent": "true"}} to it.',
+        }
+
+    def witness(self, arn: str, reach: MfaReach) -> Any:
+        """Return one request of a user without MFA that is allowed; None: none is."""
+        if not any(reach.possible[each].any() for each in WAYS):
+            return None
+        credentials = [Credential(each) for each in WAYS if reach.possible[each].any()]
+        if bool((reach.certain["key"] | reach.certain["password"]).any()):
+            surely = [Credential(each) for each in WAYS if reach.certain[each].any()]
+            credentials = surely or credentials
+        for action in reach.user["worst"]:
+            found = self.witnesses.find(arn, action, credentials, Place)
+            if found is not None:
+                return found
+        for role_arn in dict.fromkeys(self._steps(arn)):
+            for action in self._sessions(role_arn):
+                found = self.witnesses.find(role_arn, action, [Credential.KEY], Place)
+                if found is not None:
+                    return {"assumed": role_arn, **found}
+        return None
 
     def _nothing_allowed(self, arn: str) -> dict[str, Any]:
         """Say why a user may do nothing: the boundary, if something is allowed without it."""
@@ -380,7 +373,7 @@ class _Deciders:
         return self.evaluator.every & ~named if complement else named
 
 
-def _deciding(rules: list[_Rule], reach: _Reach) -> _Rule:
+def _deciding(rules: list[_Rule], reach: MfaReach) -> _Rule | None:
     """
     Return the statement that decides: the one that asks for MFA, or that does not ask enough.
 
@@ -403,10 +396,11 @@ def _deciding(rules: list[_Rule], reach: _Reach) -> _Rule:
     asking = [rule for rule in rules if rule.asks]
     if reach.user["verdict"] is not Verdict.NONE and asking:
         return max(asking, key=gap)
-    return max((r for r in rules if r.grants and r.allows and r.passes(weaker)), key=grant)
+    granting = [rule for rule in rules if rule.grants and rule.allows]
+    return max([r for r in granting if r.passes(weaker)] or granting, key=grant, default=None)
 
 
-def _reason(rule: _Rule, reach: _Reach) -> str:
+def _reason(rule: _Rule, reach: MfaReach) -> str:
     """Return the reason for a verdict as a sentence: what the statement does, what to write."""
     found, weaker, count = reach.user["verdict"], reach.weaker, reach.user["actions_without_mfa"]
     where = " from inside the approved networks" if reach.user["place"] == "inside only" else ""

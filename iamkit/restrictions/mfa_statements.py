@@ -3,8 +3,9 @@ Statements that ask for MFA: by which way requests get past them, and what that 
 
 There are two ways to come without MFA. Requests signed with a long-term access key carry no
 `aws:MultiFactorAuthPresent` at all; those of a session opened with a password alone carry it as
-false. A statement asks for MFA if its Condition, everything else unknown, does not hold alike for
-both of them and for a session with MFA.
+false, and so do those of the session that `sts:GetSessionToken` gives for any key. A statement asks
+for MFA if its Condition, everything else unknown, does not hold alike for them and for a session
+with MFA.
 
 Sessions of a **role** carry no MFA, so of a role it is asked whether *assuming* it needs MFA. Which
 statements of its trust policy admit AWS principals, and how, `trust` says. A trusted principal that
@@ -26,11 +27,21 @@ from iamkit.policy import KEY, PASSWORD, PROTECTED, Truth, conditions, statement
 
 WAYS: Final = ("key", "password")
 CARRIED: Final = {"key": KEY, "password": PASSWORD, "mfa": PROTECTED}
+
+# What each credential is used as. A key turns into a session without MFA, whose requests look like
+# those of a password (but cannot call IAM): STS API Reference, GetSessionToken.
+FORMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "key": ("key", "password"),
+    "password": ("password",),
+}
+
 ON_DENY: Final = '"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}'
 ON_ALLOW: Final = '"Bool": {"aws:MultiFactorAuthPresent": "true"}'
 
 _SLIPS: Final = {
     "key": "lets access keys pass, whose requests carry no aws:MultiFactorAuthPresent",
+    "session": "lets sessions of sts:GetSessionToken pass, which any access key turns into and "
+    "whose requests carry aws:MultiFactorAuthPresent, false",
     "password": "lets passwords alone pass, whose requests carry aws:MultiFactorAuthPresent, false",
 }
 
@@ -72,13 +83,17 @@ class Asked:
 
     def passes(self, way: str) -> bool:
         """Whether requests that come by a way may get past it: allowed, or not denied."""
-        return self.truths[way] is not (not self.allows)
+        return any(self._lets(each) for each in FORMS[way])
+
+    def _lets(self, form: str) -> bool:
+        return self.truths[form] is not (not self.allows)
 
     def gap(self, way: str) -> str:
         """Say how they do."""
-        if self.truths[way] is None:
+        form = next((each for each in FORMS[way] if self._lets(each)), way)
+        if self.truths[form] is None:
             return "asks for MFA only where its other conditions hold"
-        return _SLIPS[way]
+        return _SLIPS["session" if form != way else way]
 
     @property
     def cure(self) -> str:
@@ -152,6 +167,11 @@ class Entry(Asked):
     principal: str | None
     admits: Mapping[str, Truth]
 
+    def admitted(self, way: str) -> Truth:
+        """Whether it admits somebody by a credential, in the form that is admitted best."""
+        found = {self.admits[form] for form in FORMS[way]}
+        return True if True in found else None if None in found else False
+
 
 def role_verdict(arn: str, statements: Iterable[TrustStatement]) -> dict[str, Any]:
     """
@@ -195,15 +215,15 @@ def _deciding(found: Verdict, way: str, listed: list[Entry]) -> tuple[Entry, str
         if said.label is None:
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
-    said = next(each for each in listed if each.allows and each.admits[way] is not False)
+    said = next(each for each in listed if each.allows and each.admitted(way) is not False)
     why = f"{said.name} admits {said.principal} without MFA; if people assume the role by it, "
     return said, f"{why}add {ON_ALLOW}"
 
 
 def _state(way: str, entries: Iterable[Entry]) -> Requirement:
-    if all(each.admits[way] is False for each in entries):
+    if all(each.admitted(way) is False for each in entries):
         return Requirement.REQUIRED
-    if all(each.admits[way] is each.admits["mfa"] for each in entries):
+    if all(each.admitted(way) is each.admits["mfa"] for each in entries):
         return Requirement.NOT_REQUIRED
     return Requirement.PARTLY_REQUIRED
 

@@ -2,38 +2,44 @@
 From which networks the permissions of a principal can be used.
 
 The networks that a principal's policies name divide the internet into parts that no policy tells
-apart. What is possible is evaluated at one address of each part, through a VPC endpoint, and
-through an AWS service. Access key, password and MFA are all tried, so that a demand for MFA is not
-mistaken for a network restriction. *Outside* is the largest part of each IP version: with 0.0.0.0/0
-in a list, the part inside that list.
+apart. What is possible is evaluated at one address of each part, through VPC endpoints, and through
+an AWS service. Access key, password and MFA are all tried, and every value that a caller chooses,
+so that another demand is not mistaken for a network restriction. *Outside* is the largest part of
+each IP version, with 0.0.0.0/0 in a list the part inside that list; every other part that reaches
+into a wide network; and a VPC endpoint of the attacker's own, which no policy names. An endpoint
+that a policy names is an inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from iamkit.access import ARRIVAL_KEYS, BY_PLACE, CONTEXTS, Permissions
+from iamkit.access import (
+    BY_PLACE,
+    CONTEXTS,
+    DEFAULT_CONTEXTS,
+    Case,
+    Credential,
+    Permissions,
+    Place,
+)
 from iamkit.policy import (
     ENDPOINT_KEYS,
-    MFA_KEYS,
     POSSIBLE,
     SOURCE_IP_KEYS,
     UNKNOWN,
     KeyTest,
-    Outcomes,
-    PolicyEvaluator,
     PolicyLayers,
     RequestContext,
-    cidr,
 )
 from iamkit.reference import Bits
-from iamkit.restrictions.internet_parts import InternetParts, divide
 from iamkit.restrictions.network_lists import admits, covering, network_tests
+from iamkit.restrictions.one_step import Assumable, OneStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -47,6 +53,7 @@ ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 # the same from everywhere.
 SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast")
 NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS, *SERVICE))
+_PLACED: Final = NETWORK_KEYS
 
 NO_ENDPOINTS: Final = (
     "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
@@ -60,11 +67,6 @@ ONE_CREDENTIAL_ONLY: Final = (
 NO_EFFECT: Final = "Its policies list networks, but every action is possible from others too."
 
 OUTSIDE: Final = BY_PLACE["outside"]  # by key, password and MFA
-_CREDENTIALS: Final = tuple(
-    {key.lower(): value for key, value in CONTEXTS[name].keys.items() if key.lower() in MFA_KEYS}
-    for name in OUTSIDE
-)
-_ANYBODY: Final = RequestContext({}, UNKNOWN)  # nothing is known of who the caller is
 
 
 class SourceIpList(NamedTuple):
@@ -118,6 +120,7 @@ class NetworkReach:
     via_services: str = "works"
     lists: Sequence[SourceIpList] = ()
     one_credential_only: bool = False
+    left_unknown: Sequence[str] = ()
 
     @cached_property
     def restricted(self) -> Bits:
@@ -152,6 +155,8 @@ class NetworkReach:
 
     def _notes(self) -> list[str]:
         found = [note for each in self.lists for note in each.notes]
+        if self.left_unknown:
+            found.append(f"Taken as unknown, for want of room: {', '.join(self.left_unknown)}.")
         if self.is_restricted:
             found += [NO_ENDPOINTS] if self.endpoint == "denied" else []
             found += [NO_SERVICES] if self.via_services == "denied" else []
@@ -167,105 +172,126 @@ class NetworkEvaluator:
     From where users and roles can be used, evaluated once for all whose policies are alike.
 
     Where no policy of a principal tests one of `NETWORK_KEYS`, all that the permissions show is
-    possible from everywhere. The others are evaluated in each part that their lists make.
+    possible from everywhere. The others are tried by every request that their policies tell apart;
+    see `access.attack_requests`.
     """
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, assumable: Assumable | None = None) -> None:
         self.callers = permissions.callers
-        self.evaluator = PolicyEvaluator(permissions.catalog)
+        self.attackers = permissions.attackers
+        self.becoming = OneStep(self.attackers, assumable)
+        self.evaluator = self.attackers.evaluator
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
         self._numbers: dict[Any, int] = {}
         self._keys = cache(_tested_keys)
-        self._row = cache(self._combined)
-        self._arrivals = {name: self.callers.arrival(name) for name in CONTEXTS}
-        self.direct = [RequestContext(self._arrivals[name], UNKNOWN) for name in OUTSIDE]
+        self._everywhere = cache(self._unrestricted)
+        self._service = self.callers.arrival("via-service")
+        self._endpoint = self.callers.arrival("vpc-endpoint")
+        self.direct = [RequestContext(self.callers.arrival(name), UNKNOWN) for name in OUTSIDE]
 
-    def number(self, principal_arn: str, everywhere: NetworkReach) -> int:
-        """
-        Return the place in `cases` of a principal's layers and reach.
-
-        `everywhere` is its reach if no policy tests one of `NETWORK_KEYS`.
-        """
+    def number(self, principal_arn: str) -> int:
+        """Return the place in `cases` of a principal's layers and reach."""
         layers = self.callers.layers(principal_arn)
         keys = self._keys(layers)
-        known = _ANYBODY
-        case: tuple[PolicyLayers, Any] = (layers, everywhere)
         tests_network = not keys.isdisjoint(NETWORK_KEYS)
-        if tests_network and (tested := keys & self.callers.caller_keys):
-            values = self.callers.known(principal_arn)
-            known = RequestContext({key: values[key] for key in tested}, UNKNOWN)
-            # With equal outcomes in one context, nothing that policies ask of them differs.
-            case = (layers, self.evaluator.outcomes(layers, self.direct[0].joined(known))[0])
-        if case not in self._numbers:
-            self._numbers[case] = len(self.cases)
-            reach = self._evaluated(layers, known) if tests_network else everywhere
+        asked = self.attackers.case(principal_arn)
+        roles = self._roles(principal_arn)
+        same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
+        if asked is None and tests_network:  # such as aws:ViaAWSService alone
+            same = (layers, self.attackers.rows(principal_arn), roles)
+        if same not in self._numbers:
+            self._numbers[same] = len(self.cases)
+            if tests_network and asked is not None:
+                reach = self._evaluated(asked, principal_arn, roles)
+            else:
+                numbers = (*self.attackers.rows(principal_arn), *self._added(roles))
+                reach = self._everywhere(frozenset(numbers))
             self.cases.append((layers, reach))
-        return self._numbers[case]
+        return self._numbers[same]
 
-    def _evaluated(self, layers: PolicyLayers, known: RequestContext) -> NetworkReach:
+    def _roles(self, arn: str) -> tuple[tuple[str, str], ...]:
+        """The roles that a principal becomes without permission, by the named context."""
+        return self.becoming.roles(arn)
+
+    def _added(self, roles: Iterable[tuple[str, str]], *, outside: bool = False) -> set[int]:
+        """Numbers of rows of what those roles may do, from `outside` only or from anywhere."""
+        found: set[int] = set()
+        for name, role_arn in roles:
+            if outside and CONTEXTS[name].place is not Place.OUTSIDE:
+                continue
+            rows = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
+            found.update(rows[each] for each in (OUTSIDE if outside else DEFAULT_CONTEXTS))
+        return found
+
+    def _unrestricted(self, numbers: frozenset[int]) -> NetworkReach:
+        """The reach of principals whom no network restricts."""
+        row = self._bits(numbers)
+        return NetworkReach(self.direct, row, row)
+
+    def _bits(self, numbers: Iterable[int]) -> Bits:
+        """What is possible by any of the rows with these numbers."""
+        none = self.evaluator.none
+        rows = (self.attackers.bits[each][POSSIBLE] for each in numbers)
+        found: Bits = np.bitwise_or.reduce([none, *rows])
+        return found
+
+    def _evaluated(
+        self, case: Case, principal_arn: str, roles: Sequence[tuple[str, str]]
+    ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
-        lists = list(_source_ip_lists(layers))
-        parts = divide(tuple(cidr.parse_networks(each.test.values) for each in lists))
-        contexts = self._contexts(parts, known)
-        if not any(each.as_text for each in lists):
-            del contexts["any"]  # the parts are all there is
-        rows = self._possible(layers, contexts)
-        by_service = rows.pop("via-service")
+        lists, tried = list(_source_ip_lists(case.layers)), case.tried
+        by_place: dict[tuple[Any, bool], dict[Credential, set[int]]] = {}
+        for request, outcome in zip(tried.requests, case.outcomes, strict=True):
+            at = (request.spot.part, request.spot.place is Place.OUTSIDE)
+            numbers = by_place.setdefault(at, {each: set() for each in Credential})
+            numbers[request.credential].add(self.attackers.row(request, outcome))
         # By credential: restrictions that hold for one credential only are told apart.
-        outside = np.bitwise_or.reduce([rows[part] for part in parts.outside])
-        anywhere = np.bitwise_or.reduce(list(rows.values()))
+        rows = {
+            at: np.array([self._bits(numbers[each]) for each in Credential])
+            for at, numbers in by_place.items()
+        }
+        by_role = self._bits(self._added(roles, outside=True))
+        outside = np.bitwise_or.reduce([row for (_, out), row in rows.items() if out]) | by_role
+        anywhere = np.bitwise_or.reduce([*rows.values()]) | self._bits(self._added(roles))
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere
-        inside = [part for part in parts.spans if (rows[part] & relevant).any()]
-        through_endpoint = bool((rows["vpc-endpoint"] & relevant).any())
+        inside = [
+            part for (part, _), row in rows.items() if part is not None and (row & relevant).any()
+        ]
+        by_service, by_endpoint = self._by_arrival(case, principal_arn)
+        through_endpoint = bool((by_endpoint & relevant).any())
         return NetworkReach(
-            outside=[context for part in parts.outside for context in contexts[part]],
+            outside=[each.context for each in tried.requests if each.spot.place is Place.OUTSIDE],
             from_outside=from_outside,
             everywhere=everywhere,
-            networks=parts.networks(inside) if restricted.any() else ANYWHERE,
+            networks=tried.parts.networks(inside) if restricted.any() else ANYWHERE,
             endpoint="denied" if not through_endpoint else "works" if inside else "required",
             via_services="works" if (by_service & relevant).any() else "denied",
             lists=lists,
             one_credential_only=bool((anywhere & ~outside).any()),
+            left_unknown=tried.left_unknown,
         )
 
-    def _contexts(
-        self, parts: InternetParts, known: RequestContext
-    ) -> dict[Any, list[RequestContext]]:
-        """
-        Contexts, one per credential, by where a request comes from.
-
-        That is each part, by its key, and the arrivals "vpc-endpoint", "via-service" and "any".
-        """
-        internet = self._arrivals["any"]
-        arrivals: dict[Any, dict[str, Any]] = {
-            part: {**internet, "aws:sourceip": parts.address(part)} for part in parts.spans
-        }
-        address = {"aws:sourceip": parts.address(parts.outside[0])}
-        arrivals["vpc-endpoint"] = self._arrivals["vpc-endpoint"]
-        arrivals["via-service"] = self._arrivals["via-service"] | address
-        arrivals["any"] = internet
-        return {
-            source: [
-                RequestContext({**arrival, **credential}, UNKNOWN).joined(known)
-                for credential in _CREDENTIALS
+    def _by_arrival(self, case: Case, principal_arn: str) -> tuple[Bits, Bits]:
+        """What is possible through an AWS service, and through some VPC endpoint."""
+        known = self.attackers.known(principal_arn)
+        ways: dict[Any, Mapping[str, Any]] = {}
+        for each in case.tried.requests:  # credentials, and what callers choose
+            values = each.context.values
+            kept = {key: value for key, value in values.items() if key not in _PLACED}
+            ways.setdefault(frozenset(kept.items()), kept)
+        found = []
+        for arrival in (self._service, self._endpoint):
+            placed = {key: value for key, value in arrival.items() if key in _PLACED}
+            contexts = [
+                RequestContext({**arrival, **known.values, **kept, **placed}, UNKNOWN)
+                for kept in ways.values()
             ]
-            for source, arrival in arrivals.items()
-        }
-
-    def _possible(
-        self, layers: PolicyLayers, contexts: dict[Any, list[RequestContext]]
-    ) -> dict[Any, Bits]:
-        """Rows of what is possible by where a request comes from, shape (credentials, words)."""
-        each_context = [context for several in contexts.values() for context in several]
-        outcomes = self.evaluator.outcomes(layers, *each_context, varying=ARRIVAL_KEYS)
-        rows = np.array([self._row(each) for each in outcomes])
-        shape = (len(contexts), len(_CREDENTIALS), -1)
-        return dict(zip(contexts, rows.reshape(shape), strict=True))
-
-    def _combined(self, outcomes: Outcomes) -> Bits:
-        return self.evaluator.combine(outcomes)[POSSIBLE]
+            outcomes = self.evaluator.outcomes(case.layers, *contexts)
+            rows = [self.evaluator.combine(each)[POSSIBLE] for each in dict.fromkeys(outcomes)]
+            found.append(np.bitwise_or.reduce(rows))
+        return found[0], found[1]
 
 
 def _tested_keys(layers: PolicyLayers) -> frozenset[str]:

@@ -8,8 +8,8 @@ What is possible takes unknown conditions as helping the caller. So "restricted"
 as the evidence goes, and "unrestricted", "partly restricted" and the counts of what is possible
 from outside err towards unrestricted. A restriction on some resources only leaves its actions
 possible on others, and counts as none. VPC endpoint policies, resource-based policies and session
-policies are not in the evidence. A session with MFA is taken to be a minute old, as in
-`access.contexts`.
+policies are not in the evidence. What a role allows that names a principal in its trust policy
+counts as the principal's own, see `one_step`.
 
 Source: IAM User Guide, "AWS global condition context keys" (aws:SourceIp, aws:SourceVpc,
 aws:SourceVpce, aws:VpcSourceIp, aws:ViaAWSService) and "AWS: Denies access to AWS based on the
@@ -18,16 +18,15 @@ source IP".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access import CHUNK, COLUMNS, DEFAULT_CONTEXTS, RISKY, Permissions
+from iamkit.access import CHUNK, COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
 from iamkit.policy import (
-    POSSIBLE,
     Network,
     Policy,
     PolicyLayers,
@@ -38,6 +37,7 @@ from iamkit.policy import (
 from iamkit.reference import Bits, Catalog, actions
 from iamkit.restrictions.network_lists import approved_networks, unapproved
 from iamkit.restrictions.network_reach import NETWORK_KEYS, NetworkEvaluator, NetworkReach
+from iamkit.restrictions.one_step import Assumable
 from iamkit.restrictions.verdicts import (
     NETWORK_VERDICTS,
     NOTHING_TO_PROTECT,
@@ -45,7 +45,7 @@ from iamkit.restrictions.verdicts import (
     RESTRICTED,
     UNRESTRICTED,
 )
-from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
+from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
 NETWORK_RESTRICTIONS: Final = Table(
@@ -105,30 +105,59 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column("notes", OBJECT, "list of sentences that a reader of the verdict should know"),
         Column("unapproved", OBJECT, "networks not within settings.approved_networks, if any are"),
         Column("why", TEXT, "the verdict in a sentence"),
+        Column(
+            "witness",
+            OBJECT,
+            "one request from outside that is allowed, a dict of action, resource, context and "
+            "effect, and of the role assumed first, if any; missing: none was found",
+        ),
     ),
 )
 
 
-def network_restrictions(account: AccountTables, permissions: Permissions) -> pd.DataFrame:
+def network_restrictions(
+    account: AccountTables, permissions: Permissions, assumable: Assumable | None = None
+) -> pd.DataFrame:
     """
     From where each user and role can be used. Rows: see `NETWORK_RESTRICTIONS`.
 
     They are in the order of the permissions, which are the account's, in `DEFAULT_CONTEXTS` at
-    least. Users whom only the credential report knows are left out, as there.
+    least. Users whom only the credential report knows are left out, as there. `assumable` says
+    which roles name a principal in their trust policies; without it none does.
     """
-    evaluator, principals = NetworkEvaluator(permissions), permissions.principals
-    columns = [permissions.contexts.index(name) for name in DEFAULT_CONTEXTS]
-    found, which = np.unique(permissions.index[:, columns], axis=0, return_inverse=True)
-    possible = (np.bitwise_or.reduce(permissions.rows[each, POSSIBLE]) for each in found)
-    everywhere = [NetworkReach(evaluator.direct, row, row) for row in possible]
-    numbers = [
-        evaluator.number(arn, everywhere[at])
-        for arn, at in zip(principals["principal_arn"], which.reshape(-1), strict=True)
-    ]
-    rows = _described(evaluator.cases, permissions, approved_networks(account)).take(numbers)
+    evaluator, principals = NetworkEvaluator(permissions, assumable), permissions.principals
+    arns = principals["principal_arn"].tolist()
+    numbers = [evaluator.number(arn) for arn in arns]
+    described = _described(evaluator.cases, permissions, approved_networks(account))
+    rows = described.take(numbers).reset_index(drop=True)
+    rows["witness"] = objects(_witnesses(evaluator, arns, rows))
     return NETWORK_RESTRICTIONS.conform(
         rows.assign(**{name: principals[name].array for name in COLUMNS})
     )
+
+
+def _witnesses(
+    evaluator: NetworkEvaluator, arns: Iterable[str], rows: pd.DataFrame
+) -> Iterator[Any]:
+    """A request from outside that is allowed, for each principal; None where none is."""
+    witnesses = Witnesses(evaluator.attackers)
+    for arn, worst in zip(arns, rows["worst"], strict=True):
+        yield _witness(witnesses, evaluator, arn, worst) if worst else None
+
+
+def _witness(
+    witnesses: Witnesses, evaluator: NetworkEvaluator, arn: str, worst: Sequence[str]
+) -> Any:
+    outside = (Place.OUTSIDE,)
+    for action in worst:
+        if (found := witnesses.find(arn, action, Credential, outside)) is not None:
+            return found
+    for role_arn in dict.fromkeys(role_arn for _, role_arn in evaluator.becoming.roles(arn)):
+        for action in worst:
+            found = witnesses.find(role_arn, action, Credential, outside)
+            if found is not None:
+                return {"assumed": role_arn, **found}
+    return None
 
 
 def _described(

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from iamkit.access import NOWHERE, Principals, Resources, ResourceSet
-from iamkit.policy import UNKNOWN, RequestContext, Truth, choices, conditions
+from iamkit.policy import UNKNOWN, Pattern, RequestContext, Truth, choices, conditions
 from iamkit.trust import trust_policy
 from iamkit.trust.trust_policy import ANYONE, ASSUME, AWS, Principal, TrustEntry
 
@@ -82,6 +82,14 @@ class AssumableRoles:
         self._same: dict[tuple[int, int, str], SharedEntry] = {}
         self._alike: dict[str, SharedEntry] = {}
 
+    @classmethod
+    def of(cls, callers: Principals, principals: pd.DataFrame) -> AssumableRoles:
+        """Make it for all roles among rows of `principals`."""
+        account = callers.account
+        arns = principals.loc[principals["kind"].eq("role"), "principal_arn"].tolist()
+        pattern = f"arn:{account.partition}:iam::{account.account_id}:role/*"
+        return cls(callers, Resources(Pattern(pattern), tuple(arns), tuple({} for _ in arns)))
+
     @cached_property
     def _rows(self) -> pd.DataFrame:
         """The trusted principals, a row per name and role; `role` is its place among the roles."""
@@ -134,6 +142,18 @@ class AssumableRoles:
     def names(self, arn: str) -> bool:
         """Whether a trust policy names an identity or a session of it, or anyone."""
         return any(name in self._entries for name in _names(arn)[:-1])
+
+    def asked(self, arn: str) -> list[Any]:
+        """The Condition elements that decide whether trust policies admit an identity by name."""
+        entries = (entry for name in _names(arn)[:-1] for entry in self._entries.get(name, ()))
+        return [
+            condition
+            for entry in dict.fromkeys(entries)
+            for condition in (
+                entry.entry.condition,
+                *(each.condition for each in entry.entry.denials),
+            )
+        ]
 
     @cached_property
     def tags(self) -> frozenset[str]:

@@ -187,7 +187,7 @@ def test_the_minimum_is_for_an_organization_to_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ({"Null": {PRESENT: "true"}}, "keys only"),
+        ({"Null": {PRESENT: "true"}}, "none"),  # a key becomes a session
         ({"StringEquals": {PRESENT: "false"}}, "console only"),
         ({"StringNotEquals": {PRESENT: "true"}}, "enforced"),
         ({"NumericGreaterThanIfExists": {"aws:MultiFactorAuthAge": "3600"}}, "enforced"),
@@ -210,7 +210,7 @@ def test_a_denial_is_worth_what_its_condition_catches(
     [
         (WITH_MFA, "enforced"),
         ({"BoolIfExists": {PRESENT: "true"}}, "console only"),
-        ({"Null": {PRESENT: "false"}}, "keys only"),
+        ({"Null": {PRESENT: "false"}}, "none"),  # a key becomes a session
         ({"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}, "enforced"),
         (WITH_MFA | TAGGED, "enforced"),
         (TAGGED, "none"),
@@ -699,8 +699,14 @@ def obvious(made: Account, name: str) -> tuple[str, str, str]:
     """The verdict on a user and the states of both ways, one request at a time, with sets."""
     beyond = {*ACTIONS, OTHERS} - set(SELF_SERVICE)
 
-    def does(context: str) -> set[str]:
+    def by(context: str) -> set[str]:
         return {action for action in beyond if made.can(name, action, context=context)}
+
+    def does(context: str) -> set[str]:
+        if "key" not in context:
+            return by(context)
+        session = by(context.replace("key", "password"))  # sts:GetSessionToken, closed to IAM
+        return by(context) | {action for action in session if not action.startswith("iam:")}
 
     found = {}
     left: set[str] = set()

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from iamkit import demo
+from iamkit.access.internet_parts import divide
 from iamkit.access.principals import Principals
 from iamkit.policy.cidr import parse_networks
-from iamkit.restrictions.internet_parts import divide
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.tables.tables import AccountTables
 from tests.accounts import ARN, again, details, group, policy, role, user
@@ -251,7 +251,12 @@ def test_lists_divide_the_internet_into_places() -> None:
 def test_outside_is_the_largest_place() -> None:
     assert divide((parse_networks(["0.0.0.0/0"]),)).outside == ((True,), (False,))
     assert divide((parse_networks(["0.0.0.0/1", "128.0.0.0/2"]),)).outside == ((True,), (False,))
-    assert divide((parse_networks(["0.0.0.0/1"]),)).outside == ((False,), (False,)), (
-        "of equals, no list"
+    assert divide((parse_networks(["0.0.0.0/1"]),)).outside == ((False,), (False,), (True,)), (
+        "of equals, no list first; whoever looks for an address in half of the internet has one"
     )
+    assert divide((parse_networks([OFFICE, "8.0.0.0/7"]), parse_networks([OFFICE]))).outside == (
+        (False, False),
+        (False, False),
+        (True, False),
+    ), "the office is nobody else's"
     assert divide(()).outside == ((), ())

@@ -1,0 +1,199 @@
+"""
+What attackers can do with each principal's credentials, by the named contexts.
+
+The requests are those of `attack_requests`; a row is what some request of its kind is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from iamkit.access.attack_requests import (
+    DERIVED_KEYS,
+    AttackRequest,
+    AttackRequests,
+    RequestDeriver,
+)
+from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED, Credential, Place, context_of
+from iamkit.access.request_classes import HOME_REGIONS, REGION
+from iamkit.memory import Memo
+from iamkit.policy import (
+    ANYWHERE,
+    CERTAIN,
+    UNKNOWN,
+    Outcomes,
+    PolicyEvaluator,
+    PolicyLayers,
+    RequestContext,
+)
+from iamkit.reference import Bits, Catalog
+
+if TYPE_CHECKING:
+    from iamkit.access.permissions import Permissions
+
+# What a session of sts:GetSessionToken without MFA may not call.
+NOT_IN_SESSION: Final = ("iam:*", "sts:*")
+_IN_SESSION: Final = ("sts:AssumeRole", "sts:GetCallerIdentity")
+
+# Services with one endpoint, whose region is always the first of `request_classes`.
+# Source: Organizations User Guide, "Deny access to AWS based on the requested AWS Region".
+_GLOBAL: Final = (
+    *("iam:*", "organizations:*", "account:*", "route53:*", "route53domains:*", "cloudfront:*"),
+    *("support:*", "shield:*", "waf:*", "budgets:*", "ce:*", "cur:*", "health:*"),
+    *("globalaccelerator:*", "networkmanager:*", "importexport:*", "aws-portal:*", "artifact:*"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Principals whose policies tell the same requests apart, and answer them alike."""
+
+    layers: PolicyLayers
+    tried: AttackRequests
+    outcomes: tuple[Outcomes, ...]  # a request each
+
+
+class Attackers:
+    """
+    What attackers can do with the credentials of each principal, by its named contexts.
+
+    Where no policy of a principal tests a key of `DERIVED_KEYS`, there is nothing to derive, and
+    its `case` is None. Rows are numbered: `bits` has each once.
+    """
+
+    def __init__(self, permissions: Permissions) -> None:
+        self.callers = permissions.callers
+        self.deriver = RequestDeriver(self.callers)
+        self.evaluator = PolicyEvaluator(self.callers.catalog)
+        self.bits: list[Bits] = []  # of shape (3, words)
+        self._permissions = permissions
+        self._places = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
+        self._cases: Memo[Any, Case] = Memo()
+        self._tested: Memo[PolicyLayers, frozenset[str]] = Memo()
+        self._by_arn: Memo[str, Case | None] = Memo()
+        self._stored: dict[bytes, int] = {}
+        self._combined: Memo[Outcomes, int] = Memo()
+        self._limited: Memo[tuple[int, bool, bool], int] = Memo()
+        self._united: Memo[frozenset[int], int] = Memo()
+        self._numbers: Memo[int, tuple[int, ...]] = Memo()
+        self._named: Memo[tuple[int, ...], tuple[int, ...]] = Memo()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that numbers the bits."""
+        return self.callers.catalog
+
+    def rows(self, arn: str) -> tuple[int, ...]:
+        """
+        Return the numbers of a principal's rows, one for each of `DEFAULT_CONTEXTS`.
+
+        A row is what some request of the kind is allowed. Without a case it is that of the named
+        context.
+        """
+        case = self.case(arn)
+        return self.named_rows(arn) if case is None else self.rows_of(case)
+
+    def named_rows(self, arn: str) -> tuple[int, ...]:
+        """Return the numbers of a principal's rows in the named contexts."""
+        columns = [self._permissions.contexts.index(name) for name in DEFAULT_CONTEXTS]
+        at = tuple(self._permissions.index[self._places[arn], columns].tolist())
+        return self._named.once(at, lambda: tuple(map(self._number, self._permissions.rows[[*at]])))
+
+    def case(self, arn: str) -> Case | None:
+        """The requests of a principal, shared by all whom no policy tells apart."""
+        return self._by_arn.once(arn, self._case, arn)
+
+    def known(self, arn: str) -> RequestContext:
+        """What the evidence knows of a principal, as far as its policies ask."""
+        values = self.callers.known(arn)
+        keys = self._keys(self.callers.layers(arn)) | {ISSUED.lower()}
+        return RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
+
+    def _keys(self, layers: PolicyLayers) -> frozenset[str]:
+        return self._tested.once(layers, self.evaluator.keys, layers)
+
+    def _case(self, arn: str) -> Case | None:
+        layers = self.callers.layers(arn)
+        if self._keys(layers).isdisjoint(DERIVED_KEYS):
+            return None
+        known = self.known(arn)
+        user = self.callers.principal(arn)["kind"] == "user"
+        # With equal outcomes in one context, nothing that policies ask of two principals differs.
+        first = self.evaluator.outcomes(layers, self.deriver.direct.joined(known))[0]
+        return self._cases.once((layers, user, first), self._made, layers, known, user)
+
+    def _made(self, layers: PolicyLayers, known: RequestContext, user: bool) -> Case:
+        tried = self.deriver.derive(layers, known, user=user)
+        contexts = [each.context for each in tried.requests]
+        outcomes = self.evaluator.outcomes(layers, *contexts)
+        return Case(layers, tried, tuple(outcomes))
+
+    def rows_of(self, case: Case) -> tuple[int, ...]:
+        """Return the numbers of a case's rows, one for each of `DEFAULT_CONTEXTS`."""
+        return self._numbers.once(id(case), self._rows_of, case)
+
+    def _rows_of(self, case: Case) -> tuple[int, ...]:
+        found: dict[str, set[int]] = {name: set() for name in DEFAULT_CONTEXTS}
+        for request, outcome in zip(case.tried.requests, case.outcomes, strict=True):
+            found[request.name].add(self.row(request, outcome))
+        for credential in Credential:
+            inside, outside = (
+                context_of(credential, place) for place in (Place.INSIDE, Place.OUTSIDE)
+            )
+            found[inside] = found[inside] or found[outside]  # no network is told apart
+        return tuple(self.union(numbers) for numbers in found.values())
+
+    def row(self, request: AttackRequest, outcome: Outcomes) -> int:
+        """Return the number of the row of what one request is allowed."""
+        region = request.context.get(REGION)
+        elsewhere = isinstance(region, str) and region not in HOME_REGIONS
+        number = self._combined.once(outcome, self._combine, outcome)
+        if not request.session and not elsewhere:
+            return number
+        return self._limited.once(
+            (number, request.session, elsewhere), self._limit, number, request.session, elsewhere
+        )
+
+    def union(self, numbers: Iterable[int]) -> int:
+        """Return the number of the row of all that some rows hold."""
+        several = frozenset(numbers)
+        if len(several) == 1:
+            return next(iter(several))
+        return self._united.once(several, self._unite, several)
+
+    def _unite(self, several: frozenset[int]) -> int:
+        nothing = np.zeros((3, self.catalog.words), dtype=self.evaluator.every.dtype)
+        return self._number(np.bitwise_or.reduce([nothing, *(self.bits[each] for each in several)]))
+
+    def _limit(self, number: int, session: bool, elsewhere: bool) -> int:
+        found = self.bits[number].copy()
+        if session:
+            found &= self._in_session
+        if elsewhere:  # not of `possible`, which errs towards open
+            found[[CERTAIN, ANYWHERE]] &= self._regional
+        return self._number(found)
+
+    def _combine(self, outcome: Outcomes) -> int:
+        return self._number(np.array(self.evaluator.combine(outcome)))
+
+    def _number(self, row: Bits) -> int:
+        held = row.tobytes()
+        if held not in self._stored:
+            self._stored[held] = len(self.bits)
+            self.bits.append(row)
+        return self._stored[held]
+
+    @cached_property
+    def _in_session(self) -> Bits:
+        """The actions that a session of sts:GetSessionToken without MFA may call."""
+        return ~self.catalog.bits(NOT_IN_SESSION) | self.catalog.bits(_IN_SESSION)
+
+    @cached_property
+    def _regional(self) -> Bits:
+        """The actions of services that have an endpoint in every region."""
+        return ~self.catalog.bits(_GLOBAL)

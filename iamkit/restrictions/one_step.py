@@ -1,0 +1,158 @@
+"""
+What a principal becomes in one step for which it needs no permission: roles that name it.
+
+A role of the account whose trust policy names a user or role, or anyone, is assumed without any
+permission of the caller's; only a Deny, or a service control policy that does not allow it, stops
+that. For a user not even the implicit denial of a permissions boundary does. So whatever such a
+role may do counts as what the user may do, by the credential and from the network by which the
+trust policy admits it. From there on the role's own sessions count, and the roles that name it in
+turn.
+
+A role that trusts the account needs `sts:AssumeRole` of the caller, which is then itself something
+that the caller may do, so no verdict hangs on it.
+
+Errs towards open: an unknown condition of a trust policy is taken to help the caller.
+
+Source: IAM User Guide, "Policy evaluation for requests within a single account" and "Permissions
+boundaries for IAM entities".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from iamkit.access import (
+    CONTEXTS,
+    DEFAULT_CONTEXTS,
+    Attackers,
+    AttackRequest,
+    Place,
+    Resources,
+    ResourceSet,
+    context_of,
+    members,
+)
+from iamkit.memory import Memo
+from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, decide
+
+ASSUME = "sts:AssumeRole"
+
+
+class Assumable(Protocol):
+    """Which roles trust policies let an identity assume; see `trust.AssumableRoles`."""
+
+    roles: Resources
+
+    def names(self, arn: str) -> bool:
+        """Whether a trust policy names an identity, or anyone."""
+
+    def asked(self, arn: str) -> Sequence[Any]:
+        """The Condition elements that decide about an identity."""
+
+    def roles_admitting(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
+        """The roles that trust an identity by name, and those that trust its account."""
+
+
+class Step(NamedTuple):
+    """A role that a principal becomes, and a request by which it does."""
+
+    role_arn: str
+    request: AttackRequest
+
+
+class OneStep:
+    """The roles that each principal becomes without permission, and the rows they add."""
+
+    def __init__(self, attackers: Attackers, assumable: Assumable | None) -> None:
+        self.attackers = attackers
+        self._assumable = assumable
+        self._steps: Memo[str, Mapping[str, tuple[Step, ...]]] = Memo()
+
+    def rows(self, arn: str) -> tuple[int, ...]:
+        """Return the numbers of a principal's rows by `DEFAULT_CONTEXTS`, its roles' included."""
+        own = self.attackers.rows(arn)
+        if not (steps := self.steps(arn)):
+            return own
+        found = {name: {number} for name, number in zip(DEFAULT_CONTEXTS, own, strict=True)}
+        for name, taken in steps.items():
+            credential, place = CONTEXTS[name].credential, CONTEXTS[name].place
+            for step in taken:
+                sessions = dict(
+                    zip(DEFAULT_CONTEXTS, self.attackers.rows(step.role_arn), strict=True)
+                )
+                for used in Place:
+                    inside = Place.INSIDE in (place, used)
+                    added = context_of(str(credential), Place.INSIDE if inside else Place.OUTSIDE)
+                    found[added].add(sessions[context_of("key", used)])
+        return tuple(self.attackers.union(numbers) for numbers in found.values())
+
+    def roles(self, arn: str) -> tuple[tuple[str, str], ...]:
+        """Return the roles that a principal becomes, each with the named context of its request."""
+        return tuple(
+            (name, step.role_arn) for name, taken in self.steps(arn).items() for step in taken
+        )
+
+    def steps(self, arn: str) -> Mapping[str, tuple[Step, ...]]:
+        """Return the roles that a principal becomes, by the named context of its request."""
+        return self._steps.once(arn, self._found, arn)
+
+    def _found(self, arn: str) -> Mapping[str, tuple[Step, ...]]:
+        found: dict[str, dict[str, Step]] = {}
+        for step in self._taken(arn):
+            further = found.setdefault(step.request.name, {})
+            further.setdefault(step.role_arn, step)
+        for taken in found.values():
+            pending = list(taken)
+            while pending:  # roles that name a role that was reached
+                for step in self._taken(pending.pop()):
+                    if step.role_arn not in taken and step.role_arn != arn:
+                        first = next(iter(taken.values()))
+                        taken[step.role_arn] = Step(step.role_arn, first.request)
+                        pending.append(step.role_arn)
+        return {name: tuple(taken.values()) for name, taken in found.items()}
+
+    def _taken(self, arn: str) -> Iterable[Step]:
+        """The first steps of a principal, by each request that differs."""
+        assumable = self._assumable
+        if assumable is None or not assumable.names(arn):
+            return
+        callers = self.attackers.callers
+        layers, known = callers.layers(arn), callers.known(arn)
+        user = callers.principal(arn)["kind"] == "user"
+        tried = self.attackers.deriver.derive(
+            layers, RequestContext(known, UNKNOWN), user=user, further=assumable.asked(arn)
+        )
+        free = _never_stops(layers, user=user)
+        for request in tried.requests:
+            named, _ = assumable.roles_admitting(arn, request.context)
+            for at in members(named.possible).tolist():
+                role_arn = assumable.roles.arns[at]
+                if role_arn != arn and (free or not _stopped(request, role_arn, layers, user=user)):
+                    yield Step(role_arn, request)
+
+
+def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
+    """Whether no policy of a principal can stop what a trust policy lets it do."""
+    if layers.scps or (layers.boundary is not None and not user):
+        return False
+    return all(
+        statement.allows
+        for _, policies in layers.named()
+        for policy in policies
+        for statement in policy.statements
+    )
+
+
+def _stopped(request: AttackRequest, role_arn: str, layers: PolicyLayers, *, user: bool) -> bool:
+    """Whether a policy of the principal certainly keeps it from a role that names it."""
+    found = decide(
+        ASSUME,
+        role_arn,
+        request.context,
+        identity=layers.identity,
+        boundary=layers.boundary,
+        scps=layers.scps,
+    )
+    ignored = {"identity", "boundary"} if user else {"identity"}
+    return found.effect == "ExplicitlyDenied" or not ignored.issuperset(found.silent)

@@ -76,6 +76,8 @@ def with_aws_policies(details: dict[str, Any]) -> dict[str, Any]:
     named = {
         "GroupName": "nobody",
         "Arn": "arn:aws:iam::123456789012:group/nobody",
+        "GroupPolicyList": [],
+        "AttachedManagedPolicies": [],
     }  # whose account
     return {
         **details,

@@ -353,7 +353,7 @@ def test_a_finding_that_is_returned_twice_is_there_once_and_fails(people: Accoun
 
 
 def test_nobody_in_the_population_is_not_applicable_and_no_pass(tmp_path: Path) -> None:
-    alone = written(tmp_path, details([user("cid")]), credential_report=csv_report())
+    alone = written(tmp_path, details([]), credential_report=csv_report())
     result = only(alone, rule())
     assert (result["status"], result["failing"], result["total"]) == ("not applicable", 0, 0)
     assert result["reason"] == "there are no console users"

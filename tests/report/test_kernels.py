@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import iamkit
-from iamkit.errors import CheckError
+from iamkit.errors import BrokenCheckError
 from iamkit.report.csv_files import TABLES
 from iamkit.report.kernels import fork_server
 from tests.processes import SECONDS, run
@@ -344,12 +344,13 @@ def test_notebooks_share_nothing_that_one_of_them_changes(audit: Audit):
     assert audit.outputs("03-d") == "45 7\n", "other thresholds are another account"
 
 
-def test_an_audit_that_cannot_be_made_is_an_error(audit: Audit):
+def test_a_broken_check_is_an_error_once_all_is_written(audit: Audit):
     settings = with_own_check(audit, "return pd.DataFrame({'user': []})")
-    audit.notebook("00-a", "from iamkit import load\nload(snapshot, settings).audit")
-    with pytest.raises(CheckError, match="check waits returns no column detail, subject"):
+    audit.notebook("00-a", "from iamkit import load\nlen(load(snapshot, settings).audit.results)")
+    with pytest.raises(BrokenCheckError, match="check waits: it returned no column detail"):
         audit.render(settings=settings)
-    assert "CheckError: check waits returns no column" in audit.page("00-a")
+    assert audit.page("index").count("complete</span>") == 1
+    assert "verdict" in (audit.out / "identities.csv").read_text()
 
 
 def test_an_interrupted_audit_is_not_waited_for(audit: Audit, pipe: Pipe, drive: Drive):

@@ -203,22 +203,15 @@ class Principals:
             "aws:EpochTime": str(int(self.account.as_of.timestamp())),
             **dict.fromkeys((*ENDPOINT_KEY_NAMES, *CALLED_VIA), ABSENT),
             **self._organization,
+            **self._own_resources,
         }
         return {key.lower(): value for key, value in (direct | keys).items()}
 
     @cached_property
-    def _organization(self) -> dict[str, Any]:
-        """Whose the caller and the account's own resources are, as far as the evidence says."""
-        organization = as_dict(
-            as_dict(self.account.snapshot.json("organization.json")).get("Organization")
-        )
-        found = organization.get("Id")
-        known = found if isinstance(found, str) else UNKNOWN
-        return {
-            "aws:ResourceAccount": self.account.account_id,
-            "aws:ResourceOrgID": known,
-            "aws:PrincipalOrgID": known,
-        }
+    def _own_resources(self) -> dict[str, Any]:
+        """Whose the account's own resources are, as far as the evidence says."""
+        organization = self._organization.get("aws:PrincipalOrgID", UNKNOWN)
+        return {"aws:ResourceAccount": self.account.account_id, "aws:ResourceOrgID": organization}
 
     def context(self, principal_arn: str, name: str) -> RequestContext:
         """Return what a request of a principal carries in a named context."""

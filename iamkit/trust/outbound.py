@@ -14,11 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import Principals, context_of
-from iamkit.policy import (
-    Pattern,
-    decide,
-    widest,
-)
+from iamkit.policy import UNKNOWN, Pattern, decide, widest
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables, without_service_linked
 from iamkit.trust import trust_policy
@@ -128,7 +124,8 @@ def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tup
     at = row["account_id"] if isinstance(row["account_id"], str) else NOBODY
     tail = Pattern(parts[5]).filled(WORD, "0") if len(parts) == 6 else WORD
     role = tail if tail.startswith("role/") else f"role/{tail}"
-    who = callers.context(row["principal_arn"], _BEST[row["kind"]])
+    elsewhere = {"aws:ResourceAccount": UNKNOWN, "aws:ResourceOrgID": UNKNOWN}
+    who = callers.context(row["principal_arn"], _BEST[row["kind"]]).but(elsewhere)
     layers = callers.layers(row["principal_arn"])._asdict()
     answers = [
         decide("sts:AssumeRole", f"arn:{partition}:iam::{at}:{role}", each, **layers).effect

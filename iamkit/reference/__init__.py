@@ -5,14 +5,12 @@ The knowledge itself is in `data/`, with sources.
 """
 
 from iamkit.reference import actions, oidc_providers
+from iamkit.reference.action_patterns import EVERY_ACTION, covered_actions, covers_action
 from iamkit.reference.actions import (
-    EVERY_ACTION,
     LEVELS,
     Bits,
     Catalog,
     Flags,
-    covered_actions,
-    covers_action,
     load_catalog,
     popcount,
 )

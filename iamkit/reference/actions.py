@@ -22,8 +22,7 @@ import hashlib
 import json
 import re
 import zlib
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
@@ -37,11 +36,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from iamkit.errors import CatalogError
+from iamkit.reference.action_patterns import PATTERN, Spans, canonical, spans
 from iamkit.reference.risks import RISKS, RULES, risks
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-Spans: TypeAlias = tuple[tuple[int, int], ...]  # half-open ranges of rows
 WORD: Final = np.dtype("<u8")
 
 # Service Authorization Reference, "Access level"; the most consequential first.
@@ -49,15 +48,7 @@ LEVELS: Final = ("Permissions management", "Tagging", "Write", "Read", "List")
 SNAPSHOT: Final = Path(__file__).parents[1] / "data" / "actions.json.gz"
 FEWEST: Final = 0.9  # a newer list with a smaller share of the embedded one's actions is damaged
 
-_PATTERN: Final = re.compile(
-    r"[!-9;-~]+:[!-9;-~]+"
-)  # printable ASCII; IAM rejects all else but `*`
-
 _NAME: Final = re.compile(r"[a-z0-9-]+:[\w-]+", re.IGNORECASE | re.ASCII)
-EVERY_ACTION: Final = ("*", "*:*")  # patterns of every action
-_STARS: Final = re.compile(r"\*+")
-LAST: Final = "\U0010ffff"  # sorts after what any name begins with
-_LITERAL: Final = re.compile(r"[^*?]*")
 
 
 @dataclass(frozen=True)
@@ -174,7 +165,7 @@ class Catalog:
     ) -> None:
         self.listed, self.source, self.note = listed, source, note
         self.version, self.date = listed.version, _moment(listed.updated).date()
-        self._extra = {_canonical(name): name for name in extra}
+        self._extra = {canonical(name): name for name in extra}
         names = [*listed.actions, *self._extra.values()]
         keys = [name.lower() for name in listed.actions] + list(self._extra)
         order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -227,10 +218,10 @@ class Catalog:
         """
         extra = dict(self._extra)
         for pattern in sorted(set(patterns).difference(self._row)):
-            spans = self._cover(pattern)
-            dead = not any(self._known[start:stop].any() for start, stop in spans)
-            if dead and _PATTERN.fullmatch(pattern):
-                extra.setdefault(_canonical(pattern), pattern)
+            covered = self._cover(pattern)
+            dead = not any(self._known[start:stop].any() for start, stop in covered)
+            if dead and PATTERN.fullmatch(pattern):
+                extra.setdefault(canonical(pattern), pattern)
         if len(extra) == len(self._extra):
             return self
         return _extended(self, tuple(extra.values()))
@@ -344,7 +335,7 @@ class Catalog:
     def _cover(self, pattern: str) -> Spans:
         """Rows that one pattern covers, remembered for the next time."""
         if pattern not in self._spans:
-            self._spans[pattern] = _search(self._keys, _canonical(pattern))
+            self._spans[pattern] = spans(self._keys, canonical(pattern))
         return self._spans[pattern]
 
     def _codes(self, column: Coded) -> npt.NDArray[np.int64]:
@@ -413,83 +404,10 @@ def _everywhere(name: str, entry: Any, kinds: Any) -> dict[str, None]:
     return dict.fromkeys(chain(entry[name], *(kind[name] for kind in kinds)))
 
 
-@lru_cache(maxsize=65536)  # thousands of policies name the same actions
-def covers_action(pattern: str, action: str) -> bool:
-    """
-    Return whether an Action pattern covers an action, by the rules of `Catalog.bits`.
-
-    >>> covers_action("s3:get*", "s3:GetObject"), covers_action("*:Get*", "s3:GetObject")
-    (True, True)
-    >>> covers_action("GetObject", "s3:GetObject"), covers_action("s3:Get[A-Z]*", "s3:GetObject")
-    (False, False)
-    """
-    return bool(_search([action.lower()], _canonical(pattern)))
-
-
 @lru_cache(maxsize=4)
 def _extended(catalog: Catalog, extra: tuple[str, ...]) -> Catalog:
     """The catalog with these rows, the same object for the accounts of one company."""
     return Catalog(catalog.listed, catalog.source, catalog.note, extra)
-
-
-def covered_actions(pattern: str, actions: tuple[str, ...]) -> frozenset[str]:
-    """
-    Return which of some actions an Action pattern covers, by the rules of `Catalog.bits`.
-
-    >>> covered_actions("s3:Get*", ("s3:GetObject", "s3:PutObject", "ec2:GetConsoleOutput"))
-    frozenset({'s3:GetObject'})
-    """
-    keys, names = _in_order(actions)
-    spans = _search(keys, _canonical(pattern))
-    return frozenset(name for start, stop in spans for name in names[start:stop])
-
-
-@lru_cache(maxsize=64)
-def _in_order(actions: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Actions sorted without regard to case, in lower case and as given."""
-    names = sorted(actions, key=str.lower)
-    return [name.lower() for name in names], names
-
-
-def _search(keys: Sequence[str], key: str) -> Spans:
-    """
-    Return the places in sorted lower-case keys that a lower-case pattern covers.
-
-    Bisects to its literal beginning, then matches what begins so.
-    """
-    if key in EVERY_ACTION:
-        return ((0, len(keys)),)
-    if not _PATTERN.fullmatch(key):
-        return ()
-    prefix = _LITERAL.findall(key)[0]
-    start = bisect_left(keys, prefix)
-    if prefix == key:
-        stop = bisect_right(keys, key, start)
-    else:
-        stop = bisect_left(keys, prefix + LAST, start)
-    if prefix == key or key == f"{prefix}*":
-        return ((start, stop),) if start < stop else ()
-    matched = _glob(key).fullmatch
-    return tuple((at, at + 1) for at in range(start, stop) if matched(keys[at]))
-
-
-def _canonical(pattern: str) -> str:
-    return _STARS.sub("*", pattern.lower())
-
-
-@lru_cache(maxsize=4096)
-def _glob(key: str) -> re.Pattern[str]:
-    """
-    Compile a lower-case pattern. A piece between stars, once found, is not looked for again.
-
-    The first place is as good as any later one, so a hostile pattern costs quadratic time at worst.
-    """
-    pieces = ("".join("[^*]" if c == "?" else re.escape(c) for c in p) for p in key.split("*"))
-    first, *later = pieces
-    if not later:
-        return re.compile(first, re.DOTALL)
-    inner = "".join(f"(?>.*?{piece})" for piece in later[:-1])
-    return re.compile(f"{first}{inner}.*{later[-1]}", re.DOTALL)
 
 
 def _fill(row: bytearray, start: int, stop: int) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from iamkit.errors import CatalogError
 from iamkit.reference import actions as catalog
-from iamkit.reference.actions import covered_actions, covers_action, embed_actions, load_catalog
+from iamkit.reference.action_patterns import covered_actions, covers_action
+from iamkit.reference.actions import embed_actions, load_catalog
 from iamkit.reference.risks import risks
 
 # DataDog/pathfinding.cloud (Apache-2.0), commit 84dd65c: every permission that a path requires,

@@ -156,8 +156,10 @@ def pipe(tmp_path: Path):
     pipe.close()
 
 
+# Whatever starts the tests in the background may have them ignore interrupts.
 DRIVES = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from iamkit.report import render
 from iamkit.report.kernels.fork_server import ForkServer

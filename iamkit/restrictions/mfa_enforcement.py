@@ -339,7 +339,9 @@ class _Deciders:
         unbounded = [self.evaluator.rows(layers._replace(boundary=None), each) for each in contexts]
         if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in unbounded):
             return {"why": "Nothing is allowed beyond the self-service minimum."}
-        boundary = (layers.boundary or ())[0]
+        if not layers.boundary:  # what the policies allow here and there, they deny there too
+            return {"why": "Nothing is allowed by any request that the user can make."}
+        boundary = layers.boundary[0]
         why = f"The permissions boundary {boundary.name} removes everything that policies allow."
         policy_arn = self.callers.policy_arns[boundary]
         return {"policy_arn": policy_arn, "policy_name": boundary.name, "why": why}

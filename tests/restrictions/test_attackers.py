@@ -154,8 +154,8 @@ def test_whoever_is_confined_to_one_network_is_not_powerless(tmp_path: Path, net
 
 
 def test_what_is_allowed_only_where_it_is_denied_is_nothing_and_no_crash(tmp_path: Path) -> None:
-    elsewhere = {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
-    made = ana(tmp_path, allow("*", Condition=elsewhere), deny("*", Condition=elsewhere))
+    agent = {"StringLike": {"aws:UserAgent": "aws-cli/*"}}
+    made = ana(tmp_path, allow("*", Condition=agent), deny("*", Condition=agent))
     assert mfa(made)["verdict"] == "nothing to protect"
     assert mfa(made)["why"] == "Nothing is allowed by any request that the user can make."
 

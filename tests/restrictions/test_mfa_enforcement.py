@@ -663,7 +663,8 @@ def test_the_demo_company_is_judged_as_it_was_made(demo_account: Account) -> Non
 
 
 ACTIONS = ("s3:GetObject", "ec2:StopInstances", "iam:GetUser", "iam:CreateAccessKey")
-OTHERS = "iam:PutUserPolicy"  # stands for every action that no statement names
+# They stand for all actions that no statement names: a key's session calls all but IAM's.
+OTHERS = ("iam:PutUserPolicy", "sqs:SendMessage")
 
 conditions = st.sampled_from(
     [
@@ -697,7 +698,7 @@ def several(**policies: list[dict[str, Any]]) -> tuple[Account, pd.DataFrame]:
 
 def obvious(made: Account, name: str) -> tuple[str, str, str]:
     """The verdict on a user and the states of both ways, one request at a time, with sets."""
-    beyond = {*ACTIONS, OTHERS} - set(SELF_SERVICE)
+    beyond = {*ACTIONS, *OTHERS} - set(SELF_SERVICE)
 
     def by(context: str) -> set[str]:
         return {action for action in beyond if made.can(name, action, context=context)}
@@ -726,7 +727,7 @@ def obvious(made: Account, name: str) -> tuple[str, str, str]:
     elif key == password == "not required":
         verdict = "none"
     else:
-        verdict = "bypassable" if left & {"iam:CreateAccessKey", OTHERS} else "partial"
+        verdict = "bypassable" if left & {"iam:CreateAccessKey", "iam:PutUserPolicy"} else "partial"
     return verdict, key, password
 
 

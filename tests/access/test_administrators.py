@@ -16,7 +16,7 @@ from tests.policies import WITH_MFA, allow, attached, bounded, deny, document, p
 from tests.policies import inline as inline_policy
 
 OFFICE = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
-UNKNOWN_KEY = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+UNKNOWN_KEY = {"StringEquals": {"sts:ExternalId": "x"}}
 ONLY_ANN = {"StringEquals": {"aws:username": "ann"}}
 ACTIONS = [*SELF_PROMOTION, "iam:*", "iam:Put*", "iam:*Group*", "*", "s3:GetObject"]
 RESOURCES = [

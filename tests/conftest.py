@@ -1,9 +1,11 @@
 """Fixtures that several test files share."""
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -34,6 +36,10 @@ def demo_account(demo_snapshot: Path) -> Account:
     return load(demo_snapshot)
 
 
+# boto3 reads its descriptions of services anew for each session, which takes longer than asking.
+one_loader = functools.cache(botocore.session.create_loader)
+
+
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give boto3 credentials that mean nothing, no configuration files, and no time to lose."""
@@ -50,6 +56,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(botocore.session, "create_loader", one_loader)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -86,7 +86,7 @@ def administration(
     each principal has in each of the contexts, as in `Permissions`.
     """
     catalog = callers.catalog
-    listed = catalog.bits(catalog.listed.actions)
+    listed = catalog.every_listed
     everything = np.asarray(~(listed & ~rows[:, ANYWHERE]).any(axis=1))
     candidates = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
     through_iam = np.zeros(index.shape, dtype=bool)
@@ -107,7 +107,7 @@ def administration_by_any_request(
     admit. `found` is what `administration` says in the named context.
     """
     at, catalog = DEFAULT_CONTEXTS.index(context), attackers.catalog
-    listed = catalog.bits(catalog.actions.query("known")["action"])
+    listed = catalog.every_listed
     promoting = catalog.bits(SELF_PROMOTION)
     promotion = _SelfPromotion(attackers.callers, ())
     answers = list(found)

@@ -147,7 +147,7 @@ def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
     )
     cases = [(policy, _admitted(policy, best, stolen)) for policy in policies]
     certain, anywhere, least, unnamed = _rows(cases, stolen, catalog)
-    everything = ~_any(catalog.bits(catalog.listed.actions) & ~anywhere)
+    everything = ~_any(catalog.every_listed & ~anywhere)
     secrets = catalog.bits(_SECRETS)
     any_secret, every_secret = _any(certain & secrets), _any(anywhere & secrets)
     return pd.DataFrame(
@@ -279,7 +279,7 @@ def _prefix(callers: Principals) -> str:
 
 def _full_services(anywhere: Bits, catalog: Catalog) -> list[list[str]]:
     """Services whose every action each row has; a service that no list knows cannot be."""
-    known = catalog.bits(catalog.listed.actions)
+    known = catalog.every_listed
     every = catalog.count_by_service(known[None, :])
     rows, which = _distinct(anywhere)
     full = (catalog.count_by_service(rows & known) == every) & (every > 0)

@@ -46,7 +46,7 @@ def possible_administrators(
     is allowed through a VPC endpoint only.
     """
     callers, catalog = permissions.callers, permissions.catalog
-    listed = catalog.bits(catalog.actions.query("known")["action"])
+    listed = catalog.every_listed
     rows = permissions.rows[:, POSSIBLE]
     everything = _any(~(listed & ~rows).any(axis=1), permissions)
     promoting = _any((rows & catalog.bits(SELF_PROMOTION)).any(axis=1), permissions)

@@ -54,7 +54,7 @@ class Gains:
         self._resources = callers.resources
         self._catalog = callers.catalog
         self._rows_of = callers.rows_of
-        self._every_action = self._catalog.bits(self._catalog.listed.actions)
+        self._every_action = self._catalog.every_listed
         self._ceilings: Memo[Any, tuple[Any, bool]] = Memo()
         self._strongest: Memo[Any, str | None] = Memo()
         self._numbers: Memo[tuple[str, str], Any] = Memo()

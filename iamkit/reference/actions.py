@@ -207,6 +207,15 @@ class Catalog:
                 row[at >> 3] |= 1 << (at & 7)
         return np.frombuffer(row, WORD)
 
+    @cached_property
+    def every_listed(self) -> Bits:
+        """Every action of the list, without the extra rows; the row cannot be written to."""
+        row = np.zeros(8 * self.words, dtype=np.uint8)
+        packed = np.packbits(self._known, bitorder="little")
+        row[: len(packed)] = packed
+        row.flags.writeable = False
+        return row.view(WORD)
+
     def including(self, patterns: Iterable[str]) -> Catalog:
         """
         Return a catalog with a row for whatever the patterns name and the list does not know.

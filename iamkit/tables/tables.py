@@ -136,10 +136,16 @@ class AccountTables:
         `SettingsError` for a name that is no table's.
         """
         calls = calls_of(self.tables(), tables)
-        gaps = self.gaps[self.gaps["call"].isin(calls) & ~self.gaps["code"].isin(PARTIAL)]
-        return "; ".join(
-            f"{gap.meaning} ({gap.call}: {gap.code})" for gap in gaps.itertuples(index=False)
-        )
+        return "; ".join(said for call, said in self._missing_of_everybody if call in calls)
+
+    @cached_property
+    def _missing_of_everybody(self) -> list[tuple[str, str]]:
+        """The call and the sentence of each gap that is not about single subjects."""
+        gaps = self.gaps[~self.gaps["code"].isin(PARTIAL)]
+        return [
+            (gap.call, f"{gap.meaning} ({gap.call}: {gap.code})")
+            for gap in gaps.itertuples(index=False)
+        ]
 
     @built_from(definition=schema.GAPS)
     def gaps(self) -> pd.DataFrame:

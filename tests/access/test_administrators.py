@@ -94,7 +94,7 @@ def promotes(made: Account, arn: str, context: str) -> bool:
     )
 
 
-@examples(1)
+@examples(0.6)
 @given(
     st.fixed_dictionaries(
         dict.fromkeys(("ann", "bob", "team", "work", "held", "shared"), policies)

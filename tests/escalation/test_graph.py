@@ -304,6 +304,18 @@ def test_a_group_that_one_joins_is_on_the_route(tmp_path: Path) -> None:
     assert (row["steps"], len(row["how"])) == (2, 2)
 
 
+def test_what_is_denied_is_not_gained_from_a_group(tmp_path: Path) -> None:
+    """Her own denial stays once ann has joined, so where the group leads she does not come."""
+    ops = group("ops", GroupPolicyList=inline(allow(ASSUME)))
+    users = [
+        person("ann", allow("iam:AddUserToGroup"), deny(ASSUME)),
+        person("bob", allow("iam:AddUserToGroup")),
+    ]
+    opened = account(tmp_path, details(users, [ops], [worker("boss", trusts(ROOT))]))
+    assert "boss" not in set(opened.reach("ann")["name"])
+    assert "boss" in set(opened.reach("bob")["name"])
+
+
 def test_the_shortest_route_counts(tmp_path: Path) -> None:
     one, two = chain("one", "two")
     also = document(*trusts("role/one")["Statement"], *trusts("user/ann")["Statement"])

@@ -142,9 +142,10 @@ class AccountTables:
     def _missing_of_everybody(self) -> list[tuple[str, str]]:
         """The call and the sentence of each gap that is not about single subjects."""
         gaps = self.gaps[~self.gaps["code"].isin(PARTIAL)]
+        columns = (gaps[name] for name in ("call", "code", "meaning"))
         return [
-            (gap.call, f"{gap.meaning} ({gap.call}: {gap.code})")
-            for gap in gaps.itertuples(index=False)
+            (call, f"{meaning} ({call}: {code})")
+            for call, code, meaning in zip(*columns, strict=True)
         ]
 
     @built_from(definition=schema.GAPS)

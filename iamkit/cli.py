@@ -204,5 +204,5 @@ def _time(text: str | None) -> datetime | None:
         return parse_time(text) if text else None
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is no ISO 8601 time such as 2026-11-01T06:00:00Z"
+            f"{text!r} is no ISO 8601 time such as 2026-11-01T06:00:00Z ({error})"
         ) from error

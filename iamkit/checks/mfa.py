@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago
+from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
 from iamkit.evidence import requests
 from iamkit.restrictions import NOT_APPLICABLE
 from iamkit.settings import Settings
@@ -199,7 +199,9 @@ def administrator_without_mfa(
     "not in the evidence are taken to allow",
 )
 def password_without_enforced_mfa(
-    credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame
+    credentials: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    incomplete: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Console users who can do more with the password alone than register an MFA device.
@@ -219,7 +221,8 @@ def password_without_enforced_mfa(
     >>> password_without_enforced_mfa(report, verdicts).detail.tolist()
     ['Nothing asks for MFA.']
     """
-    users = _with_verdicts(credentials.query("not is_root and password_enabled"), mfa_enforcement)
+    users = credentials.query("not is_root and password_enabled")
+    users = _with_verdicts(users, mfa_enforcement, incomplete)
     return _rows(users, users["password"].ne("required") & ~users["verdict"].isin(NOT_APPLICABLE))
 
 
@@ -231,7 +234,11 @@ def password_without_enforced_mfa(
     source=DEMAND,
     errs="towards reporting: a Deny with an unknown condition does not count",
 )
-def key_escapes_mfa(access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
+def key_escapes_mfa(
+    access_keys: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    incomplete: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """
     Users whose policies require MFA for the console, while their access key works without MFA.
 
@@ -249,7 +256,7 @@ def key_escapes_mfa(access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame) ->
     ['It says Bool.']
     """
     users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
-    users = _with_verdicts(users, mfa_enforcement)
+    users = _with_verdicts(users, mfa_enforcement, incomplete)
     return _rows(users, users["verdict"].eq("console only"))
 
 
@@ -332,12 +339,21 @@ def _with_possible(administrators: pd.DataFrame, possible: pd.DataFrame | None) 
     return stack(administrators, possible).drop_duplicates("principal_arn")
 
 
-def _with_verdicts(principals: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
-    """Add the verdicts on enforcement; missing where policies are not in the evidence."""
+def _with_verdicts(
+    principals: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    incomplete: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    Add the verdicts on enforcement; missing where policies are not in the evidence.
+
+    `unseen` says why one may rest on such policies alone.
+    """
     verdicts = mfa_enforcement[["principal_arn", "verdict", "password", "statement", "why"]]
-    return principals[["user_arn"]].merge(
+    found = principals[["user_arn"]].merge(
         verdicts, left_on="user_arn", right_on="principal_arn", how="left"
     )
+    return found.assign(unseen=unseen(found["user_arn"], mfa_enforcement, incomplete))
 
 
 def _fine(roles: pd.DataFrame) -> pd.Series[bool]:
@@ -353,10 +369,11 @@ def _rows(
     """Failing principals with the reason of their verdict, and those without a verdict."""
     hit = principals[failing | principals["verdict"].isna()]
     unknown = hit["verdict"].isna()
+    detail = hit["why"].mask(unknown, no_verdict)
     return pd.DataFrame(
         {
             "subject": hit["user_arn"],
-            "detail": hit["why"].mask(unknown, no_verdict),
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "detail": detail.mask(hit["unseen"].notna(), hit["unseen"]),
+            "status": status(~unknown & hit["unseen"].isna()),
         }
     )

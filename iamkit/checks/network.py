@@ -12,7 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status
+from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status, unseen
 from iamkit.policy import statement_name
 from iamkit.restrictions import (
     NOT_APPLICABLE,
@@ -37,14 +37,18 @@ SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-key
     "the evidence to allow",
 )
 def key_usable_from_anywhere(
-    access_keys: pd.DataFrame, mfa_enforcement: pd.DataFrame, network_restrictions: pd.DataFrame
+    access_keys: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    network_restrictions: pd.DataFrame,
+    incomplete: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users with an active key that neither MFA nor a network restricts.
 
     Either is enough, and so is MFA that is required outside the networks only. A user without
     permissions passes. Where the network restricts some actions only, the others count. A user
-    whose policies are not in the evidence is not assessed.
+    whose policies are not in the evidence is not assessed, nor is one of whom only such a policy
+    may allow anything.
 
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
@@ -69,8 +73,11 @@ def key_usable_from_anywhere(
     safe = mfa | users["verdict"].isin(NOT_APPLICABLE)
     safe |= network.isin([RESTRICTED, NOTHING_TO_PROTECT])
     hit = users[~known | ~safe]
-    known = known[hit.index]
+    known, arns = known[hit.index], hit["user_arn"]
     detail = _exposed(hit).where(known, POLICIES_MISSING)
+    without_mfa = unseen(arns, mfa_enforcement, incomplete)
+    reason = without_mfa.fillna(unseen(arns, network_restrictions, incomplete))
+    detail, known = detail.mask(reason.notna(), reason), known & reason.isna()
     return pd.DataFrame({"subject": hit["user_arn"], "detail": detail, "status": status(known)})
 
 
@@ -177,6 +184,7 @@ def network_fence_with_holes(
     network_lists: pd.DataFrame,
     policy_assignments: pd.DataFrame,
     roles: pd.DataFrame,
+    incomplete: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles whose policies list networks, while some or all actions work from anywhere.
@@ -203,7 +211,14 @@ def network_fence_with_holes(
     hit = without_service_linked(network_restrictions[escaped], roles)
     notes = hit["notes"].map(lambda found: " ".join(found) if isinstance(found, list) else "")
     detail = (hit["why"] + " " + notes).str.strip()
-    return pd.DataFrame({"subject": hit["principal_arn"], "detail": detail})
+    reason = unseen(hit["principal_arn"], network_restrictions, incomplete)
+    return pd.DataFrame(
+        {
+            "subject": hit["principal_arn"],
+            "detail": detail.mask(reason.notna(), reason),
+            "status": status(reason.isna()),
+        }
+    )
 
 
 def _own(network_lists: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from iamkit.access import EVERYTHING, THROUGH_IAM
 from iamkit.table import TEXT, lists_by_key
+from iamkit.tables import ASSIGNED
+from iamkit.values import as_dict
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
@@ -36,6 +38,31 @@ def status(known: pd.Series[Any]) -> pd.Series[Any]:
     ['fail', 'not assessed']
     """
     return known.map({True: "fail", False: "not assessed"})
+
+
+def unseen(
+    arns: pd.Series[str], verdicts: pd.DataFrame, incomplete: pd.DataFrame | None
+) -> pd.Series[str]:
+    """
+    Return why a verdict may rest only on policies that nobody can read; missing where it does not.
+
+    `verdicts` has `principal_arn` and `witness`: a request that is certainly allowed comes of what
+    is shown, whatever else is not.
+
+    >>> verdicts = pd.DataFrame({"principal_arn": ["a", "b"],
+    ...                          "witness": [{"effect": "Allowed"}, {"effect": "Unknown"}]})
+    >>> lacking = pd.DataFrame({"subject": ["a", "b"], "source": "policy_assignments",
+    ...                         "reason": "Ops: it is not shown"})
+    >>> unseen(pd.Series(["a", "b", "c"]), verdicts, lacking).tolist()
+    [nan, 'Ops: it is not shown', nan]
+    """
+    if incomplete is None:
+        return pd.Series(None, arns.index, TEXT)
+    held = incomplete[incomplete["source"].eq(ASSIGNED)].drop_duplicates("subject")
+    certain = verdicts["witness"].map(lambda found: as_dict(found).get("effect") == "Allowed")
+    shown = verdicts.loc[certain.astype(bool), "principal_arn"]
+    reasons = held.set_index("subject")["reason"]
+    return arns.map(reasons.drop(reasons.index.intersection(shown))).astype(TEXT)
 
 
 def policy_rows(policies: pd.DataFrame, wrong: pd.Series[Any], detail: Any) -> pd.DataFrame:

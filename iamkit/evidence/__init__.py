@@ -5,7 +5,7 @@ How evidence is taken and kept: what is asked of AWS, what it answers, and the s
 """
 
 from iamkit.evidence import requests, snapshot
-from iamkit.evidence.responses import ROOT_NAME
+from iamkit.evidence.responses import ROOT_NAME, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
-__all__ = ["ROOT_NAME", "Snapshot", "aws", "cli_files", "parse_time", "requests", "snapshot"]
+__all__ = ["ROOT_NAME", "Snapshot", "aws", "cli_files", "parse_time", "report_lines", "requests", "snapshot"]

@@ -9,7 +9,6 @@ details may come from version 1 or 2 of the CLI, as one answer or a list of page
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,16 +127,18 @@ def _recognise(path: Path) -> Response | None:
     except OSError as error:
         raise CollectError(f"{path} cannot be read: {error.strerror}") from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # a shell that redirects in UTF-16
-        content = content.decode("utf-16").encode("utf-8")
+        try:
+            content = content.decode("utf-16").encode("utf-8")
+        except UnicodeError as error:
+            raise CollectError(f"{path} is cut or damaged ({error}); save it again") from error
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.startswith(b"user,arn,"):
         return Response(REPORT, ResponseStatus.OK, {"Content": content})
-    try:
-        decoded = base64.b64decode(content, validate=False) if b"{" not in content[:1] else b""
-    except binascii.Error:
-        decoded = b""
-    if decoded.startswith(b"user,arn,"):
-        return Response(REPORT, ResponseStatus.OK, {"Content": decoded})
+    encoded, _, more = content.strip().partition(b"\t")  # --output text: content, time, format
+    if encoded.startswith(base64.b64encode(b"user,arn,")):
+        generated = more.partition(b"\t")[0].decode("utf-8", "replace")
+        saved = {"Content": encoded.decode("utf-8", "replace"), "GeneratedTime": generated}
+        return _report_of(path, saved)
     try:
         value = json_of(content)
     except ValueError as error:
@@ -179,7 +180,7 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
     text = str(saved.get("Content", ""))
     try:
         content = text.encode() if text.startswith("user,arn,") else base64.b64decode(text)
-    except binascii.Error as error:
+    except ValueError as error:
         raise CollectError(f"{path}: Content is not base64; save the file again") from error
     if not content.startswith(b"user,arn,"):
         said = f"Content of {path.name} is {'no report' if content.strip() else 'empty'}"
@@ -191,7 +192,7 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
         when = snapshot.parse_time(str(generated))
         return Response(REPORT, ResponseStatus.OK, {"Content": content, "GeneratedTime": when})
     except ValueError as error:
-        raise CollectError(f"{path}: GeneratedTime {generated!r} is no ISO 8601 time") from error
+        raise CollectError(f"{path}: GeneratedTime {generated!r} is no time of a report ({error})") from error
 
 
 def _time_of(

@@ -262,7 +262,7 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
 def account_of(responses: Sequence[Response]) -> tuple[str, str]:
     """The one account, and the partition, that the ARNs in the evidence name."""
     caller = next((a.content for a in responses if a.request is CALLER and a.content), None)
-    arns = [row.get("arn", "") for row in report_rows(responses) or ()]
+    arns = [row.get("arn") or "" for row in report_rows(responses) or ()]
     for name in ("UserDetailList", "GroupDetailList", "RoleDetailList"):
         arns += [str(entry.get("Arn", "")) for entry in entries(responses, name)]
     named = {(parts[4], parts[1]) for arn in arns if len(parts := arn.split(":", 5)) == 6}
@@ -283,8 +283,20 @@ def report_rows(responses: Sequence[Response]) -> list[dict[str, str]] | None:
     content = next((a.content for a in responses if a.request is REPORT), None)
     if content is None:
         return None
-    text = content["Content"].decode("utf-8", "replace")
-    return [row for row in csv.DictReader(io.StringIO(text)) if row.get("user")]
+    return [row for row in report_lines(content["Content"]) if row.get("user")]
+
+
+def report_lines(content: bytes) -> list[dict[str, Any]]:
+    """
+    Return the lines of a credential report by column; a line that is cut lacks its last columns.
+
+    Raises `CollectError` for what no CSV is.
+    """
+    text = io.StringIO(content.decode("utf-8", "replace"), newline=None)  # any end of a line
+    try:
+        return list(csv.DictReader(text))
+    except csv.Error as error:
+        raise CollectError(f"the credential report is no CSV ({error}); save it again") from error
 
 
 def entries(responses: Sequence[Response], name: str) -> list[dict[str, Any]]:

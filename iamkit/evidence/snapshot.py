@@ -30,6 +30,7 @@ from typing import Any, Final
 from iamkit.errors import SnapshotError
 
 FORMAT: Final = 1
+YEARS: Final = range(2006, 2200)  # AWS began in 2006
 MANIFEST: Final = "manifest.json"
 FOLDER: Final = "snapshot"
 REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
@@ -91,8 +92,15 @@ def format_time(time: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the UTC time that an ISO 8601 text names; one without an offset is UTC."""
+    """
+    Return the UTC time that an ISO 8601 text names; one without an offset is UTC.
+
+    Raises `ValueError` for a text that is none, and for a year in which no evidence was taken:
+    thresholds of years are added to these times and taken from them.
+    """
     time = datetime.fromisoformat(text)
+    if time.year not in YEARS:
+        raise ValueError(f"its year is not between {YEARS[0]} and {YEARS[-1]}")
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 

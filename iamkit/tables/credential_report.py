@@ -10,14 +10,12 @@ Source: IAM User Guide, "Generate credential reports for your AWS account".
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.evidence import ROOT_NAME
+from iamkit.evidence import ROOT_NAME, report_lines
 from iamkit.table import times, truths
 from iamkit.tables import schema
 
@@ -49,7 +47,7 @@ COLUMNS: Final = (
 
 def read(content: bytes) -> pd.DataFrame:
     """Return the report as text, one row per user, with all of `COLUMNS`."""
-    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8", "replace"))))
+    rows = report_lines(content)
     columns = {name: pd.Series([row.get(name) for row in rows], dtype="str") for name in COLUMNS}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 

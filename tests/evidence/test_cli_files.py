@@ -42,17 +42,33 @@ def opened(folder: Path, **options: object) -> snapshot.Snapshot:
         ("report.csv", CSV.encode()),
         ("report.csv", b"\xef\xbb\xbf" + CSV.encode()),
         ("report.csv", CSV.replace("\n", "\r\n").encode()),
+        ("report.csv", CSV.replace("\n", "\r").encode()),
         ("report.txt", base64_text(CSV).encode() + b"\n"),
         ("report.txt", base64_text(CSV).encode("utf-16")),
         ("report.json", json.dumps({"Content": base64_text(CSV)}).encode()),
         ("report.json", json.dumps({"Content": CSV}).encode()),
     ],
-    ids=["csv", "csv with a mark", "csv with CRLF", "text", "UTF-16 text", "json", "plain json"],
+    ids=["csv", "csv with a mark", "csv with CRLF", "csv with CR", "text", "UTF-16 text", "json", "plain json"],
 )
 def test_a_credential_report_comes_in_many_forms(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     made = opened(tmp_path, as_of=datetime(2026, 11, 1, tzinfo=UTC))
     assert load(made.path).credentials["user_name"].tolist() == ["<root_account>", "ana"]
+
+
+def test_a_line_may_end_after_the_name(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(CSV.rstrip() + "\nbob")
+    made = load(opened(tmp_path).path)
+    assert made.credentials["user_name"].tolist() == ["<root_account>", "ana"]
+
+
+def test_a_text_answer_says_of_when_it_is(tmp_path: Path) -> None:
+    """`--output text` prints Content, GeneratedTime and ReportFormat on one line, with tabs."""
+    line = "\t".join([base64_text(CSV), GENERATED, "text/csv"])
+    (tmp_path / "report.txt").write_text(line + "\n")
+    made = opened(tmp_path)
+    assert made.manifest["as_of"] == "2026-10-30T12:00:00Z"
+    assert made.bytes("credential_report.csv") == CSV.encode()
 
 
 def test_a_csv_is_kept_byte_for_byte(tmp_path: Path) -> None:
@@ -154,13 +170,18 @@ def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None
         ({"d.json": "{"}, r"d\.json is not JSON"),
         ({"d.json": {**details(), "UserDetailList": "x"}}, "UserDetailList should be a list"),
         ({"r.json": {"Content": "!", "GeneratedTime": GENERATED}}, "Content of r.json is empty"),
-        ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "today"}}, "no ISO 8601 time"),
+        ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "today"}}, "'today' is no time"),
+        ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "0900-01-01"}}, "its year is"),
+        ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "9999-12-31"}}, "its year is"),
+        ({"r.json": {"Content": "é"}}, "Content is not base64"),
+        ({"r.csv": CSV + "a" * 140_000}, "the credential report is no CSV"),
+        ({"d.json": b"\xff\xfe{\x00\xd8"}, r"d\.json is cut or damaged"),
     ],
 )  # fmt: skip
 def test_bad_files_get_a_clear_answer(tmp_path: Path, files: dict[str, object], says: str) -> None:
     for name, content in files.items():
-        text = content if isinstance(content, str) else json.dumps(content)
-        (tmp_path / name).write_text(text)
+        text = content if isinstance(content, str | bytes) else json.dumps(content)
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(CollectError, match=says):
         opened(tmp_path)
     assert not (tmp_path / "out").exists()

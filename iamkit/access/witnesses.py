@@ -18,6 +18,7 @@ from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
     CERTAIN,
+    DOUBT,
     POSSIBLE,
     UNKNOWN,
     Decision,
@@ -111,7 +112,7 @@ class Witnesses:
     ) -> Witness | None:
         """Try values of the unknown keys; None if none of them settles it."""
         tests = Tests(layers)
-        keys = [key for key in tests.of if context.get(key) is UNKNOWN]
+        keys = [key for key in tests.of if context.get(key) is UNKNOWN and key != DOUBT]
         values = [_values(tests, key, context) for key in keys]
         for chosen in islice(product(*values), _SETTLED):
             settled = context.but(dict(zip(keys, chosen, strict=True)))

@@ -8,4 +8,13 @@ from iamkit.evidence import requests, snapshot
 from iamkit.evidence.responses import ROOT_NAME, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
-__all__ = ["ROOT_NAME", "Snapshot", "aws", "cli_files", "parse_time", "report_lines", "requests", "snapshot"]
+__all__ = [
+    "ROOT_NAME",
+    "Snapshot",
+    "aws",
+    "cli_files",
+    "parse_time",
+    "report_lines",
+    "requests",
+    "snapshot",
+]

@@ -192,7 +192,8 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
         when = snapshot.parse_time(str(generated))
         return Response(REPORT, ResponseStatus.OK, {"Content": content, "GeneratedTime": when})
     except ValueError as error:
-        raise CollectError(f"{path}: GeneratedTime {generated!r} is no time of a report ({error})") from error
+        said = f"GeneratedTime {generated!r} is no time of a report ({error})"
+        raise CollectError(f"{path}: {said}") from error
 
 
 def _time_of(

@@ -32,7 +32,15 @@ from iamkit.policy.evaluation import (
     Outcomes,
     PolicyEvaluator,
 )
-from iamkit.policy.model import VERSION, Policy, PolicyLayers, Statement, statement_name, widest
+from iamkit.policy.model import (
+    DOUBT,
+    VERSION,
+    Policy,
+    PolicyLayers,
+    Statement,
+    statement_name,
+    widest,
+)
 from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
 
 __all__ = [
@@ -40,6 +48,7 @@ __all__ = [
     "ANYWHERE",
     "CALLER_KEY",
     "CERTAIN",
+    "DOUBT",
     "ENDPOINT_KEYS",
     "ENDPOINT_KEY_NAMES",
     "KEY",

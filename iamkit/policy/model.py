@@ -129,6 +129,9 @@ class Statement:
         return tuple(sorted(set().union(*map(variable_keys, self.resources))))
 
 
+DOUBT: Final = "iamkit:not-in-the-evidence"  # a key of no request: no value of it settles anything
+
+
 def _statements(policy: Policy) -> list[Statement]:
     """
     A policy's statements, less those that cannot be read as one.
@@ -153,7 +156,7 @@ def _statements(policy: Policy) -> list[Statement]:
 
 def _doubt(policy: str, number: int) -> Statement:
     """A statement of which nobody knows what it says: it may allow anything."""
-    doubt = {"StringLike": {"iamkit:not-in-the-evidence": "*"}}
+    doubt = {"StringLike": {DOUBT: "*"}}
     return Statement(
         policy, number, None, True, ("*",), False, ("*",), False, doubt, variables=False
     )

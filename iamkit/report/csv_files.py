@@ -1,7 +1,8 @@
 """
 Tables as files beside the pages: every identity, every finding, every control.
 
-CSV, because everything reads it. Spreadsheets run what looks like a formula, and whoever names a
+CSV, because everything reads it: with a byte order mark, without which Excel takes UTF-8 for the
+code page of the machine. Spreadsheets run what looks like a formula, and whoever names a
 role in the account chooses the first character, so such text gets an apostrophe in front.
 
 Source: OWASP, "CSV Injection".
@@ -30,6 +31,7 @@ TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
 }
 
 
+MARK: Final = "\ufeff"
 BROKEN: Final = "broken_checks.txt"  # goes with the files, and is none of the report
 
 
@@ -42,7 +44,7 @@ def csv_files(account: Account) -> dict[str, str]:
     results = account.audit.results
     broken = results[results["error"].notna()]
     said = (broken["check"] + ": " + broken["error"]).tolist()
-    files = {name: as_csv(table(account)) for name, table in TABLES.items()}
+    files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
     return files | {BROKEN: "\n".join(said)}
 
 

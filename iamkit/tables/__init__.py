@@ -2,8 +2,8 @@
 
 from iamkit.tables import schema
 from iamkit.tables.built_from import BuiltFrom, built_from, sources_of
-from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
 from iamkit.tables.partial import ASSIGNED
+from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
 from iamkit.tables.service_linked import service_linked_arns, without_service_linked
 from iamkit.tables.tables import AccountTables, open_account
 

@@ -48,7 +48,16 @@ def opened(folder: Path, **options: object) -> snapshot.Snapshot:
         ("report.json", json.dumps({"Content": base64_text(CSV)}).encode()),
         ("report.json", json.dumps({"Content": CSV}).encode()),
     ],
-    ids=["csv", "csv with a mark", "csv with CRLF", "csv with CR", "text", "UTF-16 text", "json", "plain json"],
+    ids=[
+        "csv",
+        "csv with a mark",
+        "csv with CRLF",
+        "csv with CR",
+        "text",
+        "UTF-16 text",
+        "json",
+        "plain json",
+    ],
 )
 def test_a_credential_report_comes_in_many_forms(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)

@@ -22,10 +22,10 @@ from iamkit.access import (
     POSSIBLE_ADMINISTRATORS,
     Permissions,
     Principals,
-    actor,
     administrators,
     ask,
     effective,
+    evaluated,
     policy_grants,
     possible_administrators,
 )
@@ -188,7 +188,7 @@ class Account(AccountTables):
         `SettingsError` for a group, the root user, and a principal or a context that does not
         exist.
         """
-        arn = actor(self.callers, principal)["principal_arn"]
+        arn = evaluated(self.callers, principal)
         return reachable(self.graph, arn, context)
 
     def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:

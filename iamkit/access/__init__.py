@@ -44,7 +44,7 @@ from iamkit.access.possible_administrators import (
     possible_administrators,
 )
 from iamkit.access.principals import Principals
-from iamkit.access.questions import Asked, actor, ask
+from iamkit.access.questions import Asked, ask, evaluated
 from iamkit.access.resource_sets import (
     BOUNDARY,
     KINDS,
@@ -91,7 +91,6 @@ __all__ = [
     "Resources",
     "Witness",
     "Witnesses",
-    "actor",
     "administrative",
     "administrators",
     "ask",
@@ -102,6 +101,7 @@ __all__ = [
     "contexts",
     "divide",
     "effective",
+    "evaluated",
     "members",
     "permissions",
     "policy_grants",

@@ -21,6 +21,7 @@ from iamkit.access.attackers import Attackers
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
+from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
 from iamkit.memory import garbage_collection_paused
 from iamkit.policy import (
@@ -39,6 +40,7 @@ from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import AccountTables
 
+_STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
 COLUMNS: Final = ("principal_arn", "kind", "name")
 CHANGING: Final = ("Permissions management", "Tagging", "Write")  # access levels
@@ -169,6 +171,8 @@ class Permissions:
     def bits(self, strength: str, context: str) -> Bits:
         """Return one row per principal, shape (principals, words)."""
         at = self.index[:, self._column(context)]
+        if strength not in STRENGTHS:
+            raise SettingsError(f"there is no strength {strength!r}; there are {_STRENGTHS}")
         rows: Bits = self.rows[at, STRENGTHS.index(strength)]
         return rows
 
@@ -179,8 +183,11 @@ class Permissions:
         `principal` is a name or an ARN. Columns: service, action, levels, risks, `extent`
         (anywhere; certain: on some resource; possible: if unknown conditions allow it), policies
         that allow it, `known` to the action list.
+
+        Raises `SettingsError`, with what may have been meant, for whoever has no row: a group, the
+        root user, who may do all that service control policies leave, and unknown names.
         """
-        arn = self.callers.principal(principal)["principal_arn"]
+        arn = evaluated(self.callers, principal)
         at = self.principals.index[self.principals["principal_arn"] == arn][0]
         row = self.rows[self.index[at, self._column(context)]]
         flags = self.catalog.flags(row)
@@ -268,6 +275,7 @@ class Permissions:
         Columns: kind, name, boundary, `without` it and `removed`, numbers of possible actions. A
         boundary that removes nothing has no effect.
         """
+        self._column(context)
         evaluator = PolicyEvaluator(self.catalog)
         rows = []
         bounded = self.principals.dropna(subset="boundary_arn")

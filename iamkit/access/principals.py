@@ -189,7 +189,7 @@ class Principals:
 
         Raises `SettingsError` if there is no such context.
         """
-        if name not in CONTEXTS:
+        if not isinstance(name, str) or name not in CONTEXTS:
             raise SettingsError(f"there is no context {name!r}; there are {', '.join(CONTEXTS)}")
         keys = dict(CONTEXTS[name].keys)
         if isinstance(keys.get(SOURCE_IP), Place):

@@ -83,6 +83,8 @@ def actor(callers: Principals, name: str) -> Mapping[str, Any]:
     Raises `SettingsError` for a group, which makes no requests, and for a name that nobody or more
     than one has.
     """
+    if not isinstance(name, str):
+        raise SettingsError(f"{name!r} is no name: give the name or the ARN of one user or role")
     people = callers.account.principals
     same = people[(people["principal_arn"] == name) | (people["name"] == name)]
     able = same[same["kind"] != "group"]
@@ -97,6 +99,28 @@ def actor(callers: Principals, name: str) -> Mapping[str, Any]:
         known = people[people["kind"] != "group"]
         raise SettingsError(f"no principal has the name {name!r}{_meant(name, known)}")
     return callers.principal(name)
+
+
+def evaluated(callers: Principals, name: str) -> str:
+    """
+    Return the ARN of the user or role, of this name or ARN, whose policies were evaluated.
+
+    Raises `SettingsError` as `actor` does, and for the root user and a user without policies in the
+    evidence: what they may do is no row of permissions, and no empty one.
+    """
+    found = actor(callers, name)
+    arn: str = found["principal_arn"]
+    if found["kind"] == "root":
+        raise SettingsError(
+            "the root user may do all that service control policies leave, and has no policies to "
+            "list; ask account.can('<root_account>', action, resource)"
+        )
+    if _unseen(callers, arn):
+        raise SettingsError(
+            f"what {name!r} may do is not known: only the credential report names it; collect "
+            "account authorization details that list it"
+        )
+    return arn
 
 
 def _meant(name: str, known: Any) -> str:

@@ -58,7 +58,7 @@ def reachable(graph: EscalationGraph, arn: str, context: str) -> pd.DataFrame:
     """
     mode, place = mode_and_place(context)
     if arn not in graph.position:
-        raise SettingsError(f"{arn} is nobody who could become another: name a user or a role")
+        raise SettingsError(f"only an AWS service uses the role {arn}; name another user or role")
     placed, count = graph.of_place(place), len(graph.principals)
     start = graph.node(arn, mode)
     steps, before = placed.from_node(start)

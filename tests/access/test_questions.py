@@ -69,10 +69,49 @@ def test_a_question_that_is_misspelt_is_an_error(
             asked(*question)
 
 
-@pytest.mark.parametrize("who", ["anabel", "Readers", "root", ROOT])
-def test_reach_refuses_whom_can_refuses_and_root(made: Account, who: str) -> None:
-    with pytest.raises(SettingsError):
-        made.reach(who)
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [
+        ("anabel", "did you mean annabel"),
+        ("Readers", "is a group"),
+        (f"{ARN}group/Readers", "is a group"),
+        ("root", "the root user is <root_account>"),
+        (ROOT, "may do all that service control policies leave.*ask account.can"),
+        (f"{ARN}root", "may do all that service control policies leave.*ask account.can"),
+        ("ghost", "is not known: only the credential report names it"),
+        (None, "None is no name"),
+        (["annabel"], "is no name"),
+    ],
+)
+def test_who_has_no_row_is_an_error(made: Account, who: Any, says: str) -> None:
+    for asked in (made.reach, lambda who: made.permissions.actions(who, "stolen-key")):
+        with pytest.raises(SettingsError, match=says):
+            asked(who)
+
+
+def test_roles_of_services_have_rows_and_become_nobody(tmp_path: Path) -> None:
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": "x.amazonaws.com"}}}
+    path = "/aws-service-role/x.amazonaws.com/"
+    linked = role("Linked", trust, Path=path, Arn=f"{ARN}role{path}Linked")
+    found = account(tmp_path, details(roles=[linked]))
+    assert found.permissions.actions("Linked", "stolen-key").empty
+    with pytest.raises(SettingsError, match="only an AWS service uses the role"):
+        found.reach("Linked")
+
+
+@pytest.mark.parametrize("wrong", ["here", None, 5, ["stolen-key"]])
+def test_a_context_or_strength_that_there_is_none_of_is_an_error(made: Account, wrong: Any) -> None:
+    for asked in (
+        lambda: made.can("annabel", "s3:GetObject", "*", wrong),
+        lambda: made.reach("annabel", wrong),
+        lambda: made.choke_points(wrong),
+        lambda: made.permissions.actions("annabel", wrong),
+        lambda: made.permissions.holders(wrong),
+        lambda: made.permissions.holders("stolen-key", wrong),
+        lambda: made.permissions.boundaries(wrong),
+    ):
+        with pytest.raises(SettingsError, match="there are|worked out in"):
+            asked()
 
 
 @pytest.mark.parametrize("action", ["s3:GetObject", "S3:getobject"])

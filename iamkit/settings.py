@@ -304,7 +304,9 @@ def read(path: Path) -> Settings:
     beside = tuple(path.absolute().parent / each for each in found.own_checks)
     for each in beside:
         if not each.is_file():
-            raise SettingsError(f"settings file {path}: own_checks names {each}: no such file")
+            line = lines["own_checks"][0]
+            said = f"own_checks names {each}, which is no file; mend the name or take it out"
+            raise SettingsError(f"settings file {path}: line {line}: {said}")
     return replace(found, own_checks=beside)
 
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
-from iamkit.policy import ANYWHERE
-from iamkit.table import TEXT, lists_by_key
+from iamkit.evidence import requests
+from iamkit.policy import ANYWHERE, POSSIBLE
+from iamkit.reference import escalation_methods
+from iamkit.table import TEXT, lists_by_key, stack
 from iamkit.tables import service_linked_arns
 
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
+# Prerequisites that the credential report answers.
+CREDENTIALS: Final = frozenset(
+    {
+        *("room for a key", "two keys", "password", "no password"),
+        *("no second factor", "no device of its own"),
+    }
+)
 INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was meant to be given
 
 
@@ -49,20 +59,52 @@ def near_administrator(
     source=GAIN,
     errs="towards less: what depends on an unknown condition does not count",
 )
-def can_escalate(escalations: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
+def can_escalate(
+    escalations: pd.DataFrame,
+    administrators: pd.DataFrame,
+    permissions: Permissions | None = None,
+    incomplete: pd.DataFrame | None = None,
+    roles: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """
     Users and roles, administrators aside, with a proven path to more permissions than they have.
 
     Denials, boundaries, conditions and what the target trusts count; see `escalation`. Assuming a
     role counts only if it leads to administrator access, because roles are meant to be assumed. So
     does registering an MFA device of one's own: the checks on MFA are about users without one.
+
+    Where the credential report does not say which credentials a user has, whoever may make some for
+    others is not assessed, unless there is a proven path.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
     paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
     target = paths["target_arn"].str.split("/").str[-1]
     to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
     detail = paths["description"] + to + " (" + paths["method"] + ")"
-    return _first_three(paths.assign(detail=detail))
+    proven = _first_three(paths.assign(detail=detail)).assign(status="fail")
+    if permissions is None or incomplete is None or roles is None:
+        return proven
+    beside = {*proven["subject"], *administrators["principal_arn"], *service_linked_arns(roles)}
+    return stack(proven, _perhaps(permissions, incomplete, beside))
+
+
+def _perhaps(permissions: Permissions, incomplete: pd.DataFrame, beside: set[str]) -> pd.DataFrame:
+    """Who might use a user whose credentials are not known, others than `beside`."""
+    unknown = incomplete[incomplete["source"].eq(requests.REPORT.call)]
+    unknown = unknown[unknown["kind"].eq("user")]
+    wanted = [
+        permissions.catalog.bits(method.permissions)
+        for method in escalation_methods().values()
+        if CREDENTIALS.intersection(method.prerequisites)
+    ]
+    rows = permissions.rows[:, POSSIBLE]
+    able = np.logical_or.reduce([((rows & bits) == bits).all(axis=1) for bits in wanted])
+    people = permissions.principals[able[permissions.index].any(axis=1)]
+    people = people[~people["principal_arn"].isin(beside)] if len(unknown) else people[:0]
+    detail = f"may use users of whom {'; '.join(unknown['reason'].unique()[:2])}"
+    return pd.DataFrame(
+        {"subject": people["principal_arn"], "detail": detail, "status": "not assessed"}, dtype=TEXT
+    )
 
 
 @check(

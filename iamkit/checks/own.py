@@ -1,16 +1,25 @@
-"""An organization's own checks, in files that the settings name, beside the kit's."""
+"""
+An organization's own checks, in files that the settings name, beside the kit's.
+
+A file that cannot be read is a mistake in the settings: an error that names file and line, before
+any table is made (exit code 2, and no report). A check that breaks while it runs costs only itself:
+it is not assessed, and the report is written and says so (exit code 1).
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from iamkit.checks import run
 from iamkit.checks.registry import CHECKS, Check
 from iamkit.checks.run import Audit
 from iamkit.errors import CheckError
 from iamkit.settings import Settings
+
+MEND: Final = "mend the file, or take it out of own_checks in the settings"
 
 
 def run_checks(account: Any) -> Audit:
@@ -27,7 +36,8 @@ def every(settings: Settings) -> dict[str, Check]:
     """
     Return every check by name: the kit's, and those in the files of the settings' `own_checks`.
 
-    Raises `CheckError` if a file cannot be read as Python, or holds no check.
+    Raises `CheckError`, with file and line, if a file is not there, is no Python, raises an error
+    when it is imported, or holds no check.
     """
     kit = dict(CHECKS)
     try:
@@ -44,12 +54,22 @@ def _read(path: Path, name: str) -> None:
     before = set(CHECKS)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise CheckError(f"own checks in {path}: the name of a Python file ends in .py")
+        raise CheckError(f"own checks in {path}: the name of a Python file ends in .py; rename it")
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except CheckError:
-        raise
-    except Exception as error:  # anything can happen in somebody else's file
-        raise CheckError(f"own checks in {path}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # anything can happen in somebody else's file
+        kind = "" if isinstance(error, CheckError) else f"{type(error).__name__}: "
+        raise CheckError(
+            f"own checks in {path}{_line(path, error)}: {kind}{error}; {MEND}"
+        ) from error
     if set(CHECKS) == before:
-        raise CheckError(f"own checks in {path}: there is no function under @check in it")
+        raise CheckError(f"own checks in {path}: there is no function under @check in it; {MEND}")
+
+
+def _line(path: Path, error: BaseException) -> str:
+    """Where in the file the error comes from, in words; empty if that is not known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f", line {lines[-1]}" if lines and lines[-1] else ""

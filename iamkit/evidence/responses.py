@@ -24,6 +24,14 @@ from iamkit.values import as_count, as_dict
 
 ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user
 
+# What the authorization details list, by the kind that the name of an entry begins with.
+NAMED_LISTS: Final = {
+    "User": "UserDetailList",
+    "Group": "GroupDetailList",
+    "Role": "RoleDetailList",
+    "Policy": "Policies",
+}
+
 # Seeds and secrets that some answers may carry. The kit has no use for them and never stores them.
 SECRETS: Final = {
     "Base32StringSeed",
@@ -216,7 +224,11 @@ def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
         return None
     if not rows:
         return "Empty", "the credential report lists nobody"
-    listed = {str(row.get("arn")) for row in rows if row["user"] != ROOT_NAME}
+    nameless = [row["user"] for row in rows if not row.get("arn")]
+    nameless = [name for name in nameless if name not in _names(responses, "User")]
+    if nameless:
+        return "Nameless", f"the credential report's line of {nameless[0]} has no ARN"
+    listed = {str(row["arn"]) for row in rows if row["user"] != ROOT_NAME and row["arn"]}
     known = listed | {str(entry.get("Arn")) for entry in entries(responses, "UserDetailList")}
     counts = next((a.content for a in responses if a.request is SUMMARY), None) or {}
     number = as_count(as_dict(as_dict(counts).get("SummaryMap")).get("Users"))
@@ -224,6 +236,11 @@ def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
         return None
     said = f"only {len(listed)} of {number} users; the account summary counts the rest"
     return "CountsDiffer", said
+
+
+def _names(responses: Sequence[Response], kind: str) -> set[str]:
+    """The names of a kind in the authorization details."""
+    return {str(entry.get(f"{kind}Name")) for entry in entries(responses, NAMED_LISTS[kind])}
 
 
 def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
@@ -235,6 +252,13 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
     absent = [name for name in DETAILS.members if name not in details.content]
     if absent:
         return "ListsMissing", f"no {', '.join(absent)} in the answer"
+    nameless = sum(
+        not (isinstance(entry.get("Arn"), str) and isinstance(entry.get(f"{kind}Name"), str))
+        for kind, name in NAMED_LISTS.items()
+        for entry in entries(responses, name)
+    )
+    if nameless:
+        return "Nameless", f"entries without a name or an ARN: {nameless}"
     if summary.status is not ResponseStatus.OK:
         return None
     own = [

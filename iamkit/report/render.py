@@ -90,7 +90,8 @@ def render(
         Told the name of each finished notebook, how many are finished, and of how many.
 
     Raises SnapshotError if the evidence is not as it was collected; SettingsError, before anything
-    is written, for a parameter that no notebook declares or whose value has the wrong type;
+    is written, for a parameter that no notebook declares or whose value has the wrong type, and
+    CheckError, as early, if a file of the settings' `own_checks` cannot be read;
     ReportError if a page cannot be written; after all pages are written, NotebookError if a
     notebook failed, and BrokenCheckError if a check broke.
     """

@@ -46,8 +46,8 @@ COLUMNS: Final = (
 
 
 def read(content: bytes) -> pd.DataFrame:
-    """Return the report as text, one row per user, with all of `COLUMNS`."""
-    rows = report_lines(content)
+    """Return the report as text, one row per user with an ARN, with all of `COLUMNS`."""
+    rows = [row for row in report_lines(content) if row.get("arn")]
     columns = {name: pd.Series([row.get(name) for row in rows], dtype="str") for name in COLUMNS}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 

@@ -54,8 +54,12 @@ class AuthorizationDetails:
 
     @cached_property
     def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """The lists, by name, without entries that repeat one of their ARN."""
-        return {name: once(map(as_dict, as_list(self._answer.get(name)))) for name in LISTS}
+        """The lists, by name, without entries that repeat one of their ARN, or have none."""
+        whole = {name: map(as_dict, as_list(self._answer.get(name))) for name in LISTS}
+        return {
+            name: once(entry for entry in entries if isinstance(entry.get("Arn"), str))
+            for name, entries in whole.items()
+        }
 
     @cached_property
     def members(self) -> list[tuple[str, str]]:

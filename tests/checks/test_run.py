@@ -453,9 +453,16 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("def (", r"own checks in .*ours\.py: SyntaxError"),
-        ("x = 1", "there is no function under @check in it"),
-        (OWN.replace("untagged_user", "root_access_key"), "two checks have the name"),
+        (
+            "x = 1\ndef (",
+            r"own checks in .*ours\.py, line 2: SyntaxError.*; mend the file, or take",
+        ),
+        ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; mend"),
+        ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; mend the file"),
+        ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; mend"),
+        ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; mend"),
+        ("x = 1", "there is no function under @check in it; mend"),
+        (OWN.replace("untagged_user", "root_access_key"), r"line \d+: two checks have the name"),
     ],
 )
 def test_own_checks_that_do_not_fit_are_an_error(

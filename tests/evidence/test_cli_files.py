@@ -65,10 +65,26 @@ def test_a_credential_report_comes_in_many_forms(tmp_path: Path, name: str, cont
     assert load(made.path).credentials["user_name"].tolist() == ["<root_account>", "ana"]
 
 
-def test_a_line_may_end_after_the_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_line_may_end_after_the_name(tmp_path: Path, listed: bool) -> None:
+    """Whom the details list is not assessed; of another nobody knows which user it was."""
     (tmp_path / "report.csv").write_text(CSV.rstrip() + "\nbob")
+    (tmp_path / "details.json").write_text(
+        json.dumps(details([user("ana"), *([user("bob")] if listed else [])]))
+    )
     made = load(opened(tmp_path).path)
     assert made.credentials["user_name"].tolist() == ["<root_account>", "ana"]
+    assert made.incomplete["subject"].tolist() == ([f"{ARN}user/bob"] if listed else [])
+    assert ("GetCredentialReport: Nameless" in made.missing("credentials")) is not listed
+
+
+@pytest.mark.parametrize("member", ["Arn", "RoleName"])
+def test_an_entry_without_a_name_is_a_gap(tmp_path: Path, member: str) -> None:
+    nameless = role("ci", {"Statement": []})
+    del nameless[member]
+    (tmp_path / "report.csv").write_text(CSV)
+    (tmp_path / "details.json").write_text(json.dumps(details([user("ana")], roles=[nameless])))
+    assert "Nameless" in set(load(opened(tmp_path).path).gaps["code"])
 
 
 def test_a_text_answer_says_of_when_it_is(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from iamkit.evidence import requests
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, lists_by_key, stack
-from iamkit.tables import service_linked_arns
+from iamkit.tables import ASSIGNED, service_linked_arns
 
 GAIN: Final = f"{GUIDE}id_roles_use_passrole.html"
 # Prerequisites that the credential report answers.
@@ -64,7 +64,7 @@ def can_escalate(
     administrators: pd.DataFrame,
     permissions: Permissions | None = None,
     incomplete: pd.DataFrame | None = None,
-    roles: pd.DataFrame | None = None,
+    admin_paths: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles, administrators aside, with a proven path to more permissions than they have.
@@ -74,7 +74,8 @@ def can_escalate(
     does registering an MFA device of one's own: the checks on MFA are about users without one.
 
     Where the credential report does not say which credentials a user has, whoever may make some for
-    others is not assessed, unless there is a proven path.
+    others is not assessed, unless there is a proven path; nor is whoever may become somebody whose
+    policies nobody can read.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
     paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
@@ -82,16 +83,35 @@ def can_escalate(
     to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
     detail = paths["description"] + to + " (" + paths["method"] + ")"
     proven = _first_three(paths.assign(detail=detail)).assign(status="fail")
-    if permissions is None or incomplete is None or roles is None:
+    if permissions is None or admin_paths is None or incomplete is None:
         return proven
-    beside = {*proven["subject"], *administrators["principal_arn"], *service_linked_arns(roles)}
-    return stack(proven, _perhaps(permissions, incomplete, beside))
+    beside = {*proven["subject"], *administrators["principal_arn"]}
+    perhaps = _perhaps(permissions, admin_paths, incomplete)
+    rest = [(arn, why, "not assessed") for arn, why in perhaps.items() if arn not in beside]
+    return stack(proven, pd.DataFrame(rest, columns=list(proven.columns), dtype=TEXT))
 
 
-def _perhaps(permissions: Permissions, incomplete: pd.DataFrame, beside: set[str]) -> pd.DataFrame:
-    """Who might use a user whose credentials are not known, others than `beside`."""
-    unknown = incomplete[incomplete["source"].eq(requests.REPORT.call)]
-    unknown = unknown[unknown["kind"].eq("user")]
+def _perhaps(
+    permissions: Permissions, admin_paths: pd.DataFrame, incomplete: pd.DataFrame
+) -> dict[str, str]:
+    """Who may have a path that the evidence does not show, and why nobody knows."""
+    found: dict[str, str] = {}
+    source = incomplete["source"]
+    unread = incomplete[source.eq(ASSIGNED) & incomplete["kind"].ne("policy")]
+    if len(unread):  # whoever is become may be worth more
+        possible = admin_paths[admin_paths["steps"].isna() & admin_paths["possible_steps"].notna()]
+        reason = "may gain what nobody can read: " + unread["reason"].iloc[0]
+        found |= dict.fromkeys(possible["principal_arn"], reason)
+    silent = incomplete[source.eq(requests.REPORT.call) & incomplete["kind"].eq("user")]
+    if len(silent):  # a user may have no key yet, and so on
+        able = _making_credentials(permissions)
+        reason = "may use a user of whom nobody can tell: " + silent["reason"].iloc[0]
+        found |= dict.fromkeys(able["principal_arn"], reason)
+    return found
+
+
+def _making_credentials(permissions: Permissions) -> pd.DataFrame:
+    """Users and roles that may call all of a method that depends on a user's credentials."""
     wanted = [
         permissions.catalog.bits(method.permissions)
         for method in escalation_methods().values()
@@ -99,12 +119,7 @@ def _perhaps(permissions: Permissions, incomplete: pd.DataFrame, beside: set[str
     ]
     rows = permissions.rows[:, POSSIBLE]
     able = np.logical_or.reduce([((rows & bits) == bits).all(axis=1) for bits in wanted])
-    people = permissions.principals[able[permissions.index].any(axis=1)]
-    people = people[~people["principal_arn"].isin(beside)] if len(unknown) else people[:0]
-    detail = f"may use users of whom {'; '.join(unknown['reason'].unique()[:2])}"
-    return pd.DataFrame(
-        {"subject": people["principal_arn"], "detail": detail, "status": "not assessed"}, dtype=TEXT
-    )
+    return permissions.principals[able[permissions.index].any(axis=1)]
 
 
 @check(

@@ -19,12 +19,17 @@ from typing import Final
 import pandas as pd
 
 from iamkit.evidence import ROOT_NAME, requests
+from iamkit.policy import read_document, trust_row
 from iamkit.table import times
 from iamkit.tables.details import KINDS, AuthorizationDetails
 from iamkit.tables.schema import UNSHOWN
-from iamkit.values import as_count
+from iamkit.values import as_count, listed
 
 ASSIGNED: Final = "policy_assignments"  # the table that says what gives each principal permissions
+
+ATTACHED: Final = "attachments"
+BY_TRUST: Final = ("graph", "mfa_enforcement", "network_restrictions")  # what roles open counts
+WRITTEN: Final = ("lint", "network_lists")  # the tables of what is written in policies
 
 # What the report says where it has nothing to say (IAM User Guide, "Getting credential reports").
 SAID: Final = ("N/A", "no_information", "not_supported")
@@ -33,6 +38,9 @@ MEANINGS: Final = {
     requests.REPORT.call: "which credentials {} has",
     requests.DETAILS.call: "what {} is in, and what it may do",
     ASSIGNED: "what {} may do",
+    ATTACHED: "which policies {} has",
+    **dict.fromkeys(WRITTEN, "what is written in {}"),
+    **dict.fromkeys(BY_TRUST, "which roles {} can become"),
 }
 CODE: Final = "Partial"  # of a gap that concerns only the subjects it names
 
@@ -51,6 +59,8 @@ def rows(details: AuthorizationDetails, report: pd.DataFrame) -> list[Row]:
         *_reported(details, report),
         *_detailed(details, report),
         *_held(details),
+        *_unread(details),
+        *_trusting(details),
         *_uncounted(details),
     ]
     linked = {
@@ -66,7 +76,7 @@ def gaps(found: Iterable[Row]) -> list[dict[str, str]]:
     by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
     for subject, _, source, reason in found:
         by_reason[source, reason].append(subject)
-    return [
+    found_gaps = (
         {
             "call": source if ":" in source else requests.DETAILS.call,
             "code": CODE,
@@ -74,7 +84,8 @@ def gaps(found: Iterable[Row]) -> list[dict[str, str]]:
             "meaning": MEANINGS[source].format(_names(subjects)),
         }
         for (source, reason), subjects in by_reason.items()
-    ]
+    )
+    return [dict(gap) for gap in dict.fromkeys(tuple(gap.items()) for gap in found_gaps)]
 
 
 def _names(subjects: Sequence[str]) -> str:
@@ -166,15 +177,38 @@ def _held(details: AuthorizationDetails) -> Iterator[Row]:
             yield user, "user", ASSIGNED, reason
 
 
+def _unread(details: AuthorizationDetails) -> Iterator[Row]:
+    """Own policies that nobody can read: whatever is wrong with them is not seen."""
+    for arn, problem in details.problems.items():
+        if ":iam::aws:policy/" not in arn and not arn.endswith(UNSHOWN):
+            for source in WRITTEN:
+                yield arn, "policy", source, problem
+
+
+def _trusting(details: AuthorizationDetails) -> Iterator[Row]:
+    """Users and roles, where a role's trust policy cannot be read: it may name any of them."""
+    for role in details.lists["RoleDetailList"]:
+        document, problem = read_document(role.get("AssumeRolePolicyDocument"))
+        written = [] if problem else listed(document.get("Statement"))
+        if written and not any(trust_row("", 1, each)["problem"] for each in written):
+            continue
+        reason = f"whom {role.get('RoleName')} trusts cannot be read"
+        for principal, kind in _kinds(details).items():
+            if kind != "group":
+                yield from ((principal, kind, source, reason) for source in BY_TRUST)
+        return
+
+
 def _uncounted(details: AuthorizationDetails) -> Iterator[Row]:
     """
-    Policies that nobody may say to be on nobody.
+    Policies that nobody may say to be on nobody, and whoever may hold them.
 
-    Those that AWS counts on more principals than the details show, and whatever somebody holds who
-    is not shown as a whole.
+    Those that AWS counts on more principals than the details show, which may be on anybody, and
+    whatever somebody holds who is not shown as a whole.
     """
     for holder, reason in details.unshown.items():
         yield holder + UNSHOWN, "policy", ASSIGNED, reason
+    lost: list[str] = []
     attached, bounding = (
         pd.Series([policy for _, policy, how in details.attached if how == wanted]).value_counts()
         for wanted in ("attached", "boundary")
@@ -189,3 +223,10 @@ def _uncounted(details: AuthorizationDetails) -> Iterator[Row]:
             if number > seen:
                 reason = f"AWS counts it on {number}, of which the details show {seen}"
                 yield arn, "policy", ASSIGNED, reason
+                if shown is attached:
+                    lost.append(f"{arn.rsplit('/', 1)[-1]}: {reason}")
+    if lost:
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        for principal, kind in _kinds(details).items():
+            yield principal, kind, ASSIGNED, lost[0] + more
+            yield principal, kind, ATTACHED, lost[0] + more

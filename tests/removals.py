@@ -20,7 +20,8 @@ from iamkit.evidence import cli_files
 from tests.accounts import AS_OF, of_answers
 
 Evidence = dict[str, Any]  # by name of file: JSON, or the lines of the credential report
-Removal = tuple[str, Callable[[Evidence], Any]]
+Take = Callable[[Evidence], Any]
+Removal = tuple[str, Take]
 
 REPORT, DETAILS, COUNTS = "report", "details", "summary"
 
@@ -140,10 +141,10 @@ def _of_entry(kind: str, number: int, entry: dict[str, Any]) -> Iterator[Removal
                     )
 
 
-def less(whole: Evidence, removal: Callable[[Evidence], Any]) -> Account:
+def less(whole: Evidence, take: Take) -> Account:
     """The account without the piece."""
     given = copy.deepcopy(whole)
-    removal(given)
+    take(given)
     return audited(given)
 
 

@@ -18,7 +18,7 @@ from iamkit.tables.authorization_details import (
 )
 from iamkit.tables.contradictions import once
 from iamkit.tables.schema import UNSHOWN
-from iamkit.values import as_dict, as_list
+from iamkit.values import as_dict, as_list, as_text
 
 LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 KINDS: Final = ("User", "Group", "Role")
@@ -54,10 +54,14 @@ class AuthorizationDetails:
 
     @cached_property
     def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """The lists, by name, without entries that repeat one of their ARN, or have none."""
+        """
+        The lists, by name, without entries that repeat one of their ARN, or have none.
+
+        An entry without a name has the one that its ARN ends in.
+        """
         whole = {name: map(as_dict, as_list(self._answer.get(name))) for name in LISTS}
         return {
-            name: once(entry for entry in entries if isinstance(entry.get("Arn"), str))
+            name: once(_named(entry, name) for entry in entries if as_text(entry.get("Arn")))
             for name, entries in whole.items()
         }
 
@@ -134,3 +138,9 @@ class AuthorizationDetails:
             if problem:
                 found[policy["policy_arn"]] = problem
         return found
+
+
+def _named(entry: dict[str, Any], listed: str) -> dict[str, Any]:
+    """An entry of a list with its name."""
+    member = "PolicyName" if listed == "Policies" else listed.replace("DetailList", "Name")
+    return entry if as_text(entry.get(member)) else {**entry, member: entry["Arn"].split("/")[-1]}

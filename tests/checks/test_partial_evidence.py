@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from iamkit import Account
-from iamkit.checks.registry import CHECKS, FACTS, POPULATIONS, needs
+from iamkit import Account, demo
+from iamkit.errors import IamkitError
+from tests import removals
 from tests.accounts import ACCOUNT, ARN, HEADER, ROOT, account, details, group, policy, role, user
+from tests.examples import examples
 
 OLD_KEY = "true,2024-05-01T12:00:00+00:00,2025-01-01T12:00:00+00:00,eu-central-1,s3"
 NO_KEY = "false,N/A,N/A,N/A,N/A"
@@ -162,20 +166,6 @@ def test_the_whole_says_all(whole: Account) -> None:
     }
 
 
-def passing(account: Account, answers: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of these checks and subjects that an audit says nothing of, so that they pass."""
-    found = account.audit.findings
-    silent = answers.difference(zip(found["check"], found["subject"], strict=True))
-    return sorted(each for each in silent if not unanswered(account, each[0]))
-
-
-def unanswered(account: Account, check: str) -> str:
-    """What evidence a check lacks, of everybody."""
-    among = CHECKS[check].among
-    asked = {*CHECKS[check].needs, *needs(POPULATIONS[among])} - set(FACTS)
-    return account.missing(*asked)
-
-
 @pytest.mark.parametrize(("name", "change"), list(pieces()), ids=[name for name, _ in pieces()])
 def test_what_is_taken_away_passes_nothing(
     name: str, change: Change, whole: Account, tmp_path: Path
@@ -183,8 +173,7 @@ def test_what_is_taken_away_passes_nothing(
     given = copy.deepcopy(evidence())
     change(given)
     less = made(tmp_path, given)
-    before = whole.audit.findings
-    assert passing(less, set(zip(before["check"], before["subject"], strict=True))) == []
+    assert removals.passed(whole, less) == []
     unreadable = less.policies["problem"].notna().any()
     assert len(less.gaps) > len(whole.gaps) or unreadable
     unknown = set(less.incomplete["subject"])
@@ -250,3 +239,47 @@ def test_a_document_with_a_member_twice_is_not_read(tmp_path: Path) -> None:
     found = account(tmp_path, json.loads(json.dumps(contents)))
     assert found.policies["problem"].tolist() == ["its document is not JSON"]
     assert f"{ARN}user/ann" in set(found.incomplete["subject"])
+
+
+COMPANY = removals.evidence(demo.company(users=12))
+PIECES = list(removals.removals(COMPANY))
+
+
+@pytest.fixture(scope="module")
+def company() -> Account:
+    return removals.audited(COMPANY)
+
+
+def passed(company: Account, take: removals.Take) -> list[tuple[str, str]]:
+    try:
+        return removals.passed(company, removals.less(COMPANY, take))
+    except IamkitError:  # the evidence is refused, and nothing passes
+        return []
+
+
+@given(piece=st.sampled_from(PIECES))
+@examples(0.05)
+def test_the_company_with_less_evidence_passes_nothing(
+    company: Account, piece: removals.Removal
+) -> None:
+    name, take = piece
+    assert (name, passed(company, take)) == (name, [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file report",
+        "UserName of user/BedrockAPIKey-k4xq",
+        "Arn of role/nightly-build",
+        "arn of pedro.alves",
+        "line of ines.moreau from arn on",
+        "column password_enabled",
+        "what Document 0 of policy/ReportingJobs says",
+        "AttachedManagedPolicies 0 of role/ops-automation",
+        "AttachedManagedPolicies of role/ops-deployer",
+        "AssumeRolePolicyDocument of role/ops-automation",
+    ],
+)
+def test_the_company_without_this_passed_something_once(company: Account, name: str) -> None:
+    assert passed(company, dict(PIECES)[name]) == []

@@ -119,7 +119,8 @@ def _making_credentials(permissions: Permissions) -> pd.DataFrame:
     ]
     rows = permissions.rows[:, POSSIBLE]
     able = np.logical_or.reduce([((rows & bits) == bits).all(axis=1) for bits in wanted])
-    return permissions.principals[able[permissions.index].any(axis=1)]
+    found: pd.DataFrame = permissions.principals[able[permissions.index].any(axis=1)]
+    return found
 
 
 @check(

@@ -61,8 +61,8 @@ def unseen(
     held = incomplete[incomplete["source"].eq(ASSIGNED)].drop_duplicates("subject")
     certain = verdicts["witness"].map(lambda found: as_dict(found).get("effect") == "Allowed")
     shown = verdicts.loc[certain.astype(bool), "principal_arn"]
-    reasons = held.set_index("subject")["reason"]
-    return arns.map(reasons.drop(reasons.index.intersection(shown))).astype(TEXT)
+    reasons = held[~held["subject"].isin(shown)].set_index("subject")["reason"]
+    return arns.map(reasons).astype(TEXT)
 
 
 def policy_rows(policies: pd.DataFrame, wrong: pd.Series[Any], detail: Any) -> pd.DataFrame:

@@ -7,6 +7,8 @@ shown may allow anything. AWS changes its policies: those here are of one `date`
 way, and a gap says so wherever one is used.
 
 Source: AWS Managed Policy Reference, as moto ships it (moto/iam/aws_managed_policies.py).
+`python -m tests.tables.administrative_policies` makes the list anew: those that alone allow one of
+the methods of `data/escalation.yaml`, without those of service-linked roles.
 """
 
 from __future__ import annotations

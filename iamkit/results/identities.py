@@ -22,7 +22,7 @@ from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
-from iamkit.tables import without_service_linked
+from iamkit.tables import ASSIGNED, without_service_linked
 
 # Risk classes of actions, the worst first.
 CLASSES: Final = (
@@ -236,7 +236,7 @@ def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dic
     words = pd.Series(admin.map({"everything": "admin", "through IAM": "near-admin"}).array)
     privilege = words.astype("object").fillna(pd.Series(_at(levels[which], place)))
     # Of whom a policy cannot be read, only what the others give is known.
-    rests = account.incomplete["source"].ne(requests.REPORT.call)
+    rests = account.incomplete["source"].isin([requests.DETAILS.call, ASSIGNED])
     unknown = made["principal_arn"].isin(account.incomplete.loc[rests, "subject"])
     privilege = privilege.mask(unknown & ~privilege.isin(PRIVILEGES[:2]), None)
     is_root = (made["kind"] == "root").to_numpy()

@@ -13,8 +13,8 @@ its user, and a policy that cannot be read everything that its holder may do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pandas as pd
 
@@ -63,12 +63,13 @@ def rows(details: AuthorizationDetails, report: pd.DataFrame) -> list[Row]:
         *_trusting(details),
         *_uncounted(details),
     ]
-    linked = {
-        str(entry.get("Arn"))
-        for entry in details.lists["RoleDetailList"]
-        if str(entry.get("Path")).startswith("/aws-service-role/")
-    }
+    linked = {str(entry.get("Arn")) for entry in details.lists["RoleDetailList"] if _linked(entry)}
     return [row for row in dict.fromkeys(found) if row[0] not in linked]
+
+
+def _linked(role: Mapping[str, Any]) -> bool:
+    """Whether only a service of AWS may assume a role, whatever is written in it."""
+    return str(role.get("Path")).startswith("/aws-service-role/")
 
 
 def gaps(found: Iterable[Row]) -> list[dict[str, str]]:
@@ -190,7 +191,9 @@ def _trusting(details: AuthorizationDetails) -> Iterator[Row]:
     for role in details.lists["RoleDetailList"]:
         document, problem = read_document(role.get("AssumeRolePolicyDocument"))
         written = [] if problem else listed(document.get("Statement"))
-        if written and not any(trust_row("", 1, each)["problem"] for each in written):
+        if _linked(role) or (
+            written and not any(trust_row("", 1, each)["problem"] for each in written)
+        ):
             continue
         reason = f"whom {role.get('RoleName')} trusts cannot be read"
         for principal, kind in _kinds(details).items():

@@ -11,7 +11,16 @@ import importlib
 import pkgutil
 
 from iamkit.checks.own import every, run_checks
-from iamkit.checks.registry import FACTS, SEVERITIES, STATUSES, Status, check, offer, population
+from iamkit.checks.registry import (
+    FACTS,
+    INFO,
+    SEVERITIES,
+    STATUSES,
+    Status,
+    check,
+    offer,
+    population,
+)
 from iamkit.checks.run import Audit
 
 for _module in pkgutil.iter_modules(__path__):  # each file registers its checks
@@ -19,6 +28,7 @@ for _module in pkgutil.iter_modules(__path__):  # each file registers its checks
 
 __all__ = [
     "FACTS",
+    "INFO",
     "SEVERITIES",
     "STATUSES",
     "Audit",

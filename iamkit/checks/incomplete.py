@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from iamkit.checks.registry import FACTS, POPULATIONS, Check, Status, needs
+from iamkit.checks.returned import Row
 from iamkit.evidence import requests
 from iamkit.tables import sources_of
 
@@ -45,8 +46,6 @@ LOOK: Final = "Collect again without --filter, or read its policies by hand."
 # known as there, which errs towards reporting.
 REPORTED: Final = ("credentials", "access_keys")
 
-Row = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
-
 
 def unanswered(
     account: Any, check: Check, members: Collection[str], found: Collection[str]
@@ -75,7 +74,9 @@ def unanswered(
             about, subject = True, account.account_id
         if source in rests and about and subject not in seen:
             seen.add(subject)
-            rows.append((check.name, subject, reason, Status.NOT_ASSESSED, STEPS.get(source, LOOK)))
+            step = STEPS.get(source, LOOK)
+            status = Status.NOT_ASSESSED
+            rows.append(Row(check.name, subject, reason, status, step, check.severity))
     return rows
 
 

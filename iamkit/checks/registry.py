@@ -19,7 +19,8 @@ import pandas as pd
 
 from iamkit.errors import CheckError
 
-SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
+INFO: Final = "info"  # of what is a fact of the account, and neither right nor wrong
+SEVERITIES: Final = ("critical", "high", "medium", "low", INFO)
 Rows = Callable[..., pd.DataFrame]
 
 # What a check may ask for besides tables.
@@ -27,11 +28,12 @@ FACTS: Final = ("account_id", "as_of", "partition", "settings")
 
 
 class Status:
-    """What comes of a check, as the tables say it; a finding has one of the first three."""
+    """What comes of a check, as the tables say it; a finding has one of the first four."""
 
     FAIL: Final = "fail"  # something is wrong
     NOT_ASSESSED: Final = "not assessed"  # evidence is missing, and nothing that was seen is wrong
     ACCEPTED: Final = "accepted"  # somebody accepts all that is wrong, for now
+    NOTED: Final = "noted"  # a fact worth knowing was found, and nothing is wrong
     NOT_APPLICABLE: Final = "not applicable"  # there is nothing that it could be about
     PASS: Final = "pass"  # noqa: S105 - everything was seen, and nothing is wrong
 
@@ -40,6 +42,7 @@ STATUSES: Final = (
     Status.FAIL,
     Status.NOT_ASSESSED,
     Status.ACCEPTED,
+    Status.NOTED,
     Status.NOT_APPLICABLE,
     Status.PASS,
 )
@@ -91,12 +94,14 @@ def check(
     `mfa_enforcement`, …), `settings`, `as_of`, `partition` or `account_id`. Where evidence for one
     is missing the check is not assessed, unless the argument has a default. It returns a row per
     thing found: `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default,
-    or "not assessed") and `next_step` (the remedy for this one). Other columns are ignored.
+    or "not assessed"), `severity` (that of this one) and `next_step` (the remedy for this one).
+    Other columns are ignored. What fails with severity "info" is *noted*: it is shown and counted,
+    and no verdict rests on it.
 
     Parameters
     ----------
     severity, title : str
-        One of `SEVERITIES`; what is wrong if it fails.
+        One of `SEVERITIES`, of a finding that has none of its own; what is wrong if it fails.
     among : str
         The population that its subjects belong to: see `population`.
     remedy, source : str

@@ -8,13 +8,22 @@ assessed, or fails on the other rows; it never takes the audit down, and never p
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from iamkit.checks.registry import Check, Status
+from iamkit.checks.registry import INFO, SEVERITIES, STATUSES, Check, Status
 
-Row: TypeAlias = tuple[str, str, str, str, str]  # check, subject, detail, status, next step
+
+class Row(NamedTuple):
+    """One finding, before it is labelled."""
+
+    check: str
+    subject: str
+    detail: str
+    status: str
+    next_step: str
+    severity: str
 
 
 def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row], list[str]]:
@@ -22,7 +31,7 @@ def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row
     Return the rows that a check found, and what is wrong with what it returned.
 
     `known` are the subjects that there are: ARNs, and the account's id. One subject and detail
-    make one row; of two statuses it has the worse.
+    make one row; of two statuses it has the worse, and of two severities the graver.
     """
     if not isinstance(returned, pd.DataFrame):
         return [], [f"it returned no table, but {type(returned).__name__}"]
@@ -34,11 +43,12 @@ def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row
         return [], [f"it returned column {twice[0]} twice"]
     status = returned.get("status", pd.Series(Status.FAIL, returned.index, dtype="object"))
     step = returned.get("next_step", pd.Series(None, returned.index, dtype="object"))
-    columns = (returned["subject"], returned["detail"], status, step)
+    grave = returned.get("severity", pd.Series(each.severity, returned.index, dtype="object"))
+    columns = (returned["subject"], returned["detail"], status, step, grave)
     found: dict[tuple[str, str], Row] = {}
     wrong: dict[str, None] = {}  # in the order in which they come
-    for subject, detail, said, advice in zip(*(c.tolist() for c in columns), strict=True):
-        problem = _problem(subject, said, known)
+    for subject, detail, said, advice, severity in zip(*(c.tolist() for c in columns), strict=True):
+        problem = _problem(subject, said, severity, known)
         if problem:
             wrong[problem] = None
             continue
@@ -46,17 +56,27 @@ def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row
         if text is None:
             wrong["it returned a row without a detail"] = None
         key = (subject, text or each.title)
-        if key not in found or found[key][3] != Status.FAIL:
-            found[key] = (each.name, *key, said, _text(advice) or each.remedy)
+        if said == Status.FAIL and severity == INFO:
+            said = Status.NOTED
+        row = Row(each.name, *key, said, _text(advice) or each.remedy, severity)
+        if key not in found or _weight(row) < _weight(found[key]):
+            found[key] = row
     return list(found.values()), list(wrong)
 
 
-def _problem(subject: Any, status: Any, known: Container[str]) -> str:
+def _weight(row: Row) -> tuple[int, int]:
+    """What comes first is worse."""
+    return STATUSES.index(row.status), SEVERITIES.index(row.severity)
+
+
+def _problem(subject: Any, status: Any, severity: Any, known: Container[str]) -> str:
     """What keeps a row from being a finding; empty if nothing does."""
     if not isinstance(subject, str) or not subject:
         return "it returned a row without a subject"
     if not isinstance(status, str) or status not in (Status.FAIL, Status.NOT_ASSESSED):
         return "it returned a status that is neither fail nor not assessed"
+    if not isinstance(severity, str) or severity not in SEVERITIES:
+        return f"it returned a severity that is none of {', '.join(SEVERITIES)}"
     if subject not in known:
         return f"it returned the subject {subject!r}, which is not in the account"
     return ""

@@ -39,14 +39,14 @@ class State:
 
 FINDINGS: Final = Table(
     name="findings",
-    row="one thing that a check found wrong, or could not assess, about one subject",
+    row="one thing that a check found, or could not assess, about one subject",
     key=("subject", "check", "detail"),
     columns=(
         Column("check", TEXT, "id of the check"),
         Column(
             "severity",
             TEXT,
-            "critical, high, medium, low or info",
+            "critical, high, medium, low, or info: a fact, and nothing wrong",
             values=SEVERITIES,
         ),
         Column("title", TEXT, "what is wrong, in general"),
@@ -57,8 +57,8 @@ FINDINGS: Final = Table(
         Column(
             "status",
             TEXT,
-            "fail, not assessed or accepted",
-            values=(Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED),
+            "fail, not assessed, accepted, or noted: a fact, and nothing wrong",
+            values=(Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.NOTED),
         ),
         Column("next_step", TEXT, "what to do next"),
         Column("acceptance", TEXT, "who accepts it until when, or whose acceptance has expired"),
@@ -75,18 +75,20 @@ RESULTS: Final = Table(
         Column(
             "severity",
             TEXT,
-            "critical, high, medium, low or info",
+            "that of its gravest finding; the check's own if it has none",
             values=SEVERITIES,
         ),
         Column(
             "status",
             TEXT,
-            "fail, not assessed, accepted, not applicable (there is nothing to examine) or pass",
+            "fail, not assessed, accepted, noted (facts, and nothing wrong), not applicable (there "
+            "is nothing to examine) or pass",
             values=STATUSES,
         ),
         Column("failing", COUNT, "numerator: subjects that fail, accepted ones aside"),
         Column("accepted", COUNT, "subjects whose failing somebody accepts"),
         Column("unknown", COUNT, "subjects that could not be assessed"),
+        Column("noted", COUNT, "other subjects of which it notes a fact"),
         Column("total", COUNT, "denominator: subjects examined; missing if not known"),
         Column("among", TEXT, "what is counted: users, console users, roles, …"),
         Column(
@@ -210,13 +212,14 @@ def _outcome(
         missing = account.missing(*(name for name in tables if name not in FACTS))
         returned = _call(account, each.find)
         rows, errors = rows_of(each, returned, members.union(names.index))
-        rows += unanswered(account, each, members, [row[1] for row in rows])
+        told = [row.subject for row in rows if row.status != Status.NOTED]
+        rows += unanswered(account, each, members, told)
     except Exception as error:
         errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
     if missing and each.absence:
         rows = []
     elif nowhere:
-        rows = [row for row in rows if row[3] == Status.FAIL]
+        rows = [row for row in rows if row.status == Status.FAIL]
     return Outcome(members, missing, "; ".join(errors), nowhere), rows
 
 
@@ -224,13 +227,13 @@ def _labelled(
     found: Iterable[list[Row]], named: pd.DataFrame, checks: Mapping[str, Check]
 ) -> pd.DataFrame:
     """All findings as one table, with severities and names."""
-    columns = ["check", "subject", "detail", "status", "next_step"]
-    rows = pd.DataFrame([row for each in found for row in each], columns=columns)
+    rows = pd.DataFrame([row for each in found for row in each], columns=Row._fields)
+    gravest = rows["severity"].map(SEVERITIES.index).argsort(kind="stable")
+    rows = rows.iloc[gravest].reset_index(drop=True)
     subject = rows["subject"].astype("str")
     names = named.reindex(subject)
     return FINDINGS.conform(
         rows.assign(
-            severity=rows["check"].map({name: each.severity for name, each in checks.items()}),
             title=rows["check"].map({name: each.title for name, each in checks.items()}),
             kind=names["kind"].array,
             name=names["name"].array.astype("str"),
@@ -246,26 +249,30 @@ def _results(
     outcomes: Mapping[str, Outcome],
 ) -> pd.DataFrame:
     subjects = findings.groupby(["check", "status"])["subject"].agg(frozenset).to_dict()
+    told = findings[findings["status"].ne(Status.NOT_ASSESSED)]
+    gravest = told.drop_duplicates("check").set_index("check")["severity"].to_dict()
     none: frozenset[str] = frozenset()
     rows = []
     for each in ordered:
         outcome = outcomes[each.name]
-        failing, accepted, unknown = (
+        failing, accepted, unknown, noted = (
             subjects.get((each.name, status), none)
-            for status in (Status.FAIL, Status.ACCEPTED, Status.NOT_ASSESSED)
+            for status in (Status.FAIL, Status.ACCEPTED, Status.NOT_ASSESSED, Status.NOTED)
         )
         accepted, unknown = accepted - failing, unknown - failing - accepted
+        noted = noted - failing - accepted - unknown
         total = len(outcome.members | unknown)
-        status, reason = _status(each, outcome, len(failing), len(accepted), len(unknown))
-        facts = ("title", "severity", "among", "errs", "remedy", "source")
+        counts = {"failing": failing, "accepted": accepted, "unknown": unknown, "noted": noted}
+        numbers = {name: len(of) for name, of in counts.items()}
+        status, reason = _status(each, outcome, **numbers)
+        facts = ("title", "among", "errs", "remedy", "source")
         rows.append(
             {
                 **{name: getattr(each, name) for name in facts},
                 "check": each.name,
                 "status": status,
-                "failing": len(failing),
-                "accepted": len(accepted),
-                "unknown": len(unknown),
+                **numbers,
+                "severity": gravest.get(each.name, each.severity),
                 "total": total if total or status == Status.NOT_APPLICABLE or not reason else None,
                 "reason": reason or None,
                 "error": outcome.error or None,
@@ -276,7 +283,7 @@ def _results(
 
 
 def _status(
-    each: Check, outcome: Outcome, failing: int, accepted: int, unknown: int
+    each: Check, outcome: Outcome, failing: int, accepted: int, unknown: int, noted: int
 ) -> tuple[str, str]:
     """The status of a check, and the reason if there is one to say."""
     broke = f"the check broke: {outcome.error}" if outcome.error else ""
@@ -293,6 +300,8 @@ def _status(
         return Status.NOT_ASSESSED, reason
     if accepted:
         return Status.ACCEPTED, ""
+    if noted:
+        return Status.NOTED, ""
     if not total and each.among.startswith("the "):  # every account has a root user
         return Status.NOT_ASSESSED, f"the evidence says nothing of {each.among}"
     if not total:
@@ -332,7 +341,8 @@ def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -
     rows = []
     for entry in account.settings.accepted:
         pattern = Pattern(entry.subject)
-        about = findings["check"].eq(entry.check) & findings["status"].ne(Status.NOT_ASSESSED)
+        open_to = ~findings["status"].isin([Status.NOT_ASSESSED, Status.NOTED])
+        about = findings["check"].eq(entry.check) & open_to
         named = findings.loc[about, ["subject", "name"]].map(pattern.matches).any(axis=1)
         about &= named.reindex(findings.index, fill_value=False)
         said = f"accepted by {entry.owner}, until {entry.expires}: {entry.reason}"

@@ -52,6 +52,7 @@ BADGES = {
     **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
     "accepted": "accepted",
     "not assessed": "unknown",
+    "noted": "info",
     "not applicable": "accepted",  # muted: neither good nor bad
 }
 

@@ -34,6 +34,7 @@ VERBS: Final = {
     Status.FAIL: ("fails", "fail"),
     Status.ACCEPTED: ("is accepted in", "are accepted in"),
     Status.PASS: ("passes", "fails"),  # "none of 12 users fails …"
+    Status.NOTED: ("is noted in", "are noted in"),
 }
 
 MATRIX: Final = Table(
@@ -50,7 +51,7 @@ MATRIX: Final = Table(
             values=STANDINGS,
         ),
         Column("checks", OBJECT, "list of the checks that speak to it"),
-        Column("failing_checks", OBJECT, "list of those that fail"),
+        Column("failing_checks", OBJECT, "list of those that fail, or note a fact"),
         Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),
         Column("evidence", TEXT, "what each check says; missing if none speaks to it"),
         Column("note", TEXT, "what is left to a person, and how the checks read the control"),
@@ -62,7 +63,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     """
     Say of each control what its checks say. Rows: see `MATRIX`, in the order of `controls`.
 
-    One failing check fails a control. Otherwise one that is not assessed, or was not run, leaves it
+    One failing check fails a control, and so does one that notes a fact: a framework may not want
+    what we find nothing wrong with, such as an administrator role. Otherwise one that is not assessed, or was not run, leaves it
     not assessed; otherwise what a person has to add makes it manual; otherwise one accepted check
     makes it accepted. Only what remains is a pass, if a check of it passes, and not applicable if
     none of them has anything to examine.
@@ -88,7 +90,8 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
         lists = told[told["status"].isin(statuses)].groupby("control")[column].agg(list)
         return pd.Series([lists.get(each, []) for each in controls.index], dtype="object")
 
-    fails, unknown = listed("check", Status.FAIL), listed("check", Status.NOT_ASSESSED)
+    fails = listed("check", Status.FAIL, Status.NOTED)
+    unknown = listed("check", Status.NOT_ASSESSED)
     says = listed("says", *STATUSES).str.join("; ")
     status = pd.Series(Status.NOT_APPLICABLE, controls.index, "str")
     status[listed("check", Status.PASS).astype(bool)] = Status.PASS
@@ -115,7 +118,11 @@ def _sentence(result: Any) -> str:
         first, *others = str(result.reason).split("; ")
         more = f", and {len(others)} more" if others else ""
         return f"{result.check} is not assessed: {first}{more}"
-    count = {Status.FAIL: result.failing, Status.ACCEPTED: result.accepted}.get(result.status)
+    count = {
+        Status.FAIL: result.failing,
+        Status.ACCEPTED: result.accepted,
+        Status.NOTED: result.noted,
+    }.get(result.status)
     one, several = VERBS[result.status]
     total = "the" if pd.isna(result.total) else result.total
     if result.among.startswith("the "):

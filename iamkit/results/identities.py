@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access import Permissions, changes_most, changing
-from iamkit.checks import SEVERITIES, Status
+from iamkit.checks import INFO, SEVERITIES, Status
 from iamkit.evidence import requests
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
@@ -35,7 +35,8 @@ CLASSES: Final = (
 
 PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
 OK: Final = "ok"
-VERDICTS: Final = (*SEVERITIES, Status.NOT_ASSESSED, Status.ACCEPTED, OK)
+GRAVE: Final = tuple(each for each in SEVERITIES if each != INFO)
+VERDICTS: Final = (*GRAVE, Status.NOT_ASSESSED, Status.ACCEPTED, OK)
 USES: Final = ("used", "unused", "never used")
 NO_CLASS: Final = "none of these"
 MOST_STEPS: Final = 3
@@ -294,6 +295,7 @@ def _exposed(catalog: Catalog, stolen: Bits, credentials: pd.DataFrame) -> dict[
 def _verdicts(account: Any) -> pd.DataFrame:
     """Worst severity, number of findings and next steps, by subject."""
     found = account.audit.findings
+    found = found[found["status"].ne(Status.NOTED)]
     fails = found["status"] == Status.FAIL
     failing = found[fails]
     rank = found["severity"].where(fails, found["status"]).map(VERDICTS.index)

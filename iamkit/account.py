@@ -44,9 +44,11 @@ from iamkit.lint import LINT, lint
 from iamkit.memory import garbage_collection_paused
 from iamkit.policy import Decision
 from iamkit.restrictions import (
+    BREAK_GLASS,
     MFA_ENFORCEMENT,
     NETWORK_LISTS,
     NETWORK_RESTRICTIONS,
+    break_glass,
     mfa_enforcement,
     network_lists,
     network_restrictions,
@@ -58,9 +60,11 @@ from iamkit.table import Table
 from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
     OUTBOUND_ROLES,
+    PLATFORM_ROLES,
     TRUSTED_PRINCIPALS,
     AssumableRoles,
     mfa_statements,
+    named_platform_roles,
     outbound_roles,
     trusted_principals,
 )
@@ -134,6 +138,11 @@ class Account(AccountTables):
         """From where each identity can be used. Rows: see `restrictions.NETWORK_RESTRICTIONS`."""
         return network_restrictions(self, self.permissions, self._assumable)
 
+    @_derived("principals", "mfa_enforcement", optional=("mfa_devices",), definition=BREAK_GLASS)
+    def break_glass(self) -> pd.DataFrame:
+        """Users and roles kept for emergencies. Rows: see `restrictions.BREAK_GLASS`."""
+        return break_glass(self.principals, self.mfa_devices, self.mfa_enforcement, self.settings)
+
     @cached_property
     def _assumable(self) -> AssumableRoles:
         """Which roles the trust policies let each identity assume."""
@@ -150,6 +159,16 @@ class Account(AccountTables):
     def trusted_principals(self) -> pd.DataFrame:
         """Who may assume each role, by its trust policy. Rows: see `trust.TRUSTED_PRINCIPALS`."""
         return trusted_principals(self)
+
+    @_derived(
+        "trusted_principals",
+        "roles",
+        optional=("organization", "organization_accounts"),
+        definition=PLATFORM_ROLES,
+    )
+    def platform_roles(self) -> pd.DataFrame:
+        """Roles that platforms made, and impostors. Rows: see `trust.PLATFORM_ROLES`."""
+        return named_platform_roles(self, self.trusted_principals)
 
     @_derived(
         "policy_assignments",

@@ -88,6 +88,19 @@ def _days(name: str, value: Any) -> int:
     return value
 
 
+def _number(name: str, value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 100_000:
+        raise SettingsError(f"{name} is a number from 1 to 100000, not {value!r}")
+    return value
+
+
+def _names(name: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(each, str) and each.strip() for each in given):
+        raise SettingsError(f"{name} is a list of names or ARNs, not {value!r}")
+    return tuple(given)
+
+
 def _networks(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     for network in given:
@@ -184,6 +197,20 @@ class Settings:
         "days",
         meaning="the root user should not have been used for this long",
         source="CIS AWS Foundations 7.0, 2.7, which says: not for daily tasks",
+    )
+    max_administrators: int = _setting(
+        5,
+        _number,
+        "users and roles",
+        meaning="more administrators than these are too many, roles of platforms aside",
+        source="yours to say; AWS asks for few and names no number",
+    )
+    break_glass: tuple[str, ...] = _setting(
+        (),
+        _names,
+        "names or ARNs",
+        meaning="users and roles kept for emergencies, besides those with a tag break-glass",
+        source="yours to say",
     )
     hardware_mfa: str = _setting(
         "administrators",

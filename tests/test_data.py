@@ -66,6 +66,7 @@ WRONG = {
     "escalation": ("prerequisites", {"a key": {"evidence": "guess", "means": "there is a key"}}),
     "lint": ("", {"dangerous": "iam"}),
     "oidc_providers": ("providers.0", {"url": "both.example.com"}),
+    "platform_roles": ("0", {"trust": ["arn:aws:iam::111122223333:root"]}),
     "risks": ("escalation.rules.0", {"levels": ["Write"]}),
 }
 

@@ -1,6 +1,9 @@
 """
 Policies that give full administration, now or as soon as somebody attaches or restores them.
 
+That a policy in use does so is a fact and no fault: somebody has to administer an account. What
+makes it one is told of those who have it: see `administrators`, `mfa` and `trust`.
+
 A policy is judged by itself, with its denies and for a caller who meets its conditions on MFA and
 networks: see `access.policy_grants`.
 """
@@ -12,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from iamkit.access import Principals, administrative
-from iamkit.checks.registry import check
+from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, names_by_key, policy_rows
 
 BOUNDARIES: Final = f"{GUIDE}access_policies_boundaries.html"
@@ -47,7 +50,7 @@ def _of_kind(
 
 
 @check(
-    severity="high",
+    severity=INFO,
     title="A policy managed by AWS that gives full administration is attached",
     among="attached AWS managed policies",
     remedy="Attach policies for what its holders do instead; keep one administrator role for "
@@ -77,7 +80,7 @@ def administrative_aws_policy(
 
 
 @check(
-    severity="critical",
+    severity=INFO,
     title="An attached customer managed policy gives full administration",
     among="attached customer policies",
     remedy="Replace it by policies that name the actions and resources its holders need.",
@@ -135,7 +138,7 @@ def administrative_unattached_policy(
 
 
 @check(
-    severity="critical",
+    severity=INFO,
     title="An inline policy gives full administration",
     among="inline policies",
     remedy="Replace it by policies that name the actions and resources its owner needs.",

@@ -7,20 +7,38 @@ administration is not in table `administrators`, and passes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.checks.registry import check
+from iamkit.checks.facts import graded, kept_for_emergencies, of_platforms
+from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import (
     GUIDE,
     LEAST_PRIVILEGE,
     UNSURE,
+    join_names,
     names_by_key,
     status,
 )
+from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
+
+OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline
+# Services that run code of the account's own with a role.
+COMPUTE: Final = (
+    "ec2.amazonaws.com",
+    "lambda.amazonaws.com",
+    "edgelambda.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "pods.eks.amazonaws.com",
+    "build.apprunner.amazonaws.com",
+    "tasks.apprunner.amazonaws.com",
+    "codebuild.amazonaws.com",
+    "glue.amazonaws.com",
+    "sagemaker.amazonaws.com",
+)
 
 
 def _holders(
@@ -102,11 +120,13 @@ def administrator_user(
     policy_grants: pd.DataFrame,
     administrators: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
+    break_glass: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users with an administrative policy attached or inline; see `administrator_group` for groups'.
 
-    Allow `*` beside Deny `*`, or under a boundary that allows little, is no administration.
+    That one who is kept for emergencies, and protected as such, has it is a fact. Allow `*` beside
+    Deny `*`, or under a boundary that allows little, is no administration.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS
@@ -119,11 +139,12 @@ def administrator_user(
     """
     holders = _holders("user", principals, attachments, policy_grants)
     found = _unlimited(holders, administrators, possible_administrators)
-    return _doubtful("user", found, attachments, administrators, possible_administrators)
+    found = _doubtful("user", found, attachments, administrators, possible_administrators)
+    return graded(found, "high", kept_for_emergencies(break_glass))
 
 
 @check(
-    severity="medium",
+    severity=INFO,
     title="A policy that gives full administration is on a group",
     among="groups",
     remedy="Keep few members, all with MFA, or let them assume an administrator role instead.",
@@ -156,7 +177,7 @@ def administrator_group(
 
 
 @check(
-    severity="medium",
+    severity=INFO,
     title="A policy that gives full administration is on a role",
     among="roles",
     remedy="Give the role what its work needs; keep an administrator role for emergencies, which "
@@ -172,9 +193,13 @@ def administrator_role(
     roles: pd.DataFrame,
     trust: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Roles with an administrative policy, and who may assume them; service-linked ones aside.
+
+    That people have such a role is a fact. That code has one, on an instance, in a function or in a
+    pipeline, is a finding of medium severity: whoever can change the code is an administrator.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
@@ -191,7 +216,16 @@ def administrator_role(
     allowed = trust[trust["effect"] == "Allow"]
     trusted = names_by_key(found["subject"], allowed["role_arn"], allowed["principal"])
     who = ("; may be assumed by " + trusted).fillna("; nobody may assume it")
-    return without_service_linked(found.assign(detail=found["detail"] + who), roles, "subject")
+    if platform_roles is not None:
+        genuine = platform_roles[platform_roles["role_arn"].isin(of_platforms(platform_roles))]
+        genuine = genuine.set_index("role_arn")
+        behind = "; a role of " + genuine["platform"] + ", for " + genuine["behind"]
+        who = found["subject"].map(behind).astype(TEXT).fillna(who)
+    code = allowed["principal"].isin(COMPUTE) | allowed["principal"].str.contains(OIDC, na=False)
+    found = found.assign(detail=found["detail"] + who)
+    people = frozenset(found["subject"]) - frozenset(allowed.loc[code, "role_arn"])
+    found = graded(found, "medium", people)
+    return without_service_linked(found, roles, "subject")
 
 
 @check(
@@ -238,3 +272,35 @@ def administrator_through_iam(
     unsure = "whether it can give itself any permission depends on what is not in the evidence"
     more = pd.DataFrame({"subject": new, "detail": unsure, "status": "not assessed"}, new.index)
     return stack(made.assign(status="fail"), more)
+
+
+@check(
+    severity="low",
+    title="There are more administrators than the settings allow",
+    among="the account",
+    remedy="Give those who do not administer the account what their work needs instead.",
+    source=LEAST_PRIVILEGE,
+    errs="towards more: whoever may be an administrator, as far as anybody knows, is not counted",
+)
+def too_many_administrators(
+    administrators: pd.DataFrame,
+    account_id: str,
+    settings: Settings,
+    platform_roles: pd.DataFrame | None = None,
+    roles: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    More administrators than the settings' `max_administrators`, roles of platforms aside.
+
+    >>> six = pd.DataFrame({"principal_arn": list("abcdef"), "name": list("abcdef")})
+    >>> too_many_administrators(six, "111122223333", Settings()).detail.tolist()
+    ['6 users and roles are administrators, more than 5: a, b and 4 more']
+    """
+    counted = administrators
+    if roles is not None:
+        counted = without_service_linked(counted, roles)
+    counted = counted[~counted["principal_arn"].isin(of_platforms(platform_roles))]
+    most = settings.max_administrators
+    said = f"{len(counted)} users and roles are administrators, more than {most}: "
+    rows = [[account_id, said + join_names(counted["name"])]] if len(counted) > most else []
+    return pd.DataFrame(rows, columns=["subject", "detail"])

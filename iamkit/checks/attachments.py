@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.table import COUNT, TEXT
@@ -34,7 +35,9 @@ def _with_policies(
     remedy="Put the user into a group that has the policy, or use a role.",
     source="https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2",
 )
-def policy_on_user(principals: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def policy_on_user(
+    principals: pd.DataFrame, attachments: pd.DataFrame, break_glass: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Users with policies attached to themselves, or inline.
 
@@ -45,7 +48,8 @@ def policy_on_user(principals: pd.DataFrame, attachments: pd.DataFrame) -> pd.Da
     ['has itself 1 policy: ReadOnlyAccess']
     """
     users = principals.loc[principals["kind"] == "user", "principal_arn"]
-    return _with_policies(attachments, users, "has itself ")
+    found = _with_policies(attachments, users, "has itself ")
+    return graded(found, "low", kept_for_emergencies(break_glass))
 
 
 @check(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, ago, day_count
 from iamkit.settings import Settings
@@ -125,11 +126,14 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     source=UNUSED,
     errs="towards fail for passwords older than October 2014, when AWS began to record their use",
 )
-def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def unused_password(
+    credentials: pd.DataFrame, settings: Settings, break_glass: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Passwords of console users unused for `unused_days` or longer.
 
-    One that was never used counts from when it was set: 301 days later it is unused.
+    That one kept for emergencies is not used is a fact, and as it should be. One that was never
+    used counts from when it was set: 301 days later it is unused.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
@@ -145,7 +149,8 @@ def unused_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFra
     untracked = "the password has no use on record in the " + day_count(idle) + " since it was set"
     said = said.mask(use == "never used", never).mask(use == "not tracked", untracked)
     unsaid = "when the password was set or used is not known"
-    return _too_long(users, idle, settings.unused_days, said, unsaid)
+    found = _too_long(users, idle, settings.unused_days, said, unsaid)
+    return graded(found, "medium", kept_for_emergencies(break_glass))
 
 
 @check(

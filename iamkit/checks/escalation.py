@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access import CONTEXTS, Permissions, changes_most
+from iamkit.checks.facts import as_platforms_want, graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
 from iamkit.evidence import requests
@@ -36,7 +37,10 @@ INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was 
     errs="towards less: what only some resources allow does not count",
 )
 def near_administrator(
-    permissions: Permissions, roles: pd.DataFrame, administrators: pd.DataFrame
+    permissions: Permissions,
+    roles: pd.DataFrame,
+    administrators: pd.DataFrame,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles with half of AWS's changing actions or more, on every resource.
@@ -48,7 +52,8 @@ def near_administrator(
     beside = {*administrators["principal_arn"], *service_linked_arns(roles)}
     found = people[broad & ~people["principal_arn"].isin(beside)]
     detail = "may change most of the account, by a policy that leaves out little"
-    return pd.DataFrame({"subject": found["principal_arn"], "detail": detail})
+    made = pd.DataFrame({"subject": found["principal_arn"], "detail": detail})
+    return graded(made, "medium", of_platforms(platform_roles))
 
 
 @check(
@@ -65,6 +70,7 @@ def can_escalate(
     permissions: Permissions | None = None,
     incomplete: pd.DataFrame | None = None,
     admin_paths: pd.DataFrame | None = None,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles, administrators aside, with a proven path to more permissions than they have.
@@ -76,19 +82,30 @@ def can_escalate(
     Where the credential report does not say which credentials a user has, whoever may make some for
     others is not assessed, unless there is a proven path; nor is whoever may become somebody whose
     policies nobody can read.
+
+    What leads to administrator access is of high severity, the rest of medium. Of whoever
+    `can_become_administrator` reports, this notes the methods.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
     paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
     target = paths["target_arn"].str.split("/").str[-1]
     to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
     detail = paths["description"] + to + " (" + paths["method"] + ")"
-    proven = _first_three(paths.assign(detail=detail)).assign(status="fail")
+    found = _first_three(paths.assign(detail=detail)).assign(status="fail")
+    highest = paths.loc[paths["reaches_admin"], "principal_arn"]
+    severity = found["subject"].isin(highest).map({True: "high", False: "medium"})
+    told: set[str] = {*as_platforms_want(platform_roles)}
+    if admin_paths is not None:
+        able = _able(admin_paths, administrators)
+        told.update(able.loc[able["steps"].notna(), "principal_arn"])
+    proven = graded(found, severity, told)
     if permissions is None or admin_paths is None or incomplete is None:
         return proven
     beside = {*proven["subject"], *administrators["principal_arn"]}
     perhaps = _perhaps(permissions, admin_paths, incomplete)
-    rest = [(arn, why, "not assessed") for arn, why in perhaps.items() if arn not in beside]
-    return stack(proven, pd.DataFrame(rest, columns=list(proven.columns), dtype=TEXT))
+    rest = [(arn, why, "not assessed", "high") for arn, why in perhaps.items() if arn not in beside]
+    columns = ["subject", "detail", "status", "severity"]
+    return stack(proven[columns], pd.DataFrame(rest, columns=columns, dtype=TEXT))
 
 
 def _perhaps(
@@ -134,7 +151,9 @@ def _making_credentials(permissions: Permissions) -> pd.DataFrame:
     "ruled out; SCPs that are not in the evidence are taken to allow",
 )
 def can_become_administrator(
-    admin_paths: pd.DataFrame, administrators: pd.DataFrame
+    admin_paths: pd.DataFrame,
+    administrators: pd.DataFrame,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles from which a chain of steps leads to administrator access.
@@ -152,7 +171,7 @@ def can_become_administrator(
     ...     can_become_administrator(account.admin_paths, account.administrators).detail[0]
     'from its session in 1 step: ops-deployer'
     """
-    able = _besides(admin_paths[admin_paths["has_credential"].fillna(True)], administrators)
+    able = _able(admin_paths, administrators)
     certain, steps = able["steps"].notna(), able["steps"].fillna(able["possible_steps"])
     able = able.assign(certain=certain, steps=steps)[steps.notna()]
     best = able.sort_values("certain", ascending=False, kind="stable")
@@ -162,13 +181,14 @@ def can_become_administrator(
     arrival = best["context"].map({name: each.said for name, each in CONTEXTS.items()})
     arrival = arrival.mask(best["kind"].eq("role"), "from its session")
     unsure = " at least, if unknown conditions hold"
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "subject": best["principal_arn"],
             "detail": arrival + " in " + steps + through.where(best["certain"], unsure),
             "status": best["certain"].map({True: "fail", False: "not assessed"}),
         }
-    ).reset_index(drop=True)
+    )
+    return graded(found.reset_index(drop=True), "high", as_platforms_want(platform_roles))
 
 
 @check(
@@ -197,12 +217,17 @@ def escalates_with_a_target(
     ['Replace the code (lambda-003), which takes a function that has a role']
     """
     paths = _besides(escalations, administrators)
-    proven = paths.loc[paths["status"].eq("proven"), "principal_arn"]
-    paths = paths[
-        paths["category"].eq("use what has a role") & ~paths["principal_arn"].isin(proven)
-    ]
+    certain = paths["status"].eq("proven")
+    certain &= paths["reaches_admin"] | ~paths["method"].isin(INTENDED)
+    told = paths["principal_arn"].isin(paths.loc[certain, "principal_arn"])
+    paths = paths[paths["category"].eq("use what has a role") & ~told]
     method = paths["description"] + " (" + paths["method"] + ")"
     return _first_three(paths.assign(detail=method + ", which takes " + paths["prerequisite"]))
+
+
+def _able(admin_paths: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
+    """Paths of others than administrators, in contexts for which they have the credential."""
+    return _besides(admin_paths[admin_paths["has_credential"].fillna(True)], administrators)
 
 
 def _named(route: list[str]) -> str:

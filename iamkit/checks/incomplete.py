@@ -19,6 +19,7 @@ from iamkit.tables import sources_of
 # Whom else a population may hold, where it rests on what is not known of them.
 KINDS: Final = {
     "the root user": ("root",),
+    "root users who can sign in": ("root",),
     "users": ("user",),
     "console users": ("user",),
     "users with active keys": ("user",),

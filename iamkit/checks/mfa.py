@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
 from iamkit.evidence import requests
-from iamkit.restrictions import NOT_APPLICABLE
+from iamkit.restrictions import HARDWARE, NOT_APPLICABLE
 from iamkit.settings import Settings
 from iamkit.table import stack
-
-STRONG = ("hardware", "passkey")
+from iamkit.trust import FEDERATED, GENUINE, IMPOSTOR
 
 ACCESS = {
     "console": "a console password",
@@ -44,11 +44,14 @@ DEMAND = (
     remedy="Register an MFA device for the user, or delete the password.",
     source=f"{GUIDE}id_credentials_mfa.html",
 )
-def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
+def console_user_without_mfa(
+    credentials: pd.DataFrame, administrators: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Users who can sign in with a password and have no MFA device.
 
-    A user is not assessed if the credential report does not say whether there is a device.
+    Of administrators `administrator_without_mfa` says so, and this notes it. A user is not assessed
+    if the credential report does not say whether there is a device.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> report = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:user/ana",
@@ -63,13 +66,15 @@ def console_user_without_mfa(credentials: pd.DataFrame) -> pd.DataFrame:
     used = "used " + ago(hit["password_idle_days"])
     used = used.where(hit["password_use"].eq("used"), "with no use on record")
     detail = "a password " + used + ", and no MFA device"
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "subject": hit["user_arn"],
             "detail": detail.mask(unknown, "the credential report does not say if MFA is on"),
             "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )
+    told = () if administrators is None else frozenset(administrators["principal_arn"])
+    return graded(found, "high", told)
 
 
 @check(
@@ -93,7 +98,8 @@ def user_without_hardware_mfa(
     """
     Console users, of those that `settings.hardware_mfa` names, without hardware token and passkey.
 
-    One such device is enough, whatever other devices there are. Users without a password are left
+    One such device is enough, whatever other devices there are. That one has no device at all is
+    what `console_user_without_mfa` says, and noted here. Users without a password are left
     out, because they cannot sign in. Where the evidence does not list a user's devices, the user is
     not assessed, unless it has no device at all. In China there are virtual devices only.
 
@@ -114,7 +120,7 @@ def user_without_hardware_mfa(
         asked = _with_possible(administrators, possible_administrators)
         users = users[users["user_arn"].isin(asked["principal_arn"])]
         certain = users["user_arn"].isin(administrators["principal_arn"])
-    strong = mfa_devices.loc[mfa_devices["kind"].isin(STRONG), "user_arn"]
+    strong = mfa_devices.loc[mfa_devices["kind"].isin(HARDWARE), "user_arn"]
     hit = users[~users["user_arn"].isin(strong) & (settings.hardware_mfa != "nobody")]
     known = mfa_devices[mfa_devices["kind"] != "unknown"]["user_arn"].value_counts()
     virtual = known.reindex(hit["user_arn"]).fillna(0).astype(int).set_axis(hit.index)
@@ -128,13 +134,14 @@ def user_without_hardware_mfa(
     detail = detail.mask(unknown, "the evidence does not say which kind of device it has")
     unsure = ~certain.reindex(hit.index)
     unknown |= unsure
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "subject": hit["user_arn"],
             "detail": detail.mask(unsure, detail + "; " + UNSURE),
             "status": unknown.map({True: "not assessed", False: "fail"}),
         }
     )
+    return graded(found, "medium", frozenset(hit.loc[none, "user_arn"]))
 
 
 @check(
@@ -304,12 +311,17 @@ def administrative_role_without_mfa(
     administrators: pd.DataFrame,
     mfa_enforcement: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
+    trusted_principals: pd.DataFrame | None = None,
+    platform_roles: pd.DataFrame | None = None,
+    users: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Administrator roles that AWS principals may assume without MFA.
 
-    Roles for services and federated identities pass: the identity provider enforces the MFA of its
-    users.
+    MFA is asked for only where people may come in directly. Roles for services and federated
+    identities pass: the identity provider enforces the MFA of its users. So do roles that only
+    named roles may assume, whose sessions carry no MFA, this whole account where it has no users,
+    and roles of platforms, which a demand for MFA would break.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> arn = "arn:aws:iam::111122223333:role/admin"
@@ -322,6 +334,9 @@ def administrative_role_without_mfa(
     """
     asked = _with_possible(administrators, possible_administrators)
     roles = asked.loc[asked["kind"] == "role", ["principal_arn"]]
+    roles = roles[~roles["principal_arn"].isin(_not_for_people(trusted_principals, users))]
+    beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of these, see the check of its name
+    roles = roles[~roles["principal_arn"].isin(beside)]
     roles = _with_verdicts(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
     roles["verdict"] = roles["verdict"].mask(roles["statement"].isna() & ~_fine(roles))
     found = _rows(roles, ~_fine(roles), "its trust policy cannot be read")
@@ -330,6 +345,24 @@ def administrative_role_without_mfa(
         status=found["status"].mask(unsure, "not assessed"),
         detail=found["detail"].mask(unsure, found["detail"] + " " + UNSURE.capitalize() + "."),
     )
+
+
+def _not_for_people(
+    trusted_principals: pd.DataFrame | None, users: pd.DataFrame | None
+) -> frozenset[str]:
+    """
+    Roles whose trust policies admit roles only, or an account of one's own without users.
+
+    Of an account that is not yours an external id is asked: MFA would shut a vendor's tool out.
+    """
+    if trusted_principals is None or users is None:
+        return frozenset()
+    nobody = ["deleted identity", "unknown account", *FEDERATED, "service"]
+    asked = trusted_principals[~trusted_principals["who"].isin(nobody)]
+    named = asked["principal"].str.contains(r"^arn:[\w-]+:(?:iam::\d+:role/|sts::)|^AROA", na=False)
+    empty = asked["who"].isin(["own account", "own identity"]) & users.empty
+    direct = asked.loc[~(named | empty), "role_arn"]
+    return frozenset(trusted_principals["role_arn"]) - frozenset(direct)
 
 
 def _with_possible(administrators: pd.DataFrame, possible: pd.DataFrame | None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.checks.registry import check
+from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import (
     ERRS_ON_CONDITIONS,
     GUIDE,
@@ -39,7 +39,15 @@ def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
     """Fail where a policy gives one service in full; not assessed where it is not known."""
     lists = policies["full_services"]
     holds = lists.map(lambda names: service in names, na_action="ignore").astype(TRUTH)
-    return policy_rows(policies, holds, f"allows every {service} action on every resource")
+    found = policy_rows(policies, holds, f"allows every {service} action on every resource")
+    return _within(found, policies, "medium")
+
+
+def _within(found: pd.DataFrame, policies: pd.DataFrame, severity: str) -> pd.DataFrame:
+    """Rows with a severity; that an administrative policy gives it too is a fact, told once."""
+    whole = policies.loc[policies["administrative"].fillna(value=False), "policy_arn"]
+    inside = found["subject"].isin(whole)
+    return found.assign(severity=inside.map({True: INFO, False: severity}))
 
 
 @check(
@@ -110,9 +118,10 @@ def marketplace_subscription(
     ['allows aws-marketplace:Subscribe on every resource']
     """
     mine = _granting(policy_grants, attachments)
-    return policy_rows(
+    found = policy_rows(
         mine, mine["subscribes"], "allows aws-marketplace:Subscribe on every resource"
     )
+    return _within(found, mine, "low")
 
 
 @check(
@@ -137,14 +146,30 @@ def permissive_role_assumption(
     """
     mine = _granting(policy_grants, attachments)
     said = "allows sts:AssumeRole on roles that it does not name one by one"
-    return policy_rows(mine, mine["assumes_any_role"], said)
+    return _within(policy_rows(mine, mine["assumes_any_role"], said), mine, "high")
 
 
-def _escalating(policies: pd.DataFrame) -> pd.DataFrame:
-    """Fail where a policy alone allows an escalation method; the detail says how many and which."""
+def _escalating(
+    policies: pd.DataFrame,
+    policy_assignments: pd.DataFrame | None,
+    escalations: pd.DataFrame | None,
+    administrators: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """
+    Fail where a policy alone allows an escalation method; the detail says how many and which.
+
+    Where a holder can use it, the checks of users and roles say so, and this is noted as the part
+    that the policy has in it. Where nobody can, it is of low severity.
+    """
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
-    return policy_rows(policies, holds, detail)
+    found = policy_rows(policies, holds, detail)
+    if policy_assignments is None or escalations is None or administrators is None:
+        return found
+    able = {*escalations["principal_arn"], *administrators["principal_arn"]}
+    used = policy_assignments.loc[policy_assignments["principal_arn"].isin(able), "policy_arn"]
+    told = found["subject"].isin(used)
+    return found.assign(severity=told.map({True: INFO, False: "low"}))
 
 
 def _methods(found: list[str]) -> str:
@@ -166,7 +191,11 @@ def _methods(found: list[str]) -> str:
     "towards silence where it names one resource, or two policies together are needed",
 )
 def escalating_customer_policy(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame, policy_assignments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    escalations: pd.DataFrame | None = None,
+    administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Policies that alone allow all calls of an escalation method; administrative ones as well.
@@ -181,7 +210,8 @@ def escalating_customer_policy(
     >>> found.detail.str.endswith("(iam-001); attached to nobody").tolist()
     [True]
     """
-    found = _escalating(_granting(policy_grants, attachments, "customer"))
+    mine = _granting(policy_grants, attachments, "customer")
+    found = _escalating(mine, policy_assignments, escalations, administrators)
     nobody = ~found["subject"].isin(policy_assignments["policy_arn"])
     return found.assign(
         detail=found["detail"] + nobody.map({True: "; attached to nobody", False: ""})
@@ -198,7 +228,11 @@ def escalating_customer_policy(
     "towards silence where it names one resource, or two policies together are needed",
 )
 def escalating_inline_policy(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    policy_assignments: pd.DataFrame | None = None,
+    escalations: pd.DataFrame | None = None,
+    administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Inline policies that alone allow all calls of an escalation method.
@@ -209,7 +243,8 @@ def escalating_inline_policy(
     >>> escalating_inline_policy(grants, ATTACHMENTS.rows()).status.tolist()
     ['fail']
     """
-    return _escalating(_granting(policy_grants, attachments, "inline"))
+    mine = _granting(policy_grants, attachments, "inline")
+    return _escalating(mine, policy_assignments, escalations, administrators)
 
 
 @check(

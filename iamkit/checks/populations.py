@@ -23,6 +23,15 @@ def root(credentials: pd.DataFrame) -> pd.Series[Any]:
     return report.str.replace(r":user/.*$", ":root", regex=True).drop_duplicates()
 
 
+@population("root users who can sign in")
+def root_with_credentials(credentials: pd.DataFrame) -> pd.Series[Any]:
+    """The root user, unless the evidence shows that it has neither a password nor a key."""
+    known = credentials[credentials["is_root"]]
+    bare = known["password_enabled"].eq(other=False) & known["keys_active"].eq(0)
+    none = bool(bare.fillna(value=False).any())
+    return root(credentials)[: 0 if none else None]
+
+
 @population("users")
 def users(principals: pd.DataFrame) -> pd.Series[Any]:
     """IAM users, from either report."""
@@ -71,6 +80,12 @@ def users_groups_and_roles(principals: pd.DataFrame, roles: pd.DataFrame) -> pd.
     """Users, groups and roles, except service-linked roles."""
     attachable = principals[principals["kind"] != "root"]
     return without_service_linked(attachable, roles)["principal_arn"]
+
+
+@population("users and roles kept for emergencies")
+def kept_for_emergencies(break_glass: pd.DataFrame) -> pd.Series[Any]:
+    """Users and roles that the settings or a tag name as break-glass."""
+    return break_glass["principal_arn"]
 
 
 @population("administrators")

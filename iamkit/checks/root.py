@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.facts import graded
 from iamkit.checks.registry import check
 from iamkit.settings import Settings
 from iamkit.table import Table
@@ -31,6 +32,8 @@ NO_SIGN_IN: Final[Mapping[str, str]] = {
     "aws-cn": "in the China Regions there are no credentials of a root user",
 }
 NO_ROOT: Final[Mapping[str, str]] = {"aws-cn": NO_SIGN_IN["aws-cn"]}
+
+NO_MFA: Final = "no MFA device is registered"
 
 # Words of `credentials.password_use` that say whether, and when, the password was used.
 KNOWN_USE: Final = ("used", "never used", "not tracked", "no password")
@@ -101,7 +104,7 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="critical",
     title="The root user has no MFA",
-    among="the root user",
+    among="root users who can sign in",
     remedy="Register a passkey or a hardware token for the root user, and a second one to keep.",
     source=MFA,
     not_in=NO_SIGN_IN,
@@ -119,14 +122,14 @@ def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.Da
     ['no MFA device is registered']
     """
     root = _asked(credentials, partition)
-    said, unsaid = "no MFA device is registered", "whether it has MFA is not known"
+    said, unsaid = NO_MFA, "whether it has MFA is not known"
     return _unless(root["mfa_registered"], root["user_arn"], said, unsaid)
 
 
 @check(
     severity="high",
     title="The root user's MFA is no hardware",
-    among="the root user",
+    among="root users who can sign in",
     remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
     source=MFA,
     errs="towards fail: a virtual device beside a hardware token is reported, for it opens as well",
@@ -139,7 +142,9 @@ def root_without_hardware_mfa(
     partition: str = "aws",
 ) -> pd.DataFrame:
     """
-    A root user with a virtual MFA device, or without any, that has something to sign in with.
+    A root user with a virtual MFA device that has something to sign in with.
+
+    That it has none at all is what `root_without_mfa` says, and noted here.
 
     No call lists root's hardware tokens and passkeys: where the report or the account summary says
     that there is MFA, and no virtual device of root's is listed, it is one of those.
@@ -153,11 +158,12 @@ def root_without_hardware_mfa(
     """
     root = _asked(credentials, partition)
     counted = summary.loc[summary["name"] == "AccountMFAEnabled", "value"].eq(1).any()
-    has, said = root["mfa_registered"] | bool(counted), "no MFA device is registered"
+    has, said = root["mfa_registered"] | bool(counted), NO_MFA
     kinds = mfa_devices.loc[mfa_devices["is_root"].fillna(value=False), "kind"]
     if kinds.eq("virtual").any():
         has, said = has & False, "its MFA device is virtual"
-    return _unless(has, root["user_arn"], said, "whether it has MFA is not known")
+    found = _unless(has, root["user_arn"], said, "whether it has MFA is not known")
+    return graded(found, "high", found.loc[found["detail"].eq(NO_MFA), "subject"].tolist())
 
 
 @check(
@@ -232,8 +238,8 @@ def root_not_centrally_managed(
     """
     An account of an organization in which RootCredentialsManagement is not enabled.
 
-    Outside an organization there is nothing to enable, and nothing is found. AWS answers the
-    management account and the delegated administrator only: elsewhere this is not assessed.
+    Outside an organization there is nothing to enable, and nothing is found. It is asked of the
+    management account: AWS answers nobody else, and members can do nothing about it.
 
     >>> from iamkit.tables import ORGANIZATION, ROOT_MANAGEMENT
     >>> mine = ORGANIZATION.rows(dict(organization_id="o-example"))
@@ -241,6 +247,9 @@ def root_not_centrally_managed(
     >>> root_not_centrally_managed(mine, features, "111122223333").detail.tolist()
     ['RootCredentialsManagement is not enabled in its organization']
     """
+    organization = organization[
+        organization["management_account_id"].fillna("").isin(["", account_id])
+    ]
     feature = root_management.query("feature == 'RootCredentialsManagement'")
     subject = pd.Series(account_id, index=organization.index, dtype="str")
     enabled = feature["enabled"].reset_index(drop=True).reindex(organization.index)

@@ -160,6 +160,7 @@ class Outcome(NamedTuple):
 
     members: frozenset[str]
     missing: str  # which evidence it lacks
+    nobody: bool  # all evidence of whom it is about is there, and there is nobody
     error: str  # how it broke
     nowhere: str  # why it has nothing to ask in this partition
 
@@ -204,12 +205,14 @@ def _outcome(
     members: frozenset[str] = frozenset()
     rows: list[Row] = []
     errors: list[str] = []
-    missing = ""
+    missing, nobody = "", False
     try:
         demand(each.name, each.find)
         members = populations.members(each.among)
         tables = dict.fromkeys((*each.needs, *needs(POPULATIONS[each.among])))
         missing = account.missing(*(name for name in tables if name not in FACTS))
+        counted = [name for name in needs(POPULATIONS[each.among]) if name not in FACTS]
+        nobody = not members and not account.missing(*counted)
         returned = _call(account, each.find)
         rows, errors = rows_of(each, returned, members.union(names.index))
         told = [row.subject for row in rows if row.status != Status.NOTED]
@@ -220,7 +223,7 @@ def _outcome(
         rows = []
     elif nowhere:
         rows = [row for row in rows if row.status == Status.FAIL]
-    return Outcome(members, missing, "; ".join(errors), nowhere), rows
+    return Outcome(members, missing, nobody, "; ".join(errors), nowhere), rows
 
 
 def _labelled(
@@ -296,6 +299,9 @@ def _status(
         reason = f"the evidence says too little about {unknown} of {total}"
     if failing:
         return Status.FAIL, reason
+    nothing = outcome.nobody and not unknown and not each.among.startswith("the ")
+    if nothing and not (broke or accepted or noted):  # whatever else the check would ask
+        return Status.NOT_APPLICABLE, f"there are no {each.among}"
     if reason:
         return Status.NOT_ASSESSED, reason
     if accepted:

@@ -24,6 +24,7 @@ from iamkit.reference.escalation_methods import (
 from iamkit.reference.files import FOLDER, json_schema, read_data
 from iamkit.reference.frameworks import CONTROL, load_controls
 from iamkit.reference.lint_facts import lint_facts
+from iamkit.reference.platform_roles import PlatformRole, platform_roles
 from iamkit.reference.risks import risks
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Catalog",
     "EscalationMethod",
     "Flags",
+    "PlatformRole",
     "actions",
     "covered_actions",
     "covers_action",
@@ -46,6 +48,7 @@ __all__ = [
     "load_catalog",
     "load_controls",
     "oidc_providers",
+    "platform_roles",
     "popcount",
     "read_data",
     "risks",

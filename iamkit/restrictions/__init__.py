@@ -1,5 +1,6 @@
 """What restricts identities: whether MFA is enforced, and from which networks each can be used."""
 
+from iamkit.restrictions.break_glass import BREAK_GLASS, HARDWARE, break_glass
 from iamkit.restrictions.mfa_coverage import coverage, mfa_gaps
 from iamkit.restrictions.mfa_enforcement import (
     MFA_ENFORCEMENT,
@@ -18,6 +19,8 @@ from iamkit.restrictions.verdicts import (
 )
 
 __all__ = [
+    "BREAK_GLASS",
+    "HARDWARE",
     "MFA_ENFORCEMENT",
     "NETWORK_LISTS",
     "NETWORK_RESTRICTIONS",
@@ -26,6 +29,7 @@ __all__ = [
     "PARTLY_RESTRICTED",
     "RESTRICTED",
     "UNRESTRICTED",
+    "break_glass",
     "coverage",
     "definitions",
     "mfa_enforcement",

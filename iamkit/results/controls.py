@@ -64,10 +64,10 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     Say of each control what its checks say. Rows: see `MATRIX`, in the order of `controls`.
 
     One failing check fails a control, and so does one that notes a fact: a framework may not want
-    what we find nothing wrong with, such as an administrator role. Otherwise one that is not assessed, or was not run, leaves it
-    not assessed; otherwise what a person has to add makes it manual; otherwise one accepted check
-    makes it accepted. Only what remains is a pass, if a check of it passes, and not applicable if
-    none of them has anything to examine.
+    what we find nothing wrong with, such as an administrator role. Otherwise one that is not
+    assessed, or was not run, leaves it not assessed; otherwise what a person has to add makes it
+    manual; otherwise one accepted check makes it accepted. Only what remains is a pass, if a check
+    of it passes, and not applicable if none of them has anything to examine.
 
     Parameters
     ----------

@@ -52,10 +52,18 @@ def read(content: bytes) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
-def credentials(report: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Users and the root user. Rows: see `schema.CREDENTIALS`."""
+def credentials(
+    report: pd.DataFrame, as_of: pd.Timestamp, *, root_without_password: bool = False
+) -> pd.DataFrame:
+    """
+    Users and the root user. Rows: see `schema.CREDENTIALS`.
+
+    The report says nothing of root's password; the account summary does (`AccountPasswordPresent`).
+    """
     keys = [_key(report, as_of, slot) for slot in SLOTS]
     enabled = truths(report["password_enabled"])
+    silent = (report["user"] == ROOT_NAME) & enabled.isna()
+    enabled = enabled.mask(silent & root_without_password, False)
     used = times(report["password_last_used"])
     changed = times(report["password_last_changed"])
     keys_active = _number([key["active"] for key in keys])

@@ -172,10 +172,12 @@ class AccountTables:
     def _report(self) -> pd.DataFrame:
         return credential_report.read(self.snapshot.bytes("credential_report.csv") or b"")
 
-    @built_from(requests.REPORT.call, definition=schema.CREDENTIALS)
+    @built_from(requests.REPORT.call, optional=("summary",), definition=schema.CREDENTIALS)
     def credentials(self) -> pd.DataFrame:
         """Users and the root user, from the credential report. Rows: see `schema.CREDENTIALS`."""
-        return credential_report.credentials(self._report, self.as_of)
+        present = self.summary.loc[self.summary["name"].eq("AccountPasswordPresent"), "value"]
+        bare = bool(present.eq(0).any())
+        return credential_report.credentials(self._report, self.as_of, root_without_password=bare)
 
     @built_from(requests.REPORT.call, definition=schema.ACCESS_KEYS)
     def access_keys(self) -> pd.DataFrame:

@@ -14,14 +14,23 @@ from iamkit.trust.inbound import (
 )
 from iamkit.trust.mfa_statements import MfaStatement, mfa_statements
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
+from iamkit.trust.platform_roles import (
+    GENUINE,
+    IMPOSTOR,
+    PLATFORM_ROLES,
+    named_platform_roles,
+)
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE
 
 __all__ = [
     "ANYONE",
     "FEDERATED",
+    "GENUINE",
+    "IMPOSTOR",
     "OUTBOUND_ROLES",
     "OUTSIDE",
+    "PLATFORM_ROLES",
     "SET_SOURCE_IDENTITY",
     "TAG_SESSION",
     "TRUSTED_PRINCIPALS",
@@ -35,6 +44,7 @@ __all__ = [
     "federated_entries",
     "known_accounts",
     "mfa_statements",
+    "named_platform_roles",
     "outbound_roles",
     "trusted_principals",
 ]

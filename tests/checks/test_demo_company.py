@@ -18,7 +18,7 @@ TOLD_BY = {
     "dmitri.volkov": "password_without_enforced_mfa",
     "carlos.mendez": "administrator_user",
     "aisha.rahman": "administrator_through_iam",
-    "priya.raman": "can_escalate",
+    "priya.raman": "can_become_administrator",
     "kofi.mensah": "administrator_through_iam",
     "nadia.haddad": "can_become_administrator",
     "ingrid.larsen": "password_without_enforced_mfa",
@@ -73,13 +73,23 @@ TOLD_BY = {
     "ReadAllSecrets": "reads_every_secret",
     "OpenBoundary": "open_boundary",
 }
+# Policies that are a fact and no fault, and the holder whose finding says what is wrong.
+FACTS = {
+    "PlatformOwner": "carlos.mendez",
+    "IdentityManager": "aisha.rahman",
+    "LaunchWithAnyRole": "priya.raman",
+    "PolicyPublisher": "kofi.mensah",
+    "HelpdeskAccounts": "nadia.haddad",
+    "AdminFromOffice": "ingrid.larsen",
+}
 # Weaknesses that a finding about something else tells of.
 ELSEWHERE = {"account-password-policy": "example-corp", "amara.diallo": "migration-temp"}
 
 
 @pytest.fixture(scope="module")
 def failing(demo_account: Account) -> pd.DataFrame:
-    return demo_account.audit.findings.query("status == 'fail'")
+    """What fails, and the facts that are noted: see `FACTS`."""
+    return demo_account.audit.findings.query("status in ['fail', 'noted']")
 
 
 def test_the_list_here_is_the_demo_s() -> None:
@@ -88,8 +98,10 @@ def test_the_list_here_is_the_demo_s() -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_weakness_is_found(failing: pd.DataFrame, name: str) -> None:
-    told = failing[failing["name"] == ELSEWHERE.get(name, name)]
-    assert TOLD_BY[name] in set(told["check"])
+    told = failing[failing["name"] == ELSEWHERE.get(name, name)].set_index("check")["status"]
+    assert told.get(TOLD_BY[name]) == ("noted" if name in FACTS else "fail")
+    if name in FACTS:  # what it does is a finding of who holds it
+        assert FACTS[name] in set(failing.loc[failing["status"].eq("fail"), "name"])
 
 
 @pytest.mark.parametrize("name", CLEAN)

@@ -177,7 +177,8 @@ def mapped() -> dict[str, list[str]]:
 
 def answer(account: Account, outcome: Audit, result: dict[str, Any]) -> str:
     """FAIL, PASS or not assessed, in Prowler's words for one of its resources."""
-    found = outcome.findings.query("status == 'fail'")
+    # What Prowler fails and we note is one fact, told by both.
+    found = outcome.findings.query("status in ['fail', 'noted']")
     if set(found["subject"]) & subjects(account, result):
         return "FAIL"
     open_ = outcome.results["status"].eq("not assessed").any()
@@ -193,7 +194,7 @@ def test_a_scenario_is_answered_as_expected_or_with_a_reason(name: str, tmp_path
     results = outcome.results
     assert not results["reason"].fillna("").str.contains("broke").any()
     if not scenario["expected"]:  # nothing to judge: nothing may fail
-        failing = ["FAIL"] * int(results["status"].eq("fail").any())
+        failing = ["FAIL"] * int(results["status"].isin(["fail", "noted"]).any())
         assert failing == DISAGREE.get(name, {"answer": []})["answer"]
         refused = None in scenario["overrides"].values()
         assert not refused or results["status"].eq("not assessed").all()

@@ -1,0 +1,52 @@
+"""
+What is a fact and no fault: rows that are noted, because of whom they are about.
+
+A row of severity `info` is shown and counted, and no verdict rests on it; see `registry.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import pandas as pd
+
+from iamkit.checks.registry import INFO
+from iamkit.trust import GENUINE
+
+
+def graded(found: pd.DataFrame, severity: Any, noted: Container[str]) -> pd.DataFrame:
+    """
+    Give rows a severity, one for all or one each: that of facts where they are about the noted.
+
+    >>> found = pd.DataFrame({"subject": ["u", "v"]})
+    >>> graded(found, "high", {"u"}).severity.tolist()
+    ['info', 'high']
+    """
+    about = found["subject"].map(lambda subject: subject in noted).astype("bool")
+    severities = pd.Series(severity, found.index, dtype="object")
+    return found.assign(severity=severities.mask(about, INFO))
+
+
+def kept_for_emergencies(break_glass: pd.DataFrame | None) -> frozenset[str]:
+    """ARNs of those who are kept for emergencies and protected as such."""
+    if break_glass is None:
+        return frozenset()
+    ready = break_glass["ready"].fillna(value=False)
+    return frozenset(break_glass.loc[ready, "principal_arn"])
+
+
+def of_platforms(platform_roles: pd.DataFrame | None, *standings: str) -> frozenset[str]:
+    """ARNs of the roles that platforms made, or of those of other standings."""
+    if platform_roles is None:
+        return frozenset()
+    of = platform_roles["standing"].isin(standings or (GENUINE,))
+    return frozenset(platform_roles.loc[of, "role_arn"])
+
+
+def as_platforms_want(platform_roles: pd.DataFrame | None) -> frozenset[str]:
+    """ARNs of the roles that platforms made, and whose permissions are their choice as well."""
+    if platform_roles is None:
+        return frozenset()
+    fixed = platform_roles[platform_roles["fixed"].fillna(value=False)]
+    return of_platforms(fixed)

@@ -113,7 +113,7 @@ def test_a_server_certificate_is_found_once_it_has_expired(
     ],
 )
 def test_what_was_not_asked_is_not_assessed(name: str, call: str, tmp_path: Path) -> None:
-    said = result(account(tmp_path), name)
+    said = result(account(tmp_path, details([user("ann")])), name)
     assert said["status"] == "not assessed"
     assert call in said["reason"]
 

@@ -27,6 +27,7 @@ from iamkit.charts.display import (
     Sentence,
     clean,
     not_assessed,
+    say,
 )
 
 P = ParamSpec("P")
@@ -176,13 +177,16 @@ def bars(
     colors : mapping of column to colour, optional
         Else one after the other from `SERIES`.
     missing : str
-        Which evidence is missing; if any is, the sentence that says so stands for the chart.
+        Which evidence is missing; if any is, the sentence that says so stands for the chart. So
+        does one where there is nothing to count.
     ax : Axes, optional
         Where to draw; else on a chart of its own.
     """
     if missing:
         return not_assessed(missing)
     parts = counts.to_frame(unit) if isinstance(counts, pd.Series) else counts
+    if parts.empty:
+        return say(f"{title}: there are no {unit}.")
     labels = [", ".join(label) if isinstance(label, tuple) else str(label) for label in parts.index]
     total = parts.sum(axis=1)
     said = "; ".join(
@@ -367,12 +371,14 @@ def heat(
     """
     if missing:
         return not_assessed(missing)
+    if counts.empty:
+        return say(f"{title}: there are no {unit}.")
     rows, columns = counts.shape
     most = counts.max(axis=1)
     said = "; ".join(
         f"{row}: most in {counts.loc[row].idxmax()}, {most[row]:,.0f} {unit}"
         for row in counts.index
-        if columns and most[row] > 0
+        if most[row] > 0
     )
     height = 1.5 + 0.27 * max(rows, 1)
     ax = new(ax, width=9.2, height=height, alt=f"{title}. {said or 'Nothing'}.")

@@ -31,8 +31,17 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def pages(snapshot: Path, **options: Any) -> dict[str, str]:
-    """Render a report and return each page's text, as a reader sees it, by name."""
+    """
+    Render a report and return each page's text, as a reader sees it, by name.
+
+    No notebook may warn: a reader of the page could do nothing about it.
+    """
     made = render(snapshot, **options)
+    for page in made.pages:
+        cells = nbformat.read(page.with_suffix(".ipynb"), as_version=4).cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        warned = [output["text"] for output in outputs if output.get("name") == "stderr"]
+        assert warned == [], page.stem
     return {page.stem: seen(page) for page in (*made.pages, made.index)}
 
 
@@ -161,6 +170,7 @@ def accounts(folder: Path) -> dict[str, Any]:
         "no credential report": {"contents": details([user("ana")]), "credential_report": None},
         "weird documents": {"contents": weird},
     }
+    well_run = Path(__file__).parents[1] / "data" / "well_run"
     made = {}
     for name, contents in edges.items():
         (folder / name).mkdir()
@@ -168,6 +178,7 @@ def accounts(folder: Path) -> dict[str, Any]:
     only_report = folder / "report.csv"
     only_report.write_text(csv_report())
     named = {"credential_report": only_report}
+    made["well run"] = cli_files.from_files(folder / "well run", well_run)
     made["no authorization details"] = cli_files.from_files(folder / "only", named=named)
     return made
 

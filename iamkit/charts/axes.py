@@ -380,7 +380,7 @@ def heat(
         for row in counts.index
         if most[row] > 0
     )
-    height = 1.5 + 0.27 * max(rows, 1)
+    height = 2.2 + 0.27 * rows  # the names of columns, written at a slant, and the rows
     ax = new(ax, width=9.2, height=height, alt=f"{title}. {said or 'Nothing'}.")
     shades = np.log10(counts.to_numpy(dtype=float) + 1)
     ax.pcolormesh(shades, cmap="Blues", vmin=0, vmax=max(shades.max(initial=0), 1), linewidth=0.6,

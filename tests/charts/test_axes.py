@@ -101,6 +101,13 @@ def test_nothing_to_draw_is_no_error(name: str) -> None:
     assert empty[name]()._repr_mimebundle_()
 
 
+def test_one_row_has_room_for_the_names_of_its_columns() -> None:
+    """Warnings are errors here; matplotlib warns where a chart has no room left for its axes."""
+    names = [f"{number}-a-service-of-a-long-name" for number in range(40)]
+    one = pd.DataFrame([range(40)], index=["escalation"], columns=names)
+    assert charts.heat(one, title="T", unit="actions")._repr_mimebundle_()
+
+
 def test_the_callers_table_is_never_changed() -> None:
     given = COUNTS, BOXES_DRAWN, LINKS_DRAWN
     before = [table.copy(deep=True) for table in given]

@@ -48,6 +48,7 @@ from iamkit.restrictions import (
     MFA_ENFORCEMENT,
     NETWORK_LISTS,
     NETWORK_RESTRICTIONS,
+    OneStep,
     break_glass,
     mfa_enforcement,
     network_lists,
@@ -130,18 +131,23 @@ class Account(AccountTables):
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
         trusting = mfa_statements(self.trust, self.roles)
-        enforced = mfa_enforcement(self, trusting, self.permissions, self._assumable)
+        enforced = mfa_enforcement(self, trusting, self.permissions, self._becoming)
         return with_others(enforced, self)
 
     @_derived("permissions", "trust", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:
         """From where each identity can be used. Rows: see `restrictions.NETWORK_RESTRICTIONS`."""
-        return network_restrictions(self, self.permissions, self._assumable)
+        return network_restrictions(self, self.permissions, self._becoming)
 
     @_derived("principals", "mfa_enforcement", optional=("mfa_devices",), definition=BREAK_GLASS)
     def break_glass(self) -> pd.DataFrame:
         """Users and roles kept for emergencies. Rows: see `restrictions.BREAK_GLASS`."""
         return break_glass(self.principals, self.mfa_devices, self.mfa_enforcement, self.settings)
+
+    @cached_property
+    def _becoming(self) -> OneStep:
+        """Which roles each identity becomes without a permission."""
+        return OneStep(self.permissions.attackers, self._assumable)
 
     @cached_property
     def _assumable(self) -> AssumableRoles:

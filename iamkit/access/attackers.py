@@ -111,15 +111,16 @@ class Attackers:
     def known(self, arn: str) -> RequestContext:
         """What the evidence knows of a principal, as far as its policies ask."""
         values = self.callers.known(arn)
-        keys = self._keys(self.callers.layers(arn)) | {ISSUED.lower()}
+        keys = self.keys(self.callers.layers(arn)) | {ISSUED.lower()}
         return RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
 
-    def _keys(self, layers: PolicyLayers) -> frozenset[str]:
+    def keys(self, layers: PolicyLayers) -> frozenset[str]:
+        """Return the condition keys, in lower case, that a principal's policies depend on."""
         return self._tested.once(layers, self.evaluator.keys, layers)
 
     def _case(self, arn: str) -> Case | None:
         layers = self.callers.layers(arn)
-        if self._keys(layers).isdisjoint(DERIVED_KEYS):
+        if self.keys(layers).isdisjoint(DERIVED_KEYS):
             return None
         known = self.known(arn)
         user = self.callers.principal(arn)["kind"] == "user"

@@ -21,6 +21,8 @@ from iamkit.policy import (
     CERTAIN,
     POSSIBLE,
     UNKNOWN,
+    KeyTest,
+    Outcomes,
     PolicyEvaluator,
     PolicyLayers,
     RequestContext,
@@ -36,10 +38,15 @@ class ChoosingEvaluator(PolicyEvaluator):
         super().__init__(catalog)
         self._having: Memo[str, Bits] = Memo()
         self._chosen_keys: Memo[PolicyLayers, frozenset[str]] = Memo()
+        self._tests: Memo[PolicyLayers, tuple[tuple[KeyTest, bool], ...]] = Memo()
+        self._combined: Memo[Outcomes, tuple[Bits, Bits, Bits]] = Memo()
 
     def chooses(self, layers: PolicyLayers) -> bool:
         """Whether the caller's choices make a difference to what these layers allow."""
-        return bool(self._chosen_keys.once(layers, self._find_chosen_keys, layers))
+        return bool(self._chosen(layers))
+
+    def _chosen(self, layers: PolicyLayers) -> frozenset[str]:
+        return self._chosen_keys.once(layers, self._find_chosen_keys, layers)
 
     def _find_chosen_keys(self, layers: PolicyLayers) -> frozenset[str]:
         return frozenset(filter(choices.is_chosen, self.keys(layers)))
@@ -61,22 +68,33 @@ class ChoosingEvaluator(PolicyEvaluator):
         actions = self.catalog.listed.actions
         return self.catalog.bits(each for each in actions if choices.carries(each, key))
 
+    def _find_tests(self, layers: PolicyLayers) -> tuple[tuple[KeyTest, bool], ...]:
+        """The tests of chosen keys."""
+        statements = (
+            each for _, layer in layers.named() for policy in layer for each in policy.statements
+        )
+        tests = choices.tests_of(statements)
+        return tuple((test, variables) for test, variables in tests if choices.is_chosen(test.key))
+
+    def _rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
+        """The rows in one context, which are not to be changed: many contexts share them."""
+        outcomes = self.outcomes(layers, context)[0]
+        return self._combined.once(outcomes, self.combine, outcomes)
+
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
         """Return (possible, certain, anywhere), each of shape (words,)."""
-        rows = super().rows(layers, context)
+        rows = self._rows(layers, context)
         if not self.chooses(layers):
             return rows
         possible, certain, anywhere = (each.copy() for each in rows)
-        statements = [
-            each for _, layer in layers.named() for policy in layer for each in policy.statements
-        ]
         region = context.get(choices.REGION)
         home = choices.home_region(context)
-        if region is UNKNOWN and choices.REGION in self._find_chosen_keys(layers):
-            at_home = super().rows(layers, context.but({choices.REGION: home}))
+        if region is UNKNOWN and choices.REGION in self._chosen(layers):
+            at_home = self._rows(layers, context.but({choices.REGION: home}))
             possible = (possible & ~self._at_home) | (at_home[POSSIBLE] & self._at_home)
-        for chosen in choices.choices(statements, context):
-            made = super().rows(layers, context.joined(chosen))
+        tests = self._tests.once(layers, self._find_tests, layers)
+        for chosen in choices.chosen_values(tests, context):
+            made = self._rows(layers, context.joined(chosen))
             carrying = self._carrying(chosen)
             elsewhere = chosen.get(choices.REGION) not in (UNKNOWN, home)
             for row, better in ((certain, made[CERTAIN]), (anywhere, made[ANYWHERE])):

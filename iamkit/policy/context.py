@@ -69,15 +69,22 @@ class RequestContext:
 
     def but(self, values: Mapping[str, Any]) -> RequestContext:
         """Return this context with `values` in the place of its own."""
-        changed = {key.lower(): value for key, value in values.items()}
-        return RequestContext({**self.values, **changed}, self.default)
+        changed = {key.lower(): _context_value(key, value) for key, value in values.items()}
+        joined = {**self.values, **changed}
+        kept = {key: value for key, value in joined.items() if value is not self.default}
+        return _made(kept, self.default)
 
     def joined(self, other: RequestContext) -> RequestContext:
         """Return this context with what `other` knows in the place of its own values."""
-        made = object.__new__(RequestContext)
-        object.__setattr__(made, "values", {**self.values, **other.values})
-        object.__setattr__(made, "default", self.default)
-        return made
+        return _made({**self.values, **other.values}, self.default)
+
+
+def _made(values: Mapping[str, Value], default: Mark) -> RequestContext:
+    """A context of values as contexts have them already: they are made by the million."""
+    made = object.__new__(RequestContext)
+    object.__setattr__(made, "values", values)
+    object.__setattr__(made, "default", default)
+    return made
 
 
 def _context_value(key: str, value: Any) -> Value:

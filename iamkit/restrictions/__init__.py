@@ -10,6 +10,7 @@ from iamkit.restrictions.mfa_enforcement import (
 from iamkit.restrictions.mfa_others import with_others
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import (
     NOT_APPLICABLE,
     NOTHING_TO_PROTECT,
@@ -29,6 +30,7 @@ __all__ = [
     "PARTLY_RESTRICTED",
     "RESTRICTED",
     "UNRESTRICTED",
+    "OneStep",
     "break_glass",
     "coverage",
     "definitions",

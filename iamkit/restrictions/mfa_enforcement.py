@@ -57,7 +57,7 @@ from iamkit.restrictions.mfa_statements import (
     sentence,
     truths,
 )
-from iamkit.restrictions.one_step import Assumable, OneStep
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.settings import Settings
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
@@ -141,7 +141,7 @@ def mfa_enforcement(
     account: AccountTables,
     trusting: Mapping[str, Iterable[TrustStatement]],
     permissions: Permissions | None = None,
-    assumable: Assumable | None = None,
+    becoming: OneStep | None = None,
 ) -> pd.DataFrame:
     """
     Return whether MFA is enforced for each user and role. Rows: see `MFA_ENFORCEMENT`.
@@ -149,7 +149,7 @@ def mfa_enforcement(
     `trusting` has, by ARN of the role, the statements that trust AWS principals, as
     `trust.mfa_statements` finds them; no AWS principal may assume a role that is not in it.
     `permissions` are those of `effective(account)`, made here if not given; their `principals` are
-    the rows. `assumable` says which roles name a user; without it none does. Results of bit rows
+    the rows. `becoming` says which roles name a user; without it none does. Results of bit rows
     are computed once per distinct combination of them, results of statements once per combination
     and set of policies. Raises `SettingsError` if `permissions` lack one of the six contexts of a
     caller.
@@ -161,7 +161,7 @@ def mfa_enforcement(
         )
     scale = ActionScale(evaluated.catalog, account.settings)
     attackers = evaluated.attackers
-    becoming = OneStep(attackers, assumable)
+    becoming = becoming or OneStep(attackers, None)
     deciders = _Deciders(evaluated, scale, becoming)
     assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
     reaches: dict[tuple[int, ...], MfaReach] = {}

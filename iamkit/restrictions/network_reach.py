@@ -39,7 +39,7 @@ from iamkit.policy import (
 )
 from iamkit.reference import Bits
 from iamkit.restrictions.network_lists import admits, covering, network_tests
-from iamkit.restrictions.one_step import Assumable, OneStep
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -176,10 +176,10 @@ class NetworkEvaluator:
     see `access.attack_requests`.
     """
 
-    def __init__(self, permissions: Permissions, assumable: Assumable | None = None) -> None:
+    def __init__(self, permissions: Permissions, becoming: OneStep | None = None) -> None:
         self.callers = permissions.callers
         self.attackers = permissions.attackers
-        self.becoming = OneStep(self.attackers, assumable)
+        self.becoming = becoming or OneStep(self.attackers, None)
         self.evaluator = self.attackers.evaluator
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
         self._numbers: dict[Any, int] = {}

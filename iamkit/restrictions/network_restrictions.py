@@ -37,7 +37,7 @@ from iamkit.policy import (
 from iamkit.reference import Bits, Catalog, actions
 from iamkit.restrictions.network_lists import approved_networks, unapproved
 from iamkit.restrictions.network_reach import NETWORK_KEYS, NetworkEvaluator, NetworkReach
-from iamkit.restrictions.one_step import Assumable
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import (
     NETWORK_VERDICTS,
     NOTHING_TO_PROTECT,
@@ -116,16 +116,16 @@ NETWORK_RESTRICTIONS: Final = Table(
 
 
 def network_restrictions(
-    account: AccountTables, permissions: Permissions, assumable: Assumable | None = None
+    account: AccountTables, permissions: Permissions, becoming: OneStep | None = None
 ) -> pd.DataFrame:
     """
     From where each user and role can be used. Rows: see `NETWORK_RESTRICTIONS`.
 
     They are in the order of the permissions, which are the account's, in `DEFAULT_CONTEXTS` at
-    least. Users whom only the credential report knows are left out, as there. `assumable` says
+    least. Users whom only the credential report knows are left out, as there. `becoming` says
     which roles name a principal in their trust policies; without it none does.
     """
-    evaluator, principals = NetworkEvaluator(permissions, assumable), permissions.principals
+    evaluator, principals = NetworkEvaluator(permissions, becoming), permissions.principals
     arns = principals["principal_arn"].tolist()
     numbers = [evaluator.number(arn) for arn in arns]
     described = _described(evaluator.cases, permissions, approved_networks(account))

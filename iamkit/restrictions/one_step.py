@@ -25,8 +25,10 @@ from typing import Any, NamedTuple, Protocol
 from iamkit.access import (
     CONTEXTS,
     DEFAULT_CONTEXTS,
+    ISSUED,
     Attackers,
     AttackRequest,
+    AttackRequests,
     Place,
     Resources,
     ResourceSet,
@@ -34,7 +36,7 @@ from iamkit.access import (
     members,
 )
 from iamkit.memory import Memo
-from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, decide
+from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, conditions, decide
 
 ASSUME = "sts:AssumeRole"
 
@@ -68,9 +70,17 @@ class OneStep:
         self.attackers = attackers
         self._assumable = assumable
         self._steps: Memo[str, Mapping[str, tuple[Step, ...]]] = Memo()
+        self._rows: Memo[str, tuple[int, ...]] = Memo()
+        self._first: Memo[str, tuple[Step, ...]] = Memo()
+        self._derived: Memo[Any, AttackRequests] = Memo()
+        self._keys: Memo[Any, frozenset[str]] = Memo()
+        self._free: Memo[Any, bool] = Memo()
 
     def rows(self, arn: str) -> tuple[int, ...]:
         """Return the numbers of a principal's rows by `DEFAULT_CONTEXTS`, its roles' included."""
+        return self._rows.once(arn, self._rows_of, arn)
+
+    def _rows_of(self, arn: str) -> tuple[int, ...]:
         own = self.attackers.rows(arn)
         if not (steps := self.steps(arn)):
             return own
@@ -112,24 +122,42 @@ class OneStep:
                         pending.append(step.role_arn)
         return {name: tuple(taken.values()) for name, taken in found.items()}
 
-    def _taken(self, arn: str) -> Iterable[Step]:
+    def _taken(self, arn: str) -> tuple[Step, ...]:
         """The first steps of a principal, by each request that differs."""
+        return self._first.once(arn, lambda: tuple(self._take(arn)))
+
+    def _take(self, arn: str) -> Iterable[Step]:
         assumable = self._assumable
         if assumable is None or not assumable.names(arn):
             return
         callers = self.attackers.callers
-        layers, known = callers.layers(arn), callers.known(arn)
+        layers, asked = callers.layers(arn), assumable.asked(arn)
         user = callers.principal(arn)["kind"] == "user"
-        tried = self.attackers.deriver.derive(
-            layers, RequestContext(known, UNKNOWN), user=user, further=assumable.asked(arn)
+        # Of a principal no more counts than what its policies and those that name it ask.
+        same = (layers, tuple(map(id, asked)))
+        keys = self._keys.once(same, self._asked_keys, layers, asked)
+        values = callers.known(arn)
+        known = RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
+        tried = self._derived.once(
+            (same, user, known),
+            self.attackers.deriver.derive,
+            layers,
+            known,
+            user=user,
+            further=asked,
         )
-        free = _never_stops(layers, user=user)
+        free = self._free.once((layers, user), _never_stops, layers, user=user)
         for request in tried.requests:
             named, _ = assumable.roles_admitting(arn, request.context)
             for at in members(named.possible).tolist():
                 role_arn = assumable.roles.arns[at]
                 if role_arn != arn and (free or not _stopped(request, role_arn, layers, user=user)):
                     yield Step(role_arn, request)
+
+    def _asked_keys(self, layers: PolicyLayers, further: Iterable[Any]) -> frozenset[str]:
+        """The condition keys that a principal's policies and those that name it depend on."""
+        asked = frozenset().union(*map(conditions.keys, further))
+        return self.attackers.keys(layers) | asked | {ISSUED.lower()}
 
 
 def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:

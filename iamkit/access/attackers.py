@@ -131,7 +131,7 @@ class Attackers:
     def _made(self, layers: PolicyLayers, known: RequestContext, user: bool) -> Case:
         tried = self.deriver.derive(layers, known, user=user)
         contexts = [each.context for each in tried.requests]
-        outcomes = self.evaluator.outcomes(layers, *contexts)
+        outcomes = self.evaluator.outcomes(layers, *contexts, varying=DERIVED_KEYS)
         return Case(layers, tried, tuple(outcomes))
 
     def rows_of(self, case: Case) -> tuple[int, ...]:

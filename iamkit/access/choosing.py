@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
+
 from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
@@ -36,8 +38,10 @@ class ChoosingEvaluator(PolicyEvaluator):
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(catalog)
+        self._carried: Memo[tuple[str, ...], Bits] = Memo()
         self._having: Memo[str, Bits] = Memo()
         self._chosen_keys: Memo[PolicyLayers, frozenset[str]] = Memo()
+        self._asked: Memo[PolicyLayers, tuple[str, ...]] = Memo()
         self._tests: Memo[PolicyLayers, tuple[tuple[KeyTest, bool], ...]] = Memo()
         self._combined: Memo[Outcomes, tuple[Bits, Bits, Bits]] = Memo()
 
@@ -58,10 +62,12 @@ class ChoosingEvaluator(PolicyEvaluator):
 
     def _carrying(self, chosen: RequestContext) -> Bits:
         """The actions whose requests have all keys that are chosen: most have no tags, say."""
-        keys = sorted(key for key, value in chosen.values.items() if value is not ABSENT)
-        found = self.every
-        for key in keys:
-            found = found & self._having.once(key, self._find_having, key)
+        keys = tuple([key for key, value in chosen.values.items() if value is not ABSENT])
+        return self._carried.once(keys, self._find_carried, keys)
+
+    def _find_carried(self, keys: tuple[str, ...]) -> Bits:
+        having = [self._having.once(key, self._find_having, key) for key in keys]
+        found: Bits = np.bitwise_and.reduce([self.every, *having])
         return found
 
     def _find_having(self, key: str) -> Bits:
@@ -76,27 +82,42 @@ class ChoosingEvaluator(PolicyEvaluator):
         tests = choices.tests_of(statements)
         return tuple((test, variables) for test, variables in tests if choices.is_chosen(test.key))
 
-    def _rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
-        """The rows in one context, which are not to be changed: many contexts share them."""
-        outcomes = self.outcomes(layers, context)[0]
-        return self._combined.once(outcomes, self.combine, outcomes)
-
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
         """Return (possible, certain, anywhere), each of shape (words,)."""
-        rows = self._rows(layers, context)
         if not self.chooses(layers):
-            return rows
-        possible, certain, anywhere = (each.copy() for each in rows)
-        region = context.get(choices.REGION)
+            return super().rows(layers, context)
+        keys, tests = self._chosen(layers), self._tests.once(layers, self._find_tests, layers)
+        chosen = choices.chosen_values(tests, context)
+        contexts = [context, *map(context.joined, chosen)]
+        own, *others = self.outcomes(layers, *contexts, varying=keys)
+        possible, certain, anywhere = (each.copy() for each in self._made(own))
         home = choices.home_region(context)
-        if region is UNKNOWN and choices.REGION in self._chosen(layers):
-            at_home = self._rows(layers, context.but({choices.REGION: home}))
+        if choices.REGION in keys and context.get(choices.REGION) is UNKNOWN:
+            at_home = super().rows(layers, context.but({choices.REGION: home}))
             possible = (possible & ~self._at_home) | (at_home[POSSIBLE] & self._at_home)
-        tests = self._tests.once(layers, self._find_tests, layers)
-        for chosen in choices.chosen_values(tests, context):
-            made = self._rows(layers, context.joined(chosen))
-            carrying = self._carrying(chosen)
-            elsewhere = chosen.get(choices.REGION) not in (UNKNOWN, home)
-            for row, better in ((certain, made[CERTAIN]), (anywhere, made[ANYWHERE])):
-                row |= (better & ~self._at_home if elsewhere else better) & carrying
+        gained: dict[Outcomes, Bits] = {}  # for which actions it may come to that
+        for each, outcome in zip(chosen, others, strict=True):
+            if outcome != own:
+                elsewhere = each.get(choices.REGION) not in (UNKNOWN, home)
+                mask = self._carrying(each)
+                mask = mask & ~self._at_home if elsewhere else mask
+                gained[outcome] = gained[outcome] | mask if outcome in gained else mask
+        for outcome, mask in gained.items():
+            better = self._made(outcome)
+            certain |= better[CERTAIN] & mask
+            anywhere |= better[ANYWHERE] & mask
         return possible, certain, anywhere
+
+    def _made(self, outcome: Outcomes) -> tuple[Bits, Bits, Bits]:
+        """The rows of an outcome, which are not to be changed: many contexts share them."""
+        return self._combined.once(outcome, self.combine, outcome)
+
+    def asked(self, layers: PolicyLayers) -> tuple[str, ...]:
+        """Return the condition keys, in lower case, by which `rows` differ for these layers."""
+        return self._asked.once(layers, self._find_asked, layers)
+
+    def _find_asked(self, layers: PolicyLayers) -> tuple[str, ...]:
+        keys = self.keys(layers)
+        if not self.chooses(layers):
+            return tuple(sorted(keys))
+        return tuple(sorted({*keys, *choices.OF_RESOURCE.values(), choices.HOME_REGION}))

@@ -23,7 +23,7 @@ from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
-from iamkit.memory import garbage_collection_paused
+from iamkit.memory import Memo, garbage_collection_paused
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
@@ -116,10 +116,16 @@ class _Evaluation:
 
     def _evaluated(self, layers: PolicyLayers, contexts: Iterable[RequestContext]) -> list[int]:
         if self._evaluator.chooses(layers):
-            rows = (self._evaluator.rows(layers, context) for context in contexts)
-            return [self._row_number(np.array(each)) for each in rows]
+            keys = self._evaluator.asked(layers)
+            numbers: Memo[Any, int] = Memo()  # most contexts are alike
+            return [
+                numbers.once(each.answers(keys), self._chosen, layers, each) for each in contexts
+            ]
         outcomes = self._evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
         return [self._number(each) for each in outcomes]
+
+    def _chosen(self, layers: PolicyLayers, context: RequestContext) -> int:
+        return self._row_number(np.array(self._evaluator.rows(layers, context)))
 
     def _stored(self, outcomes: Outcomes) -> int:
         """Number of the row that the outcomes make; several may make the same."""

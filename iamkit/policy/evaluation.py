@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -55,6 +56,11 @@ class Effects:
     cells: Cells
     denials: tuple[Denial, ...]
 
+    @cached_property
+    def denies_everywhere_only(self) -> bool:
+        """Whether no denial is about some resources only."""
+        return all(scope.everything for scope, _, _ in self.denials)
+
 
 class Dependencies:
     """What a policy's statements depend on, whatever the context."""
@@ -64,6 +70,7 @@ class Dependencies:
         self.condition_keys = _merged(each.condition_keys for each in found)
         self.resource_keys = _merged(each.resource_keys for each in found)
         self.keys = frozenset(self.condition_keys + self.resource_keys)
+        self.numbers: dict[Any, int] = {}  # of what it comes to, by what it depends on
         wide = [not each.not_resources and "*" in each.resources for each in found]
         self.everywhere = all(wide)  # no statement is about some resources only
         self.one_sided = all(  # only allows are, and they say which
@@ -90,11 +97,12 @@ class PolicyEvaluator:
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
         self._dependencies: Memo[str, Dependencies] = Memo()
+        self._by_policy: Memo[Policy, Dependencies] = Memo()
         self._holds: Memo[tuple[Any, ...], Truth] = Memo()
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
-        self._same: dict[Any, int] = {}
+        self._alone: Memo[int, Bits] = Memo()
         self._layers: Memo[tuple[int, ...], Effects] = Memo()
 
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
@@ -116,18 +124,33 @@ class PolicyEvaluator:
         resource is compared with another, what a policy variable holds makes no difference, so
         principals with the same policies share their outcomes.
         """
-        found = []
         alike = self._never_compares(layers)
-        for _, policies in layers.named():
-            numbers = [
-                [self._outcome(policy, context, alike=alike) for context in contexts]
-                if not varying.isdisjoint(self._read(policy).keys)
-                else [self._outcome(policy, contexts[0], alike=alike)] * len(contexts)
-                for policy in policies
-            ]
-            each = zip(*numbers, strict=True) if numbers else [()] * len(contexts)
-            found.append([tuple(sorted(set(column))) for column in each])
+        found = [
+            self._of_layer(policies, contexts, varying, alike=alike)
+            for _, policies in layers.named()
+        ]
         return list(zip(*found, strict=True))
+
+    def _of_layer(
+        self,
+        policies: Iterable[Policy],
+        contexts: Sequence[RequestContext],
+        varying: Keys,
+        *,
+        alike: bool,
+    ) -> list[tuple[int, ...]]:
+        """What the policies of one layer come to in each context."""
+        fixed: set[int] = set()
+        changing = []
+        for policy in policies:
+            read = self._read(policy)
+            if varying.isdisjoint(read.keys):
+                fixed.add(self._outcome(read, contexts[0], alike=alike))
+            else:
+                changing.append([self._outcome(read, each, alike=alike) for each in contexts])
+        if not changing:
+            return [tuple(sorted(fixed))] * len(contexts)
+        return [tuple(sorted(fixed.union(column))) for column in zip(*changing, strict=True)]
 
     def _never_compares(self, layers: PolicyLayers) -> bool:
         """Whether rows depend on where statements apply only in being everywhere or somewhere."""
@@ -139,18 +162,22 @@ class PolicyEvaluator:
         )
 
     def _read(self, policy: Policy) -> Dependencies:
+        return self._by_policy.once(policy, self._read_content, policy)
+
+    def _read_content(self, policy: Policy) -> Dependencies:
         return self._dependencies.once(policy.content, Dependencies, policy.statements)
 
-    def _outcome(self, policy: Policy, context: RequestContext, *, alike: bool) -> int:
+    def _outcome(self, read: Dependencies, context: RequestContext, *, alike: bool) -> int:
         """Number of a policy's judgement; the same for contexts that it does not tell apart."""
-        read = self._read(policy)
-        values: list[Any] = [context.get(key) for key in read.condition_keys]
-        variables = (context.get(key) for key in read.resource_keys)
-        values += (None if alike and isinstance(v, str) else v for v in variables)
-        asked = (policy.content, alike, *values)
-        number = self._same.get(asked)
+        asked: Any = context.answers(read.condition_keys)
+        if read.resource_keys:
+            variables = context.answers(read.resource_keys)
+            if alike:
+                variables = tuple([None if isinstance(v, str) else v for v in variables])
+            asked = (asked, alike, variables)
+        number = read.numbers.get(asked)
         if number is None:
-            number = self._same[asked] = len(self._effects)
+            number = read.numbers[asked] = len(self._effects)
             self._effects.append(self._judge(read.statements, context))
         return number
 
@@ -226,6 +253,10 @@ class PolicyEvaluator:
 
     def combine(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
         """Return the rows of what every layer allows, less what any layer denies."""
+        if len(outcomes) == 1 and all(
+            self._effects[number].denies_everywhere_only for number in outcomes[0]
+        ):
+            return self._united(outcomes[0])
         layers = [self._layer(each) for each in outcomes]
         cells = layers[0].cells
         for layer in layers[1:]:
@@ -252,6 +283,32 @@ class PolicyEvaluator:
                         left = left & ~elsewhere
                     anywhere |= left
         return possible, certain, anywhere
+
+    def _united(self, numbers: tuple[int, ...]) -> tuple[Bits, Bits, Bits]:
+        """
+        The rows of policies of one layer, none of which denies anything on some resources only.
+
+        They are those of each policy alone, together: no allow is compared with another statement.
+        """
+        found = np.bitwise_or.reduce(
+            [self._alone.once(number, self._by_itself, number) for number in numbers]
+            or [np.array([self.none] * 5)]
+        )
+        possible, certain, anywhere, surely, perhaps = found
+        left = ~(surely | perhaps)
+        return possible & ~surely, certain & left, anywhere & left
+
+    def _by_itself(self, number: int) -> Bits:
+        """
+        What one policy allows: possibly, certainly, everywhere; and denies: surely, perhaps.
+
+        Its denials are all on every resource. Shape (5, words).
+        """
+        effects = self._effects[number]
+        denied = {True: self.none, False: self.none}
+        for _, sure, bits in effects.denials:
+            denied[sure] = denied[sure] | bits
+        return np.array([*self._allowed(effects.cells), denied[True], denied[False]])
 
     def _allowed(self, cells: Cells) -> tuple[Bits, Bits, Bits]:
         """The rows of what is allowed, if nothing is denied: possibly, certainly, everywhere."""

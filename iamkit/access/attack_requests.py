@@ -18,6 +18,7 @@ Source: STS API Reference, GetSessionToken; IAM User Guide, "AWS global conditio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -35,6 +36,7 @@ from iamkit.access.request_classes import (
     endpoint_classes,
     moments,
 )
+from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
     ENDPOINT_KEYS,
@@ -42,8 +44,10 @@ from iamkit.policy import (
     SOURCE_IP_KEYS,
     UNKNOWN,
     Network,
+    Policy,
     PolicyLayers,
     RequestContext,
+    Statement,
     Value,
     cidr,
 )
@@ -115,6 +119,9 @@ class RequestDeriver:
         account = callers.account
         self.approved: tuple[Network, ...] = cidr.parse_networks(account.settings.approved_networks)
         self.direct = RequestContext(callers.arrival("any"), UNKNOWN)
+        self._asking: Memo[Policy, list[tuple[Any, Statement]]] = Memo()
+        self._tests: Memo[Any, tuple[Tests, tuple[str, ...]]] = Memo()
+        self._plans: Memo[Any, AttackRequests] = Memo()
 
     def derive(
         self,
@@ -127,10 +134,23 @@ class RequestDeriver:
         """
         Return the requests that `layers`, and `further` Condition elements, tell apart.
 
-        `known` is what the evidence knows of the caller.
+        `known` is what the evidence knows of the caller. Callers whose policies say the same about
+        `DERIVED_KEYS` share everything but that.
         """
-        tests = Tests(layers, further)
+        asking: list[tuple[Any, Statement]] = []
+        for policy in layers.policies:
+            asking += self._asking.once(policy, _asking, policy)
+        beside = tuple(further)
+        same = (*(said for said, _ in asking), *map(_written, beside))
+        tests, taken = self._tests.once(same, _tests, [each for _, each in asking], beside)
         base = self.direct.joined(known)
+        values = base.answers(taken)
+        plan = self._plans.once((same, user, values), self._planned, tests, base, user=user)
+        requests = tuple(_made_by(known, plan.requests))
+        return AttackRequests(requests, plan.parts, plan.left_unknown)
+
+    def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> AttackRequests:
+        """The requests, with nothing of who makes them; of `base` only variables count."""
         parts = self._parts(tests)
         dimensions = self._dimensions(tests, base, parts)
         signed = self._signed(tests, base, user=user)
@@ -142,7 +162,7 @@ class RequestDeriver:
             least = min(splitting, key=lambda key: len(dimensions[key]))
             left.append(least)
             dimensions[least] = [(_NOWHERE if least == SOURCE_IP else UNKNOWN, Place.OUTSIDE)]
-        requests = tuple(self._requests(dimensions, signed, base, known, tests))
+        requests = tuple(self._requests(dimensions, signed, tests))
         return AttackRequests(requests, parts, tuple(left))
 
     def _parts(self, tests: Tests) -> InternetParts:
@@ -207,31 +227,53 @@ class RequestDeriver:
         self,
         dimensions: Mapping[str, list[tuple[Any, Place]]],
         signed: Iterable[Signed],
-        base: RequestContext,
-        known: RequestContext,
         tests: Tests,
     ) -> Iterator[AttackRequest]:
         asked = not tests.of.keys().isdisjoint((*SOURCE_IP_KEYS, *ENDPOINT_KEYS))
         spots = list(_spots(dimensions, asked=asked))
         keys = [key for key in (*CHOSEN, *RESOURCE_KEYS) if key in dimensions]
         choices = list(product(*([value for value, _ in dimensions[key]] for key in keys)))
-        tagged = known.values
         for spot in spots:
             for how in signed:
                 for choice in choices:
                     values = {**spot.keys, **how.keys, **dict(zip(keys, choice, strict=True))}
-                    context = base.but({**values, **_of_roles(tagged, values)})
-                    yield AttackRequest(how.credential, spot, how.session, context)
+                    yield AttackRequest(how.credential, spot, how.session, self.direct.but(values))
 
 
-def _of_roles(known: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """When a role's session began, which the evidence says, whatever signs the request."""
+def _asking(policy: Policy) -> list[tuple[Any, Statement]]:
+    """The statements of a policy that ask for a key of `DERIVED_KEYS`, each with what it asks."""
+    return [
+        ((_written(each.condition), each.variables, each.resource_keys), each)
+        for each in policy.statements
+        if not DERIVED_KEYS.isdisjoint((*each.condition_keys, *each.resource_keys))
+    ]
+
+
+def _written(condition: Any) -> str:
+    """Text that is equal for Conditions that say the same in the same order."""
+    return json.dumps(condition, default=repr)
+
+
+def _tests(
+    statements: Iterable[Statement], further: Iterable[Any]
+) -> tuple[Tests, tuple[str, ...]]:
+    """The tests, and the keys that those of `DERIVED_KEYS` take variables from."""
+    tests = Tests(statements, further)
+    return tests, tests.taken_from(DERIVED_KEYS)
+
+
+def _made_by(known: RequestContext, requests: Iterable[AttackRequest]) -> Iterator[AttackRequest]:
+    """
+    The requests as made by one caller.
+
+    When a role's session began is what the evidence says, unless the request says when.
+    """
     issued = ISSUED.lower()
-    at = known.get(issued)
-    if at is None:
-        return {}
-    made = values.get(issued)
-    return {issued: made if isinstance(made, str) else at}
+    others = known.but({issued: UNKNOWN})
+    for credential, spot, session, context in requests:
+        began = isinstance(context.get(issued), str)
+        made = context.joined(others if began else known)
+        yield AttackRequest(credential, spot, session, made)
 
 
 def _count(dimensions: Mapping[str, list[tuple[Any, Place]]]) -> int:

@@ -76,10 +76,7 @@ class ChoosingEvaluator(PolicyEvaluator):
 
     def _find_tests(self, layers: PolicyLayers) -> tuple[tuple[KeyTest, bool], ...]:
         """The tests of chosen keys."""
-        statements = (
-            each for _, layer in layers.named() for policy in layer for each in policy.statements
-        )
-        tests = choices.tests_of(statements)
+        tests = choices.tests_of(layers.statements)
         return tuple((test, variables) for test, variables in tests if choices.is_chosen(test.key))
 
     def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:

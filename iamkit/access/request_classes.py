@@ -24,14 +24,13 @@ from iamkit.policy import (
     ABSENT,
     KeyTest,
     Pattern,
-    PolicyLayers,
     RequestContext,
+    Statement,
     Value,
     conditions,
     resolve,
     variable_keys,
 )
-from iamkit.values import as_dict
 
 Values = tuple[Value, ...]
 
@@ -77,24 +76,28 @@ class ConditionTest(NamedTuple):
 class Tests:
     """The tests of the layers that bind a principal, by condition key in lower case."""
 
-    def __init__(self, layers: PolicyLayers, further: Iterable[Any] = ()) -> None:
+    def __init__(self, statements: Iterable[Statement], further: Iterable[Any] = ()) -> None:
         """Read them; `further` are Condition elements that count too, such as trust policies'."""
         self.of: dict[str, list[ConditionTest]] = {}
         self.variables: set[str] = set()  # keys that policy variables take their values from
-        for _, policies in layers.named():
-            for statement in (each for policy in policies for each in policy.statements):
-                self._read(statement.condition, variables=statement.variables)
-                self.variables.update(statement.resource_keys)
+        for statement in statements:
+            self._read(statement.tests, variables=statement.variables)
+            self.variables.update(statement.resource_keys)
         for condition in further:
-            self._read(condition, variables=True)
+            self._read(conditions.key_tests(condition), variables=True)
 
-    def _read(self, condition: Any, *, variables: bool) -> None:
-        for operator, block in as_dict(condition).items():
-            for key, raw in as_dict(block).items():
-                test = KeyTest.of(operator, key, raw)
-                self.of.setdefault(test.key, []).append(ConditionTest(test, variables))
-                if variables:
-                    self.variables.update(*map(variable_keys, test.values))
+    def _read(self, tests: Iterable[KeyTest], *, variables: bool) -> None:
+        for test in tests:
+            self.of.setdefault(test.key, []).append(ConditionTest(test, variables))
+            if variables:
+                self.variables.update(*map(variable_keys, test.values))
+
+    def taken_from(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """The keys that variables in tests of some keys take their values from, sorted."""
+        values = (
+            text for key in keys for each in self.of.get(key, ()) for text in each.test.values
+        )
+        return tuple(sorted(frozenset().union(*map(variable_keys, values))))
 
     def told_apart(self, keys: Iterable[str]) -> list[str]:
         """The keys whose classes can be found: tested, and no policy variable's."""

@@ -111,7 +111,7 @@ class Witnesses:
         self, found: Decision, context: RequestContext, layers: PolicyLayers
     ) -> Witness | None:
         """Try values of the unknown keys; None if none of them settles it."""
-        tests = Tests(layers)
+        tests = Tests(layers.statements)
         keys = [key for key in tests.of if context.get(key) is UNKNOWN and key != DOUBT]
         values = [_values(tests, key, context) for key in keys]
         for chosen in islice(product(*values), _SETTLED):

@@ -22,7 +22,7 @@ from iamkit.policy.context_keys import (
     SOURCE_IP_KEYS,
     TAG_OR_PROVIDER_KEY,
 )
-from iamkit.policy.decision import Decision, certainly_allowed, decide
+from iamkit.policy.decision import Decision, certainly_allowed, certainly_stopped, decide
 from iamkit.policy.document import read_document, statement_rows, trust_row
 from iamkit.policy.evaluation import (
     ANYWHERE,
@@ -79,6 +79,7 @@ __all__ = [
     "Truth",
     "Value",
     "certainly_allowed",
+    "certainly_stopped",
     "choices",
     "cidr",
     "conditions",

@@ -21,7 +21,7 @@ from functools import cache
 from itertools import product
 from typing import Any, Final
 
-from iamkit.policy.conditions import KeyTest
+from iamkit.policy.conditions import KeyTest, key_tests
 from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext, Value
 from iamkit.policy.model import PolicyLayers, Statement
 from iamkit.policy.patterns import Pattern, resolve
@@ -177,22 +177,15 @@ def classes(key: str, tests: Iterable[tuple[KeyTest, bool]], context: RequestCon
 def tests_of(statements: Iterable[Statement]) -> Iterator[tuple[KeyTest, bool]]:
     """Yield each test of each statement's Condition, and whether variables count in it."""
     for each in statements:
-        for test in _tests(each.condition):
+        for test in each.tests:
             yield test, each.variables
 
 
 def tests_in(conditions: Iterable[Any]) -> Iterator[tuple[KeyTest, bool]]:
     """Yield each test of each Condition of a trust policy, with the same."""
     for each in conditions:
-        for test in _tests(each):
+        for test in key_tests(each):
             yield test, True
-
-
-def _tests(condition: Any) -> Iterator[KeyTest]:
-    blocks = condition.items() if isinstance(condition, dict) else ()
-    for operator, block in blocks:
-        for key, raw in block.items() if isinstance(block, dict) else ():
-            yield KeyTest.of(operator, key, raw)
 
 
 def _values(

@@ -31,7 +31,7 @@ import difflib
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,7 +41,7 @@ from typing import Any, Final, TypeAlias
 from iamkit.policy.cidr import matches_address, network
 from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, Value, value_text
 from iamkit.policy.patterns import Pattern, resolve, variable_keys, variables_in
-from iamkit.values import listed
+from iamkit.values import as_dict, listed
 
 Truth: TypeAlias = bool | None
 
@@ -190,6 +190,13 @@ class KeyTest:
         values = tuple(text for value in listed(raw) if (text := value_text(value)) is not None)
         alone = {operator: {key: raw}}
         return cls(name, prefix, name != rest, key.lower(), values, f"{operator} {key}", alone)
+
+
+def key_tests(condition: Any) -> Iterator[KeyTest]:
+    """Yield the tests of a Condition element; what cannot be read as one is left out."""
+    for written, block in as_dict(condition).items():
+        for key, raw in as_dict(block).items():
+            yield KeyTest.of(written, key, raw)
 
 
 @dataclass(frozen=True)

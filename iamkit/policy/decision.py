@@ -128,15 +128,7 @@ def decide(
         None if boundary is None else _policies(boundary),
         tuple(map(_policies, scps)),
     )
-    allowed: dict[str, list[_Applying]] = {}
-    denied: list[_Applying] = []
-    for layer, policies in layers.named():
-        allowed[layer] = []
-        for statement in (each for policy in policies for each in policy.about(action)):
-            truth = _applies(statement, resource, context)
-            if truth is not False:
-                found = allowed[layer] if statement.allows else denied
-                found.append(_Applying(truth, layer, statement))
+    allowed, denied = _applying(action, resource, context, layers)
 
     def because(applying: Iterable[_Applying]) -> tuple[DecidingStatement, ...]:
         return tuple(_reason(each.layer, each.statement, resource, context) for each in applying)
@@ -160,6 +152,39 @@ def _policies(given: Sequence[Policy | Mapping[str, Any]]) -> tuple[Policy, ...]
         each if isinstance(each, Policy) else Policy(f"policy {number}", each)
         for number, each in enumerate(given, start=1)
     )
+
+
+def _applying(
+    action: str, resource: str, context: RequestContext, layers: PolicyLayers
+) -> tuple[dict[str, list[_Applying]], list[_Applying]]:
+    """The statements that allow the request, or may, by layer; and those that deny it, or may."""
+    allowed: dict[str, list[_Applying]] = {}
+    denied: list[_Applying] = []
+    for layer, policies in layers.named():
+        allowed[layer] = []
+        for statement in (each for policy in policies for each in policy.about(action)):
+            truth = _applies(statement, resource, context)
+            if truth is not False:
+                found = allowed[layer] if statement.allows else denied
+                found.append(_Applying(truth, layer, statement))
+    return allowed, denied
+
+
+def certainly_stopped(
+    action: str,
+    resource: str,
+    context: RequestContext,
+    layers: PolicyLayers,
+    ignored: Iterable[str],
+) -> bool:
+    """
+    Return whether `decide` names a denial or a layer that is silent, whatever is not known.
+
+    That `ignored` layers are silent does not count.
+    """
+    allowed, denied = _applying(action, resource, context, layers)
+    silent = {layer for layer, found in allowed.items() if not found}
+    return any(each.truth for each in denied) or not silent.issubset(ignored)
 
 
 def certainly_allowed(

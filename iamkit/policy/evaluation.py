@@ -32,7 +32,6 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from iamkit.memory import Memo
-from iamkit.policy.conditions import Truth
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
 from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
@@ -98,7 +97,6 @@ class PolicyEvaluator:
         self.none = np.zeros_like(self.every)
         self._dependencies: Memo[str, Dependencies] = Memo()
         self._by_policy: Memo[Policy, Dependencies] = Memo()
-        self._holds: Memo[tuple[Any, ...], Truth] = Memo()
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
@@ -172,9 +170,8 @@ class PolicyEvaluator:
         asked: Any = context.answers(read.condition_keys)
         if read.resource_keys:
             variables = context.answers(read.resource_keys)
-            if alike:
-                variables = tuple([None if isinstance(v, str) else v for v in variables])
-            asked = (asked, alike, variables)
+            held = [None if alike and isinstance(v, str) else v for v in variables]
+            asked = (asked, alike, *held)
         number = read.numbers.get(asked)
         if number is None:
             number = read.numbers[asked] = len(self._effects)
@@ -185,7 +182,7 @@ class PolicyEvaluator:
         cells: Cells = {}
         denials = []
         for statement in found:
-            holds = self._condition(statement, context)
+            holds = statement.applies(context)
             if holds is False:
                 continue
             scope, known = self._resources(statement, context)
@@ -199,13 +196,6 @@ class PolicyEvaluator:
             else:
                 denials.append((scope, certain, bits))
         return Effects(cells, tuple(denials))
-
-    def _condition(self, statement: Statement, context: RequestContext) -> Truth:
-        """Whether a statement's Condition holds, judged once per values of the keys it tests."""
-        if not statement.condition:
-            return True
-        asked = (statement, context.answers(statement.condition_keys))
-        return self._holds.once(asked, statement.applies, context)
 
     def _resources(
         self, statement: Statement, context: RequestContext

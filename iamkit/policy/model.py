@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from iamkit.memory import Memo
 from iamkit.policy import conditions
-from iamkit.policy.context import RequestContext
+from iamkit.policy.context import RequestContext, Value
 from iamkit.policy.document import statement_rows
 from iamkit.policy.patterns import Pattern, variable_keys
 from iamkit.reference import covers_action
@@ -70,6 +71,16 @@ class PolicyLayers(NamedTuple):
         for number, level in enumerate(self.scps, start=1):
             yield f"SCP level {number}", level
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies of all layers."""
+        return (*self.identity, *(self.boundary or ()), *chain.from_iterable(self.scps))
+
+    @property
+    def statements(self) -> Iterator[Statement]:
+        """The statements of all layers."""
+        return chain.from_iterable(policy.statements for policy in self.policies)
+
 
 @dataclass(frozen=True, eq=False)
 class Statement:
@@ -109,7 +120,20 @@ class Statement:
 
     def applies(self, context: RequestContext) -> conditions.Truth:
         """Whether its Condition holds: True, False, or None for unknown."""
+        asked = context.answers(self.condition_keys)
+        return self._truths.once(asked, self._judge, context)
+
+    @cached_property
+    def _truths(self) -> Memo[tuple[Value, ...], conditions.Truth]:
+        return Memo()
+
+    def _judge(self, context: RequestContext) -> conditions.Truth:
         return conditions.evaluate(self.condition, context, variables=self.variables)
+
+    @cached_property
+    def tests(self) -> tuple[conditions.KeyTest, ...]:
+        """The tests of its Condition."""
+        return tuple(conditions.key_tests(self.condition))
 
     @property
     def name(self) -> str:

@@ -36,7 +36,7 @@ from iamkit.access import (
     members,
 )
 from iamkit.memory import Memo
-from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, conditions, decide
+from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, certainly_stopped, conditions
 
 ASSUME = "sts:AssumeRole"
 
@@ -123,7 +123,7 @@ class OneStep:
         return {name: tuple(taken.values()) for name, taken in found.items()}
 
     def _taken(self, arn: str) -> tuple[Step, ...]:
-        """The first steps of a principal, by each request that differs."""
+        """The first steps of a principal: to each role, one by each named context."""
         return self._first.once(arn, lambda: tuple(self._take(arn)))
 
     def _take(self, arn: str) -> Iterable[Step]:
@@ -147,12 +147,16 @@ class OneStep:
             further=asked,
         )
         free = self._free.once((layers, user), _never_stops, layers, user=user)
+        taken: dict[str, int] = {}  # by named context, the roles as a set of bits
         for request in tried.requests:
             named, _ = assumable.roles_admitting(arn, request.context)
-            for at in members(named.possible).tolist():
+            there = taken.get(request.name, 0)
+            for at in members(named.possible & ~there).tolist():
                 role_arn = assumable.roles.arns[at]
                 if role_arn != arn and (free or not _stopped(request, role_arn, layers, user=user)):
+                    there |= 1 << at
                     yield Step(role_arn, request)
+            taken[request.name] = there
 
     def _asked_keys(self, layers: PolicyLayers, further: Iterable[Any]) -> frozenset[str]:
         """The condition keys that a principal's policies and those that name it depend on."""
@@ -174,13 +178,5 @@ def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
 
 def _stopped(request: AttackRequest, role_arn: str, layers: PolicyLayers, *, user: bool) -> bool:
     """Whether a policy of the principal certainly keeps it from a role that names it."""
-    found = decide(
-        ASSUME,
-        role_arn,
-        request.context,
-        identity=layers.identity,
-        boundary=layers.boundary,
-        scps=layers.scps,
-    )
-    ignored = {"identity", "boundary"} if user else {"identity"}
-    return found.effect == "ExplicitlyDenied" or not ignored.issuperset(found.silent)
+    ignored = ("identity", "boundary") if user else ("identity",)
+    return certainly_stopped(ASSUME, role_arn, request.context, layers, ignored)

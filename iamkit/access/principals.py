@@ -31,6 +31,7 @@ from iamkit.access.contexts import (
     Place,
 )
 from iamkit.errors import SettingsError
+from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
     ENDPOINT_KEY_NAMES,
@@ -65,6 +66,8 @@ class Principals:
         }
         self._service_linked = service_linked_arns(account.roles)
         self._scps = _control_policies(account)
+        self._layers: Memo[str, PolicyLayers] = Memo()
+        self._arriving: Memo[str, RequestContext] = Memo()
         self._tag_keys = sorted(
             key for key in self._mentioned if key.startswith("aws:principaltag/")
         )
@@ -142,6 +145,9 @@ class Principals:
 
     def layers(self, principal_arn: str) -> PolicyLayers:
         """Return the policies that allow and limit a principal."""
+        return self._layers.once(principal_arn, self._find_layers, principal_arn)
+
+    def _find_layers(self, principal_arn: str) -> PolicyLayers:
         principal = self._principals[principal_arn]
         identity = tuple(self._policies[arn] for arn in self._assigned.get(principal_arn, ()))
         boundary_arn = principal["boundary_arn"]
@@ -215,7 +221,11 @@ class Principals:
 
     def context(self, principal_arn: str, name: str) -> RequestContext:
         """Return what a request of a principal carries in a named context."""
-        return RequestContext({**self.arrival(name), **self.known(principal_arn)}, UNKNOWN)
+        return self.arriving(name).joined(RequestContext(self.known(principal_arn), UNKNOWN))
+
+    def arriving(self, name: str) -> RequestContext:
+        """Return what every request carries in a named context, whoever makes it."""
+        return self._arriving.once(name, lambda: RequestContext(self.arrival(name), UNKNOWN))
 
     def decide(self, principal: str, action: str, resource: str, context: str) -> Decision:
         """Decide one request of a principal, by name or ARN, in a named context."""

@@ -98,14 +98,14 @@ class Witnesses:
             yield from (callers.context(arn, name) for name in names)
             return
         bit = self.attackers.catalog.bits(action)
-        known = callers.known(arn)
+        known = RequestContext(callers.known(arn), UNKNOWN)
         asked: list[tuple[bool, AttackRequest]] = []
         for request, outcome in zip(case.tried.requests, case.outcomes, strict=True):
             row = self.attackers.bits[self.attackers.row(request, outcome)]
             if request.name in names and (row[POSSIBLE] & bit).any():
                 asked.append((not (row[CERTAIN] & bit).any(), request))
         for _, request in sorted(asked, key=lambda each: each[0]):
-            yield RequestContext({**known, **request.context.values}, UNKNOWN)
+            yield known.joined(request.context)
 
     def _settle(
         self, found: Decision, context: RequestContext, layers: PolicyLayers

@@ -284,8 +284,7 @@ class _DecidingStatements:
 
 
 def _truths(statement: Statement, contexts: Iterable[RequestContext]) -> set[conditions.Truth]:
-    condition, variables = statement.condition, statement.variables
-    return {conditions.evaluate(condition, each, variables=variables) for each in contexts}
+    return {statement.applies(each) for each in contexts}
 
 
 def _restricts(statement: Statement, outside: Iterable[RequestContext]) -> bool:

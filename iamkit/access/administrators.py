@@ -125,16 +125,11 @@ def administration_by_any_request(
                 and not request.session
                 and (attackers.bits[attackers.row(request, outcome)][CERTAIN] & promoting).any()
             }
-            known = RequestContext(attackers.callers.known(arn), UNKNOWN)
-            own = (context.but(_but_time(known)) for context in asked.values())
+            known = attackers.callers.caller(arn).but({ISSUED: UNKNOWN})  # the request says when
+            own = (context.joined(known) for context in asked.values())
             if any(promotion.promotes_as(arn, each) for each in own):
                 answers[place] = THROUGH_IAM
     return answers
-
-
-def _but_time(known: RequestContext) -> dict[str, Any]:
-    """What is known of a caller, but not when its session began, which the request says."""
-    return {key: value for key, value in known.values.items() if key != ISSUED.lower()}
 
 
 class _SelfPromotion:
@@ -152,7 +147,6 @@ class _SelfPromotion:
         assigned = account.policy_assignments
         assigned = assigned[assigned["policy_arn"].isin(customer)]
         self._policies = lists_by_key(assigned["principal_arn"], assigned["policy_arn"])
-        self._identities: Memo[str, RequestContext] = Memo()
         self._keys: Memo[PolicyLayers, tuple[str, ...]] = Memo()
         self._boundary_keys: Memo[tuple[Policy, ...], tuple[str, ...]] = Memo()
         self._boundless: Memo[Any, bool] = Memo()
@@ -166,7 +160,7 @@ class _SelfPromotion:
         that, so it must allow everything. Errs towards no: escalation paths of several calls are
         not looked for here.
         """
-        known = self._identities.once(principal_arn, self._identity, principal_arn)
+        known = self._callers.caller(principal_arn)
         return self.promotes_as(principal_arn, self._arrivals[column].joined(known))
 
     def promotes_as(self, principal_arn: str, who: RequestContext) -> bool:
@@ -192,9 +186,6 @@ class _SelfPromotion:
             for each in choices.tried(layers, who, action)
             for resource in resources
         )
-
-    def _identity(self, principal_arn: str) -> RequestContext:
-        return RequestContext(self._callers.known(principal_arn), UNKNOWN)
 
     def _limits_nothing(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
         """Whether a boundary allows everything."""

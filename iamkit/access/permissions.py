@@ -100,7 +100,7 @@ class _Evaluation:
         shared = self._shared(layers)
         if shared is not None:
             return shared
-        known = RequestContext(self._callers.known(principal_arn), UNKNOWN)
+        known = self._callers.caller(principal_arn)
         return self._evaluated(layers, [context.joined(known) for context in self._contexts])
 
     def rows(self) -> Bits:

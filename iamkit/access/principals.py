@@ -67,6 +67,7 @@ class Principals:
         self._service_linked = service_linked_arns(account.roles)
         self._scps = _control_policies(account)
         self._layers: Memo[str, PolicyLayers] = Memo()
+        self._callers: Memo[str, RequestContext] = Memo()
         self._arriving: Memo[str, RequestContext] = Memo()
         self._tag_keys = sorted(
             key for key in self._mentioned if key.startswith("aws:principaltag/")
@@ -221,7 +222,13 @@ class Principals:
 
     def context(self, principal_arn: str, name: str) -> RequestContext:
         """Return what a request of a principal carries in a named context."""
-        return self.arriving(name).joined(RequestContext(self.known(principal_arn), UNKNOWN))
+        return self.arriving(name).joined(self.caller(principal_arn))
+
+    def caller(self, principal_arn: str) -> RequestContext:
+        """Return what is `known` of a principal, to be joined to how it arrives."""
+        return self._callers.once(
+            principal_arn, lambda: RequestContext(self.known(principal_arn), UNKNOWN)
+        )
 
     def arriving(self, name: str) -> RequestContext:
         """Return what every request carries in a named context, whoever makes it."""

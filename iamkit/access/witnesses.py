@@ -30,7 +30,6 @@ from iamkit.policy import (
     decide,
     resolve,
 )
-from iamkit.reference import covers_action
 
 _WAYS: Final = 8  # requests, and resources of each, that are tried
 _SETTLED: Final = 64  # combinations of values of unknown keys that are tried
@@ -68,7 +67,7 @@ class Witnesses:
         ]
         case = self.attackers.case(arn)
         layers = self.attackers.callers.layers(arn)
-        tested = self.attackers.evaluator.keys(layers)
+        tested = self.attackers.keys(layers)
         asked = not tested.isdisjoint(self.attackers.callers.caller_keys)  # who they are
         same = (layers, id(case), arn if asked else None, action, *names)
         return self._found.once(same, self._find, arn, layers, case, action, names)
@@ -77,7 +76,15 @@ class Witnesses:
         self, arn: str, layers: PolicyLayers, case: Case | None, action: str, names: list[str]
     ) -> Witness | None:
         doubtful: tuple[Decision, RequestContext] | None = None
+        about = (each for policy in layers.identity for each in policy.about(action))
+        if not any(each.allows for each in about):
+            return None
+        keys = tuple(self.attackers.keys(layers))
+        tried: set[tuple[Value, ...]] = set()
         for context in islice(self._contexts(arn, case, action, names), _WAYS):
+            if (asked := context.answers(keys)) in tried:  # as another that came to nothing
+                continue
+            tried.add(asked)
             for resource in islice(_resources(layers, action, context), _WAYS):
                 found = _decided(action, resource, context, layers)
                 if found:
@@ -98,7 +105,7 @@ class Witnesses:
             yield from (callers.context(arn, name) for name in names)
             return
         bit = self.attackers.catalog.bits(action)
-        known = RequestContext(callers.known(arn), UNKNOWN)
+        known = callers.caller(arn)
         asked: list[tuple[bool, AttackRequest]] = []
         for request, outcome in zip(case.tried.requests, case.outcomes, strict=True):
             row = self.attackers.bits[self.attackers.row(request, outcome)]
@@ -122,7 +129,7 @@ class Witnesses:
         return None
 
     def _shown(self, found: Decision, context: RequestContext, layers: PolicyLayers) -> Witness:
-        tested = self.attackers.evaluator.keys(layers)
+        tested = self.attackers.keys(layers)
         keys = sorted(key for key in tested if key not in CALLER_KEYS[:-1])
         return {
             "action": found.action,
@@ -154,9 +161,8 @@ def _resources(layers: PolicyLayers, action: str, context: RequestContext) -> It
     """Resources that a statement which allows an action covers."""
     seen = set()
     for policy in layers.identity:
-        for statement in policy.statements:
-            named = any(covers_action(pattern, action) for pattern in statement.actions)
-            if not statement.allows or named == statement.not_actions:
+        for statement in policy.about(action):
+            if not statement.allows:
                 continue
             for text in ("*",) if statement.not_resources else statement.resources:
                 pattern = resolve(text, context, variables=statement.variables)

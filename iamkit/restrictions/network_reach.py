@@ -12,7 +12,7 @@ that a policy names is an inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
@@ -53,7 +53,6 @@ ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 # the same from everywhere.
 SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast")
 NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS, *SERVICE))
-_PLACED: Final = NETWORK_KEYS
 
 NO_ENDPOINTS: Final = (
     "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
@@ -185,9 +184,9 @@ class NetworkEvaluator:
         self._numbers: dict[Any, int] = {}
         self._keys = cache(_tested_keys)
         self._everywhere = cache(self._unrestricted)
-        self._service = self.callers.arrival("via-service")
-        self._endpoint = self.callers.arrival("vpc-endpoint")
-        self.direct = [RequestContext(self.callers.arrival(name), UNKNOWN) for name in OUTSIDE]
+        self._service = self.callers.arriving("via-service")
+        self._endpoint = self.callers.arriving("vpc-endpoint")
+        self.direct = [self.callers.arriving(name) for name in OUTSIDE]
 
     def number(self, principal_arn: str) -> int:
         """Return the place in `cases` of a principal's layers and reach."""
@@ -276,18 +275,13 @@ class NetworkEvaluator:
     def _by_arrival(self, case: Case, principal_arn: str) -> tuple[Bits, Bits]:
         """What is possible through an AWS service, and through some VPC endpoint."""
         known = self.attackers.known(principal_arn)
-        ways: dict[Any, Mapping[str, Any]] = {}
-        for each in case.tried.requests:  # credentials, and what callers choose
-            values = each.context.values
-            kept = {key: value for key, value in values.items() if key not in _PLACED}
-            ways.setdefault(frozenset(kept.items()), kept)
+        # Credentials, and what callers choose: all but the place, as far as policies ask.
+        keys = tuple(self.attackers.keys(case.layers) - NETWORK_KEYS)
+        ways = dict.fromkeys(each.context.answers(keys) for each in case.tried.requests)
+        kept = [RequestContext(dict(zip(keys, each, strict=True)), UNKNOWN) for each in ways]
         found = []
         for arrival in (self._service, self._endpoint):
-            placed = {key: value for key, value in arrival.items() if key in _PLACED}
-            contexts = [
-                RequestContext({**arrival, **known.values, **kept, **placed}, UNKNOWN)
-                for kept in ways.values()
-            ]
+            contexts = [arrival.joined(known).joined(each) for each in kept]
             outcomes = self.evaluator.outcomes(case.layers, *contexts)
             rows = [self.evaluator.combine(each)[POSSIBLE] for each in dict.fromkeys(outcomes)]
             found.append(np.bitwise_or.reduce(rows))

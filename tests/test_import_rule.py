@@ -16,9 +16,16 @@ LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split(
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
     """Module and name of each import of iamkit's own, deferred ones included."""
+    ours = {"iamkit"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("iamkit"):
-            yield from ((node.module or "", alias.name) for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and (node.level or "iamkit" in str(node.module)):
+            ours |= {alias.asname or alias.name for alias in node.names}
+            yield from (("." * node.level + str(node.module), each.name) for each in node.names)
+        elif isinstance(node, ast.Import):  # of a whole module
+            yield from ((each.name, "_") for each in node.names if "iamkit" in each.name)
+        elif isinstance(node, ast.Attribute) and node.attr[:1] == "_" != node.attr[1]:
+            name = getattr(node.value, "id", "")
+            yield from [(name, node.attr)] * (name.islower() and name in ours)  # a module's own
 
 
 def test_imports_follow_the_order_of_the_folders():
@@ -26,9 +33,12 @@ def test_imports_follow_the_order_of_the_folders():
     for path in PACKAGE.rglob("*.py"):
         home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         for module, name in imports(path):
+            if name.startswith("_") or module.startswith("."):
+                wrong.append(f"{path.relative_to(PACKAGE)} takes {name} of {module}")
+                continue
             folder, *inside = [*module.split("."), name][1:]
             offered = getattr(import_module(module), "__all__", [name]) if inside else [name]
             above = LEVEL.get(folder, 99) < LEVEL[home] and len(inside) < 2 and name in offered
-            if name.startswith("_") or not (folder == home or above):
+            if folder != home and not above:
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name} from {module}")
     assert wrong == []

@@ -113,7 +113,8 @@ def test_a_policy_of_full_administration_under_an_unknown_condition_does_not_pas
     trust = {"Statement": [statement("sts:AssumeRole", Principal={"AWS": f"{ARN}root"})]}
     del trust["Statement"][0]["Resource"]
     who = {
-        "users": [user("x", UserPolicyList=inline)] if kind == "user" else [],
+        # The role trusts the account: without users nobody could be asked for MFA there.
+        "users": [user("x", UserPolicyList=inline)] if kind == "user" else [user("ann")],
         "roles": [role("x", trust, RolePolicyList=inline)] if kind == "role" else [],
     }
     made = account(tmp_path, details(**who))

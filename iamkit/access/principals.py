@@ -232,6 +232,8 @@ class Principals:
 
     def arriving(self, name: str) -> RequestContext:
         """Return what every request carries in a named context, whoever makes it."""
+        if not isinstance(name, str):  # such as a list, which would be no key
+            self.arrival(name)
         return self._arriving.once(name, lambda: RequestContext(self.arrival(name), UNKNOWN))
 
     def decide(self, principal: str, action: str, resource: str, context: str) -> Decision:

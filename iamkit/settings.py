@@ -104,6 +104,11 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
 def _networks(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     for network in given:
+        # `ip_network` takes numbers for addresses, and zones, which no policy can name.
+        if not isinstance(network, str) or "%" in network:
+            raise SettingsError(
+                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {network!r}"
+            )
         try:
             ipaddress.ip_network(network)
         except ValueError as error:

@@ -275,7 +275,7 @@ def _if_stolen(
     for has, context in ((key, "stolen-key"), (password, "stolen-password")):
         here = np.flatnonzero(has.to_numpy(dtype=bool) & (place >= 0))
         stolen[here] |= permissions.bits("possible", context)[place[here]]
-    exposed = key | ~credentials["mfa_registered"].fillna(value=True)
+    exposed = key | ~credentials["mfa_registered"].fillna(value=False)  # unknown is as without
     stolen[is_root & exposed.to_numpy(dtype=bool)] = catalog.bits("*")
     return stolen
 

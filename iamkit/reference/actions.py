@@ -261,6 +261,12 @@ class Catalog:
         octets = np.ascontiguousarray(rows, WORD).view(np.uint8)
         return np.unpackbits(octets, axis=-1, count=self.size, bitorder="little").view(np.bool_)
 
+    def row(self, flags: Flags) -> Bits:
+        """Return the row of bits, shape (words,), from one of booleans, shape (size,)."""
+        padded = np.zeros(64 * self.words, np.bool_)
+        padded[: self.size] = flags
+        return np.packbits(padded, bitorder="little").view(WORD)
+
     def count(
         self, rows: Bits, *, level: str = "", risk: str = "", service: str = ""
     ) -> npt.NDArray[np.int64]:
@@ -373,9 +379,7 @@ class Catalog:
             raise CatalogError(f"{wanted} is not among the access levels {', '.join(LEVELS)}")
         corrected = self.listed.corrected_levels
         has = [not wanted.isdisjoint(value) for value in corrected.values]
-        flags = np.zeros(64 * self.words, np.bool_)
-        flags[: self.size] = np.array([*has, False])[self._codes(corrected)]
-        return np.packbits(flags, bitorder="little").view(WORD)
+        return self.row(np.array([*has, False])[self._codes(corrected)])
 
 
 def popcount(rows: Bits) -> npt.NDArray[np.int64]:

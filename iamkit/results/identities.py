@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import Permissions, changes_most, changing
+from iamkit.access import Permissions
 from iamkit.checks import INFO, SEVERITIES, Status
 from iamkit.evidence import requests
-from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
+from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context, details, levels
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
 from iamkit.tables import ASSIGNED, without_service_linked
 
@@ -33,7 +33,6 @@ CLASSES: Final = (
     "infrastructure modification",
 )
 
-PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
 OK: Final = "ok"
 GRAVE: Final = tuple(each for each in SEVERITIES if each != INFO)
 VERDICTS: Final = (*GRAVE, Status.NOT_ASSESSED, Status.ACCEPTED, OK)
@@ -70,6 +69,13 @@ IDENTITIES: Final = Table(
             "admin, near-admin, write, read or none, in the context that allows it the most; "
             "missing: not known",
             values=PRIVILEGES,
+        ),
+        Column(
+            "privilege_detail",
+            TEXT,
+            "of write and near-admin: how many actions of which services change something, on "
+            "every resource, on some, or under conditions that the evidence leaves open; of read: "
+            "the actions that hand out a credential; missing: nothing to add, or not known",
         ),
         Column(
             "admin_steps",
@@ -227,35 +233,30 @@ def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dic
     evaluated = permissions.principals["principal_arn"]
     position = pd.Series(range(len(evaluated)), index=evaluated)
     place = position.reindex(made["principal_arn"]).fillna(-1).astype(int).to_numpy()
-    alike, which = np.unique(permissions.index, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    possible, certain = (_in_any_context(permissions, alike, s) for s in (POSSIBLE, ANYWHERE))
-    changes = popcount(possible & changing(catalog)) > 0
-    levels = np.select([changes, popcount(possible) > 0], ["write", "read"], "none")
-    levels = np.where(changes_most(certain, catalog), "near-admin", levels).astype(object)
+    allowed = allowed_in_any_context(permissions)
     admin = _by(account.administrators)["admin"].reindex(made["principal_arn"])
     words = pd.Series(admin.map({"everything": "admin", "through IAM": "near-admin"}).array)
-    privilege = words.astype("object").fillna(pd.Series(_at(levels[which], place)))
+    by_actions = levels(allowed)[allowed.which]
+    privilege = words.astype("object").fillna(pd.Series(_at(by_actions, place)))
     # Of whom a policy cannot be read, only what the others give is known.
     rests = account.incomplete["source"].isin([requests.DETAILS.call, ASSIGNED])
     unknown = made["principal_arn"].isin(account.incomplete.loc[rests, "subject"])
     privilege = privilege.mask(unknown & ~privilege.isin(PRIVILEGES[:2]), None)
     is_root = (made["kind"] == "root").to_numpy()
-    allowed: dict[str, Any] = {"privilege": privilege.mask(is_root, "admin").to_numpy()}
+    privilege = privilege.mask(is_root, "admin")
+    detail = details(allowed, _by(made.assign(privilege=privilege))["privilege"].reindex(evaluated))
+    found: dict[str, Any] = {
+        "privilege": privilege.to_numpy(),
+        "privilege_detail": _at(np.array(detail, dtype=object), place),
+    }
     for name in CLASSES:
         mask = catalog.mask(risk=name)
-        counts = pd.Series(_at(popcount(possible & mask)[which], place), dtype=COUNT)
-        allowed[name] = counts.mask(is_root, int(popcount(mask))).array
+        counts = pd.Series(
+            _at(popcount(allowed.possible & mask)[allowed.which], place), dtype=COUNT
+        )
+        found[name] = counts.mask(is_root, int(popcount(mask))).array
     stolen = _if_stolen(permissions, place, credentials, is_root)
-    return allowed | _exposed(catalog, stolen, credentials)
-
-
-def _in_any_context(permissions: Permissions, alike: Any, strength: int) -> Bits:
-    """What each combination of rows allows in any context."""
-    joined: Bits = np.zeros((len(alike), permissions.catalog.words), dtype=permissions.rows.dtype)
-    for column in alike.T:
-        joined |= permissions.rows[column, strength]
-    return joined
+    return found | _exposed(catalog, stolen, credentials)
 
 
 def _at(values: Any, place: Any) -> Any:

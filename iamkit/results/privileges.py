@@ -1,0 +1,221 @@
+"""
+How much each identity may do, in a word and in a sentence: administrator, writer, reader.
+
+`write` covers a role that writes its own log group and one that may delete every bucket, so the
+sentence says how many actions of which services change something, and whether on every resource.
+Whoever only reads may still be handed credentials, so the actions that hand them out are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from iamkit.access import CONTEXTS, Permissions, changes_most, changing
+from iamkit.memory import Memo
+from iamkit.policy import (
+    ABSENT,
+    ANYWHERE,
+    CERTAIN,
+    POSSIBLE,
+    SOURCE_IP_KEYS,
+    UNKNOWN,
+    PolicyEvaluator,
+    PolicyLayers,
+    RequestContext,
+)
+from iamkit.reference import Bits, Catalog, Flags, LevelByKey, levels_by_key, popcount
+
+PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
+MOST_NAMED: Final = 3  # actions that change something, or services, that a sentence names
+HANDS_OUT: Final = "credential exposure"
+
+# Contexts in which nobody's credentials are used straight from a network. They are asked only of
+# whose policies test one of the keys that only such requests have.
+INDIRECT: Final = ("vpc-endpoint", "via-service")
+INDIRECT_KEYS: Final = frozenset(
+    key.lower() for name in INDIRECT for key in CONTEXTS[name].keys
+).difference(SOURCE_IP_KEYS)
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """
+    What each principal of `Permissions` may do in any context.
+
+    Rows of bits of shape (combinations, words), each distinct combination stored once; principal p
+    has that of number `which[p]`. `changes` are the possible actions that change something.
+    """
+
+    catalog: Catalog
+    which: np.ndarray[Any, np.dtype[np.int64]]
+    possible: Bits
+    certain: Bits
+    anywhere: Bits
+    changes: Bits
+
+
+def allowed_in_any_context(permissions: Permissions) -> Allowed:
+    """
+    Join the rows of each principal, context by context.
+
+    What only calls through a VPC endpoint or by an AWS service may do is possible, too.
+    """
+    catalog, width = permissions.catalog, permissions.index.shape[1]
+    evaluator = PolicyEvaluator(catalog)
+    numbers, indirect = _indirectly(permissions, evaluator)
+    reads = _only_reads(permissions, evaluator)
+    whose = np.hstack([permissions.index, numbers, reads])
+    alike, which = np.unique(whose, axis=0, return_inverse=True)
+    joined = np.zeros((3, len(alike), catalog.words), dtype=permissions.rows.dtype)
+    for column in alike[:, :width].T:
+        for at in (POSSIBLE, CERTAIN, ANYWHERE):
+            joined[at] |= permissions.rows[column, at]
+    joined[POSSIBLE] |= indirect[alike[:, width]]
+    changes = joined[POSSIBLE] & changing(catalog)
+    for each, only in zip(levels_by_key(), alike[:, width + 1 :].T.astype(bool), strict=True):
+        changes[only] &= ~catalog.bits(each.action)
+    return Allowed(
+        catalog, which.reshape(-1), joined[POSSIBLE], joined[CERTAIN], joined[ANYWHERE], changes
+    )
+
+
+def _indirectly(
+    permissions: Permissions, evaluator: PolicyEvaluator
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Bits]:
+    """
+    What each principal may possibly do in the contexts of `INDIRECT`.
+
+    Numbers of rows, of shape (principals, 1), and the rows; number 0 is nothing.
+    """
+    callers = permissions.callers
+    arns = permissions.principals["principal_arn"].tolist()
+    rows: dict[bytes, int] = {evaluator.none.tobytes(): 0}
+    numbers = np.zeros((len(arns), 1), dtype=np.int64)
+    answers: Memo[tuple[PolicyLayers, str], Bits] = Memo()
+    for at, arn in enumerate(arns):
+        layers = callers.layers(arn)
+        keys = evaluator.keys(layers)
+        if keys.isdisjoint(INDIRECT_KEYS):
+            continue
+        who = (layers, "" if keys.isdisjoint(callers.caller_keys) else arn)
+        contexts = [callers.context(arn, name) for name in INDIRECT]
+        row = answers.once(who, _possible_in_one, layers, contexts, evaluator)
+        numbers[at] = rows.setdefault(row.tobytes(), len(rows))
+    joined = np.frombuffer(b"".join(rows), dtype=permissions.rows.dtype)
+    return numbers, joined.reshape(len(rows), permissions.catalog.words)
+
+
+def _possible_in_one(
+    layers: PolicyLayers, contexts: Iterable[RequestContext], evaluator: PolicyEvaluator
+) -> Bits:
+    """What policies possibly allow in one of the contexts at least."""
+    row: Bits = np.bitwise_or.reduce([evaluator.rows(layers, each)[POSSIBLE] for each in contexts])
+    return row
+
+
+def _only_reads(permissions: Permissions, evaluator: PolicyEvaluator) -> Flags:
+    """
+    Whether each principal may perform each action of `levels_by_key` only where it reads.
+
+    Shape (principals, actions); False also for whoever may not perform it at all. What is unknown
+    counts as letting it change something.
+    """
+    callers = permissions.callers
+    arns = permissions.principals["principal_arn"].tolist()
+    found = np.zeros((len(arns), len(levels_by_key())), dtype=np.bool_)
+    for column, each in enumerate(levels_by_key()):
+        action = permissions.catalog.bits(each.action)
+        may = np.any(permissions.rows[:, POSSIBLE] & action, axis=1, keepdims=True)
+        answers: Memo[PolicyLayers, bool] = Memo()
+        for at in np.flatnonzero(may[permissions.index].any(axis=(1, 2))).tolist():
+            layers = callers.layers(arns[at])
+            found[at, column] = answers.once(layers, _never_changes, layers, each, evaluator)
+    return found
+
+
+def _never_changes(layers: PolicyLayers, each: LevelByKey, evaluator: PolicyEvaluator) -> bool:
+    """Whether policies surely do not allow an action with the value with which it changes."""
+    if each.key.lower() not in evaluator.keys(layers):
+        return False
+    wanted = evaluator.catalog.bits(each.action)
+    asked = [RequestContext({each.key: value}, UNKNOWN) for value in (each.changes, ABSENT)]
+    return not (_possible_in_one(layers, asked, evaluator) & wanted).any()
+
+
+def levels(allowed: Allowed) -> Any:
+    """
+    Return for each combination the privilege that its actions alone give, but for `admin`.
+
+    Possible actions count, so it errs towards more; `near-admin` needs actions on every resource.
+    """
+    held = [allowed.changes.any(axis=1), allowed.possible.any(axis=1)]
+    words = np.select(held, ["write", "read"], "none")
+    return np.where(changes_most(allowed.anywhere, allowed.catalog), "near-admin", words)
+
+
+def details(allowed: Allowed, privileges: Iterable[Any]) -> list[str | None]:
+    """
+    Return a sentence for each principal that has a privilege; None for `admin`, `none` and unknown.
+
+    "write: 2 actions of 1 service, on some resources: logs:CreateLogStream, logs:PutLogEvents" or
+    "read, and 1 action that hands out credentials: ecr:GetAuthorizationToken".
+    """
+    words: Memo[tuple[int, str], str | None] = Memo()
+    return [
+        words.once((number, privilege), _detail, allowed, number, privilege)
+        if isinstance(privilege, str)
+        else None
+        for number, privilege in zip(allowed.which.tolist(), privileges, strict=True)
+    ]
+
+
+def _detail(allowed: Allowed, number: int, privilege: str) -> str | None:
+    if privilege in ("write", "near-admin"):
+        return f"{privilege}: {_changes(allowed, number)}"
+    if privilege != "read":
+        return None
+    catalog = allowed.catalog
+    handed = catalog.names(allowed.possible[number] & catalog.mask(risk=HANDS_OUT))
+    if not handed:
+        return privilege
+    verb = "hands" if len(handed) == 1 else "hand"
+    return f"{privilege}, and {_counted(len(handed), 'action')} that {verb} out credentials: " + (
+        ", ".join(handed)
+    )
+
+
+def _changes(allowed: Allowed, number: int) -> str:
+    """How many actions of how many services change something, where, and which."""
+    catalog, row = allowed.catalog, allowed.changes[number]
+    certain, anywhere = allowed.certain[number], allowed.anywhere[number]
+    where = {
+        "on every resource": int(popcount(row & anywhere)),
+        "on some resources": int(popcount(row & certain & ~anywhere)),
+        "under conditions": int(popcount(row & ~certain & ~anywhere)),
+    }
+    places = [f"{count:,} {place}" for place, count in where.items() if count]
+    if len(places) == 1:
+        places = [place for place, count in where.items() if count]
+    of_services = catalog.count_by_service(row[None, :])[0]
+    services = [catalog.services[at] for at in np.argsort(-of_services, kind="stable")]
+    services = services[: np.count_nonzero(of_services)]
+    said = f"{_counted(int(popcount(row)), 'action')} of {_counted(len(services), 'service')}"
+    if popcount(row) <= MOST_NAMED:
+        return f"{said}, {_listed(places)}: {', '.join(catalog.names(row))}"
+    named = services[:MOST_NAMED]
+    if more := services[MOST_NAMED:]:
+        named = [*named, f"{len(more)} more"]
+    return f"{said} ({_listed(named)}), {_listed(places)}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def _listed(words: list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -20,7 +20,7 @@ from iamkit.checks import INFO, SEVERITIES, Status
 from iamkit.evidence import requests
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
-from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context, details, levels
+from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context, details, privileges
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
 from iamkit.tables import ASSIGNED, without_service_linked
 
@@ -234,20 +234,18 @@ def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dic
     position = pd.Series(range(len(evaluated)), index=evaluated)
     place = position.reindex(made["principal_arn"]).fillna(-1).astype(int).to_numpy()
     allowed = allowed_in_any_context(permissions)
-    admin = _by(account.administrators)["admin"].reindex(made["principal_arn"])
-    words = pd.Series(admin.map({"everything": "admin", "through IAM": "near-admin"}).array)
-    by_actions = levels(allowed)[allowed.which]
-    privilege = words.astype("object").fillna(pd.Series(_at(by_actions, place)))
+    admin = _by(account.administrators)["admin"].reindex(evaluated)
+    held = pd.Series(privileges(allowed, admin), dtype="object")
+    detail = pd.Series(details(allowed, held), dtype="object")
     # Of whom a policy cannot be read, only what the others give is known.
     rests = account.incomplete["source"].isin([requests.DETAILS.call, ASSIGNED])
-    unknown = made["principal_arn"].isin(account.incomplete.loc[rests, "subject"])
-    privilege = privilege.mask(unknown & ~privilege.isin(PRIVILEGES[:2]), None)
+    partial = evaluated.isin(account.incomplete.loc[rests, "subject"])
+    unknown = partial & ~held.isin(PRIVILEGES[:2])
     is_root = (made["kind"] == "root").to_numpy()
-    privilege = privilege.mask(is_root, "admin")
-    detail = details(allowed, _by(made.assign(privilege=privilege))["privilege"].reindex(evaluated))
+    privilege = pd.Series(_at(held.mask(unknown, None), place))
     found: dict[str, Any] = {
-        "privilege": privilege.to_numpy(),
-        "privilege_detail": _at(np.array(detail, dtype=object), place),
+        "privilege": privilege.mask(is_root, "admin").to_numpy(),
+        "privilege_detail": _at(detail.mask(unknown, None), place),
     }
     for name in CLASSES:
         mask = catalog.mask(risk=name)

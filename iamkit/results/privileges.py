@@ -14,7 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from iamkit.access import CONTEXTS, Permissions, changes_most, changing
+from iamkit.access import (
+    CONTEXTS,
+    EVERYTHING,
+    THROUGH_IAM,
+    Permissions,
+    changes_most,
+    changing,
+)
 from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
@@ -30,6 +37,7 @@ from iamkit.policy import (
 from iamkit.reference import Bits, Catalog, Flags, LevelByKey, levels_by_key, popcount
 
 PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
+ADMIN: Final = {EVERYTHING: "admin", THROUGH_IAM: "near-admin"}
 MOST_NAMED: Final = 3  # actions that change something, or services, that a sentence names
 HANDS_OUT: Final = "credential exposure"
 
@@ -146,30 +154,31 @@ def _never_changes(layers: PolicyLayers, each: LevelByKey, evaluator: PolicyEval
     return not (_possible_in_one(layers, asked, evaluator) & wanted).any()
 
 
-def levels(allowed: Allowed) -> Any:
+def privileges(allowed: Allowed, admin: Iterable[Any]) -> list[str]:
     """
-    Return for each combination the privilege that its actions alone give, but for `admin`.
+    Return the privilege of each principal, one of `PRIVILEGES`.
 
-    Possible actions count, so it errs towards more; `near-admin` needs actions on every resource.
+    `admin` is what `administrators` says of each, or missing. Otherwise possible actions count, so
+    it errs towards more; `near-admin` needs actions on every resource.
     """
     held = [allowed.changes.any(axis=1), allowed.possible.any(axis=1)]
     words = np.select(held, ["write", "read"], "none")
-    return np.where(changes_most(allowed.anywhere, allowed.catalog), "near-admin", words)
+    words = np.where(changes_most(allowed.anywhere, allowed.catalog), "near-admin", words)
+    by_actions = words[allowed.which].tolist()
+    return [ADMIN.get(each, word) for each, word in zip(admin, by_actions, strict=True)]
 
 
-def details(allowed: Allowed, privileges: Iterable[Any]) -> list[str | None]:
+def details(allowed: Allowed, held: Iterable[str]) -> list[str | None]:
     """
-    Return a sentence for each principal that has a privilege; None for `admin`, `none` and unknown.
+    Return a sentence about the privilege of each principal; None for `admin` and `none`.
 
     "write: 2 actions of 1 service, on some resources: logs:CreateLogStream, logs:PutLogEvents" or
     "read, and 1 action that hands out credentials: ecr:GetAuthorizationToken".
     """
-    words: Memo[tuple[int, str], str | None] = Memo()
+    made: Memo[tuple[int, str], str | None] = Memo()
     return [
-        words.once((number, privilege), _detail, allowed, number, privilege)
-        if isinstance(privilege, str)
-        else None
-        for number, privilege in zip(allowed.which.tolist(), privileges, strict=True)
+        made.once((number, privilege), _detail, allowed, number, privilege)
+        for number, privilege in zip(allowed.which.tolist(), held, strict=True)
     ]
 
 

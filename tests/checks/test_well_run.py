@@ -97,6 +97,17 @@ def test_administrators_by_design_are_named_with_who_comes_in_by_them(well_run: 
     }
 
 
+def test_readers_read_and_writers_say_what_they_write(well_run: Account) -> None:
+    rows = well_run.identities.set_index("name")
+    readers = rows.loc[[READER, "security-audit"]]
+    assert readers["privilege"].tolist() == ["read", "read"]
+    assert readers["privilege_detail"].str.contains("that hand out credentials: ").all()
+    assert "ecr:GetAuthorizationToken" in readers.loc[READER, "privilege_detail"]
+    assert rows.loc["flow-logs", "privilege_detail"] == (
+        "write: 2 actions of 1 service, on some resources: logs:CreateLogStream, logs:PutLogEvents"
+    )
+
+
 def test_without_the_organization_nothing_is_excused(tmp_path: Path) -> None:
     def change(files: Files) -> None:
         del files["organization.json"]

@@ -93,6 +93,16 @@ def test_all_pages_count_administrators_by_what_they_can_do(
         assert f"Administrators {powers['principal_arn'].nunique()} " in demo_pages[page]
 
 
+def test_the_page_on_permissions_says_what_each_identity_changes_or_is_handed(
+    demo_account: Account, demo_pages: dict[str, str]
+) -> None:
+    said = demo_account.identities["privilege_detail"].dropna()
+    assert said.str.startswith("write: ").any()
+    assert said.str.contains(" out credentials: ").any()
+    for sentence in said:
+        assert sentence in demo_pages["04-permissions"]
+
+
 def test_the_summary_counts_those_who_can_become_administrator(
     demo_account: Account, demo_pages: dict[str, str]
 ) -> None:

@@ -47,7 +47,7 @@ COLUMNS: Final = ("principal_arn", "kind", "name")
 CHANGING: Final = ("Permissions management", "Tagging", "Write")  # access levels
 # How the names of most actions that read begin.
 READING: Final = re.compile(
-    ".*:(Batch)?(Describe|Get|List|Lookup|Search|Test|Verify|View)", re.IGNORECASE
+    ".*:(Batch)?(Describe|Get|List|Lookup|Query|Search|Test|Verify|View)", re.IGNORECASE
 )
 
 # The risk classes that an attacker looks for. Changing infrastructure is everyday work, so that

@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -155,6 +155,9 @@ def _marks(ax: Axes) -> int:
     return sum(points) + sum(offsets) + len(ax.patches)
 
 
+_LINE: Final = 104  # characters of a label's size beside each other on a chart of usual width
+
+
 @_styled
 def bars(
     counts: "pd.Series[Any] | pd.DataFrame",
@@ -193,7 +196,10 @@ def bars(
         f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
         for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
     )
-    ax = new(ax, height=0.75 + 0.36 * max(len(parts), 1), alt=f"{title}. {said or 'Nothing'}.")
+    entry = max(len(str(name)) for name in parts.columns) + 7  # its sign, and what is between
+    columns = max(1, min((_LINE - max(map(len, labels))) // entry, 4))
+    height = 0.75 + 0.36 * len(parts) + 0.2 * ((len(parts.columns) - 1) // columns)
+    ax = new(ax, height=height, alt=f"{title}. {said}.")
     left = np.zeros(len(parts))
     for number, name in enumerate(parts.columns):
         color = (colors or {}).get(name, SERIES[number % len(SERIES)])
@@ -211,7 +217,7 @@ def bars(
     ax.set_xticks([])
     if isinstance(counts, pd.DataFrame):
         ax.legend(
-            loc="upper left", ncols=min(len(parts.columns), 4), bbox_to_anchor=(-0.01, 0.02),
+            loc="upper left", ncols=columns, bbox_to_anchor=(-0.01, 0.02),
             handlelength=1.2, columnspacing=1.4,
         )  # fmt: skip
     return ax

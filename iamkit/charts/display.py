@@ -218,6 +218,8 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
 
     Each value is the number alone, or `(number, note)`, or `(number, note, tone)`. The name is
     the label, underscores read as spaces; any other label goes in as `**{"MFA enforced": 41}`.
+    Of what needs work, none is neither bad nor, as there may be nothing to examine, good: a zero
+    with the tone "bad" or "note" is plain.
     Where evidence for all of them is missing, the sentence that says so takes their place; for one
     of them, `assessed` says it.
 
@@ -234,6 +236,8 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
         shown = cell(value)
         if isinstance(shown, int):
             shown = f"{shown:,}"
+        if shown == "0":
+            tone = {"bad": "plain", "note": "plain"}.get(str(tone), tone)
         text = "–" if shown is None else f"{shown:g}" if isinstance(shown, float) else shown
         items.append((label[:1].upper() + label[1:], text, clean(note), str(tone or "plain")))
     return Figures(items)

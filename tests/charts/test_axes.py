@@ -101,6 +101,19 @@ def test_nothing_to_draw_is_no_error(name: str) -> None:
     assert empty[name]()._repr_mimebundle_()
 
 
+@pytest.mark.parametrize("label", ["console", "SOC 2, 2017 (2022 revised points of focus)"])
+@pytest.mark.parametrize("number", [2, 3, 6, 9])
+def test_a_legend_stays_on_its_chart(label: str, number: int) -> None:
+    names = ["fail", "not assessed", "manual", "accepted", "not applicable", "pass"]
+    parts = [f"{name} or so" if at >= 6 else name for at, name in enumerate((names * 2)[:number])]
+    ax = charts.bars(
+        pd.DataFrame([[1] * number], index=[label], columns=parts), title="T", unit="u"
+    )
+    ax._repr_mimebundle_()
+    box = ax.get_legend().get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= ax.figure.bbox.x1
+
+
 def test_one_row_has_room_for_the_names_of_its_columns() -> None:
     """Warnings are errors here; matplotlib warns where a chart has no room left for its axes."""
     names = [f"{number}-a-service-of-a-long-name" for number in range(40)]

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from iamkit import charts
 
@@ -88,3 +89,13 @@ def test_many_marks_are_drawn_as_png_and_a_given_axes_is_used():
     assert (
         "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "tone", "expected"),
+    [(0, "bad", "plain"), (0, "note", "plain"), (0, "good", "good"), (1, "bad", "bad")],
+)
+def test_none_of_what_needs_work_is_neither_bad_nor_good(
+    value: int, tone: str, expected: str
+) -> None:
+    assert charts.figures(old_keys=(value, "", tone)).items[0][3] == expected

@@ -280,7 +280,7 @@ def administrator_through_iam(
     among="the account",
     remedy="Give those who do not administer the account what their work needs instead.",
     source=LEAST_PRIVILEGE,
-    errs="towards more: whoever may be an administrator, as far as anybody knows, is not counted",
+    errs="towards silence: who may be an administrator under unknown conditions is not counted",
 )
 def too_many_administrators(
     administrators: pd.DataFrame,

@@ -6,7 +6,7 @@ A row of severity `info` is shown and counted, and no verdict rests on it; see `
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from iamkit.checks.registry import INFO
 from iamkit.trust import GENUINE
 
 
-def graded(found: pd.DataFrame, severity: Any, noted: Container[str]) -> pd.DataFrame:
+def graded(found: pd.DataFrame, severity: Any, noted: Collection[str]) -> pd.DataFrame:
     """
     Give rows a severity, one for all or one each: that of facts where they are about the noted.
 
@@ -23,9 +23,8 @@ def graded(found: pd.DataFrame, severity: Any, noted: Container[str]) -> pd.Data
     >>> graded(found, "high", {"u"}).severity.tolist()
     ['info', 'high']
     """
-    about = found["subject"].map(lambda subject: subject in noted).astype("bool")
     severities = pd.Series(severity, found.index, dtype="object")
-    return found.assign(severity=severities.mask(about, INFO))
+    return found.assign(severity=severities.mask(found["subject"].isin(list(noted)), INFO))
 
 
 def kept_for_emergencies(break_glass: pd.DataFrame | None) -> frozenset[str]:
@@ -37,10 +36,15 @@ def kept_for_emergencies(break_glass: pd.DataFrame | None) -> frozenset[str]:
 
 
 def of_platforms(platform_roles: pd.DataFrame | None, *standings: str) -> frozenset[str]:
-    """ARNs of the roles that platforms made, or of those of other standings."""
+    """
+    ARNs of the roles that platforms made, or of those of other standings.
+
+    Roles whose names anybody gives are not among them.
+    """
     if platform_roles is None:
         return frozenset()
     of = platform_roles["standing"].isin(standings or (GENUINE,))
+    of &= platform_roles["named"].fillna(value=False)
     return frozenset(platform_roles.loc[of, "role_arn"])
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.checks.registry import INFO, check
+from iamkit.checks.facts import graded
+from iamkit.checks.registry import check
 from iamkit.checks.wording import (
     ERRS_ON_CONDITIONS,
     GUIDE,
@@ -46,8 +47,7 @@ def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
 def _within(found: pd.DataFrame, policies: pd.DataFrame, severity: str) -> pd.DataFrame:
     """Rows with a severity; that an administrative policy gives it too is a fact, told once."""
     whole = policies.loc[policies["administrative"].fillna(value=False), "policy_arn"]
-    inside = found["subject"].isin(whole)
-    return found.assign(severity=inside.map({True: INFO, False: severity}))
+    return graded(found, severity, frozenset(whole))
 
 
 @check(
@@ -159,7 +159,7 @@ def _escalating(
     Fail where a policy alone allows an escalation method; the detail says how many and which.
 
     Where a holder can use it, the checks of users and roles say so, and this is noted as the part
-    that the policy has in it. Where nobody can, it is of low severity.
+    that the policy has in it. One that nobody holds is of low severity.
     """
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
@@ -168,8 +168,9 @@ def _escalating(
         return found
     able = {*escalations["principal_arn"], *administrators["principal_arn"]}
     used = policy_assignments.loc[policy_assignments["principal_arn"].isin(able), "policy_arn"]
-    told = found["subject"].isin(used)
-    return found.assign(severity=told.map({True: INFO, False: "low"}))
+    held = found["subject"].isin(policy_assignments["policy_arn"])
+    severity = held.map({True: "high", False: "low"})
+    return graded(found, severity, frozenset(used))
 
 
 def _methods(found: list[str]) -> str:

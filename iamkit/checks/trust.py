@@ -16,21 +16,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.checks.facts import graded, kept_for_emergencies, of_platforms
-from iamkit.checks.registry import INFO, check
-from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
-from iamkit.settings import Settings
-from iamkit.table import TEXT, lists_by_key, stack
-from iamkit.tables import without_service_linked
-from iamkit.trust import IMPOSTOR, days_idle
+from iamkit.checks.facts import graded, of_platforms
+from iamkit.checks.registry import check
+from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, names_by_key
+from iamkit.table import lists_by_key, stack
+from iamkit.trust import NOT_KNOWN
 
-# AWS managed policies of roles that benchmarks ask for, to be there when they are needed.
-# Source: CIS AWS Foundations, "Ensure a support role has been created"; Prowler and AWS's job
-# functions for the other.
-ASKED_FOR: Final = {
-    "AWSSupportAccess": "there has to be somebody to deal with AWS Support",
-    "SecurityAudit": "there has to be a role for security audits",
-}
 READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
 
 
@@ -96,13 +87,16 @@ def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
     errs="towards reporting: only accounts in the settings or AWS Organizations are known as yours",
 )
-def vendor_without_external_id(trusted_principals: pd.DataFrame) -> pd.DataFrame:
+def vendor_without_external_id(
+    trusted_principals: pd.DataFrame, platform_roles: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Roles that an account not known to be yours may assume without an external id.
 
     A vendor's other customers could have it act in this account (the confused deputy). The accounts
     of the settings and of the organization are yours; a condition that asks for an organization is
-    taken to name your own.
+    taken to name your own. A platform's role that trusts a role of the platform's in an account of
+    which the evidence does not say whether it is of the organization is not assessed.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -113,7 +107,15 @@ def vendor_without_external_id(trusted_principals: pd.DataFrame) -> pd.DataFrame
     """
     hit = trusted_principals[trusted_principals["problem"].eq("no external id")]
     said = "account " + hit["account_id"] + " may assume it without an external id"
-    return reported(hit, said, trusted_principals)
+    found = reported(hit, said, trusted_principals)
+    open_ = of_platforms(platform_roles, NOT_KNOWN)
+    open_ -= frozenset(hit.loc[~hit["principal"].str.contains(":role/", na=False), "role_arn"])
+    unknown = found["subject"].isin(list(open_)) & found["status"].eq("fail")
+    doubt = "; whether that is of the organization is not in the evidence"
+    return found.assign(
+        status=found["status"].mask(unknown, "not assessed"),
+        detail=found["detail"].mask(unknown, found["detail"] + doubt),
+    )
 
 
 @check(
@@ -322,133 +324,3 @@ def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     hit = trusted_principals[trusted_principals["who"].eq("deleted identity")]
     said = "names " + hit["principal"] + ", a user or role that was deleted"
     return reported(hit, said, trusted_principals)
-
-
-@check(
-    severity="high",
-    title="A role is called like one of a platform's, but is none",
-    among="roles",
-    remedy="Find out who made or changed it; delete it, or restore its trust policy.",
-    source=f"{GUIDE}reference_policies_elements_principal.html",
-    errs="towards silence: roles of platforms that are not in platform_roles.yaml are not known",
-)
-def platform_role_impostor(platform_roles: pd.DataFrame) -> pd.DataFrame:
-    """
-    Roles with the name of IAM Identity Center's, Control Tower's, … whose path or trust is not.
-
-    Whoever reviews an account skips what it takes for AWS's own. A role that trusts others than its
-    platform was made to be overlooked, or was changed afterwards.
-
-    >>> from iamkit.trust import PLATFORM_ROLES
-    >>> roles = PLATFORM_ROLES.rows(dict(role_arn="r", platform="AWS Control Tower",
-    ...     standing="impostor", problem="it trusts 444455556666"))
-    >>> platform_role_impostor(roles).detail.tolist()
-    ['is called like a role of AWS Control Tower; it trusts 444455556666']
-    """
-    hit = platform_roles[platform_roles["standing"].eq(IMPOSTOR)]
-    said = "is called like a role of " + hit["platform"] + "; " + hit["problem"]
-    return pd.DataFrame({"subject": hit["role_arn"], "detail": said})
-
-
-@check(
-    severity="low",
-    title="The role is unused",
-    among="roles",
-    remedy="Remove the role's permissions, and delete the role if nothing fails without them.",
-    source=f"{GUIDE}best-practices.html (Regularly review and remove unused users, roles, ...)",
-    errs="towards reporting: AWS looks back 400 days, so an earlier use counts as none",
-)
-def unused_role(
-    roles: pd.DataFrame,
-    as_of: pd.Timestamp,
-    settings: Settings,
-    policy_assignments: pd.DataFrame | None = None,
-    administrators: pd.DataFrame | None = None,
-    platform_roles: pd.DataFrame | None = None,
-    break_glass: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """
-    Roles not assumed within the settings' `unused_role_days`, or never and created before that.
-
-    An administrator role counts more. One that a control asks for (support, security audit), that
-    is kept for emergencies, or that its platform needs is noted. A role with neither a last use nor
-    a creation date is not assessed.
-
-    >>> from iamkit.tables import ROLES
-    >>> made = ROLES.rows(dict(role_arn="r", created="2024-01-01T00:00Z", service_linked=False))
-    >>> unused_role(made, pd.Timestamp("2026-01-01T00:00Z"), Settings()).detail.tolist()
-    ['no use within 400 days; made 731 days ago']
-    """
-    own = without_service_linked(roles, roles, "role_arn")
-    made = (as_of - own["created"]).dt.days
-    idle = days_idle(own, as_of)
-    undated = idle.isna()
-    hit = own[idle.ge(settings.unused_role_days).fillna(value=True)]
-    never = "no use within 400 days; made " + ago(made[hit.index])
-    never = never.mask(made[hit.index] <= 400, "never used; made " + ago(made[hit.index]))
-    said = ("last used " + ago(idle[hit.index])).where(hit["last_used"].notna(), never)
-    found = pd.DataFrame(
-        {
-            "subject": hit["role_arn"],
-            "detail": said.mask(undated, "the evidence has neither a use nor a day of creation"),
-            "status": undated[hit.index].map({True: "not assessed", False: "fail"}),
-            "next_step": pd.Series(None, hit.index, dtype="object"),
-        }
-    )
-    if administrators is not None:
-        powerful = found["subject"].isin(administrators["principal_arn"])
-        found["severity"] = powerful.map({True: "medium", False: "low"})
-    else:
-        found["severity"] = "low"
-    return _kept(found, policy_assignments, platform_roles, break_glass)
-
-
-def _kept(
-    found: pd.DataFrame,
-    policy_assignments: pd.DataFrame | None,
-    platform_roles: pd.DataFrame | None,
-    break_glass: pd.DataFrame | None,
-) -> pd.DataFrame:
-    """Unused roles, with those that are there to be unused noted, and why."""
-    reasons: dict[str, str] = {}
-    if policy_assignments is not None:
-        for policy, purpose in ASKED_FOR.items():
-            held = policy_assignments["policy_arn"].str.endswith(f":iam::aws:policy/{policy}")
-            reasons |= dict.fromkeys(policy_assignments.loc[held, "principal_arn"], purpose)
-    reasons |= dict.fromkeys(kept_for_emergencies(break_glass), "it is kept for emergencies")
-    if platform_roles is not None:
-        genuine = platform_roles[platform_roles["role_arn"].isin(of_platforms(platform_roles))]
-        needed = genuine[genuine["unused"].isna()]
-        reasons |= dict(zip(needed["role_arn"], needed["platform"] + " needs it", strict=True))
-        advice = genuine.set_index("role_arn")["unused"]
-        of_platform = found["subject"].isin(genuine["role_arn"])
-        found["severity"] = found["severity"].mask(of_platform, "low")
-        found["next_step"] = found["subject"].map(advice).astype("object")
-    why = found["subject"].map(reasons).astype(TEXT)
-    return found.assign(
-        severity=found["severity"].mask(why.notna(), INFO),
-        detail=found["detail"] + ("; " + why).fillna(""),
-    )
-
-
-@check(
-    severity="low",
-    title="A role of a platform can be made narrower",
-    among="roles",
-    remedy="Follow the platform's own way to change it: a change by hand is undone, or breaks it.",
-    source="https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-customizing.html",
-)
-def platform_role_wide(platform_roles: pd.DataFrame) -> pd.DataFrame:
-    """
-    Roles of platforms that are wider than they need to be, where the platform lets you choose.
-
-    >>> from iamkit.trust import PLATFORM_ROLES
-    >>> roles = PLATFORM_ROLES.rows(dict(role_arn="r", platform="AWS CDK", standing="genuine",
-    ...     tighten="the trust is in the whole account"))
-    >>> platform_role_wide(roles).detail.tolist()
-    ['a role of AWS CDK: the trust is in the whole account']
-    """
-    mine = platform_roles[platform_roles["role_arn"].isin(of_platforms(platform_roles))]
-    hit = mine[mine["tighten"].notna()]
-    said = "a role of " + hit["platform"] + ": " + hit["tighten"]
-    return pd.DataFrame({"subject": hit["role_arn"], "detail": said})

@@ -44,12 +44,13 @@ class PlatformRole:
         return bool(re.fullmatch(self.path, path))
 
     def admits(
-        self, principal: str, account_id: str, management: str | None, yours: Collection[str]
+        self, principal: str, account_id: str, management: str | None, yours: Collection[str] | None
     ) -> bool:
         """
         Whether a principal, as a trust policy writes it, is one that the platform lets in.
 
-        Where the organization's `management` account is not known, no account is it.
+        Where the organization's `management` account is not known, no account is it. `yours` are
+        the accounts known to be yours; None: any account may be.
 
         >>> manager = ("arn:aws:iam::{management}:root",)
         >>> role = PlatformRole("x", "X", True, True, "x", "/", manager, "", "")
@@ -63,7 +64,7 @@ class PlatformRole:
         filled = {
             "{account}": account_id,
             "{management}": management or "(?!)",
-            "{yours}": f"({'|'.join(sorted(yours)) or '(?!)'})",
+            "{yours}": r"\d{12}" if yours is None else f"({'|'.join(sorted(yours)) or '(?!)'})",
         }
         for pattern in self.trusts:
             for place, text in filled.items():

@@ -17,6 +17,7 @@ from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
 from iamkit.trust.platform_roles import (
     GENUINE,
     IMPOSTOR,
+    NOT_KNOWN,
     PLATFORM_ROLES,
     named_platform_roles,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "FEDERATED",
     "GENUINE",
     "IMPOSTOR",
+    "NOT_KNOWN",
     "OUTBOUND_ROLES",
     "OUTSIDE",
     "PLATFORM_ROLES",

@@ -3,8 +3,9 @@ Which roles a platform made in the account, who stands behind them, and which on
 
 A name can be taken by anybody who may create a role. So a role is a platform's by its name, its
 path *and* everybody whom its trust policy admits; one that has the name and admits others is an
-impostor, or was changed. Where the evidence does not say which account manages the organization,
-a role that such an account should assume is neither: nothing is excused that is not known.
+impostor, or was changed. Where the evidence does not say which account manages the organization, or
+which accounts are in it, a role that such an account should assume is neither: nothing is excused
+that is not known.
 
 Service-linked roles are left out, see `tables.service_linked`: IAM itself keeps their names.
 """
@@ -12,7 +13,7 @@ Service-linked roles are left out, see `tables.service_linked`: IAM itself keeps
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -42,6 +43,7 @@ PLATFORM_ROLES: Final = Table(
             values=(GENUINE, IMPOSTOR, NOT_KNOWN),
         ),
         Column("problem", TEXT, "what is not the platform's, or not known; missing if genuine"),
+        Column("named", TRUTH, "its name says whose it is; of others nothing is excused"),
         Column("fixed", TRUTH, "what it may do is the platform's choice, not the account owner's"),
         Column("behind", TEXT, "who comes in by it, in words"),
         Column(
@@ -69,7 +71,7 @@ def named_platform_roles(account: AccountTables, trusted_principals: pd.DataFram
             continue
         wrong = list(judge.wrong(kind, name, path, trusts.get(arn, [])))
         unknown = "its trust policy cannot be read" if arn in unreadable else ""
-        unknown = unknown or judge.unknown(kind)
+        unknown = unknown or judge.unknown(kind, trusts.get(arn, []))
         standing = NOT_KNOWN if unknown else IMPOSTOR if wrong else GENUINE
         found.append(
             {
@@ -79,6 +81,7 @@ def named_platform_roles(account: AccountTables, trusted_principals: pd.DataFram
                 "platform": kind.platform,
                 "standing": standing,
                 "problem": unknown or "; ".join(wrong) or None,
+                "named": kind.named,
                 "fixed": kind.fixed,
                 "behind": kind.behind.replace("{management}", judge.management or "not known"),
                 "unused": kind.unused or None,
@@ -96,6 +99,7 @@ class _Judge:
         self.management = management
         self._account_id = account.account_id
         self._yours = known_accounts(account)
+        self._listed = not account.organization_accounts.empty
 
     def kind(self, name: str, path: str, trusts: list[str]) -> PlatformRole | None:
         """The kind of role that this is, or is called like."""
@@ -118,14 +122,17 @@ class _Judge:
         if not trusts:
             yield "it trusts nobody"
 
-    def unknown(self, kind: PlatformRole) -> str:
-        """Why nothing can be said of roles of a kind; empty if something can."""
+    def unknown(self, kind: PlatformRole, trusts: list[str]) -> str:
+        """Why nothing can be said of a role of a kind; empty if something can."""
         asked = any("{management}" in pattern for pattern in kind.trusts)
         if asked and self.management is None:
             return "the evidence does not say which account manages the organization"
+        others = [who for who in trusts if not self._lets_in(kind, who)]
+        account_id, management = self._account_id, self.management
+        if others and not self._listed:  # members cannot list the organization's accounts
+            known = all(kind.admits(who, account_id, management, None) for who in others)
+            return "the evidence does not list the organization's accounts" if known else ""
         return ""
 
-    def _lets_in(self, kind: PlatformRole, principal: Any) -> bool:
-        return isinstance(principal, str) and kind.admits(
-            principal, self._account_id, self.management, self._yours
-        )
+    def _lets_in(self, kind: PlatformRole, principal: str) -> bool:
+        return kind.admits(principal, self._account_id, self.management, self._yours)

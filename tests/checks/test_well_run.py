@@ -373,6 +373,7 @@ def test_people_who_become_administrator_through_the_cdk_are_found(tmp_path: Pat
         (f"cdk-x-cfn-exec-role{REGIONAL}", "/", "impostor"),
         ("AWSReservedSSO_X_0123456789abcdef", "/aws-reserved/sso.amazonaws.com/", "impostor"),
         ("anything", "/service-role/", None),
+        ("resize-role-a1b2c3d4", "/service-role/", None),
     ],
 )
 def test_a_role_is_a_platform_s_by_name_path_and_trust(
@@ -383,3 +384,48 @@ def test_a_role_is_a_platform_s_by_name_path_and_trust(
 
     found = opened(tmp_path, change).platform_roles.set_index("role_name")["standing"]
     assert found.get(name) == standing
+
+
+AUDIT = "arn:aws:iam::555566667777:role/aws-controltower-AuditReadOnlyRole"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "standing", "status"),
+    [
+        (None, "not known", "not assessed"),
+        (["555566667777"], "genuine", None),
+        (["444455556666"], "impostor", "fail"),
+    ],
+)
+def test_the_audit_account_is_known_where_the_accounts_are_listed(
+    accounts: list[str] | None, standing: str, status: str | None, tmp_path: Path
+) -> None:
+    name = "aws-controltower-ReadOnlyExecutionRole"
+
+    def change(files: Files) -> None:
+        made(files, name, allow({"AWS": AUDIT}))
+        if accounts is not None:
+            listed = [{"Id": each, "Name": each, "Status": "ACTIVE"} for each in accounts]
+            files["organization_accounts.json"] = {"Accounts": listed}
+
+    account = opened(tmp_path, change)
+    assert account.platform_roles.set_index("role_name")["standing"][name] == standing
+    found = account.audit.findings.query("check == 'vendor_without_external_id'")
+    assert found.set_index("name")["status"].get(name) == status
+
+
+def test_a_name_that_anybody_gives_excuses_nothing(tmp_path: Path) -> None:
+    """The console calls its roles so; whoever makes one may, too."""
+    name = "resize-role-a1b2c3d4"
+
+    def change(files: Files) -> None:
+        lambda_ = allow({"Service": "lambda.amazonaws.com"})
+        attach(made(files, name, lambda_, path="/service-role/"), "AdministratorAccess")
+        role(files, name)["RoleLastUsed"] = {}
+
+    account = opened(tmp_path, change)
+    assert account.platform_roles.set_index("role_name")["standing"][name] == "genuine"
+    assert told(account) - CLEAN == {
+        ("administrator_role", name, "medium"),
+        ("unused_role", name, "medium"),
+    }

@@ -58,7 +58,7 @@ from iamkit.restrictions import (
 from iamkit.results import IDENTITIES, identities
 from iamkit.settings import Settings
 from iamkit.table import Table
-from iamkit.tables import AccountTables, BuiltFrom, built_from, open_account, schema
+from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
     OUTBOUND_ROLES,
     PLATFORM_ROLES,
@@ -124,7 +124,7 @@ class Account(AccountTables):
         Whoever is one for certain is one of them. Rows: see `access.POSSIBLE_ADMINISTRATORS`.
         """
         users = self.users
-        unseen = users.loc[users["evidence"] == "credential report only", "user_arn"]
+        unseen = users.loc[users["evidence"] == REPORT_ONLY, "user_arn"]
         return possible_administrators(self.permissions, self.administrators, unseen)
 
     @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)

@@ -45,7 +45,7 @@ from iamkit.access.possible_administrators import (
     possible_administrators,
 )
 from iamkit.access.principals import Principals
-from iamkit.access.questions import Asked, ask, evaluated
+from iamkit.access.questions import Question, ask, evaluated
 from iamkit.access.resource_sets import (
     BOUNDARY,
     KINDS,
@@ -78,7 +78,6 @@ __all__ = [
     "SELF_PROMOTION",
     "THROUGH_IAM",
     "WITHOUT_MFA",
-    "Asked",
     "AttackRequest",
     "AttackRequests",
     "Attackers",
@@ -89,6 +88,7 @@ __all__ = [
     "Permissions",
     "Place",
     "Principals",
+    "Question",
     "ResourceSet",
     "Resources",
     "Witness",

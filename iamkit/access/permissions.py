@@ -39,7 +39,7 @@ from iamkit.policy import (
 from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
 from iamkit.table import objects
-from iamkit.tables import AccountTables
+from iamkit.tables import REPORT_ONLY, AccountTables
 
 _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
@@ -73,7 +73,7 @@ def effective(
     names = tuple(contexts)
     callers = callers or Principals(account)
     principals = account.principals.query("kind in ['user', 'role']")
-    unseen = account.users.query("evidence == 'credential report only'")["user_arn"]
+    unseen = account.users.loc[account.users["evidence"].eq(REPORT_ONLY), "user_arn"]
     # Without an ARN, nothing says which policies apply.
     seen = principals["principal_arn"].notna() & ~principals["principal_arn"].isin(unseen)
     principals = principals[seen].reset_index(drop=True)

@@ -17,7 +17,7 @@ import pandas as pd
 from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
 from iamkit.access.permissions import Permissions
 from iamkit.access.principals import Principals
-from iamkit.policy import ABSENT, POSSIBLE, PolicyEvaluator, PolicyLayers, decide
+from iamkit.policy import ABSENT, AWS_MANAGED, POSSIBLE, PolicyEvaluator, PolicyLayers, decide
 from iamkit.table import Table, stack
 
 POSSIBLE_ADMINISTRATORS: Final = Table(
@@ -118,7 +118,7 @@ def _may(callers: Principals, arn: str, action: str, resource: str) -> bool:
     """Whether a request may be allowed, however it arrives and whatever is not known holds."""
     layers = callers.layers(arn)
     boundary = callers.principal(arn)["boundary_arn"]
-    administration = f"arn:{callers.account.partition}:iam::aws:policy/AdministratorAccess"
+    administration = f"arn:{callers.account.partition}{AWS_MANAGED}AdministratorAccess"
     about = {  # the policy is the caller's to choose; the boundary is its own
         "iam:PolicyARN": administration,
         "iam:PermissionsBoundary": ABSENT if pd.isna(boundary) else boundary,
@@ -133,6 +133,6 @@ def _may(callers: Principals, arn: str, action: str, resource: str) -> bool:
             boundary=layers.boundary,
             scps=layers.scps,
         )
-        if decision.effect in ("Allowed", "Unknown"):
+        if decision.possible:
             return True
     return False

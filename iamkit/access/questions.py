@@ -21,8 +21,9 @@ from typing import Any, Final
 
 from iamkit.access.principals import Principals
 from iamkit.errors import SettingsError
-from iamkit.policy import ABSENT, Decision, Policy, decide
+from iamkit.policy import ABSENT, Decision, Policy, arn_parts, decide
 from iamkit.reference import EVERY_ACTION, load_catalog
+from iamkit.tables import REPORT_ONLY
 
 ROOT: Final = Policy(
     "the root user's own authority",
@@ -35,7 +36,7 @@ KEYS: Final = ("stolen-key", "key-inside")  # contexts of a request that a long-
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """A request that can be made: a user, role or the root user, an action, and a resource."""
 
     principal: Mapping[str, Any]
@@ -43,7 +44,7 @@ class Asked:
     resource: str
 
     @classmethod
-    def of(cls, callers: Principals, principal: str, action: str, resource: str) -> Asked:
+    def of(cls, callers: Principals, principal: str, action: str, resource: str) -> Question:
         """Check a question. Raises `SettingsError` for one that cannot be answered."""
         who = actor(callers, principal)
         return cls(who, _action(action), _resource(callers, resource, action))
@@ -57,7 +58,7 @@ def ask(callers: Principals, principal: str, action: str, resource: str, context
     policies are not in the evidence is unknown. Raises `SettingsError` for a principal, an action,
     a resource or a context that does not exist, with what may have been meant.
     """
-    asked = Asked.of(callers, principal, action, resource)
+    asked = Question.of(callers, principal, action, resource)
     arn, kind = asked.principal["principal_arn"], asked.principal["kind"]
     layers, where = callers.layers(arn), callers.context(arn, context)
     identity = layers.identity
@@ -173,7 +174,7 @@ def _listed() -> Mapping[str, str]:
 
 def _resource(callers: Principals, resource: str, action: str) -> str:
     """The resource, if it is `*` or looks like an ARN."""
-    parts = resource.split(":", 5) if isinstance(resource, str) else []
+    parts = arn_parts(resource) if isinstance(resource, str) else ()
     if resource == "*" or (
         len(parts) == 6
         and parts[0] == "arn"
@@ -213,4 +214,4 @@ def _unseen(callers: Principals, arn: str) -> bool:
     """Whether only the credential report names a user, so that its policies are not shown."""
     users = callers.account.users
     found = users.loc[users["user_arn"] == arn, "evidence"]
-    return bool(found.eq("credential report only").any())
+    return bool(found.eq(REPORT_ONLY).any())

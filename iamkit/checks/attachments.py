@@ -11,6 +11,7 @@ import pandas as pd
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
+from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
 
 
@@ -69,7 +70,7 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
     >>> cloudshell_full_access(on).detail.tolist()
     ['AWSCloudShellFullAccess is attached']
     """
-    full = attachments["policy_arn"].str.endswith(":iam::aws:policy/AWSCloudShellFullAccess")
+    full = attachments["policy_arn"].str.endswith(f"{AWS_MANAGED}AWSCloudShellFullAccess")
     found = attachments.loc[full & attachments["how"].eq("attached"), "principal_arn"]
     return pd.DataFrame({"subject": found, "detail": "AWSCloudShellFullAccess is attached"})
 

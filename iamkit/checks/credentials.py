@@ -13,7 +13,7 @@ import pandas as pd
 
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, ago, day_count
+from iamkit.checks.wording import GUIDE, ago, day_count, status
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 
@@ -33,9 +33,8 @@ def _too_long(
 ) -> pd.DataFrame:
     """Rows whose `days` reach the limit; not assessed where they are missing."""
     known = days.notna()
-    status = known.map({True: "fail", False: "not assessed"})
     detail = said.where(known, unsaid)
-    found = pd.DataFrame({"subject": rows["user_arn"], "detail": detail, "status": status})
+    found = pd.DataFrame({"subject": rows["user_arn"], "detail": detail, "status": status(known)})
     return found[days.ge(limit).fillna(value=True)]
 
 
@@ -219,7 +218,7 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     found = pd.DataFrame(
         {"subject": keys["user_arn"], "detail": detail.mask(apart.isna(), undated)}
     )
-    found["status"] = (apart.notna() | never).map({True: "fail", False: "not assessed"})
+    found["status"] = status(apart.notna() | never)
     return found[apart.lt(SETUP) | apart.isna()]
 
 
@@ -265,7 +264,7 @@ def unused_kind_of_access(
         {
             "subject": both["user_arn"],
             "detail": said,
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "status": status(~unknown),
             "next_step": idle_key.fillna(value=False).map(
                 {
                     True: "Delete the access keys: only the password is in use.",
@@ -348,7 +347,7 @@ def unusable_user(
         {
             "subject": everyone["user_arn"],
             "detail": said.mask(unknown, "the credential report does not say what it has"),
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "status": status(~unknown),
         }
     )
     return found[(unknown | everyone["access"].eq("none")) & ~other]

@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit.access import CONTEXTS, Permissions, changes_most
 from iamkit.checks.facts import as_platforms_want, graded, of_platforms
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE
+from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, status
 from iamkit.evidence import requests
 from iamkit.policy import ANYWHERE, POSSIBLE
 from iamkit.reference import escalation_methods
@@ -185,7 +185,7 @@ def can_become_administrator(
         {
             "subject": best["principal_arn"],
             "detail": arrival + " in " + steps + through.where(best["certain"], unsure),
-            "status": best["certain"].map({True: "fail", False: "not assessed"}),
+            "status": status(best["certain"]),
         }
     )
     return graded(found.reset_index(drop=True), "high", as_platforms_want(platform_roles))

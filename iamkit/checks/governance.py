@@ -11,6 +11,8 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.checks.wording import status
+from iamkit.policy import AWS_MANAGED
 from iamkit.reference import oidc_providers
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
@@ -31,7 +33,7 @@ def _account(account_id: str, failing: Any, detail: str) -> pd.DataFrame:
 
 def _holding(policy_assignments: pd.DataFrame, name: str) -> pd.Series[Any]:
     """ARNs of the users and roles that hold an AWS managed policy, through a group or directly."""
-    held = policy_assignments["policy_arn"].str.endswith(f":iam::aws:policy/{name}")
+    held = policy_assignments["policy_arn"].str.endswith(f"{AWS_MANAGED}{name}")
     who = policy_assignments.loc[held, "principal_arn"]
     return who[~who.str.contains(":group/")].drop_duplicates()
 
@@ -134,8 +136,9 @@ def _contact(contacts: pd.DataFrame, kind: str, account_id: str, said: str) -> p
     """The account, if a contact is not set; not assessed if the answer cannot be read."""
     row = contacts[contacts["kind"] == kind]
     missing = row[~row["present"].fillna(value=False)]
-    status = missing["present"].isna().map({True: "not assessed", False: "fail"})
-    return missing.assign(subject=account_id, detail=said, status=status)
+    return missing.assign(
+        subject=account_id, detail=said, status=status(missing["present"].notna())
+    )
 
 
 @check(

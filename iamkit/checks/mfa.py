@@ -15,7 +15,7 @@ from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
 from iamkit.evidence import requests
-from iamkit.restrictions import HARDWARE, NOT_APPLICABLE
+from iamkit.restrictions import HARDWARE, NOT_APPLICABLE, MfaRequirement, MfaVerdict
 from iamkit.settings import Settings
 from iamkit.table import stack
 from iamkit.trust import FEDERATED, GENUINE, IMPOSTOR
@@ -70,7 +70,7 @@ def console_user_without_mfa(
         {
             "subject": hit["user_arn"],
             "detail": detail.mask(unknown, "the credential report does not say if MFA is on"),
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "status": status(~unknown),
         }
     )
     told = () if administrators is None else frozenset(administrators["principal_arn"])
@@ -138,7 +138,7 @@ def user_without_hardware_mfa(
         {
             "subject": hit["user_arn"],
             "detail": detail.mask(unsure, detail + "; " + UNSURE),
-            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "status": status(~unknown),
         }
     )
     return graded(found, "medium", frozenset(hit.loc[none, "user_arn"]))
@@ -190,7 +190,7 @@ def administrator_without_mfa(
             "detail": (detail + ", but no MFA device").mask(
                 unknown, can + "; the credential report does not say if MFA is on"
             ),
-            "status": (unknown | unsure).map({True: "not assessed", False: "fail"}),
+            "status": status(~(unknown | unsure)),
             "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
         }
     )
@@ -230,7 +230,10 @@ def password_without_enforced_mfa(
     """
     users = credentials.query("not is_root and password_enabled")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
-    return _rows(users, users["password"].ne("required") & ~users["verdict"].isin(NOT_APPLICABLE))
+    return _rows(
+        users,
+        users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE),
+    )
 
 
 @check(
@@ -264,7 +267,7 @@ def key_escapes_mfa(
     """
     users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
-    return _rows(users, users["verdict"].eq("console only"))
+    return _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
 
 
 @check(
@@ -295,7 +298,7 @@ def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame)
     """
     users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
     users = _with_verdicts(users, mfa_enforcement)
-    return _rows(users, users["verdict"].eq("bypassable"))
+    return _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
 
 
 @check(
@@ -391,7 +394,7 @@ def _with_verdicts(
 
 def _fine(roles: pd.DataFrame) -> pd.Series[bool]:
     """Whether assuming each role needs MFA, or only services and federated identities may."""
-    return roles["verdict"].isin(["enforced", *NOT_APPLICABLE])
+    return roles["verdict"].isin([MfaVerdict.ENFORCED, *NOT_APPLICABLE])
 
 
 def _rows(

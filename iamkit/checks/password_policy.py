@@ -13,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.checks.wording import status
 from iamkit.settings import Settings
 
 PAGE: Final = (
@@ -28,8 +29,7 @@ def _judged(rules: pd.DataFrame, account_id: str, holds: Any, said: Any) -> pd.D
     known = holds.notna()
     detail = said + rules["origin"].map({"AWS default": " (AWS's default)"}).fillna("")
     detail = detail.where(known, "the value of " + rules["rule"] + " cannot be read")
-    status = known.map({True: "fail", False: "not assessed"})
-    found = pd.DataFrame({"subject": account_id, "detail": detail, "status": status})
+    found = pd.DataFrame({"subject": account_id, "detail": detail, "status": status(known)})
     failing: pd.DataFrame = found[~holds.fillna(value=False)]
     return failing
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from iamkit.checks.facts import kept_for_emergencies, of_platforms
 from iamkit.checks.registry import INFO, check
-from iamkit.checks.wording import GUIDE, ago
+from iamkit.checks.wording import GUIDE, ago, status
+from iamkit.policy import AWS_MANAGED
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 from iamkit.tables import without_service_linked
@@ -90,7 +91,7 @@ def unused_role(
         {
             "subject": hit["role_arn"],
             "detail": said.mask(undated, "the evidence has neither a use nor a day of creation"),
-            "status": undated[hit.index].map({True: "not assessed", False: "fail"}),
+            "status": status(~undated[hit.index]),
             "next_step": pd.Series(None, hit.index, dtype="object"),
         }
     )
@@ -112,7 +113,7 @@ def _kept(
     reasons: dict[str, str] = {}
     if policy_assignments is not None:
         for policy, purpose in ASKED_FOR.items():
-            held = policy_assignments["policy_arn"].str.endswith(f":iam::aws:policy/{policy}")
+            held = policy_assignments["policy_arn"].str.endswith(f"{AWS_MANAGED}{policy}")
             reasons |= dict.fromkeys(policy_assignments.loc[held, "principal_arn"], purpose)
     reasons |= dict.fromkeys(kept_for_emergencies(break_glass), "it is kept for emergencies")
     if platform_roles is not None:

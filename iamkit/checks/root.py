@@ -14,6 +14,7 @@ import pandas as pd
 
 from iamkit.checks.facts import graded
 from iamkit.checks.registry import check
+from iamkit.checks.wording import status
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
@@ -57,7 +58,7 @@ def _unless(fine: pd.Series[Any], subject: pd.Series[Any], said: Any, unsaid: st
     known = fine.notna()
     found = pd.DataFrame({"subject": subject, "detail": said}, index=subject.index)
     found["detail"] = found["detail"].where(known, unsaid)
-    found["status"] = known.map({True: "fail", False: "not assessed"})
+    found["status"] = status(known)
     return found[~fine.fillna(value=False)]
 
 

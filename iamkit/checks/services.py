@@ -14,7 +14,7 @@ import pandas as pd
 
 from iamkit.access import Permissions, risky_actions
 from iamkit.checks.registry import check
-from iamkit.checks.wording import GUIDE, ago
+from iamkit.checks.wording import GUIDE, ago, status
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 from iamkit.tables import without_service_linked
@@ -52,7 +52,7 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
         {
             "subject": rows["user_arn"].fillna(rows["user_name"]),
             "detail": name + ", made " + ago(rows["age_days"]) + ", never expires",
-            "status": rows["active"].isna().map({True: "not assessed", False: "fail"}),
+            "status": status(rows["active"].notna()),
             "next_step": password.map(
                 {
                     True: "Use temporary credentials of a role instead, and delete it.",
@@ -113,7 +113,7 @@ def expired_server_certificate(
         {
             "subject": hit["certificate_arn"],
             "detail": said.where(known, "when it expires is not known"),
-            "status": known.map({True: "fail", False: "not assessed"}),
+            "status": status(known),
         }
     )
 

@@ -19,10 +19,11 @@ import pandas as pd
 from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, names_by_key
+from iamkit.policy import AWS_MANAGED
 from iamkit.table import lists_by_key, stack
 from iamkit.trust import NOT_KNOWN
 
-READ_ONLY: Final = ":iam::aws:policy/ReadOnlyAccess"
+READ_ONLY: Final = f"{AWS_MANAGED}ReadOnlyAccess"
 
 
 def reported(

@@ -40,7 +40,7 @@ from iamkit.policy import (
     widest,
 )
 from iamkit.reference import covered_actions
-from iamkit.tables import service_linked_arns
+from iamkit.tables import REPORT_ONLY, service_linked_arns
 
 # In a context: tags, as tag=value, that every resource has in the place of its own.
 RETAGGED: Final = "iamkit:retagged"
@@ -88,7 +88,7 @@ class AllowedResources:
             # AWS decides what a service-linked role may do; of a user whom only the credential
             # report knows, the policies are not in the evidence.
             linked = service_linked_arns(account.roles)
-            unseen = account.users["evidence"].eq("credential report only")
+            unseen = account.users["evidence"].eq(REPORT_ONLY)
             excluded = {*linked, *account.users.loc[unseen, "user_arn"]}
             rows = rows[rows["principal_arn"].notna() & ~rows["principal_arn"].isin(excluded)]
             arns = rows["principal_arn"].tolist()

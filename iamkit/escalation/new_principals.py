@@ -90,13 +90,13 @@ class NewPrincipals:
             requests.append((ASSUME, requests[0][1], trusted))
         answer: Truth = True
         for action, who, limits in requests:
-            effects = {
-                decide(action, arn, each, **limits._asdict()).effect
+            decisions = [
+                decide(action, arn, each, **limits._asdict())
                 for each in choices.tried(limits, who, action)
-            }
-            if all(effect.endswith("Denied") for effect in effects):
+            ]
+            if not any(each.possible for each in decisions):
                 return False
-            answer = answer if "Allowed" in effects else None
+            answer = answer if any(decisions) else None
         return answer
 
     def _names(

@@ -23,7 +23,7 @@ from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
 from iamkit.escalation.saml_providers import KIND as SAML_PROVIDER
 from iamkit.escalation.saml_providers import SamlProviders
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, UNKNOWN, RequestContext
+from iamkit.policy import ABSENT, AWS_MANAGED, UNKNOWN, RequestContext
 from iamkit.reference import (
     NEEDS_NO_RESOURCE,
     NEW_PRINCIPALS,
@@ -51,7 +51,7 @@ NOT_IN_EVIDENCE: Final = NEEDS_NO_RESOURCE | {"existing resource", "account root
 _ATTACHING: Final = frozenset(
     {"iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy"}
 )
-_ADMINISTRATOR: Final = "arn:{}:iam::aws:policy/AdministratorAccess"
+_ADMINISTRATOR: Final = f"arn:{{}}{AWS_MANAGED}AdministratorAccess"
 
 _UNBOUNDED: Final = RequestContext({BOUNDARY: ABSENT}, UNKNOWN)
 

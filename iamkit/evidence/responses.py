@@ -20,6 +20,7 @@ from typing import Any, Final
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
 from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call
+from iamkit.policy import AWS_MANAGED, arn_parts
 from iamkit.values import as_count, as_dict
 
 ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user
@@ -264,7 +265,7 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
     own = [
         policy
         for policy in entries(responses, "Policies")
-        if ":iam::aws:policy/" not in str(policy.get("Arn"))
+        if AWS_MANAGED not in str(policy.get("Arn"))
     ]
     seen = {
         "Users": len(details.content["UserDetailList"]),
@@ -289,7 +290,7 @@ def account_of(responses: Sequence[Response]) -> tuple[str, str]:
     arns = [row.get("arn") or "" for row in report_rows(responses) or ()]
     for name in ("UserDetailList", "GroupDetailList", "RoleDetailList"):
         arns += [str(entry.get("Arn", "")) for entry in entries(responses, name)]
-    named = {(parts[4], parts[1]) for arn in arns if len(parts := arn.split(":", 5)) == 6}
+    named = {(parts[4], parts[1]) for arn in arns if (parts := arn_parts(arn))}
     if caller:
         named.add((caller["Account"], caller["Arn"].split(":")[1]))
     ids = sorted({account for account, _ in named if account})

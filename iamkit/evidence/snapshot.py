@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import SnapshotError
+from iamkit.policy import is_account
 
 FORMAT: Final = 1
 YEARS: Final = range(2006, 2200)  # AWS began in 2006
@@ -106,7 +106,7 @@ def parse_time(text: str) -> datetime:
 
 def place(out: Path, account_id: str, as_of: datetime) -> Path:
     """Return where the snapshot of an account at a time belongs under `out`."""
-    if not re.fullmatch(r"\d{12}", account_id):
+    if not is_account(account_id):
         raise SnapshotError(f"{account_id!r} is not an account id: it takes 12 digits, as text")
     return out / account_id / as_of.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ") / FOLDER
 

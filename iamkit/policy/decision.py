@@ -66,6 +66,11 @@ class Decision:
         return self.effect == "Allowed"
 
     @property
+    def possible(self) -> bool:
+        """Whether the request may be allowed, for all that is known."""
+        return self.effect in ("Allowed", "Unknown")
+
+    @property
     def why(self) -> str:
         """The decision in a sentence or two."""
         asked = f"{self.action} on {self.resource}"

@@ -11,15 +11,13 @@ language".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from iamkit.policy.arns import account_of
 from iamkit.reference import EVERY_ACTION
 from iamkit.values import as_dict, as_text, json_of, listed
-
-_ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 def read_document(raw: Any) -> tuple[Any, str | None]:
@@ -134,14 +132,7 @@ def trust_row(role_arn: str, number: int, statement: Any) -> dict[str, Any]:
 def _principal(kind: str | None, value: str | None) -> tuple[str | None, str | None, str | None]:
     if kind != "AWS" or not value:
         return kind, value, None
-    return "*" if value == "*" else kind, value, _account_of(value)
-
-
-def _account_of(principal: str) -> str | None:
-    if _ACCOUNT.fullmatch(principal):
-        return principal
-    parts = principal.split(":")
-    return parts[4] if len(parts) > 5 and _ACCOUNT.fullmatch(parts[4]) else None
+    return "*" if value == "*" else kind, value, account_of(value)
 
 
 def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from iamkit.restrictions.mfa_enforcement import (
     mfa_enforcement,
 )
 from iamkit.restrictions.mfa_others import with_others
+from iamkit.restrictions.mfa_statements import MfaRequirement, MfaVerdict
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions
 from iamkit.restrictions.one_step import OneStep
@@ -30,6 +31,8 @@ __all__ = [
     "PARTLY_RESTRICTED",
     "RESTRICTED",
     "UNRESTRICTED",
+    "MfaRequirement",
+    "MfaVerdict",
     "OneStep",
     "break_glass",
     "coverage",

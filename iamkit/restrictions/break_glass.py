@@ -16,7 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.policy import Pattern
-from iamkit.restrictions.mfa_statements import Verdict
+from iamkit.restrictions.mfa_statements import MfaVerdict
 from iamkit.settings import Settings
 from iamkit.table import TEXT, TIME, TRUTH, Column, Table
 
@@ -84,7 +84,7 @@ def _tagged(tags: Any) -> bool:
 
 
 def _lacking(who: Any, verdicts: dict[str, str], strong: frozenset[str]) -> Iterator[str]:
-    if verdicts.get(who.principal_arn) != Verdict.ENFORCED:
+    if verdicts.get(who.principal_arn) != MfaVerdict.ENFORCED:
         yield "policies do not require MFA of it"
     if who.kind == "user" and who.principal_arn not in strong:
         yield "it has no hardware token or passkey"

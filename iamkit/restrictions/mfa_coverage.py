@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.restrictions.mfa_statements import Verdict
+from iamkit.restrictions.mfa_statements import MfaVerdict
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
 
@@ -59,7 +59,7 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     principals = verdicts[~verdicts["verdict"].isin(NOT_APPLICABLE)]
     users = principals[principals["kind"] == "user"]
     powerful = principals[principals["principal_arn"].isin(set(admins))]
-    enforced = [int((each["verdict"] == Verdict.ENFORCED).sum()) for each in (users, powerful)]
+    enforced = [int((each["verdict"] == MfaVerdict.ENFORCED).sum()) for each in (users, powerful)]
     allowed, without_mfa = (int(users[name].sum()) for name in ("actions", "actions_without_mfa"))
     counted = [
         ("users", enforced[0], len(users), "users who may do anything beyond the minimum"),
@@ -88,8 +88,8 @@ def mfa_gaps(verdicts: pd.DataFrame) -> pd.DataFrame:
     Rows: see `MFA_GAPS`. Those that decide most users come first.
     """
     users = verdicts[verdicts["kind"] == "user"]
-    today = int((users["verdict"] == Verdict.ENFORCED).sum())
-    unprotected = users[~users["verdict"].isin([Verdict.ENFORCED, *NOT_APPLICABLE])]
+    today = int((users["verdict"] == MfaVerdict.ENFORCED).sum())
+    unprotected = users[~users["verdict"].isin([MfaVerdict.ENFORCED, *NOT_APPLICABLE])]
     statement = ["policy_arn", "policy_name", "statement"]
     grouped = unprotected.groupby([*statement, "verdict"], dropna=False)["name"]
     made = grouped.agg(users="size", who=list).reset_index()

@@ -49,10 +49,10 @@ from iamkit.restrictions.mfa_reach import BYPASSES, ActionScale, MfaReach
 from iamkit.restrictions.mfa_statements import (
     ON_DENY,
     WAYS,
-    Asked,
-    Requirement,
+    MfaRequirement,
+    MfaTest,
+    MfaVerdict,
     TrustStatement,
-    Verdict,
     role_verdict,
     sentence,
     truths,
@@ -63,15 +63,15 @@ from iamkit.settings import Settings
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
-VERDICTS: Final[Mapping[Verdict, str]] = {
-    Verdict.ENFORCED: "nothing beyond the minimum works without MFA; role: assuming it needs MFA",
-    Verdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
-    Verdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
-    Verdict.BYPASSABLE: "something needs MFA, but the caller can remove the need without MFA",
-    Verdict.PARTIAL: "something needs MFA, something else does not",
-    Verdict.NONE: "MFA makes no difference",
-    Verdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
-    Verdict.NOT_ASSUMABLE: "a role that only services or federated identities may assume, or none",
+VERDICTS: Final[Mapping[MfaVerdict, str]] = {
+    MfaVerdict.ENFORCED: "nothing beyond the minimum works without MFA; role: its trust needs MFA",
+    MfaVerdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
+    MfaVerdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
+    MfaVerdict.BYPASSABLE: "something needs MFA, but the caller can remove the need without MFA",
+    MfaVerdict.PARTIAL: "something needs MFA, something else does not",
+    MfaVerdict.NONE: "MFA makes no difference",
+    MfaVerdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
+    MfaVerdict.NOT_ASSUMABLE: "only services or federated identities may assume it, or nobody",
 }
 
 MFA_ENFORCEMENT: Final = Table(
@@ -211,22 +211,22 @@ def definitions(settings: Settings) -> pd.DataFrame:
 def _role(reach: MfaReach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
     """Columns of `MFA_ENFORCEMENT` for a role: its trust policy's, and what its sessions may do."""
     nothing, actions = reach.scale.nothing, reach.session["actions_without_mfa"]
-    required = dict.fromkeys(WAYS, Requirement.REQUIRED)
+    required = dict.fromkeys(WAYS, MfaRequirement.REQUIRED)
     if trust is None:
         why = "Only services or federated identities, or nobody, may assume it."
-        found = {"verdict": Verdict.NOT_ASSUMABLE, "why": why}
+        found = {"verdict": MfaVerdict.NOT_ASSUMABLE, "why": why}
         return {**required, "actions": actions, **nothing, **found}
     if not actions:
         why = "Its sessions may do nothing beyond the self-service minimum."
-        found = {"verdict": Verdict.NOTHING_TO_PROTECT, "why": why}
+        found = {"verdict": MfaVerdict.NOTHING_TO_PROTECT, "why": why}
         return {**required, "actions": actions, **nothing, **found}
-    if trust["verdict"] is Verdict.ENFORCED:
+    if trust["verdict"] is MfaVerdict.ENFORCED:
         return {"actions": actions, "covered": 1.0, **nothing, **trust}
     witness = {
         "action": "sts:AssumeRole",
         "resource": trust["policy_arn"],
         "context": {"aws:MultiFactorAuthPresent": "absent or false"},
-        "effect": "Allowed" if trust["verdict"] is Verdict.NONE else "Unknown",
+        "effect": "Allowed" if trust["verdict"] is MfaVerdict.NONE else "Unknown",
     }
     return {"actions": actions, "covered": 0.0, **reach.session, **trust, "witness": witness}
 
@@ -235,7 +235,7 @@ def _role(reach: MfaReach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rule(Asked):
+class _Rule(MfaTest):
     """A statement of a policy that applies to a user."""
 
     policy_arn: str | None  # None: a service control policy
@@ -259,7 +259,7 @@ class _Deciders:
         if reach.user["verdict"] in NOT_APPLICABLE:
             return reach.user | self._nothing_allowed(arn)
         columns = reach.user
-        if reach.user["verdict"] is not Verdict.ENFORCED and (role := self._decided_by(arn)):
+        if reach.user["verdict"] is not MfaVerdict.ENFORCED and (role := self._decided_by(arn)):
             return columns | self._by_role(role, reach)
         rule = _deciding(list(self._statements(arn)), reach)
         if rule is None:
@@ -396,7 +396,7 @@ def _deciding(rules: list[_Rule], reach: MfaReach) -> _Rule | None:
         return int(popcount(allowed & reach.scale.risky)), int(popcount(allowed))
 
     asking = [rule for rule in rules if rule.asks]
-    if reach.user["verdict"] is not Verdict.NONE and asking:
+    if reach.user["verdict"] is not MfaVerdict.NONE and asking:
         return max(asking, key=gap)
     granting = [rule for rule in rules if rule.grants and rule.allows]
     return max([r for r in granting if r.passes(weaker)] or granting, key=grant, default=None)
@@ -407,14 +407,14 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
     found, weaker, count = reach.user["verdict"], reach.weaker, reach.user["actions_without_mfa"]
     where = " from inside the approved networks" if reach.user["place"] == "inside only" else ""
     allowed = f"{count:,} {'action is' if count == 1 else 'actions are'} allowed without MFA{where}"
-    if found is Verdict.ENFORCED:
+    if found is MfaVerdict.ENFORCED:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
-    if found is Verdict.NONE:
+    if found is MfaVerdict.NONE:
         return sentence(
             f"{rule.name} allows without MFA, and nothing asks for it: {allowed}; {REMEDY}"
         )
-    bypasses = ", ".join(reach.user["bypasses"][:3]) if found is Verdict.BYPASSABLE else ""
+    bypasses = ", ".join(reach.user["bypasses"][:3]) if found is MfaVerdict.BYPASSABLE else ""
     allowed += f", among them {bypasses}" if bypasses else ""
     if rule.passes(weaker):
         alone = not (reach.possible[weaker] & ~rule.bits).any()

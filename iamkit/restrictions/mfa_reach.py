@@ -15,7 +15,7 @@ import numpy as np
 from iamkit.access import BY_CREDENTIAL, DEFAULT_CONTEXTS, RISKY
 from iamkit.policy import CERTAIN, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount, risks
-from iamkit.restrictions.mfa_statements import WAYS, Requirement, Verdict, verdict
+from iamkit.restrictions.mfa_statements import WAYS, MfaRequirement, MfaVerdict, verdict
 from iamkit.settings import Settings
 
 # Actions that bypass MFA if they are allowed without it: they remove the device, create another
@@ -93,12 +93,12 @@ class MfaReach:
         self.outside = any(by[each][0, POSSIBLE].any() for each in WAYS)
         self.weaker = max(WAYS, key=lambda each: int(popcount(self.possible[each])))
 
-    def state(self, credential: str) -> Requirement:
+    def state(self, credential: str) -> MfaRequirement:
         if not self.possible[credential].any():
-            return Requirement.REQUIRED
+            return MfaRequirement.REQUIRED
         if self.mfa_only[credential].any():
-            return Requirement.PARTLY_REQUIRED
-        return Requirement.NOT_REQUIRED
+            return MfaRequirement.PARTLY_REQUIRED
+        return MfaRequirement.NOT_REQUIRED
 
     @cached_property
     def session(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class MfaReach:
         place = "anywhere" if self.outside else "inside only"
         actions = int(popcount(self.whole))
         return {
-            "verdict": found if actions else Verdict.NOTHING_TO_PROTECT,
+            "verdict": found if actions else MfaVerdict.NOTHING_TO_PROTECT,
             **states,
             "place": place if measures["actions_without_mfa"] else None,
             "actions": actions,

@@ -46,7 +46,7 @@ _SLIPS: Final = {
 }
 
 
-class Requirement(StrEnum):
+class MfaRequirement(StrEnum):
     """Whether requests that come by one way need MFA."""
 
     REQUIRED = "required"
@@ -54,7 +54,7 @@ class Requirement(StrEnum):
     NOT_REQUIRED = "not required"
 
 
-class Verdict(StrEnum):
+class MfaVerdict(StrEnum):
     """Whether MFA is enforced for a user or role; `VERDICTS` says what each means."""
 
     ENFORCED = "enforced"
@@ -68,7 +68,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class MfaTest:
     """A statement, and whether its Condition holds by each of `CARRIED`."""
 
     policy: str  # what to call the policy
@@ -116,16 +116,16 @@ def truths(condition: Any, *, variables: bool = True) -> dict[str, Truth]:
     }
 
 
-def verdict(states: Mapping[str, Requirement], *, bypassable: bool = False) -> Verdict:
+def verdict(states: Mapping[str, MfaRequirement], *, bypassable: bool = False) -> MfaVerdict:
     """Return what the states of both ways come to."""
-    required = [way for way in WAYS if states[way] is Requirement.REQUIRED]
+    required = [way for way in WAYS if states[way] is MfaRequirement.REQUIRED]
     if len(required) == len(WAYS):
-        return Verdict.ENFORCED
+        return MfaVerdict.ENFORCED
     if required:
-        return Verdict.KEYS_ONLY if required == ["key"] else Verdict.CONSOLE_ONLY
-    if all(states[way] is Requirement.NOT_REQUIRED for way in WAYS):
-        return Verdict.NONE
-    return Verdict.BYPASSABLE if bypassable else Verdict.PARTIAL
+        return MfaVerdict.KEYS_ONLY if required == ["key"] else MfaVerdict.CONSOLE_ONLY
+    if all(states[way] is MfaRequirement.NOT_REQUIRED for way in WAYS):
+        return MfaVerdict.NONE
+    return MfaVerdict.BYPASSABLE if bypassable else MfaVerdict.PARTIAL
 
 
 def sentence(text: str) -> str:
@@ -161,7 +161,7 @@ class TrustStatement(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Entry(Asked):
+class Entry(MfaTest):
     """A statement of a trust policy; `truths` are those of its own Condition."""
 
     principal: str | None
@@ -178,17 +178,17 @@ def role_verdict(arn: str, statements: Iterable[TrustStatement]) -> dict[str, An
     Return whether assuming a role needs MFA, from the statements that admit AWS principals.
 
     A dict of `verdict` (enforced, none, or partial: some entries or one way ask for MFA), `key` and
-    `password`, each a `Requirement` (not required: every entry admits as much by this way as with
-    MFA), and the statement that decides: `policy_arn` and `policy_name`, which are the role's,
+    `password`, each a `MfaRequirement` (not required: every entry admits as much by this way as
+    with MFA), and the statement that decides: `policy_arn` and `policy_name`, which are the role's,
     `statement` and `why`.
     """
     listed = [_entry(each) for each in statements]
     entries = [each for each in listed if each.allows]
     states = {way: _state(way, entries) for way in WAYS}
     found = verdict(states)
-    if found not in (Verdict.ENFORCED, Verdict.NONE):
-        found = Verdict.PARTIAL
-    way = "password" if states["key"] is Requirement.REQUIRED else "key"
+    if found not in (MfaVerdict.ENFORCED, MfaVerdict.NONE):
+        found = MfaVerdict.PARTIAL
+    way = "password" if states["key"] is MfaRequirement.REQUIRED else "key"
     said, why = _deciding(found, way, listed)
     return {
         "policy_arn": arn,
@@ -200,17 +200,17 @@ def role_verdict(arn: str, statements: Iterable[TrustStatement]) -> dict[str, An
     }
 
 
-def _deciding(found: Verdict, way: str, listed: list[Entry]) -> tuple[Entry, str]:
+def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, str]:
     """The statement that decides the verdict on a role, and why."""
     asking = [each for each in listed if each.asks]
-    if found is Verdict.ENFORCED:
+    if found is MfaVerdict.ENFORCED:
         said = asking[0]
         return (
             said,
             f"{said.name} {'admits only with MFA' if said.allows else 'denies without MFA'}",
         )
     slipping = [each for each in asking if each.passes(way)]
-    if found is not Verdict.NONE and slipping:
+    if found is not MfaVerdict.NONE and slipping:
         said = slipping[0]
         if said.label is None:
             return said, f"{said.policy} cannot be read"
@@ -220,12 +220,12 @@ def _deciding(found: Verdict, way: str, listed: list[Entry]) -> tuple[Entry, str
     return said, f"{why}add {ON_ALLOW}"
 
 
-def _state(way: str, entries: Iterable[Entry]) -> Requirement:
+def _state(way: str, entries: Iterable[Entry]) -> MfaRequirement:
     if all(each.admitted(way) is False for each in entries):
-        return Requirement.REQUIRED
+        return MfaRequirement.REQUIRED
     if all(each.admitted(way) is each.admits["mfa"] for each in entries):
-        return Requirement.NOT_REQUIRED
-    return Requirement.PARTLY_REQUIRED
+        return MfaRequirement.NOT_REQUIRED
+    return MfaRequirement.PARTLY_REQUIRED
 
 
 def _entry(said: TrustStatement) -> Entry:

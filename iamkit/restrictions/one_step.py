@@ -56,7 +56,7 @@ class Assumable(Protocol):
         """The roles that trust an identity by name, and those that trust its account."""
 
 
-class Step(NamedTuple):
+class RoleStep(NamedTuple):
     """A role that a principal becomes, and a request by which it does."""
 
     role_arn: str
@@ -69,9 +69,9 @@ class OneStep:
     def __init__(self, attackers: Attackers, assumable: Assumable | None) -> None:
         self.attackers = attackers
         self._assumable = assumable
-        self._steps: Memo[str, Mapping[str, tuple[Step, ...]]] = Memo()
+        self._steps: Memo[str, Mapping[str, tuple[RoleStep, ...]]] = Memo()
         self._rows: Memo[str, tuple[int, ...]] = Memo()
-        self._first: Memo[str, tuple[Step, ...]] = Memo()
+        self._first: Memo[str, tuple[RoleStep, ...]] = Memo()
         self._derived: Memo[Any, AttackRequests] = Memo()
         self._keys: Memo[Any, frozenset[str]] = Memo()
         self._free: Memo[Any, bool] = Memo()
@@ -103,12 +103,12 @@ class OneStep:
             (name, step.role_arn) for name, taken in self.steps(arn).items() for step in taken
         )
 
-    def steps(self, arn: str) -> Mapping[str, tuple[Step, ...]]:
+    def steps(self, arn: str) -> Mapping[str, tuple[RoleStep, ...]]:
         """Return the roles that a principal becomes, by the named context of its request."""
         return self._steps.once(arn, self._found, arn)
 
-    def _found(self, arn: str) -> Mapping[str, tuple[Step, ...]]:
-        found: dict[str, dict[str, Step]] = {}
+    def _found(self, arn: str) -> Mapping[str, tuple[RoleStep, ...]]:
+        found: dict[str, dict[str, RoleStep]] = {}
         for step in self._taken(arn):
             further = found.setdefault(step.request.name, {})
             further.setdefault(step.role_arn, step)
@@ -118,15 +118,15 @@ class OneStep:
                 for step in self._taken(pending.pop()):
                     if step.role_arn not in taken and step.role_arn != arn:
                         first = next(iter(taken.values()))
-                        taken[step.role_arn] = Step(step.role_arn, first.request)
+                        taken[step.role_arn] = RoleStep(step.role_arn, first.request)
                         pending.append(step.role_arn)
         return {name: tuple(taken.values()) for name, taken in found.items()}
 
-    def _taken(self, arn: str) -> tuple[Step, ...]:
+    def _taken(self, arn: str) -> tuple[RoleStep, ...]:
         """The first steps of a principal: to each role, one by each named context."""
         return self._first.once(arn, lambda: tuple(self._take(arn)))
 
-    def _take(self, arn: str) -> Iterable[Step]:
+    def _take(self, arn: str) -> Iterable[RoleStep]:
         assumable = self._assumable
         if assumable is None or not assumable.names(arn):
             return
@@ -155,7 +155,7 @@ class OneStep:
                 role_arn = assumable.roles.arns[at]
                 if role_arn != arn and (free or not _stopped(request, role_arn, layers, user=user)):
                     there |= 1 << at
-                    yield Step(role_arn, request)
+                    yield RoleStep(role_arn, request)
             taken[request.name] = there
 
     def _asked_keys(self, layers: PolicyLayers, further: Iterable[Any]) -> frozenset[str]:

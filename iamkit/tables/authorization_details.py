@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.evidence import requests
-from iamkit.policy import read_document, trust_row
+from iamkit.policy import AWS_MANAGED, SERVICE_LINKED, read_document, trust_row
 from iamkit.table import objects, times
 from iamkit.tables import aws_managed, schema
 from iamkit.tables.frames import column, frame
@@ -121,7 +121,7 @@ def from_list(policies: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _policy_kind(arn: str) -> str:
-    return "aws" if ":iam::aws:policy/" in arn else "customer"
+    return "aws" if AWS_MANAGED in arn else "customer"
 
 
 # ── From the authorization details ───────────────────────────────────────────────────────────────
@@ -161,7 +161,7 @@ def roles(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 "tags": tags(entries),
                 "last_used": times(column(used, "LastUsedDate")),
                 "last_used_region": column(used, "Region"),
-                "service_linked": path.fillna("").str.startswith("/aws-service-role/"),
+                "service_linked": path.fillna("").str.startswith(SERVICE_LINKED),
                 "instance_profiles": objects(
                     [
                         str(as_dict(profile).get("InstanceProfileName"))

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.evidence import ROOT_NAME, requests
-from iamkit.policy import read_document, trust_row
+from iamkit.policy import AWS_MANAGED, SERVICE_LINKED, read_document, trust_row
 from iamkit.table import times
 from iamkit.tables.details import KINDS, AuthorizationDetails
 from iamkit.tables.schema import UNSHOWN
@@ -69,7 +69,7 @@ def rows(details: AuthorizationDetails, report: pd.DataFrame) -> list[Row]:
 
 def _linked(role: Mapping[str, Any]) -> bool:
     """Whether only a service of AWS may assume a role, whatever is written in it."""
-    return str(role.get("Path")).startswith("/aws-service-role/")
+    return str(role.get("Path")).startswith(SERVICE_LINKED)
 
 
 def gaps(found: Iterable[Row]) -> list[dict[str, str]]:
@@ -181,7 +181,7 @@ def _held(details: AuthorizationDetails) -> Iterator[Row]:
 def _unread(details: AuthorizationDetails) -> Iterator[Row]:
     """Own policies that nobody can read: whatever is wrong with them is not seen."""
     for arn, problem in details.problems.items():
-        if ":iam::aws:policy/" not in arn and not arn.endswith(UNSHOWN):
+        if AWS_MANAGED not in arn and not arn.endswith(UNSHOWN):
             for source in WRITTEN:
                 yield arn, "policy", source, problem
 

@@ -36,6 +36,7 @@ __all__ = [
     "POLICY_OLD_VERSIONS",
     "POLICY_VERSIONS",
     "PRINCIPALS",
+    "REPORT_ONLY",
     "ROLES",
     "ROOT_MANAGEMENT",
     "SERVER_CERTIFICATES",
@@ -49,6 +50,8 @@ __all__ = [
 
 # Ends the ARN of the policy that stands for all that somebody may hold who is not shown.
 UNSHOWN: Final = "#*"
+
+REPORT_ONLY: Final = "credential report only"  # of a user whose policies nobody knows
 
 USERS: Final = Table(
     name="users",
@@ -70,7 +73,7 @@ USERS: Final = Table(
             values=(
                 "both",
                 "authorization details only",
-                "credential report only",
+                REPORT_ONLY,
             ),
         ),
     ),

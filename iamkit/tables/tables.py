@@ -9,7 +9,6 @@ Loading is forgiving where AWS is: whatever a policy contains, it keeps its row,
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import pandas as pd
 from iamkit import settings
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, requests, snapshot
-from iamkit.policy import statement_rows
+from iamkit.policy import is_account, statement_rows
 from iamkit.settings import Settings
 from iamkit.table import objects, stack, times
 from iamkit.tables import (
@@ -79,7 +78,7 @@ def open_account(
 def _checked_account_id(account_id: Any) -> str | None:
     if not account_id:
         return None
-    if not (isinstance(account_id, str) and re.fullmatch(r"\d{12}", account_id)):
+    if not (isinstance(account_id, str) and is_account(account_id)):
         raise SettingsError(
             f"account_id is {account_id!r} ({type(account_id).__name__}); an account id is twelve "
             "digits as text: quote it, and give it to papermill with -r instead of -p"
@@ -210,7 +209,7 @@ class AccountTables:
             groups=objects([[] for _ in range(len(only))], only.index),
             boundary_arn=None,
             tags=objects([{} for _ in range(len(only))], only.index),
-            evidence="credential report only",
+            evidence=schema.REPORT_ONLY,
         )
         return schema.USERS.gather(stack(detailed, extra))
 

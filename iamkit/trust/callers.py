@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext
+from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
 from iamkit.trust.trust_policy import CallerKind, TrustEntry
@@ -158,7 +158,7 @@ def _identities(tests: KeyTests, home: Home, account_id: str | None = None) -> l
     for kind, name, user_id, username in kinds:
         ids = [None] if user_id is None else tests.values("aws:userid", user_id)
         for arn in _arns(tests, home, name, account_id):
-            number = UNKNOWN if arn is UNKNOWN else arn.split(":")[4]
+            number = UNKNOWN if arn is UNKNOWN else arn_parts(arn)[4]
             found += [
                 {
                     **_NO_SOURCE,
@@ -292,7 +292,7 @@ def _sources(tests: KeyTests, home: Home, account_id: str | None = None) -> list
     found = [
         {
             "aws:sourcearn": arn,
-            "aws:sourceaccount": UNKNOWN if arn is UNKNOWN else arn.split(":")[4],
+            "aws:sourceaccount": UNKNOWN if arn is UNKNOWN else arn_parts(arn)[4],
         }
         for arn in tests.values("aws:sourcearn", whole, further, taken)
     ]

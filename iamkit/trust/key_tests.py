@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from iamkit.policy import UNKNOWN, KeyTest, Network, Pattern, cidr
+from iamkit.policy import (
+    UNKNOWN,
+    KeyTest,
+    Network,
+    Pattern,
+    account_of,
+    arn_parts,
+    cidr,
+)
 from iamkit.trust.trust_policy import TrustEntry
 from iamkit.trust.value_classes import NAMES, Form, classes, glob, text
 from iamkit.values import as_dict
@@ -96,7 +104,7 @@ class KeyTests:
         found: dict[Form, None] = {}
         for test in self.tests.get(key, ()):
             for value in test.values:
-                if besides and _account_of(value) in besides:
+                if besides and account_of(value) in besides:
                     continue
                 found[_form(test, value, run)] = None
                 if "ignorecase" in test.name:
@@ -146,16 +154,14 @@ class KeyTests:
         # What is written out is left out afterwards, as long lists of it would take long to follow.
         for _ in range(3):
             found = classes(form, patterns, excluded)
-            owned = {each for value in found.examples if (each := _account_of(value)) in taken}
+            owned = {each for value in found.examples if (each := account_of(value)) in taken}
             again = written.intersection(found.examples)
             if not owned and not again:
                 break
             excluded += tuple((*glob("*"), *text(each), *glob("*")) for each in sorted(owned))
             excluded += tuple(text(each) for each in sorted(again))
         kept = [
-            each
-            for each in found.examples
-            if _account_of(each) not in taken and each not in written
+            each for each in found.examples if account_of(each) not in taken and each not in written
         ]
         return kept if found.complete else [*kept, UNKNOWN]
 
@@ -163,8 +169,8 @@ class KeyTests:
         """Forms of resources whose ARN has no account and is written out to the resource's name."""
         found: list[Form] = []
         for value in self.plain(key):
-            parts = value.split(":", 5)
-            if len(parts) < 6 or parts[4]:
+            parts = arn_parts(value)
+            if not parts or parts[4]:
                 continue
             start = re.split(r"[*?]|\$\{", parts[5], maxsplit=1)[0]
             names = [each for each in start.split("/") if each]
@@ -231,13 +237,6 @@ def _plain(form: Form) -> str | None:
     return "".join(char for piece in form for char in piece.chars or ())
 
 
-def _account_of(value: str) -> str | None:
-    """The account that a value is, or that an ARN has."""
-    parts = value.split(":", 5)
-    found = parts[4] if len(parts) == 6 else value
-    return found if re.fullmatch(r"\d{12}", found) else None
-
-
 def _globs(test: KeyTest) -> bool:
     """Whether the values of a test are patterns."""
     return test.name.startswith("arn") or "like" in test.name
@@ -259,8 +258,8 @@ def _form(test: KeyTest, value: str, run: frozenset[str] | None) -> Form:
 
 def _arn_form(value: str) -> Form:
     """What an ARN pattern matches: no wildcard stands for a colon before the resource."""
-    parts = value.split(":", 5)
-    if len(parts) < 6:
+    parts = arn_parts(value)
+    if not parts:
         return glob(value)
     first = (piece for part in parts[:5] for piece in (*glob(part, _PART), *text(":")))
     return (*first, *glob(parts[5]))

@@ -6,7 +6,6 @@ Source: IAM User Guide, "Cross-account policy evaluation logic".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -14,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import Principals, context_of
-from iamkit.policy import UNKNOWN, Pattern, decide, widest
+from iamkit.policy import UNKNOWN, Pattern, account_of, arn_parts, decide, widest
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables, without_service_linked
 from iamkit.trust import trust_policy
@@ -114,21 +113,20 @@ def _account_of(text: str, partition: str) -> str | None:
     pattern = widest(text)
     if not pattern.overlaps(Pattern(f"arn:{partition}:iam::*:role/*")):
         return None
-    parts = pattern.text.split(":", 5)
-    return parts[4] if len(parts) == 6 and re.fullmatch(r"\d{12}", parts[4]) else ""
+    return account_of(pattern.text) or ""
 
 
 def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tuple[str, bool]:
     """The effect of an identity's policies on an example role; whether any account's is allowed."""
-    parts = widest(row["role"]).text.split(":", 5)
+    parts = arn_parts(widest(row["role"]).text)
     at = row["account_id"] if isinstance(row["account_id"], str) else NOBODY
-    tail = Pattern(parts[5]).filled(WORD, "0") if len(parts) == 6 else WORD
+    tail = Pattern(parts[5]).filled(WORD, "0") if parts else WORD
     role = tail if tail.startswith("role/") else f"role/{tail}"
     elsewhere = {"aws:ResourceAccount": UNKNOWN, "aws:ResourceOrgID": UNKNOWN}
     who = callers.context(row["principal_arn"], _BEST[row["kind"]]).but(elsewhere)
     layers = callers.layers(row["principal_arn"])._asdict()
     answers = [
-        decide("sts:AssumeRole", f"arn:{partition}:iam::{at}:{role}", each, **layers).effect
+        decide("sts:AssumeRole", f"arn:{partition}:iam::{at}:{role}", each, **layers)
         for each in (who, who.but({**WHERE, "aws:resourceaccount": at}))
     ]
-    return answers[0], not answers[1].endswith("Denied")
+    return answers[0].effect, answers[1].possible

@@ -28,6 +28,7 @@ from iamkit.policy import (
     UNKNOWN,
     RequestContext,
     Truth,
+    arn_parts,
     conditions,
 )
 from iamkit.reference import covered_actions
@@ -275,8 +276,8 @@ def inverse(truth: Truth) -> Truth:
 
 def _role(name: str) -> tuple[str, str] | None:
     """Account and name of a role's ARN."""
-    parts = name.split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("role/"):
+    parts = arn_parts(name)
+    if not parts or not parts[5].startswith("role/"):
         return None
     return parts[4], parts[5].rpartition("/")[2]
 
@@ -288,8 +289,8 @@ def _of_role(session: str, role: str) -> bool:
 
 def _session_role(name: str) -> tuple[str, str] | None:
     """Account and name of the role, of a session's ARN."""
-    parts = name.split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("assumed-role/"):
+    parts = arn_parts(name)
+    if not parts or not parts[5].startswith("assumed-role/"):
         return None
     return parts[4], parts[5].split("/")[1]
 

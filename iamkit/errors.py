@@ -56,3 +56,9 @@ class NotebookError(ReportError):
 
 class BrokenCheckError(ReportError):
     """Raised after all pages are written when a check broke; names it and its error."""
+
+
+def one_line(error: Exception) -> str:
+    """One line on what went wrong."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (said.splitlines() or [type(error).__name__])[0]

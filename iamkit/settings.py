@@ -20,6 +20,7 @@ import pandas as pd
 import yaml
 
 from iamkit.errors import SettingsError
+from iamkit.values import yaml_of
 
 # What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
 # "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
@@ -313,7 +314,7 @@ def read(path: Path) -> Settings:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content, lines = yaml.safe_load(text), _lines(text)
+        content, lines = yaml_of(text), _lines(text)
     except OSError as error:
         raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError) as error:

@@ -99,7 +99,12 @@ class Table:
     def _again(self, frame: pd.DataFrame) -> pd.Series[Any]:
         """Whether an earlier row has the same key, row by row."""
         named = frame[self.key[0]].notna()
-        return frame.duplicated(list(self.key)) & named
+        try:
+            return frame.duplicated(list(self.key)) & named
+        except TypeError as error:
+            names = ", ".join(self.key)
+            said = f"table {self.name!r}: the key ({names}) holds a list or dict: {error}"
+            raise SchemaError(said) from error
 
     def rows(self, *rows: Mapping[str, Any]) -> pd.DataFrame:
         """

@@ -1,13 +1,21 @@
-"""JSON of which nothing is certain: lists, objects, text and counts, or an empty one of them."""
+"""JSON and YAML of which nothing is certain: lists, objects, text and counts, or an empty one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from typing import Any
+
+import yaml
+
+try:  # the parser in C, where PyYAML was built with one, is several times as fast
+    from yaml import CSafeLoader as _YamlLoader
+except ImportError:
+    from yaml import SafeLoader as _YamlLoader  # type: ignore[assignment]
 
 
 class RepeatedNameError(ValueError):
-    """An object in JSON names a member twice."""
+    """An object in JSON or a mapping in YAML names a member twice."""
 
 
 def json_of(text: str | bytes) -> Any:
@@ -34,6 +42,31 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise RepeatedNameError(f'it names "{twice}" twice in one object')
     return made
+
+
+class _DistinctLoader(_YamlLoader):
+    """YAML's plain values, from mappings that name no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for at, (key, _) in enumerate(node.value):
+            if isinstance(key, yaml.ScalarNode) and key.value in names[:at]:
+                line = key.start_mark.line + 1
+                raise RepeatedNameError(f"line {line}: {key.value} is there twice")
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return made
+
+
+def yaml_of(text: str) -> Any:
+    r"""
+    What YAML says. Raises `ValueError` or `YAMLError` where it is none, or names a key twice.
+
+    >>> yaml_of("days: 90\nnetworks: []\ndays: 30")
+    Traceback (most recent call last):
+        ...
+    iamkit.values.RepeatedNameError: line 3: days is there twice
+    """
+    return yaml.load(text, Loader=_DistinctLoader)  # noqa: S506 - it is a SafeLoader
 
 
 def listed(value: Any) -> list[Any]:

@@ -196,8 +196,7 @@ def bars(
         f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
         for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
     )
-    entry = max(len(str(name)) for name in parts.columns) + 7  # its sign, and what is between
-    columns = max(1, min((_LINE - max(map(len, labels))) // entry, 4))
+    columns = _columns(parts.columns, _LINE - max(map(len, labels)))
     height = 0.75 + 0.36 * len(parts) + 0.2 * ((len(parts.columns) - 1) // columns)
     ax = new(ax, height=height, alt=f"{title}. {said}.")
     left = np.zeros(len(parts))
@@ -221,6 +220,12 @@ def bars(
             handlelength=1.2, columnspacing=1.4,
         )  # fmt: skip
     return ax
+
+
+def _columns(entries: Iterable[Any], room: int) -> int:
+    """How many entries of a legend fit on a line of so many characters."""
+    entry = max(len(str(each)) for each in entries) + 7  # its sign, and what is between
+    return max(1, min(room // entry, 4))
 
 
 @_styled

@@ -12,17 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from iamkit.values import yaml_of
 
 FOLDER: Final = Path(__file__).parents[1] / "data"
-
-# PyYAML's parser in C, where it was built with one, is several times as fast.
-_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_data(name: str | Path) -> Any:
     """Return the content of one file, such as `risks.yaml`; not shared, so it may be changed."""
-    return yaml.load((FOLDER / name).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    return yaml_of((FOLDER / name).read_text(encoding="utf-8"))
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import ReportError, SettingsError
+from iamkit.errors import ReportError, SettingsError, one_line
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -70,6 +70,8 @@ def parameter_values(
     """For each notebook, the parameters that it declares, in their types."""
     every = sorted({name for source in sources for name in source.declared} - set(OWN))
     for name in given:
+        if name in OWN:
+            raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
         if name not in every:
             near = difflib.get_close_matches(name, every, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -142,9 +144,3 @@ def _typed(name: str, text: str, declared: str, default: str) -> object:
             if kind in ("str", "nonetype"):
                 return text
     raise SettingsError(f"parameter {name!r} takes {declared.replace('|', ' or ')}, not {text!r}")
-
-
-def one_line(error: Exception) -> str:
-    """One line on what went wrong."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (said.splitlines() or [type(error).__name__])[0]

@@ -21,18 +21,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import BrokenCheckError, NotebookError, ReportError, SettingsError
+from iamkit.errors import BrokenCheckError, NotebookError, ReportError, one_line
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report.kernels.fork_server import ForkServer
 from iamkit.report.notebooks import (
     NOTEBOOKS,
-    OWN,
     PATTERN,
     ExecutedNotebook,
     SourceNotebook,
     account_arguments,
-    one_line,
     parameter_values,
     read_notebooks,
 )
@@ -69,7 +67,7 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
-    Beside them come the tables that are too long for a page, as CSV: see `csv_files`.
+    Tables that are too long for a page come beside it, as CSV: see `csv_files`.
 
     Parameters
     ----------
@@ -87,7 +85,7 @@ def render(
     workers : int, optional
         How many notebooks run at a time, each in a process of its own.
     progress : callable
-        Told the name of each finished notebook, how many are finished, and of how many.
+        Told each finished notebook's name, how many are finished, and of how many.
 
     Raises SnapshotError if the evidence is not as it was collected; SettingsError, before anything
     is written, for a parameter that no notebook declares or whose value has the wrong type, and
@@ -98,9 +96,6 @@ def render(
     opened = snapshots.read(snapshot.absolute())
     out = (out or opened.path.parent).absolute()
     notebooks = (notebooks or NOTEBOOKS).absolute()
-    for name in OWN:
-        if name in parameters:
-            raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
     with closing(ForkServer()) as server, _without("rfc3987_syntax"):
         sources = read_notebooks(notebooks)
         own = {"snapshot": opened.path, "settings": settings}

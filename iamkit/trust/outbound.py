@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import Principals, context_of
-from iamkit.policy import UNKNOWN, Pattern, account_of, arn_parts, decide, widest
+from iamkit.policy import UNKNOWN, Decision, Pattern, account_of, arn_parts, decide, widest
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables, without_service_linked
 from iamkit.trust import trust_policy
@@ -74,14 +74,15 @@ def outbound_roles(account: AccountTables, callers: Principals) -> pd.DataFrame:
     pairs = pairs.merge(account.policies[["policy_arn", "policy_name"]], on="policy_arn")
     yours = known_accounts(account)
     decided = [_decided(row, callers, account.partition) for row in trust_policy.rows(pairs)]
-    effect = pd.Series([found for found, _ in decided], pairs.index, dtype=TEXT)
+    certain = pd.Series([bool(found) for found, _ in decided], pairs.index, dtype="bool")
+    possible = pd.Series([found.possible for found, _ in decided], pairs.index, dtype="bool")
     anywhere = pd.Series([anyone for _, anyone in decided], pairs.index, dtype="bool")
     whose = pd.Series("unknown account", pairs.index, dtype=TEXT)
     whose = whose.mask(pairs["account_id"].isin(yours), "known account")
     whose = whose.mask(pairs["account_id"].isna(), "any account")
     whose = whose.mask(pairs["account_id"].isna() & ~anywhere, "conditional")
-    made = pairs.assign(whose=whose, certain=effect.eq("Allowed"))
-    return OUTBOUND_ROLES.conform(made[effect.isin(["Allowed", "Unknown"])])
+    made = pairs.assign(whose=whose, certain=certain)
+    return OUTBOUND_ROLES.conform(made[possible])
 
 
 def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
@@ -116,8 +117,8 @@ def _account_of(text: str, partition: str) -> str | None:
     return account_of(pattern.text) or ""
 
 
-def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tuple[str, bool]:
-    """The effect of an identity's policies on an example role; whether any account's is allowed."""
+def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tuple[Decision, bool]:
+    """What an identity's policies say of an example role; whether any account's is allowed."""
     parts = arn_parts(widest(row["role"]).text)
     at = row["account_id"] if isinstance(row["account_id"], str) else NOBODY
     tail = Pattern(parts[5]).filled(WORD, "0") if parts else WORD
@@ -129,4 +130,4 @@ def _decided(row: Mapping[str, Any], callers: Principals, partition: str) -> tup
         decide("sts:AssumeRole", f"arn:{partition}:iam::{at}:{role}", each, **layers)
         for each in (who, who.but({**WHERE, "aws:resourceaccount": at}))
     ]
-    return answers[0].effect, answers[1].possible
+    return answers[0], answers[1].possible

@@ -118,6 +118,16 @@ class TestFaults:
         assert gap["code"] == "Truncated"
         assert len(opened.json("authorization_details.json")["UserDetailList"]) <= USERS
 
+    def test_one_list_cut_short_among_whole_ones_is_a_gap(
+        self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultProxy(aws_company, {"ListMFADevices": [drop_marker]}) as proxy:
+            opened, gaps = collected(monkeypatch, proxy.url, tmp_path)
+        assert proxy.calls.count("iam:ListMFADevices") > 1
+        assert gaps == {"iam:ListMFADevices", LAST_ACCESSED.call}
+        codes = {gap["call"]: gap["code"] for gap in opened.manifest["gaps"]}
+        assert codes["iam:ListMFADevices"] == "Truncated"
+
     def test_fewer_principals_than_aws_counts_is_a_gap(
         self, aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

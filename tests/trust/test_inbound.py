@@ -421,6 +421,18 @@ def test_what_policies_let_identities_assume_elsewhere(
     assert set(found["name"]) <= {"ana"}
 
 
+def test_roles_that_services_make_for_themselves_are_not_told_of(tmp_path: Path) -> None:
+    """AWS writes their policies, and nobody else comes in by them."""
+    document = {"Version": "2012-10-17", "Statement": [assuming("*")]}
+    own = [{"PolicyName": "own", "PolicyDocument": document}]
+    trust = {"Statement": [allow({"Service": "x.amazonaws.com"})]}
+    given = [
+        role(name, trust, Path=path, RolePolicyList=own)
+        for name, path in (("theirs", "/aws-service-role/x.amazonaws.com/"), ("ours", "/"))
+    ]
+    assert account(tmp_path, details(roles=given)).outbound_roles["name"].tolist() == ["ours"]
+
+
 def test_all_but_some_actions_is_assuming_too(tmp_path: Path) -> None:
     most = {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}
     assert going(tmp_path, most).outbound_roles["whose"].tolist() == ["any account"]

@@ -159,6 +159,17 @@ def test_not_principal_keeps_strangers_out_and_nobody_whom_it_names() -> None:
     assert door.used()
 
 
+@pytest.mark.parametrize(("kind", "certain"), [("user", True), ("role", None)])
+def test_of_those_left_out_with_their_account_only_users_are_sure_to_be(
+    kind: str, certain: bool | None
+) -> None:
+    """A role's session has an ARN of its own, which NotPrincipal would have to name as well."""
+    name = f"arn:aws:iam::{VENDOR}:{kind}/ana"
+    denial = deny(None, NotPrincipal={"AWS": [ROOT, name]})
+    (door,) = ways_in(allow({"AWS": name}), denial)
+    assert door.admits(ANYBODY) is certain
+
+
 def test_a_door_shut_to_all_is_one_that_nobody_comes_in_by() -> None:
     (door,) = ways_in(allow("*"), deny("*"))
     assert not door.used()

@@ -34,8 +34,8 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
+from iamkit.errors import one_line
 from iamkit.report.kernels import fork_server
-from iamkit.report.notebooks import one_line
 
 NAME = "iamkit"
 STARTUP_SECONDS = 600  # a kernel that has ended is noticed at once, a busy machine is waited for

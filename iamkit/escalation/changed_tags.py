@@ -26,11 +26,10 @@ from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import Caller, Callers
 from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, UNKNOWN, RequestContext, Statement, choices
+from iamkit.policy import ABSENT, PRINCIPAL_TAG, UNKNOWN, RequestContext, Statement, choices
 from iamkit.trust import TAG_SESSION
 
 RESOURCE_TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
-PRINCIPAL_TAG: Final = "aws:principaltag/"
 _FEW: Final = 8  # values of the account's own tags that are tried for a variable
 
 

@@ -17,6 +17,7 @@ from iamkit.policy.context import ABSENT, UNKNOWN, RequestContext, Value
 
 MFA_KEYS: Final = ("aws:multifactorauthpresent", "aws:multifactorauthage")
 SOURCE_IP_KEYS: Final = ("aws:sourceip",)
+PRINCIPAL_TAG: Final = "aws:principaltag/"  # then the tag, in lower case
 
 # Keys that only a request through a VPC endpoint has; such a request has no aws:SourceIp.
 ENDPOINT_KEY_NAMES: Final = (

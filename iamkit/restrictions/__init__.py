@@ -4,10 +4,10 @@ from iamkit.restrictions.break_glass import BREAK_GLASS, HARDWARE, break_glass
 from iamkit.restrictions.mfa_coverage import coverage, mfa_gaps
 from iamkit.restrictions.mfa_enforcement import (
     MFA_ENFORCEMENT,
-    definitions,
     mfa_enforcement,
 )
 from iamkit.restrictions.mfa_others import with_others
+from iamkit.restrictions.mfa_reach import definitions
 from iamkit.restrictions.mfa_statements import MfaRequirement, MfaVerdict
 from iamkit.restrictions.network_lists import NETWORK_LISTS, network_lists
 from iamkit.restrictions.network_restrictions import NETWORK_RESTRICTIONS, network_restrictions

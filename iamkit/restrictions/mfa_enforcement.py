@@ -31,6 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from iamkit.access import (
@@ -43,9 +44,10 @@ from iamkit.access import (
     effective,
 )
 from iamkit.errors import SettingsError
-from iamkit.policy import POSSIBLE, Policy, PolicyEvaluator
+from iamkit.memory import Memo
+from iamkit.policy import POSSIBLE, Policy, PolicyEvaluator, Statement
 from iamkit.reference import Bits, popcount
-from iamkit.restrictions.mfa_reach import BYPASSES, ActionScale, MfaReach
+from iamkit.restrictions.mfa_reach import ActionScale, MfaReach
 from iamkit.restrictions.mfa_statements import (
     ON_DENY,
     WAYS,
@@ -57,9 +59,9 @@ from iamkit.restrictions.mfa_statements import (
     sentence,
     truths,
 )
+from iamkit.restrictions.mfa_tags import tag_bypasses
 from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
-from iamkit.settings import Settings
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
@@ -164,7 +166,6 @@ def mfa_enforcement(
     becoming = becoming or OneStep(attackers, None)
     deciders = _Deciders(evaluated, scale, becoming)
     assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
-    reaches: dict[tuple[int, ...], MfaReach] = {}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
     found: list[MfaReach] = []
@@ -173,9 +174,8 @@ def mfa_enforcement(
     arns, kinds = principals["principal_arn"].tolist(), principals["kind"].tolist()
     for arn, kind in zip(arns, kinds, strict=True):
         at, trust = becoming.rows(arn) if kind == "user" else attackers.rows(arn), assuming.get(arn)
-        if at not in reaches:
-            reaches[at] = MfaReach([attackers.bits[number] for number in at], scale)
-        reach, asked = reaches[at], attackers.case(arn)
+        reach = deciders.reach(arn, at) if kind == "user" else deciders.untagged(at)
+        asked = attackers.case(arn)
         alike = (evaluated.callers.layers(arn), asked, becoming.roles(arn))
         case = (reach, alike if kind == "user" else trust and arn)
         if case not in cases:
@@ -192,17 +192,6 @@ def mfa_enforcement(
         for arn, kind, at, said in shown
     )
     return made
-
-
-def definitions(settings: Settings) -> pd.DataFrame:
-    """
-    Return the patterns of actions that verdicts ignore, and of those that bypass MFA.
-
-    Columns: `group`, "self-service minimum" or one of `BYPASSES`, and `pattern`.
-    """
-    groups = {"self-service minimum": settings.self_service, **BYPASSES}
-    pairs = [(group, pattern) for group, patterns in groups.items() for pattern in patterns]
-    return pd.DataFrame(pairs, columns=["group", "pattern"], dtype="str")
 
 
 # --- columns of a role
@@ -253,6 +242,34 @@ class _Deciders:
         self.witnesses = Witnesses(evaluated.attackers)
         self.evaluator = PolicyEvaluator(evaluated.catalog)
         self.rules: dict[tuple[Policy, bool], list[_Rule]] = {}
+        self._reaches: Memo[tuple[tuple[int, ...], frozenset[str]], MfaReach] = Memo()
+
+    def reach(self, arn: str, rows: tuple[int, ...]) -> MfaReach:
+        """Return what these rows of bits allow a user, who may bypass MFA by changing its tags."""
+        reach = self.untagged(rows)
+        calls = self._tag_bypasses(arn, reach)
+        return self._reaches.once((rows, calls), self._reach, rows, calls)
+
+    def untagged(self, rows: tuple[int, ...]) -> MfaReach:
+        """Return what these rows of bits allow somebody whose tags stay as they are."""
+        return self._reaches.once((rows, frozenset()), self._reach, rows)
+
+    def _reach(self, rows: Iterable[int], calls: Iterable[str] = ()) -> MfaReach:
+        bits = self.becoming.attackers.bits
+        held = [bits[number] for number in rows]
+        return MfaReach(held, self.scale, self.scale.catalog.bits(calls))
+
+    def _tag_bypasses(self, arn: str, reach: MfaReach) -> frozenset[str]:
+        mfa_only = np.bitwise_or.reduce(list(reach.mfa_only.values()))
+        if not mfa_only.any():
+            return frozenset()
+
+        def gives(statement: Statement) -> bool:
+            bits = self._bits(statement.actions, complement=statement.not_actions)
+            return bool((bits & mfa_only).any())
+
+        who = self.callers.context(arn, BY_CREDENTIAL[reach.weaker][0])
+        return tag_bypasses(self.callers.layers(arn), who, gives)
 
     def user(self, arn: str, reach: MfaReach) -> dict[str, Any]:
         """Return the columns of `MFA_ENFORCEMENT` for a user, without its name."""
@@ -285,9 +302,8 @@ class _Deciders:
 
     def _decided_by(self, arn: str) -> str | None:
         """The role that opens what the user's own policies do not; None if none does."""
-        attackers = self.becoming.attackers
-        own = MfaReach([attackers.bits[each] for each in attackers.rows(arn)], self.scale)
-        whole = MfaReach([attackers.bits[each] for each in self.becoming.rows(arn)], self.scale)
+        own = self.reach(arn, self.becoming.attackers.rows(arn))
+        whole = self.reach(arn, self.becoming.rows(arn))
         if own.user["verdict"] == whole.user["verdict"]:
             return None
         roles = list(dict.fromkeys(self._steps(arn)))
@@ -297,9 +313,7 @@ class _Deciders:
 
     def _sessions(self, role_arn: str) -> list[str]:
         """What sessions of a role may do beyond the minimum, the worst first."""
-        attackers = self.becoming.attackers
-        reach = MfaReach([attackers.bits[each] for each in attackers.rows(role_arn)], self.scale)
-        return [*reach.session["worst"]]
+        return [*self.untagged(self.becoming.attackers.rows(role_arn)).session["worst"]]
 
     def _by_role(self, role_arn: str, reach: MfaReach) -> dict[str, Any]:
         """Name the role by which a user gets around MFA, or gets anything at all."""

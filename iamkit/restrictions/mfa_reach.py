@@ -11,11 +11,13 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from iamkit.access import BY_CREDENTIAL, DEFAULT_CONTEXTS, RISKY
 from iamkit.policy import CERTAIN, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount, risks
 from iamkit.restrictions.mfa_statements import WAYS, MfaRequirement, MfaVerdict, verdict
+from iamkit.restrictions.mfa_tags import TAG, UNTAG
 from iamkit.settings import Settings
 
 # Actions that bypass MFA if they are allowed without it: they remove the device, create another
@@ -36,6 +38,22 @@ BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
+# Of users whom a condition on their own tags makes use MFA: see `mfa_tags`.
+TAG_BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "change tags that policies ask for": (TAG, UNTAG)
+}
+
+
+def definitions(settings: Settings) -> pd.DataFrame:
+    """
+    Return the patterns of actions that verdicts ignore, and of those that bypass MFA.
+
+    Columns: `group`, "self-service minimum" or one of `BYPASSES` or `TAG_BYPASSES`, and `pattern`.
+    """
+    groups = {"self-service minimum": settings.self_service, **BYPASSES, **TAG_BYPASSES}
+    pairs = [(group, pattern) for group, patterns in groups.items() for pattern in patterns]
+    return pd.DataFrame(pairs, columns=["group", "pattern"], dtype="str")
+
 
 class ActionScale:
     """The minimum, the bypasses and the risk classes as bit rows, to count and sort actions."""
@@ -53,15 +71,15 @@ class ActionScale:
         self.names = np.array(catalog.names(catalog.mask()), dtype=object)
         self.nothing = self.measures(catalog.bits(()), catalog.bits(()))
 
-    def measures(self, possible: Bits, certain: Bits) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` about the actions possible and certain without MFA."""
+    def measures(self, possible: Bits, bypasses: Bits) -> dict[str, Any]:
+        """Columns of `MFA_ENFORCEMENT` about what is possible without MFA, and what bypasses it."""
         by_risk = {risk: int(popcount(possible & mask)) for risk, mask in self.risks.items()}
         worst = self.order[self.catalog.flags(possible)[self.order]][:5]
         return {
             "actions_without_mfa": int(popcount(possible)),
             "risky_without_mfa": int(popcount(possible & self.risky)),
             "without_mfa_by_risk": {risk: count for risk, count in by_risk.items() if count},
-            "bypasses": self.catalog.names(certain & self.bypasses),
+            "bypasses": self.catalog.names(bypasses),
             "worst": list(self.names[worst]),
         }
 
@@ -74,9 +92,16 @@ class MfaReach:
     `mfa_only`, MFA makes a difference in at least one place. `whole` is possible in any context.
     """
 
-    def __init__(self, held: Sequence[Bits], scale: ActionScale) -> None:
-        """`held` are the rows of `DEFAULT_CONTEXTS`, each of shape (3, words)."""
+    def __init__(
+        self, held: Sequence[Bits], scale: ActionScale, bypasses: Bits | None = None
+    ) -> None:
+        """
+        `held` are the rows of `DEFAULT_CONTEXTS`, each of shape (3, words).
+
+        `bypasses` are actions that bypass MFA here, beside those that do everywhere.
+        """
         self.scale = scale
+        self._bypasses = scale.bypasses if bypasses is None else scale.bypasses | bypasses
         rows = {
             context: row & ~scale.minimum
             for context, row in zip(DEFAULT_CONTEXTS, held, strict=True)
@@ -93,6 +118,9 @@ class MfaReach:
         self.outside = any(by[each][0, POSSIBLE].any() for each in WAYS)
         self.weaker = max(WAYS, key=lambda each: int(popcount(self.possible[each])))
 
+    def _measures(self, possible: Bits, certain: Bits) -> dict[str, Any]:
+        return self.scale.measures(possible, certain & self._bypasses)
+
     def state(self, credential: str) -> MfaRequirement:
         if not self.possible[credential].any():
             return MfaRequirement.REQUIRED
@@ -103,13 +131,13 @@ class MfaReach:
     @cached_property
     def session(self) -> dict[str, Any]:
         """Columns about what a role's session, which carries no MFA, may do."""
-        return self.scale.measures(self.possible["key"], self.certain["key"])
+        return self._measures(self.possible["key"], self.certain["key"])
 
     @cached_property
     def user(self) -> dict[str, Any]:
         """Columns of `MFA_ENFORCEMENT` for a user, without its name and the deciding policy."""
         certain = self.certain["key"] | self.certain["password"]
-        measures = self.scale.measures(self.possible[self.weaker], certain)
+        measures = self._measures(self.possible[self.weaker], certain)
         states = {credential: self.state(credential) for credential in WAYS}
         found = verdict(states, bypassable=bool(measures["bypasses"]))
         place = "anywhere" if self.outside else "inside only"

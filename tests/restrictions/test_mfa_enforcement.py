@@ -15,8 +15,9 @@ from iamkit.account import Account
 from iamkit.errors import SettingsError
 from iamkit.policy.model import Policy
 from iamkit.restrictions.mfa_coverage import coverage, mfa_gaps
-from iamkit.restrictions.mfa_enforcement import BYPASSES, MFA_ENFORCEMENT, VERDICTS, definitions
+from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT, VERDICTS
 from iamkit.restrictions.mfa_enforcement import mfa_enforcement as judged_with
+from iamkit.restrictions.mfa_reach import BYPASSES, TAG_BYPASSES, definitions
 from iamkit.settings import SELF_SERVICE, Settings
 from iamkit.trust import mfa_statements
 from tests.accounts import ACCOUNT, ARN, again, details, group, policy, role, user
@@ -629,9 +630,84 @@ def test_rows_are_those_of_the_permissions(tmp_path: Path) -> None:
         mfa_enforcement(made, effective(made, ["stolen-key"]))
 
 
+def unless(operator: str, **tags: str) -> dict[str, Any]:
+    """Without MFA, and as these tags of the user are."""
+    return {**NO_MFA, operator: {f"aws:PrincipalTag/{tag}": value for tag, value in tags.items()}}
+
+
+MARKED = [{"Key": "mfa", "Value": "required"}]
+EXEMPT = unless("StringNotEquals", **{"mfa-exempt": "yes"})
+ONLY_MARKED = unless("StringEquals", mfa="required")
+GIVEN = allow("s3:*", Condition={"StringEquals": {"aws:PrincipalTag/Team": "ops"}})
+
+
+@pytest.mark.parametrize(
+    ("statements", "tags", "bypasses"),
+    [
+        pytest.param(
+            (allow("*"), deny_all_but("iam:TagUser", condition=EXEMPT)),
+            [],
+            ["iam:TagUser"],
+            id="a tag that exempts",
+        ),
+        pytest.param(
+            (allow("*"), deny_all_but("iam:UntagUser", condition=EXEMPT)),
+            [],
+            [],
+            id="one that nobody loses by removing it",
+        ),
+        pytest.param(
+            (allow("*"), deny_all_but("iam:TagUser", "iam:UntagUser", condition=ONLY_MARKED)),
+            MARKED,
+            ["iam:TagUser", "iam:UntagUser"],
+            id="a tag that marks those who need MFA",
+        ),
+        pytest.param(
+            (allow("*"), deny_all_but("iam:TagUser")), [], [], id="a denial that asks for no tag"
+        ),
+        pytest.param(
+            (allow("*", Condition=WITH_MFA), allow("iam:TagUser"), GIVEN),
+            [],
+            ["iam:TagUser"],
+            id="a tag that gives what MFA gives",
+        ),
+        pytest.param(
+            (allow("ec2:*", Condition=WITH_MFA), allow("iam:TagUser"), GIVEN),
+            [],
+            [],
+            id="a tag that gives something else",
+        ),
+    ],
+)
+def test_changing_a_tag_that_policies_ask_for_bypasses_mfa(
+    statements: Any, tags: Any, bypasses: list[str], tmp_path: Path
+) -> None:
+    row = ana(tmp_path, *statements, Tags=tags)
+    assert row["bypasses"] == bypasses
+    assert row["verdict"] == ("bypassable" if bypasses else "partial")
+
+
+def test_of_two_with_the_same_policies_the_one_whom_no_tag_frees_bypasses_nothing(
+    tmp_path: Path,
+) -> None:
+    statements = (allow("*"), deny_all_but("iam:TagUser", condition=EXEMPT))
+    shared = [policy("own", document(*statements))]
+    exempt = [{"Key": "mfa-exempt", "Value": "yes"}]
+    people = [
+        user(name, Tags=tags, AttachedManagedPolicies=attached("own"))
+        for name, tags in (("ana", []), ("bo", exempt))
+    ]
+    rows = of(tmp_path, details(people, policies=shared)).set_index("name")
+    assert rows["verdict"].to_dict() == {"ana": "bypassable", "bo": "none"}
+
+
 def test_what_the_verdicts_look_for_is_listed() -> None:
     listed = definitions(Settings())
-    assert list(dict.fromkeys(listed["group"])) == ["self-service minimum", *BYPASSES]
+    assert list(dict.fromkeys(listed["group"])) == [
+        "self-service minimum",
+        *BYPASSES,
+        *TAG_BYPASSES,
+    ]
     assert set(listed.query("group == 'self-service minimum'")["pattern"]) == set(SELF_SERVICE)
 
 

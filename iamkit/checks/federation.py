@@ -14,6 +14,7 @@ import pandas as pd
 from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
 from iamkit.checks.wording import GUIDE
+from iamkit.table import stack
 from iamkit.trust import FEDERATED, built_in
 
 
@@ -41,7 +42,8 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     Cognito, identify the application: without a condition on it, any application's token is
     accepted. SAML: without a condition on SAML:aud, the role accepts assertions that are made for
     other audiences than AWS. A missing audience beside a subject is no finding: STS refuses tokens
-    for audiences that the provider does not list.
+    for audiences that the provider does not list. A wildcard for the tokens of a provider that the
+    kit does not know is not assessed.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -52,7 +54,11 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     """
     hit = trusted_principals[trusted_principals["subject"].notna()]
     comma = hit["subject"].str.contains(", for any audience").map({True: ",", False: ""})
-    return reported(hit, hit["subject"] + comma + " may assume it", trusted_principals)
+    found = reported(hit, hit["subject"] + comma + " may assume it", trusted_principals)
+    vague = trusted_principals[trusted_principals["problem"].eq("unknown provider")]
+    said = "who gets a token that fits is not known, as the provider is not: " + vague["open_to"]
+    open_ = pd.DataFrame({"subject": vague["role_arn"], "detail": said, "status": "not assessed"})
+    return stack(found, open_[~open_["subject"].isin(found["subject"])].drop_duplicates("subject"))
 
 
 @check(

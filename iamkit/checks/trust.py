@@ -277,9 +277,9 @@ def outsiders_go_on(
     administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Roles that anyone, an unknown account or too many of a provider's identities may assume, and
-    whose policies allow assuming roles of other accounts. Those accounts see this one as caller.
-    Administrators can do that like all else, which is noted.
+    Roles that anyone, an unknown account, a service for one, or too many of a provider's identities
+    may assume, and whose policies allow assuming roles of other accounts. Those accounts see this
+    one as caller. Administrators can do that like all else, which is noted.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS, OUTBOUND_ROLES
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -293,9 +293,8 @@ def outsiders_go_on(
         trusted_principals["role_arn"].isin(outbound_roles["principal_arn"])
     ]
     outsider = trusted_principals["who"].isin(["anyone", "unknown account"])
-    hit = trusted_principals[
-        outsider | trusted_principals["problem"].isin(["loose subject", "no audience"])
-    ]
+    loose = ["loose subject", "no audience", "unknown source"]
+    hit = trusted_principals[outsider | trusted_principals["problem"].isin(loose)]
     further = names_by_key(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
     said = hit["open_to"] + " may assume it and then " + further
     everything = () if administrators is None else frozenset(administrators["principal_arn"])

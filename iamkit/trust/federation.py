@@ -91,6 +91,19 @@ def left_open(entry: TrustEntry) -> str | None:
     return None
 
 
+def not_known(entry: TrustEntry) -> bool:
+    """
+    Whether nobody knows whose tokens an entry admits: it has a wildcard for an unknown provider's.
+
+    Of the providers that `data/oidc_providers.yaml` names, it is known who chooses which part of a
+    subject; of another one it is not.
+    """
+    name = entry.principal.name
+    if ":saml-provider/" in name or oidc_providers.name(issuer(name)) != issuer(name):
+        return False
+    return any(Pattern(text).plain is None for text in subjects(entry))
+
+
 _COGNITO: Final = "cognito-identity.amazonaws.com"
 # The pool is the role's own, and AWS gives each guest an identity.
 _GUEST: Final = {"amr": ("unauthenticated",), "aud": UNKNOWN}

@@ -99,8 +99,9 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column(
             "problem",
             TEXT,
-            "open to anyone, no external id, no source, unknown source, loose subject, no "
-            "audience, another organization, deleted identity, unreadable; missing: none",
+            "open to anyone, no external id, no source, unknown source, unknown provider, "
+            "loose subject, no audience, another organization, deleted identity, unreadable; "
+            "missing: none",
         ),
         Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
@@ -220,6 +221,7 @@ def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         provider=_column(map(federation.provider, found["principal"][federated]), federated, TEXT),
         audience=_column(map(federation.asks_audience, providers), federated, TRUTH),
         subject=_column(map(federation.left_open, providers), federated, TEXT),
+        vague=_column(map(federation.not_known, providers), federated, TRUTH),
         external_id=(
             ~admitted(found[elsewhere], lambda row: _without_external_id(row, home))
         ).reindex(found.index),
@@ -312,6 +314,7 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         "no external id": vendor & made["external_id"].eq(False),
         "no source": made["source"].eq(False),
         "unknown source": made["source"].eq(True) & made["sources"].map(_some).astype("bool"),
+        "unknown provider": made["vague"].eq(True),
         "loose subject": made["who"].eq("OIDC") & made["subject"].notna(),
         "no audience": made["who"].eq("SAML") & made["subject"].notna(),
         "another organization": made["who"].eq("organization") & _abroad(made, account),

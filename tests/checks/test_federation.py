@@ -41,6 +41,16 @@ def subject(issuer: str, *values: str, operator: str = "StringLike", **more: Any
     return statement(issuer, {**audience, operator: {f"{issuer}:sub": list(values)}, **more})
 
 
+@pytest.mark.parametrize(("text", "known"), [("runner-*", False), ("runner-7", True)])
+def test_a_wildcard_for_the_tokens_of_an_unknown_provider_is_not_assessed(
+    text: str, known: bool, tmp_path: Path
+) -> None:
+    document = {"Version": "2012-10-17", "Statement": [subject("login.example.com", text)]}
+    opened = account(tmp_path, details(roles=[role("shared", document)]))
+    status = result(opened, "federation_without_subject")["status"]
+    assert status == ("pass" if known else "not assessed")
+
+
 ONE_PROJECT = {
     "a branch": (GITHUB, "repo:example-corp/shop:ref:refs/heads/main"),
     "an environment": (GITHUB, "repo:example-corp/shop:environment:production"),

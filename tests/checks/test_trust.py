@@ -315,6 +315,15 @@ def test_a_vendor_who_may_go_on_to_other_accounts_fails(tmp_path: Path) -> None:
     ]
 
 
+def test_a_service_that_acts_for_an_unknown_account_may_go_on_too(tmp_path: Path) -> None:
+    source = {"StringEquals": {"aws:SourceAccount": VENDOR}}
+    opened = trusting(
+        tmp_path, allow({"Service": "events.amazonaws.com"}, source), **going_on(ELSEWHERE)
+    )
+    (detail,) = said(opened, "outsiders_go_on")
+    assert detail.endswith(f"may assume it and then {ELSEWHERE}")
+
+
 @pytest.mark.parametrize(
     ("principal", "resource"),
     [

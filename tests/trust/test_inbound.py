@@ -173,6 +173,18 @@ CASES: dict[str, tuple[Any, Any, str, str | None, str]] = {
         *("OIDC", None),
         "GitHub Actions: repo:example-corp/shop:*",
     ),
+    "a wildcard for an unknown provider's tokens": (
+        {"Federated": f"{ARN}oidc-provider/idp.example.com"},
+        {"StringLike": {"idp.example.com:sub": "runner-*"}},
+        *("OIDC", "unknown provider"),
+        "idp.example.com: runner-*",
+    ),
+    "one subject of an unknown provider": (
+        {"Federated": f"{ARN}oidc-provider/idp.example.com"},
+        {"StringLike": {"idp.example.com:sub": "runner-7"}},
+        *("OIDC", None),
+        "idp.example.com: runner-7",
+    ),
     "any repository": (
         {"Federated": GITHUB_ARN},
         {"StringLike": {f"{GITHUB}:sub": "repo:example-corp/*", f"{GITHUB}:aud": "a"}},

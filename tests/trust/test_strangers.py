@@ -473,3 +473,81 @@ def test_too_many_choices_are_left_open_and_not_forgotten() -> None:
     assert len(found) <= 8000
     assert any(each.get("aws:principalarn") is UNKNOWN for each in found)
     assert any(made.may(each, CallerKind.STRANGER) for each in found)
+
+
+# ── A slow search among services that act for strangers ──────────────────────────────────────────
+
+THEIRS = "770000000077"
+RESOURCES = [
+    *[f"arn:aws:sns:{region}:{THEIRS}:{name}" for region in ("eu-west-1", "us-east-1")
+      for name in ("alerts", "x")],
+    *[f"arn:aws:s3:::{name}" for name in ("logs-zz", "zz")],
+    "arn:aws:apigateway:eu-west-1::/restapis/zzzzzz/stages/live",
+]  # fmt: skip
+
+
+def services() -> list[RequestContext]:
+    """Every request of a service for a stranger's resource, in a small world."""
+    return [
+        RequestContext(
+            {
+                "aws:sourcearn": resource,
+                "aws:sourceaccount": THEIRS,
+                "aws:sourceorgid": organization or ABSENT,
+                "aws:sourceorgpaths": [f"{organization}/r-zz/"] if organization else ABSENT,
+                "aws:principalisawsservice": "true",
+            },
+            UNKNOWN,
+        )
+        for resource in RESOURCES
+        for organization in ORGANIZATIONS
+    ]
+
+
+SERVICES = services()
+SOURCES = [
+    *[
+        ("Arn", "SourceArn", f"arn:aws:{each}")
+        for each in ("sns:*:*:*", "sns:*:*:alerts", "s3:::*", "s3:::logs-*", "s3:::logs-of-ours")
+    ],
+    *[
+        ("Arn", "SourceArn", f"arn:aws:{each}")
+        for each in (f"sns:*:{ACCOUNT}:*", f"sns:eu-west-1:{VENDOR}:x", "apigateway:*::/restapis/*")
+    ],
+    *[("String", "SourceArn", each) for each in ("arn:aws:sns:*", f"*:{ACCOUNT}:*", "*zz*")],
+    *[("String", "SourceAccount", each) for each in ("*", "7*", ACCOUNT, VENDOR)],
+    *[("String", "SourceOrgID", each) for each in ("o-*", OURS)],
+]
+
+
+@st.composite
+def conditions_of_services(draw: st.DrawFn) -> dict[str, Any]:
+    """One to three tests of where a service's request comes from."""
+    made: dict[str, Any] = {}
+    for _ in range(draw(st.integers(1, 3))):
+        kind, key, value = draw(st.sampled_from(SOURCES))
+        negated, maybe = (
+            draw(st.sampled_from(["", "", "Not"])),
+            draw(st.sampled_from(["", "", "IfExists"])),
+        )
+        made[f"{kind}{negated}Like{maybe}"] = {f"aws:{key}": value}
+    if draw(st.integers(0, 3)) == 0:
+        made["Null"] = {"aws:SourceOrgID": draw(st.sampled_from(["true", "false"]))}
+    return made
+
+
+@examples(2)
+@given(conditions_of_services(), st.lists(conditions_of_services(), max_size=2))
+def test_a_service_that_a_slow_search_finds_for_a_stranger_is_found(
+    allowed: Any, denied: list[Any]
+) -> None:
+    denials = (statement("Deny", each, TOPICS) for each in denied)
+    made = entry(statement("Allow", allowed, TOPICS), *denials)
+    met = [
+        each
+        for each in SERVICES
+        if conditions.evaluate(allowed, each) is True
+        and not any(conditions.evaluate(denial, each) is not False for denial in denied)
+    ]
+    if met:
+        assert any(made.may(each) for each in deputies(made, HOME)), met[0]

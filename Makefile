@@ -94,11 +94,8 @@ collect: setup ## Only take the evidence: PROFILE=name (REGION= ROLE_ARN= ...) o
 	[ -z "$$OUT" ] || set -- "$$@" --out "$$OUT"; \
 	$(VENV) -m iamkit "$$@" $(ARGS)
 
-lab: setup ## Open the notebooks in JupyterLab, on this machine only
-	@set -e; \
-	set -- reports/*/*/snapshot; \
-	[ -d "$$1" ] || $(VENV) -m iamkit demo; \
-	$(VENV) -m jupyterlab --ip=127.0.0.1 $(ARGS) notebooks/
+lab: setup ## Open copies of the notebooks, in reports/lab, in JupyterLab, on this machine only
+	@$(VENV) -m iamkit lab --out reports/lab $(ARGS)
 
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
 	@$(VENV) $(TESTS) $(ARGS)

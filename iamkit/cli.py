@@ -1,5 +1,5 @@
 """
-The command line: `iamkit collect`, `verify`, `demo` and `report`. No logic lives here.
+The command line: `iamkit collect`, `verify`, `demo`, `report` and `lab`. No logic lives here.
 
 The path of what was made is the only thing on standard output; progress and errors go to standard
 error. Exit codes: 0 done, 1 a notebook or a check failed and the pages say why, 2 bad input or no
@@ -172,6 +172,37 @@ def report(
             progress=progress,
         )
     click.echo(made.index)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--out", type=FOLDER, default="iamkit-lab", show_default=True, help="Folder for the copies."
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB OPTIONS]...")
+def lab(out: Path, options: tuple[str, ...]) -> None:
+    """
+    Open copies of the notebooks in JupyterLab.
+
+    Notebooks that you changed in that folder are left as they are. They read the newest snapshot
+    under the folder's `reports/` or the nearest one above; if there is none, the demo company's is
+    made. Any other option goes to JupyterLab, such as --no-browser or --port 8890. It listens on
+    this machine only.
+    """
+    import subprocess
+
+    from iamkit import demo as demo_company
+    from iamkit.evidence import snapshot as snapshots
+    from iamkit.report.lab import lab_command, workspace
+
+    notebooks, kept = workspace(out)
+    if kept:
+        click.echo(f"iamkit: left as you changed them: {', '.join(kept)}", err=True)
+    command = lab_command(notebooks, options)
+    root = snapshots.reports_folder(out)
+    if not snapshots.under(root):
+        with _progress("Demo company") as progress:
+            demo_company.snapshots(root, progress=progress)
+    sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - its own interpreter
 
 
 @contextmanager

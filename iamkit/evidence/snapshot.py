@@ -194,11 +194,17 @@ def read(path: Path) -> Snapshot:
     return Snapshot(path, manifest, hashlib.sha256(content).hexdigest())
 
 
-def latest(root: Path, account_id: str | None = None) -> Path:
-    """
-    Return the snapshot under `root` that was collected last; the demo company's only if alone.
+def reports_folder(start: Path) -> Path:
+    """Return the nearest `reports/`, of a folder or of one above it; its own if there is none."""
+    roots = [folder / "reports" for folder in (start.absolute(), *start.absolute().parents)]
+    return next((root for root in roots if root.is_dir()), roots[0])
 
-    Raises `SnapshotError` if there is none, for that account if one is given.
+
+def under(root: Path, account_id: str | None = None) -> list[Path]:
+    """
+    Return the snapshots under `root`, of an account if one is given, the one taken last at the end.
+
+    The demo company's come before all others.
     """
     found = []
     for manifest_path in root.glob(f"*/*/{FOLDER}/{MANIFEST}"):
@@ -209,12 +215,22 @@ def latest(root: Path, account_id: str | None = None) -> Path:
                 found.append((*rank, manifest_path.parent))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # opening it says what is wrong
+    return [path for *_, path in sorted(found)]
+
+
+def latest(root: Path, account_id: str | None = None) -> Path:
+    """
+    Return the snapshot under `root` that was collected last; the demo company's only if alone.
+
+    Raises `SnapshotError` if there is none, for that account if one is given.
+    """
+    found = under(root, account_id)
     if not found:
         whose = f" of account {account_id}" if account_id else ""
         raise SnapshotError(
             f"no snapshot{whose} under {root}; `iamkit demo` or `iamkit collect` makes one"
         )
-    return max(found)[-1]
+    return found[-1]
 
 
 def sealed(manifest: Mapping[str, Any]) -> bytes:

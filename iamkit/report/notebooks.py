@@ -14,7 +14,9 @@ from iamkit.errors import ReportError, SettingsError, one_line
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+# Of an installed copy they are in the package, of a checkout at its top level.
+_PACKAGED = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "notebooks"
 OWN = ("snapshot", "settings")  # parameters that have an argument of their own
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

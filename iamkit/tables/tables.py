@@ -61,10 +61,7 @@ def open_account(
     """
     wanted = _checked_account_id(account_id)
     if str(path) == "latest":
-        here = Path.cwd()
-        roots = [folder / "reports" for folder in (here, *here.parents)]
-        root = next((root for root in roots if root.is_dir()), roots[0])
-        path = snapshot.latest(root, wanted)
+        path = snapshot.latest(snapshot.reports_folder(Path.cwd()), wanted)
     opened = snapshot.read(Path(path))
     if wanted and opened.account_id != wanted:
         raise SettingsError(

@@ -1,0 +1,77 @@
+"""
+The notebooks in JupyterLab: copies of one's own, so that evidence lands in no tracked file.
+
+A copy that was not changed is renewed with the kit; one that was is the user's, and stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from iamkit.errors import ReportError, one_line
+from iamkit.report.notebooks import NOTEBOOKS, PATTERN
+
+RECORD: Final = ".iamkit-notebooks.json"  # hash of each notebook when it was copied, by its name
+
+
+def workspace(folder: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, list[str]]:
+    """
+    Copy the notebooks to `notebooks/` of a folder; return that, and the names left as they were.
+
+    A notebook that the user changed is left, and so is each that the kit has never put there.
+    Raises ReportError if the folder cannot be written.
+    """
+    target = folder / "notebooks"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        copied = _recorded(target / RECORD)
+        kept = []
+        for source in sorted(notebooks.glob(f"{PATTERN}.ipynb")):
+            content, copy = source.read_bytes(), target / source.name
+            if copy.exists() and _hash(copy.read_bytes()) not in (
+                copied.get(copy.name),
+                _hash(content),
+            ):
+                kept.append(copy.name)
+                continue
+            copy.write_bytes(content)
+            copied[copy.name] = _hash(content)
+        (target / RECORD).write_text(json.dumps(copied, indent=1, sort_keys=True) + "\n", "utf-8")
+    except OSError as error:
+        said = f"notebooks cannot be copied to {target}: {one_line(error)}; give another folder"
+        raise ReportError(said) from error
+    return target, kept
+
+
+def lab_command(notebooks: Path, options: tuple[str, ...] = ()) -> list[str]:
+    """
+    Return the command that starts JupyterLab on a folder, for this machine only.
+
+    Raises ReportError if JupyterLab is not installed.
+    """
+    if find_spec("jupyterlab") is None:
+        raise ReportError("JupyterLab is not installed; `pip install 'iamkit[lab]'` adds it")
+    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options, str(notebooks)]
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """What was copied earlier; of a record that nobody can read, nothing."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return dict(_texts(found)) if isinstance(found, Mapping) else {}
+
+
+def _texts(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in found.items() if isinstance(value, str))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ from iamkit.policy import (
 _WAYS: Final = 8  # requests, and resources of each, that are tried
 _SETTLED: Final = 64  # combinations of values of unknown keys that are tried
 
-# How AWS writes the keys that requests differ in.
+# How AWS writes the keys that requests differ in; of others, the policy's spelling is shown.
 _WRITTEN: Final = {
     key.lower(): key for each in CONTEXTS.values() for key in (*each.keys, *CHOSEN_NAMES)
 }
@@ -85,7 +85,7 @@ class Witnesses:
             if (asked := context.answers(keys)) in tried:  # as another that came to nothing
                 continue
             tried.add(asked)
-            for resource in islice(_resources(layers, action, context), _WAYS):
+            for resource in islice(self._resources(layers, action, context), _WAYS):
                 found = _decided(action, resource, context, layers)
                 if found:
                     return self._shown(found, context, layers)
@@ -114,6 +114,20 @@ class Witnesses:
         for _, request in sorted(asked, key=lambda each: each[0]):
             yield known.joined(request.context)
 
+    def _resources(
+        self, layers: PolicyLayers, action: str, context: RequestContext
+    ) -> Iterator[str]:
+        """Resources that a statement which allows an action covers, each once."""
+        account = self.attackers.callers.account
+        service = action.partition(":")[0].lower()
+        parts = ("arn", account.partition, service, "us-east-1", account.account_id, "iamkit")
+        seen: set[str] = set()
+        for pattern in _covering(layers, action, context):
+            for resource in _filled(pattern, parts):
+                if resource and resource not in seen:
+                    seen.add(resource)
+                    yield resource
+
     def _settle(
         self, found: Decision, context: RequestContext, layers: PolicyLayers
     ) -> Witness | None:
@@ -131,10 +145,13 @@ class Witnesses:
     def _shown(self, found: Decision, context: RequestContext, layers: PolicyLayers) -> Witness:
         tested = self.attackers.keys(layers)
         keys = sorted(key for key in tested if key not in CALLER_KEYS[:-1])
+        tests = (test for each in layers.statements for test in each.tests)
+        written = {test.key: test.said.split(maxsplit=1)[1] for test in tests}
+        names = {**written, **_WRITTEN}
         return {
             "action": found.action,
             "resource": found.resource,
-            "context": {_WRITTEN.get(key, key): _said(context.get(key)) for key in keys},
+            "context": {names.get(key, key): _said(context.get(key)) for key in keys},
             "effect": found.effect,
         }
 
@@ -157,22 +174,27 @@ def _values(tests: Tests, key: str, known: RequestContext) -> list[Value]:
     return [each[key] for each in tests.classes(({key: value} for value in candidates), known)]
 
 
-def _resources(layers: PolicyLayers, action: str, context: RequestContext) -> Iterator[str]:
-    """Resources that a statement which allows an action covers."""
-    seen = set()
+def _covering(layers: PolicyLayers, action: str, context: RequestContext) -> Iterator[Pattern]:
+    """What statements that allow an action cover."""
     for policy in layers.identity:
         for statement in policy.about(action):
             if not statement.allows:
                 continue
             for text in ("*",) if statement.not_resources else statement.resources:
                 pattern = resolve(text, context, variables=statement.variables)
-                if not isinstance(pattern, Pattern):
-                    continue
-                for run in ("*", "iamkit", ""):
-                    resource = pattern.filled(run, "1")
-                    if resource and resource not in seen:
-                        seen.add(resource)
-                        yield resource
+                if isinstance(pattern, Pattern):
+                    yield pattern
+
+
+def _filled(pattern: Pattern, parts: Sequence[str]) -> Iterator[str]:
+    """Resources that a pattern matches; `parts` stand for the wildcards of an ARN's parts."""
+    written = pattern.arn_parts
+    if len(written) == len(parts):
+        pairs = zip(written, parts, strict=True)
+        whole = ":".join(each.filled(part, "1") for each, part in pairs)
+        if pattern.matches(whole):
+            yield whole
+    yield from (pattern.filled(run, "1") for run in ("*", "iamkit", ""))
 
 
 def _said(value: Value) -> str:

@@ -28,6 +28,7 @@ from iamkit.access import (
     evaluated,
     policy_grants,
     possible_administrators,
+    with_witnesses,
 )
 from iamkit.checks import Audit, offer, run_checks
 from iamkit.escalation import (
@@ -110,11 +111,11 @@ class Account(AccountTables):
     @_derived("permissions", definition=ADMINISTRATORS)
     def administrators(self) -> pd.DataFrame:
         """
-        Users and roles that can do everything in some context: principal_arn, kind, name, `admin`.
+        Users and roles that can do everything, or give themselves everything, in some context.
 
-        `admin` is "everything", or "through IAM" for those who can give themselves everything.
+        Rows: see `access.ADMINISTRATORS`.
         """
-        return administrators(self.permissions.summary())
+        return with_witnesses(administrators(self.permissions.summary()), self.permissions)
 
     @_derived("permissions", "administrators", "users", definition=POSSIBLE_ADMINISTRATORS)
     def possible_administrators(self) -> pd.DataFrame:

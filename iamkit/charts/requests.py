@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.policy import DOUBT
 from iamkit.values import as_dict
 
 ABSENT: Final = "absent"
@@ -105,12 +106,16 @@ def with_requests(frame: pd.DataFrame) -> pd.DataFrame:
     The frame with what a reader has to see of each verdict, in words, as two more columns.
 
     They are `statement that decides`, of its columns `policy_arn`, `policy_name` and `statement`,
-    and `request that is allowed`, of its `witness`.
+    or of its lists `statements`, and `request that is allowed`, of its `witness`.
     """
-    rows = frame[["policy_arn", "policy_name", "statement"]].to_dict("records")
-    decides = pd.Series(list(map(statement, rows)), frame.index, dtype="str")
+    if "statements" in frame:
+        decides = [" and ".join(each) or None for each in frame["statements"]]
+    else:
+        rows = frame[["policy_arn", "policy_name", "statement"]].to_dict("records")
+        decides = list(map(statement, rows))
     found = pd.Series([request(each) for each in frame["witness"]], frame.index, dtype="str")
-    return frame.assign(**{"statement that decides": decides, "request that is allowed": found})
+    said = pd.Series(decides, frame.index, dtype="str")
+    return frame.assign(**{"statement that decides": said, "request that is allowed": found})
 
 
 def _made_by(found: Mapping[str, Any]) -> list[str]:
@@ -142,6 +147,8 @@ def _phrase(key: str, value: str, *, certain: bool) -> str:
     lower = key.lower()
     if (lower, value) in _SAID:
         return _SAID[lower, value]
+    if lower == DOUBT:
+        return "" if certain else "if the policies that cannot be read allow it"
     if value == UNKNOWN:  # of a request that is allowed, it makes no difference
         return "" if certain else f"if {key} suits"
     if value == ABSENT:

@@ -40,7 +40,7 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
-from iamkit.charts.requests import request, with_requests
+from iamkit.charts.requests import caller, request, with_requests
 
 __all__ = [
     "BLUE",
@@ -64,6 +64,7 @@ __all__ = [
     "assessed",
     "bars",
     "boxes_and_links",
+    "caller",
     "cell",
     "clean",
     "figures",

@@ -32,6 +32,7 @@ _SAID: Final[Mapping[tuple[str, str], str]] = {
     ("aws:principalisawsservice", "false"): "",
     ("aws:principalisawsservice", "true"): "",
     ("saml:aud", ABSENT): "for no audience",
+    ("sts:externalid", ABSENT): "without an external id",
 }
 
 # How a sentence says the value of a key, by key in lower case.
@@ -49,7 +50,16 @@ _WITH: Final[Mapping[str, str]] = {
     "aws:referer": "with the referer “{}”",
     "aws:sourcearn": "on behalf of {}",
     "aws:sourceaccount": "for account {}",
+    "saml:aud": "for the audience “{}”",
     "sts:externalid": "with the external id “{}”",
+}
+
+_CLAIM: Final = "claim "  # how a key begins that is a claim of the caller's token
+
+# What somebody comes with who is no identity of AWS.
+_COMES_WITH: Final[Mapping[str, str]] = {
+    "sts:assumerolewithwebidentity": "a token of ",
+    "sts:assumerolewithsaml": "an assertion of ",
 }
 
 # Absent keys of endpoints, of a service's source and of an organization say what is usual.
@@ -76,7 +86,8 @@ def request(witness: Any) -> str | None:
     resource = found.get("resource")
     asked = str(found.get("action"))
     asked += "" if resource in (None, "*") else f" on {resource}"
-    said = ", ".join([asked, *_made_by(found), *filter(None, _carried(found))])
+    by = [f"by {_who(found)}"] if isinstance(found.get("caller"), str) else []
+    said = ", ".join([asked, *by, *filter(None, _carried(found))])
     certain, values = found.get("effect") == "Allowed", {*as_dict(found.get("context")).values()}
     if certain and values <= {UNKNOWN}:
         said += ", whatever the request carries"
@@ -118,28 +129,51 @@ def with_requests(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{"statement that decides": said, "request that is allowed": found})
 
 
-def _made_by(found: Mapping[str, Any]) -> list[str]:
-    """Who makes a request, if it is somebody else than the row is about."""
-    caller = found.get("caller")
-    return [f"by {caller}"] if isinstance(caller, str) else []
+def caller(witness: Any) -> str | None:
+    """
+    The caller of a request that a table holds as a witness, in words; None for none.
+
+    >>> caller({"action": "sts:AssumeRoleWithWebIdentity", "caller": "gitlab.com",
+    ...         "context": {"gitlab.com:sub": "project_path:any/thing"}, "effect": "Allowed"})
+    'a token of gitlab.com, whose sub is “project_path:any/thing”'
+    """
+    found = as_dict(witness)
+    if not found:
+        return None
+    said = ", ".join([_who(found), *filter(None, _carried(found))])
+    return said if found.get("effect") == "Allowed" else f"perhaps: {said}"
+
+
+def _who(found: Mapping[str, Any]) -> str:
+    """The caller of a request; what somebody comes with who is no identity of AWS."""
+    comes_with = _COMES_WITH.get(str(found.get("action")).lower(), "")
+    return f"{comes_with}{found.get('caller')}"
 
 
 def _carried(found: Mapping[str, Any]) -> list[str]:
     """What a request carries, a key a phrase; an empty one says what every request does."""
     context = as_dict(found.get("context"))
-    certain, caller = found.get("effect") == "Allowed", isinstance(found.get("caller"), str)
+    certain, by = found.get("effect") == "Allowed", found.get("caller")
     keys = {key.lower(): value for key, value in context.items()}
     endpoints = ("aws:sourcevpc", "aws:sourcevpce")
-    told = {*(_OF_CALLER if caller else ())}  # by others
+    told = {*(_OF_CALLER if by else ())}  # by others
+    if f":{keys.get('aws:sourceaccount')}:" in str(keys.get("aws:sourcearn")):
+        told.add("aws:sourceaccount")
     if "aws:multifactorauthpresent" in keys and keys.get("aws:multifactorauthage") == ABSENT:
         told.add("aws:multifactorauthage")
     if any(keys.get(each, ABSENT) not in (ABSENT, UNKNOWN) for each in endpoints):
         told.add("aws:sourceip")
     return [
-        _phrase(key, str(value), certain=certain)
+        _phrase(_claim(key, by), str(value), certain=certain)
         for key, value in context.items()
         if key.lower() not in told
     ]
+
+
+def _claim(key: str, provider: Any) -> str:
+    """A key, or the claim that it is of the provider's token."""
+    start = f"{provider}:".lower()
+    return f"{_CLAIM}{key[len(start) :]}" if key.lower().startswith(start) else key
 
 
 def _phrase(key: str, value: str, *, certain: bool) -> str:
@@ -150,9 +184,11 @@ def _phrase(key: str, value: str, *, certain: bool) -> str:
     if lower == DOUBT:
         return "" if certain else "if the policies that cannot be read allow it"
     if value == UNKNOWN:  # of a request that is allowed, it makes no difference
-        return "" if certain else f"if {key} suits"
+        return "" if certain else f"if {key.removeprefix(_CLAIM)} suits"
     if value == ABSENT:
-        return "" if _USUAL.match(lower) else f"without {key}"
+        return "" if _USUAL.match(lower) else f"without {key.removeprefix(_CLAIM)}"
+    if key.startswith(_CLAIM):
+        return f"whose {key.removeprefix(_CLAIM)} is “{value}”"
     if lower in _WITH:
         return _WITH[lower].format(value)
     return f"with {key} “{value}”"

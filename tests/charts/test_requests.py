@@ -72,3 +72,40 @@ def test_a_table_gets_the_statement_and_the_request() -> None:
     ]
     assert found["request that is allowed"].notna().tolist() == [True, False, False]
     assert charts.with_requests(frame.iloc[:0]).columns[-1] == "request that is allowed"
+
+
+@pytest.mark.parametrize(
+    ("action", "caller", "context", "said"),
+    [
+        (
+            "sts:AssumeRole",
+            "arn:aws:iam::444455556666:user/a",
+            {"aws:PrincipalArn": "arn:aws:iam::444455556666:user/a", "sts:ExternalId": "absent"},
+            "arn:aws:iam::444455556666:user/a, without an external id",
+        ),
+        (
+            "sts:AssumeRole",
+            "sns.amazonaws.com",
+            {"aws:SourceAccount": "444455556666", "aws:SourceArn": "arn:aws:sns:::a"},
+            "sns.amazonaws.com, for account 444455556666, on behalf of arn:aws:sns:::a",
+        ),
+        (
+            "sts:AssumeRoleWithWebIdentity",
+            "gitlab.com",
+            {"gitlab.com:aud": "absent", "gitlab.com:sub": "project_path:any/thing"},
+            "a token of gitlab.com, without aud, whose sub is “project_path:any/thing”",
+        ),
+        (
+            "sts:AssumeRoleWithSAML",
+            "Okta",
+            {"saml:aud": "another"},
+            "an assertion of Okta, for the audience “another”",
+        ),
+    ],
+)
+def test_a_caller_says_who_it_is_and_what_it_sends(
+    action: str, caller: str, context: dict[str, str], said: str
+) -> None:
+    witness = {"action": action, "caller": caller, "context": context, "effect": "Allowed"}
+    assert charts.caller(witness) == said
+    assert charts.caller(None) is None

@@ -129,7 +129,7 @@ class TrustWitnesses:
             yield context.but({"aws:username": arn.rpartition("/")[2]})
         yield context
         tests, tested = KeyTests.of(entry), _conditions(entry)
-        keys = set().union(*map(conditions.keys, tested))
+        keys = _asked(entry)
         known = context.but(
             {key: at for key, at in self.times.items() if context.get(key) is UNKNOWN}
         )
@@ -161,11 +161,16 @@ def _conditions(entry: TrustEntry) -> list[Any]:
     return [entry.condition, *denials]
 
 
+def _asked(entry: TrustEntry) -> set[str]:
+    """The condition keys, in lower case, on which it depends."""
+    return set().union(*map(conditions.keys, _conditions(entry)))
+
+
 def _shown(entry: TrustEntry, action: str, found: Candidate, effect: str) -> dict[str, Any]:
     """A caller as a table shows it: of the context what is tested, as the policy spells it."""
     tests = (test for each in _conditions(entry) for test in conditions.key_tests(each))
     written = {test.key: test.said.split(maxsplit=1)[1] for test in tests}
-    keys = {each.lower() for each in found.shown}.union(*map(conditions.keys, _conditions(entry)))
+    keys = {each.lower() for each in found.shown} | _asked(entry)
     named = {**{each.lower(): each for each in found.shown}, **written}
     return {
         "action": _ACTIONS[action],
@@ -255,8 +260,7 @@ def _for_others(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
 def _service(entry: TrustEntry, home: Home, context: RequestContext) -> Candidate:
     """A service at work for a resource, which is one of its own if nothing asks for another."""
     name, account_id = entry.principal.name, context.get("aws:sourceaccount")
-    asked = {key for each in _conditions(entry) for key in conditions.keys(each)}
-    if isinstance(account_id, str) and "aws:sourcearn" not in asked:
+    if isinstance(account_id, str) and "aws:sourcearn" not in _asked(entry):
         service = name.partition(".")[0]
         arn = f"arn:{home.partition}:{service}:us-east-1:{account_id}:iamkit"
         context = context.but({"aws:sourcearn": arn})
@@ -265,8 +269,11 @@ def _service(entry: TrustEntry, home: Home, context: RequestContext) -> Candidat
 
 def _with_token(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
     url = federation.issuer(entry.principal.name)
+    subject = f"{url}:sub"  # no token is without
     if (found := federation.loose_token(entry)) is not None:
-        yield Candidate(url, found.context.but({"aws:resourceaccount": home.account_id}))
+        named = {} if subject.lower() in _asked(entry) else {subject: WORD}
+        sent = found.context.but({"aws:resourceaccount": home.account_id, **named})
+        yield Candidate(url, sent, (subject,))
 
 
 def _for_another_audience(entry: TrustEntry, home: Home) -> Iterator[Candidate]:

@@ -132,6 +132,12 @@ CASES: dict[str, tuple[str, Any, str, dict[str, str]]] = {
         None,
         *("Okta", {"saml:aud": "iamkit-stranger"}),
     ),
+    "any repository": (
+        {"Federated": GITHUB_ARN},
+        {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}},
+        GITHUB,
+        {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": "iamkit-stranger"},
+    ),
     "a branch of any repository": (
         {"Federated": GITHUB_ARN},
         {

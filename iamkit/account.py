@@ -69,6 +69,7 @@ from iamkit.trust import (
     named_platform_roles,
     outbound_roles,
     trusted_principals,
+    with_callers,
 )
 
 T = TypeVar("T")
@@ -128,12 +129,17 @@ class Account(AccountTables):
         unseen = users.loc[users["evidence"] == "credential report only", "user_arn"]
         return possible_administrators(self.permissions, self.administrators, unseen)
 
-    @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)
+    @_derived(
+        "permissions",
+        "trust",
+        optional=("organization", "organization_accounts"),
+        definition=MFA_ENFORCEMENT,
+    )
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
         trusting = mfa_statements(self.trust, self.roles)
         enforced = mfa_enforcement(self, trusting, self.permissions, self._becoming)
-        return with_others(enforced, self)
+        return with_callers(with_others(enforced, self), trusting, self)
 
     @_derived("permissions", "trust", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:

@@ -66,6 +66,8 @@ _COMES_WITH: Final[Mapping[str, str]] = {
 _USUAL: Final = re.compile(
     r"aws:(sourcevpc|vpc|calledvia|source(account|arn|org)|principal(org|service)|username)"
 )
+_MFA: Final = "aws:multifactorauthpresent"
+
 # Keys that the caller's ARN says already.
 _OF_CALLER: Final = frozenset(
     ("aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:userid")
@@ -157,9 +159,12 @@ def _carried(found: Mapping[str, Any]) -> list[str]:
     keys = {key.lower(): value for key, value in context.items()}
     endpoints = ("aws:sourcevpc", "aws:sourcevpce")
     told = {*(_OF_CALLER if by else ())}  # by others
+    if by and keys.get(_MFA) == ABSENT:  # a role's session has none either
+        context = {key: value for key, value in context.items() if key.lower() != _MFA}
+        context["aws:MultiFactorAuthAge"] = ABSENT
     if f":{keys.get('aws:sourceaccount')}:" in str(keys.get("aws:sourcearn")):
         told.add("aws:sourceaccount")
-    if "aws:multifactorauthpresent" in keys and keys.get("aws:multifactorauthage") == ABSENT:
+    elif _MFA in keys and keys.get("aws:multifactorauthage") == ABSENT:
         told.add("aws:multifactorauthage")
     if any(keys.get(each, ABSENT) not in (ABSENT, UNKNOWN) for each in endpoints):
         told.add("aws:sourceip")

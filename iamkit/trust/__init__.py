@@ -12,6 +12,7 @@ from iamkit.trust.inbound import (
     known_accounts,
     trusted_principals,
 )
+from iamkit.trust.mfa_callers import with_callers
 from iamkit.trust.mfa_statements import MfaStatement, mfa_statements
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
 from iamkit.trust.platform_roles import (
@@ -51,4 +52,5 @@ __all__ = [
     "named_platform_roles",
     "outbound_roles",
     "trusted_principals",
+    "with_callers",
 ]

@@ -156,7 +156,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     return TRUSTED_PRINCIPALS.gather(_described(made.reset_index(drop=True), account))
 
 
-def _home(account: AccountTables) -> Home:
+def home_of(account: AccountTables) -> Home:
     """The account, as far as callers are told apart by it."""
     organization = account.organization["organization_id"].dropna()
     return Home(
@@ -178,7 +178,7 @@ def _narrowed(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     found = found.assign(
         mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][aws]), aws, TRUTH),
     )
-    home = _home(account)
+    home = home_of(account)
     parts: list[dict[Any, Any]] = []
     named: list[str] = []
     for row in trust_policy.rows(found):
@@ -216,7 +216,7 @@ def _admits_elsewhere(entry: TrustEntry, home: Home) -> bool:
 
 def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     """Add what each row requires, found by testing it with callers that lack it."""
-    home = _home(account)
+    home = home_of(account)
     found = found.assign(who=_who(found, account, home))
     service = found["principal"].str.lower().str.removesuffix(".cn")
     sent = found["principal_type"].eq("Service") & ~service.isin(PASSED)
@@ -326,7 +326,7 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         "deleted identity": made["who"].eq("deleted identity"),
         "unreadable": made["who"].eq("unreadable"),
     }
-    witnesses = TrustWitnesses(_home(account), account.as_of)
+    witnesses = TrustWitnesses(home_of(account), account.as_of)
     problem = pd.Series(None, made.index, dtype="object")
     for word, where in problems.items():
         problem[where.fillna(value=False)] = word

@@ -22,6 +22,7 @@ from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
     ENDPOINT_KEYS,
+    MFA_KEYS,
     SOURCE_IP_KEYS,
     UNKNOWN,
     Mark,
@@ -43,7 +44,7 @@ from iamkit.trust.callers import (
     strangers,
 )
 from iamkit.trust.key_tests import KeyTests
-from iamkit.trust.trust_policy import ASSUME, CallerKind, TrustEntry
+from iamkit.trust.trust_policy import ASSUME, AWS, CallerKind, TrustEntry
 
 # Problems of `TRUSTED_PRINCIPALS` that let in a caller who should not come in.
 ADMITTING: Final = (
@@ -60,6 +61,8 @@ _ACTIONS: Final = dict(
 )
 _TRIED: Final = 32  # callers that the entry may admit, of whom one is looked for who is certain
 _ADDRESSES: Final = 16  # combinations of addresses that each is tried with
+WITHOUT_MFA: Final = "without MFA"
+_MFA: Final = "aws:MultiFactorAuthPresent"
 _EXTERNAL_ID: Final = "sts:ExternalId"
 _SOURCE: Final = ("aws:SourceArn", "aws:SourceAccount")
 
@@ -93,17 +96,20 @@ class TrustWitnesses:
         """
         if row["problem"] not in ADMITTING:
             return None
-        entry: TrustEntry = row["entry"]
+        return self.against(row["role_arn"], row["entry"], row["problem"])
+
+    def against(self, role_arn: str, entry: TrustEntry, problem: str) -> dict[str, Any] | None:
+        """Return the same for an entry of a role's trust policy and a key of `_CANDIDATES`."""
         same = (
-            *(row["problem"], row["principal_type"], entry.principal),
-            *(tuple(sorted(entry.actions)), json.dumps(entry.condition, default=repr)),
+            *(problem, entry.principal, tuple(sorted(entry.actions))),
+            json.dumps(entry.condition, default=repr),
             tuple(each.content for each in entry.denials),
         )
-        found = self._found.once(same, self._find, row["problem"], entry)
+        found = self._found.once(same, self._find, problem, entry)
         if found is None:
             return None
         action, *rest = found.items()
-        return dict([action, ("resource", row["role_arn"]), *rest])
+        return dict([action, ("resource", role_arn), *rest])
 
     def _find(self, problem: str, entry: TrustEntry) -> dict[str, Any] | None:
         action = _action(entry)
@@ -282,13 +288,24 @@ def _for_another_audience(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
     yield Candidate(name, RequestContext(sent, UNKNOWN), ("saml:aud",))
 
 
-_CANDIDATES: Final[Mapping[str, Callable[[TrustEntry, Home], Iterable[Candidate]]]] = dict(
-    zip(
-        ADMITTING,
-        (
-            *(_anyone, _without_external_id, _for_anybody, _for_others, _with_token),
-            *(_for_another_audience, _of_organization),
-        ),
-        strict=True,
-    )
-)
+def _without_mfa(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
+    """AWS principals by an access key, then in a session without MFA."""
+    present, age = MFA_KEYS
+    for said in (ABSENT, "false"):
+        people = _named(entry, home) if entry.principal.kind == AWS else _anyone(entry, home)
+        for each in people:
+            if each.shown != _SOURCE:
+                sent = each.context.but({present: said, age: ABSENT})
+                yield Candidate(each.name, sent, (_MFA,), CallerKind.PERSON)
+
+
+_CANDIDATES: Final[Mapping[str, Callable[[TrustEntry, Home], Iterable[Candidate]]]] = {
+    "open to anyone": _anyone,
+    "no external id": _without_external_id,
+    "no source": _for_anybody,
+    "unknown source": _for_others,
+    "loose subject": _with_token,
+    "no audience": _for_another_audience,
+    "another organization": _of_organization,
+    WITHOUT_MFA: _without_mfa,
+}

@@ -13,10 +13,11 @@ from iamkit import Account
 from iamkit.policy import ABSENT, UNKNOWN, RequestContext
 from iamkit.trust import trust_policy
 from iamkit.trust.callers import Home, members
-from iamkit.trust.trust_policy import ANYONE, TrustEntry
+from iamkit.trust.trust_policy import ANYONE, CallerKind, TrustEntry
 from iamkit.trust.witnesses import ADMITTING
-from tests.accounts import ACCOUNT, account, details, role
+from tests.accounts import ACCOUNT, ARN, account, details, role
 from tests.examples import examples
+from tests.policies import EVERYTHING, document, inline
 from tests.trust.test_federation import CONDITIONS, STRANGERS_SUBJECTS
 from tests.trust.test_inbound import GITHUB, GITHUB_ARN, ROOT, VENDOR, allow
 from tests.trust.test_strangers import MET, NOT_MET, conditions_of
@@ -221,3 +222,57 @@ OF_GITHUB = st.builds(lambda asked: [allow({"Federated": GITHUB_ARN}, asked)], C
 def test_each_caller_put_back_is_admitted(found: list[list[Any]]) -> None:
     with TemporaryDirectory() as folder:
         witnessed(opened(Path(folder), *found))
+
+
+def without_mfa(made: Account) -> list[dict[str, Any]]:
+    """The roles that somebody assumes without MFA, each of whose callers is asked again."""
+    found = made.mfa_enforcement.to_dict("records")
+    for row in found:
+        if row["witness"] is None or "caller" not in row["witness"]:
+            continue
+        context = RequestContext(carried(row["witness"]), ABSENT)
+        assert context.get("aws:MultiFactorAuthPresent") in (ABSENT, "false")
+        table = trust_policy.entries(made.trust, made.roles)
+        admitting = map(
+            TrustEntry.of, trust_policy.rows(table[table["role_arn"].eq(row["principal_arn"])])
+        )
+        answers = {entry.admits(context, CallerKind.PERSON) for entry in admitting}
+        assert row["witness"]["effect"] == "Unknown" or True in answers, row["witness"]
+    return found
+
+
+[ALL] = inline(EVERYTHING)
+MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+
+
+@pytest.mark.parametrize(
+    ("statements", "caller"),
+    [
+        ([allow({"AWS": ROOT})], f"arn:aws:iam::{VENDOR}:user/a"),
+        ([allow({"AWS": f"{ARN}user/x"}, MFA), allow({"AWS": f"{ARN}user/y"})], f"{ARN}user/y"),
+        ([allow("*"), denial({"Bool": {"aws:MultiFactorAuthPresent": "false"}})], None),
+        ([allow({"AWS": f"{ARN}user/x"}, MFA)], ""),
+    ],
+)
+def test_who_assumes_a_role_without_mfa(
+    statements: list[Any], caller: str | None, tmp_path: Path
+) -> None:
+    trust = {"Version": "2012-10-17", "Statement": statements}
+    made = account(tmp_path, details(roles=[role("r", trust, RolePolicyList=[ALL])]))
+    (row,) = without_mfa(made)
+    if caller == "":
+        assert (row["verdict"], row["witness"]) == ("enforced", None)
+    else:
+        assert caller in (None, row["witness"]["caller"])
+        assert row["witness"]["effect"] == "Allowed"
+
+
+@examples(0.15)
+@given(st.lists(POLICIES, min_size=10, max_size=10))
+def test_each_caller_without_mfa_put_back_is_admitted(found: list[list[Any]]) -> None:
+    roles = [
+        role(f"r{at}", document(*statements), RolePolicyList=[ALL])
+        for at, statements in enumerate(found)
+    ]
+    with TemporaryDirectory() as folder:
+        without_mfa(account(Path(folder), details(roles=roles)))

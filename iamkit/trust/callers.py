@@ -266,13 +266,14 @@ def _resource(tests: KeyTests, home: Home) -> list[Choice]:
 
 # --- services
 
-_UNSENT: Final = (
+# Keys that a service's request does not have.
+UNSENT: Final = (
     *(_ARN, "aws:userid", "aws:username", "aws:principaltype"),
     *("aws:principalorgid", "aws:principalorgpaths", "aws:sourceip", *ENDPOINT_KEYS),
 )
 # Of a service that a policy names, nothing but the source counts.
 _OF_SERVICE: Final = {
-    **dict.fromkeys((*_UNSENT, "aws:principalservicename"), UNKNOWN),
+    **dict.fromkeys((*UNSENT, "aws:principalservicename"), UNKNOWN),
     "sts:externalid": WORD,
 }
 _REGIONS: Final = LOWER | DIGITS | {"-"}
@@ -311,7 +312,7 @@ def _sources(tests: KeyTests, home: Home, account_id: str | None = None) -> list
     ]
     return [
         {
-            **dict.fromkeys(_UNSENT, ABSENT),
+            **dict.fromkeys(UNSENT, ABSENT),
             "aws:principalisawsservice": "true",
             "aws:principalaccount": each["aws:sourceaccount"],
             **each,

@@ -36,6 +36,7 @@ from iamkit.trust.callers import (
     NOBODY,
     NOT_A_SERVICE,
     OF_ORGANIZATIONS,
+    UNSENT,
     WORD,
     Home,
     accounts_named,
@@ -135,7 +136,8 @@ class TrustWitnesses:
             yield context.but({"aws:username": arn.rpartition("/")[2]})
         yield context
         tests, tested = KeyTests.of(entry), _conditions(entry)
-        keys = _asked(entry)
+        service = context.get("aws:principalisawsservice") == "true"
+        keys = _asked(entry) - {*(UNSENT if service else ())}  # nothing is made up of these
         known = context.but(
             {key: at for key, at in self.times.items() if context.get(key) is UNKNOWN}
         )
@@ -251,26 +253,34 @@ def _named(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
 
 
 def _for_anybody(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
-    return (_service(entry, home, each) for each in deputies(entry, home))
+    for each in deputies(entry, home):
+        yield from _service(entry, home, each)
 
 
 def _for_others(entry: TrustEntry, home: Home) -> Iterator[Candidate]:
     """A service at work for an account, or an organization, that is not known to be yours."""
     for number in sorted(accounts_named(entry) - home.known):
-        yield from (_service(entry, home, each) for each in deputies(entry, home, number))
+        for each in deputies(entry, home, number):
+            yield from _service(entry, home, each)
     unknown = dict.fromkeys(("aws:sourceorgid", "aws:sourceorgpaths"), UNKNOWN)
     for each in deputies(entry, home, NOBODY):
-        yield _service(entry, home, each.but(unknown))
+        yield from _service(entry, home, each.but(unknown))
 
 
-def _service(entry: TrustEntry, home: Home, context: RequestContext) -> Candidate:
-    """A service at work for a resource, which is one of its own if nothing asks for another."""
+def _service(entry: TrustEntry, home: Home, context: RequestContext) -> Iterator[Candidate]:
+    """
+    A service at work for a resource, which is one of its own if nothing asks for another.
+
+    First with what its request has, then with nobody knows what of the keys that it has not.
+    """
     name, account_id = entry.principal.name, context.get("aws:sourceaccount")
     if isinstance(account_id, str) and "aws:sourcearn" not in _asked(entry):
         service = name.partition(".")[0]
         arn = f"arn:{home.partition}:{service}:us-east-1:{account_id}:iamkit"
         context = context.but({"aws:sourcearn": arn})
-    return Candidate(name, context, _SOURCE)
+    unsent = {**dict.fromkeys(UNSENT, ABSENT), "aws:principalservicename": name}
+    for each in (context.but(unsent), context):
+        yield Candidate(name, each, _SOURCE)
 
 
 def _with_token(entry: TrustEntry, home: Home) -> Iterator[Candidate]:

@@ -53,6 +53,9 @@ def asked_again(made: Account, row: dict[str, Any]) -> None:
         return
     assert witness["resource"] == row["role_arn"]
     context = RequestContext(carried(witness), ABSENT)
+    name, arn = context.get("aws:username"), witness["caller"]
+    assert not isinstance(name, str) or arn.endswith(f"user/{name}")
+    assert context.get("aws:PrincipalArn") in (arn, ABSENT, UNKNOWN)
     answers = {entry.admits(context) for entry in entries(made, row)}
     if witness["effect"] == "Allowed":
         assert True in answers, witness

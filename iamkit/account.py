@@ -28,6 +28,7 @@ from iamkit.access import (
     evaluated,
     policy_grants,
     possible_administrators,
+    with_witnesses,
 )
 from iamkit.checks import Audit, offer, run_checks
 from iamkit.escalation import (
@@ -68,6 +69,7 @@ from iamkit.trust import (
     named_platform_roles,
     outbound_roles,
     trusted_principals,
+    with_callers,
 )
 
 T = TypeVar("T")
@@ -110,11 +112,11 @@ class Account(AccountTables):
     @_derived("permissions", definition=ADMINISTRATORS)
     def administrators(self) -> pd.DataFrame:
         """
-        Users and roles that can do everything in some context: principal_arn, kind, name, `admin`.
+        Users and roles that can do everything, or give themselves everything, in some context.
 
-        `admin` is "everything", or "through IAM" for those who can give themselves everything.
+        Rows: see `access.ADMINISTRATORS`.
         """
-        return administrators(self.permissions.summary())
+        return with_witnesses(administrators(self.permissions.summary()), self.permissions)
 
     @_derived("permissions", "administrators", "users", definition=POSSIBLE_ADMINISTRATORS)
     def possible_administrators(self) -> pd.DataFrame:
@@ -127,12 +129,17 @@ class Account(AccountTables):
         unseen = users.loc[users["evidence"] == REPORT_ONLY, "user_arn"]
         return possible_administrators(self.permissions, self.administrators, unseen)
 
-    @_derived("permissions", "trust", definition=MFA_ENFORCEMENT)
+    @_derived(
+        "permissions",
+        "trust",
+        optional=("organization", "organization_accounts"),
+        definition=MFA_ENFORCEMENT,
+    )
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
         trusting = mfa_statements(self.trust, self.roles)
         enforced = mfa_enforcement(self, trusting, self.permissions, self._becoming)
-        return with_others(enforced, self)
+        return with_callers(with_others(enforced, self), trusting, self)
 
     @_derived("permissions", "trust", definition=NETWORK_RESTRICTIONS)
     def network_restrictions(self) -> pd.DataFrame:

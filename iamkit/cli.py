@@ -192,7 +192,7 @@ def lab(out: Path, options: tuple[str, ...]) -> None:
 
     from iamkit import demo as demo_company
     from iamkit.evidence import snapshot as snapshots
-    from iamkit.report.lab import lab_command, workspace
+    from iamkit.report import lab_command, workspace
 
     notebooks, kept = workspace(out)
     if kept:

@@ -5,6 +5,7 @@ Contexts, principals, administrators, effective permissions, and what each polic
 """
 
 from iamkit.access import contexts, permissions
+from iamkit.access.admin_witnesses import with_witnesses
 from iamkit.access.administrators import (
     ADMINISTRATORS,
     EVERYTHING,
@@ -111,4 +112,5 @@ __all__ = [
     "risky_actions",
     "union",
     "with_mfa",
+    "with_witnesses",
 ]

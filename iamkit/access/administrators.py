@@ -28,7 +28,7 @@ from iamkit.policy import (
     choices,
 )
 from iamkit.reference import Bits
-from iamkit.table import TEXT, Column, Table, lists_by_key
+from iamkit.table import OBJECT, TEXT, Column, Table, lists_by_key
 
 EVERYTHING: Final = "everything"  # every action on every resource
 THROUGH_IAM: Final = "through IAM"  # one call to IAM gives it every permission
@@ -60,16 +60,29 @@ ADMINISTRATORS: Final = Table(
             "everything, or through IAM: it can give itself everything",
             values=(EVERYTHING, THROUGH_IAM),
         ),
+        Column(
+            "statements",
+            OBJECT,
+            "list of the statements that make it one, each with its policy: those that together "
+            "allow every action or, through IAM, the one that allows the call; empty: its policies "
+            "are not in the evidence",
+        ),
+        Column(
+            "witness",
+            OBJECT,
+            "one request of an administrator that it is allowed, a dict of action, resource, "
+            "context and effect; missing: none was found",
+        ),
     ),
 )
 
 
 def administrators(summary: pd.DataFrame) -> pd.DataFrame:
     """
-    Return the administrators in any context. Rows: see `ADMINISTRATORS`.
+    Return the administrators in any context, with the first columns of `ADMINISTRATORS`.
 
-    `summary` is `Permissions.summary()`. Who can do everything comes before who can give itself
-    everything.
+    `summary` is `Permissions.summary()`; `with_witnesses` adds what makes them so. Who can do
+    everything comes before who can give itself everything.
     """
     found = summary.query("admin != ''").sort_values("admin", kind="stable")
     first = found.drop_duplicates("principal_arn")

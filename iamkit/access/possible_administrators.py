@@ -8,16 +8,26 @@ that nobody knows hold, or if a document that is not in the evidence allows ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from iamkit.access.admin_witnesses import PROBES, AdminWitnesses
 from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
 from iamkit.access.permissions import Permissions
 from iamkit.access.principals import Principals
-from iamkit.policy import ABSENT, AWS_MANAGED, POSSIBLE, PolicyEvaluator, PolicyLayers, decide
+from iamkit.policy import (
+    ABSENT,
+    AWS_MANAGED,
+    POSSIBLE,
+    Decision,
+    PolicyEvaluator,
+    PolicyLayers,
+    RequestContext,
+    decide,
+)
 from iamkit.table import Table, stack
 
 POSSIBLE_ADMINISTRATORS: Final = Table(
@@ -27,12 +37,10 @@ POSSIBLE_ADMINISTRATORS: Final = Table(
     columns=ADMINISTRATORS.columns,
 )
 
+Request = tuple[Decision, RequestContext]
+
 # Where the evidence says nothing of how a request arrives.
 ARRIVALS: Final = ("any", "vpc-endpoint")
-
-# Who may do these on every resource may, with all other actions as well, do everything: an Allow
-# of every action on one bucket is left out by the first.
-PROBES: Final = ("iam:CreateUser", "s3:DeleteBucket", "ec2:RunInstances")
 
 
 def possible_administrators(
@@ -50,21 +58,24 @@ def possible_administrators(
     rows = permissions.rows[:, POSSIBLE]
     everything = _any(~(listed & ~rows).any(axis=1), permissions)
     promoting = _any((rows & catalog.bits(SELF_PROMOTION)).any(axis=1), permissions)
-    targets = _Targets(callers)
+    witnesses = AdminWitnesses(permissions)
     people = permissions.principals
     found = []
     open_ = ~people["principal_arn"].isin(certain["principal_arn"]).to_numpy()
     for at in np.flatnonzero((everything | promoting) & open_).tolist():
         who = people.iloc[at]
         arn = who["principal_arn"]
-        if everything[at] and all(_may(callers, arn, action, "*") for action in PROBES):
-            found.append({**who[["principal_arn", "kind", "name"]], "admin": EVERYTHING})
-        elif promoting[at] and _may_promote_itself(callers, arn, targets):
-            found.append({**who[["principal_arn", "kind", "name"]], "admin": THROUGH_IAM})
+        for admin, by in ((EVERYTHING, _everything), (THROUGH_IAM, _promoting)):
+            asked = everything[at] if admin == EVERYTHING else promoting[at]
+            if asked and (request := by(callers, arn, witnesses)) is not None:
+                made = witnesses.perhaps(arn, admin, *request)
+                found.append({**who[["principal_arn", "kind", "name"]], "admin": admin, **made})
+                break
     hidden = callers.account.users
     hidden = hidden[hidden["user_arn"].isin(set(unseen) - {*certain["principal_arn"]})]
     for arn, name in zip(hidden["user_arn"], hidden["user_name"], strict=True):
-        found.append({"principal_arn": arn, "kind": "user", "name": name, "admin": EVERYTHING})
+        unknown = {"principal_arn": arn, "kind": "user", "name": name}
+        found.append({**unknown, "admin": EVERYTHING, "statements": []})
     return POSSIBLE_ADMINISTRATORS.conform(stack(certain, ADMINISTRATORS.rows(*found)))
 
 
@@ -73,49 +84,27 @@ def _any(holds: Any, permissions: Permissions) -> Any:
     return holds[permissions.index].any(axis=1)
 
 
-class _Targets:
-    """What each principal could give itself permissions on: itself, its groups, its policies."""
-
-    def __init__(self, callers: Principals) -> None:
-        account = callers.account
-        customer = account.policies.loc[account.policies["kind"] == "customer", "policy_arn"]
-        mine = account.policy_assignments
-        mine = mine[mine["policy_arn"].isin(customer)]
-        self._groups = _lists(account.memberships, "user_arn", "group_arn")
-        self._policies = _lists(mine, "principal_arn", "policy_arn")
-
-    def of(self, principal_arn: str, kind: str) -> list[str]:
-        """ARNs of a kind of `SELF_PROMOTION`: "group", "policy", or the principal itself."""
-        lists = {"group": self._groups, "policy": self._policies}
-        return lists[kind].get(principal_arn, []) if kind in lists else [principal_arn]
+def _everything(callers: Principals, arn: str, _: AdminWitnesses) -> Request | None:
+    """A request of one who may do everything; None: an action is not possible everywhere."""
+    found = [_may(callers, arn, action, "*") for action in PROBES]
+    return None if None in found else found[0]
 
 
-def _lists(table: pd.DataFrame, key: str, value: str) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one, other in zip(table[key], table[value], strict=True):
-        found.setdefault(one, []).append(other)
-    return found
-
-
-def _may_promote_itself(callers: Principals, arn: str, targets: _Targets) -> bool:
-    """Whether a principal may give itself every permission with one call to IAM."""
+def _promoting(callers: Principals, arn: str, witnesses: AdminWitnesses) -> Request | None:
+    """A call to IAM by which a principal may give itself everything; None: there is none."""
     boundary = callers.layers(arn).boundary
     if boundary is not None:
         evaluator = PolicyEvaluator(callers.catalog)
         allowed = evaluator.rows(PolicyLayers(boundary), callers.context(arn, "any"))[POSSIBLE]
         if (evaluator.every & ~allowed).any():
-            return False
-    own = callers.principal(arn)["kind"]
-    return any(
-        _may(callers, arn, action, resource)
-        for action, kind in SELF_PROMOTION.items()
-        if kind in ("group", "policy", own)
-        for resource in targets.of(arn, kind)
-    )
+            return None
+    calls = witnesses.targets.calls(arn)
+    found = (_may(callers, arn, action, each) for action, own in calls for each in own)
+    return next((each for each in found if each is not None), None)
 
 
-def _may(callers: Principals, arn: str, action: str, resource: str) -> bool:
-    """Whether a request may be allowed, however it arrives and whatever is not known holds."""
+def _may(callers: Principals, arn: str, action: str, resource: str) -> Request | None:
+    """A request that may be allowed, however it arrives and whatever is not known holds."""
     layers = callers.layers(arn)
     boundary = callers.principal(arn)["boundary_arn"]
     administration = f"arn:{callers.account.partition}{AWS_MANAGED}AdministratorAccess"
@@ -134,5 +123,5 @@ def _may(callers: Principals, arn: str, action: str, resource: str) -> bool:
             scps=layers.scps,
         )
         if decision.possible:
-            return True
-    return False
+            return decision, context
+    return None

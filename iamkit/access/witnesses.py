@@ -6,13 +6,20 @@ Source: IAM User Guide, "Policy evaluation logic".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from iamkit.access.attack_requests import AttackRequest
 from iamkit.access.attackers import Attackers, Case
-from iamkit.access.contexts import CALLER_KEYS, CONTEXTS, DEFAULT_CONTEXTS, Credential, Place
+from iamkit.access.contexts import (
+    CALLER_KEYS,
+    CONTEXTS,
+    DEFAULT_CONTEXTS,
+    ISSUED,
+    Credential,
+    Place,
+)
 from iamkit.access.request_classes import CHOSEN_NAMES, Tests
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -31,15 +38,24 @@ from iamkit.policy import (
     resolve,
 )
 
-_WAYS: Final = 8  # requests, and resources of each, that are tried
+_WAYS: Final = 8  # requests that are tried
+_RESOURCES: Final = 24  # resources of each
 _SETTLED: Final = 64  # combinations of values of unknown keys that are tried
 
-# How AWS writes the keys that requests differ in.
+# How AWS writes the keys that requests differ in; of others, the policy's spelling is shown.
 _WRITTEN: Final = {
     key.lower(): key for each in CONTEXTS.values() for key in (*each.keys, *CHOSEN_NAMES)
 }
 
 Witness = Mapping[str, Any]
+
+
+class Found(NamedTuple):
+    """A request that is allowed or, where nobody knows, may be; and how a table shows it."""
+
+    decision: Decision
+    context: RequestContext
+    witness: Witness
 
 
 class Witnesses:
@@ -53,7 +69,8 @@ class Witnesses:
 
     def __init__(self, attackers: Attackers) -> None:
         self.attackers = attackers
-        self._found: Memo[Any, Witness | None] = Memo()
+        self._found: Memo[Any, Found | None] = Memo()
+        self._settling: Memo[Any, Mapping[str, Value] | None] = Memo()
 
     def find(
         self, arn: str, action: str, credentials: Iterable[Credential], places: Iterable[Place]
@@ -65,16 +82,26 @@ class Witnesses:
             if CONTEXTS[name].credential in tuple(credentials)
             and CONTEXTS[name].place in tuple(places)
         ]
-        case = self.attackers.case(arn)
+        same = (self.alike(arn), action, *names)
+        found = self._found.once(same, self.request, arn, action, names)
+        return None if found is None else found.witness
+
+    def alike(self, arn: str) -> tuple[Any, ...]:
+        """Return what is equal for principals of whom the same requests are allowed."""
         layers = self.attackers.callers.layers(arn)
         tested = self.attackers.keys(layers)
         asked = not tested.isdisjoint(self.attackers.callers.caller_keys)  # who they are
-        same = (layers, id(case), arn if asked else None, action, *names)
-        return self._found.once(same, self._find, arn, layers, case, action, names)
+        return layers, id(self.attackers.case(arn)), arn if asked else None
 
-    def _find(
-        self, arn: str, layers: PolicyLayers, case: Case | None, action: str, names: list[str]
-    ) -> Witness | None:
+    def request(
+        self, arn: str, action: str, names: Sequence[str], resources: Sequence[str] = ()
+    ) -> Found | None:
+        """
+        Return a request for an action in one of the named contexts; None: none was found.
+
+        It is for one of the `resources` or, without any, for one that the policies speak of.
+        """
+        layers, case = self.attackers.callers.layers(arn), self.attackers.case(arn)
         doubtful: tuple[Decision, RequestContext] | None = None
         about = (each for policy in layers.identity for each in policy.about(action))
         if not any(each.allows for each in about):
@@ -85,19 +112,32 @@ class Witnesses:
             if (asked := context.answers(keys)) in tried:  # as another that came to nothing
                 continue
             tried.add(asked)
-            for resource in islice(_resources(layers, action, context), _WAYS):
+            spoken_of = resources or islice(self._resources(layers, action, context), _RESOURCES)
+            for resource in spoken_of:
                 found = _decided(action, resource, context, layers)
                 if found:
                     return self._shown(found, context, layers)
                 if found.effect == "Unknown" and doubtful is None:
                     doubtful = found, context
-                    settled = self._settle(found, context, layers)
-                    if settled is not None:
+                    settled = self.settled(found, context, layers)
+                    if settled.decision:
                         return settled
         return None if doubtful is None else self._shown(*doubtful, layers)
 
+    def settled(self, found: Decision, context: RequestContext, layers: PolicyLayers) -> Found:
+        """Return an unknown decision with values of the unknown keys that settle it, if any do."""
+        tested = sorted(self.attackers.keys(layers) - {*CALLER_KEYS})
+        same = (layers, found.action, *context.answers(tested))
+        chosen = self._settling.once(same, self._settle, found, context, layers)
+        if chosen is not None:
+            known = context.but(chosen)
+            again = _decided(found.action, found.resource, known, layers)
+            if again:
+                return self._shown(again, known, layers)
+        return self._shown(found, context, layers)
+
     def _contexts(
-        self, arn: str, case: Case | None, action: str, names: list[str]
+        self, arn: str, case: Case | None, action: str, names: Sequence[str]
     ) -> Iterator[RequestContext]:
         """What requests carry by which the action is allowed: for certain, then perhaps."""
         callers = self.attackers.callers
@@ -105,38 +145,55 @@ class Witnesses:
             yield from (callers.context(arn, name) for name in names)
             return
         bit = self.attackers.catalog.bits(action)
-        known = callers.caller(arn)
+        known = callers.caller(arn).but({ISSUED: UNKNOWN})  # the request says when
         asked: list[tuple[bool, AttackRequest]] = []
         for request, outcome in zip(case.tried.requests, case.outcomes, strict=True):
             row = self.attackers.bits[self.attackers.row(request, outcome)]
             if request.name in names and (row[POSSIBLE] & bit).any():
                 asked.append((not (row[CERTAIN] & bit).any(), request))
         for _, request in sorted(asked, key=lambda each: each[0]):
-            yield known.joined(request.context)
+            yield request.context.joined(known)  # who share a case have names of their own
+
+    def _resources(
+        self, layers: PolicyLayers, action: str, context: RequestContext
+    ) -> Iterator[str]:
+        """Resources that a statement which allows an action covers, each once."""
+        account = self.attackers.callers.account
+        service = action.partition(":")[0].lower()
+        parts = ("arn", account.partition, service, "us-east-1", account.account_id, "iamkit")
+        seen: set[str] = set()
+        for pattern in _covering(layers, action, context):
+            for resource in _filled(pattern, parts):
+                if resource and resource not in seen:
+                    seen.add(resource)
+                    yield resource
 
     def _settle(
         self, found: Decision, context: RequestContext, layers: PolicyLayers
-    ) -> Witness | None:
-        """Try values of the unknown keys; None if none of them settles it."""
+    ) -> Mapping[str, Value] | None:
+        """Values of the unknown keys that settle a decision; None if none of those tried does."""
         tests = Tests(layers.statements)
         keys = [key for key in tests.of if context.get(key) is UNKNOWN and key != DOUBT]
         values = [_values(tests, key, context) for key in keys]
-        for chosen in islice(product(*values), _SETTLED):
-            settled = context.but(dict(zip(keys, chosen, strict=True)))
-            again = _decided(found.action, found.resource, settled, layers)
-            if again:
-                return self._shown(again, settled, layers)
+        for each in islice(product(*values), _SETTLED):
+            chosen = dict(zip(keys, each, strict=True))
+            if _decided(found.action, found.resource, context.but(chosen), layers):
+                return chosen
         return None
 
-    def _shown(self, found: Decision, context: RequestContext, layers: PolicyLayers) -> Witness:
+    def _shown(self, found: Decision, context: RequestContext, layers: PolicyLayers) -> Found:
         tested = self.attackers.keys(layers)
         keys = sorted(key for key in tested if key not in CALLER_KEYS[:-1])
-        return {
+        tests = (test for each in layers.statements for test in each.tests)
+        written = {test.key: test.said.split(maxsplit=1)[1] for test in tests}
+        names = {**written, **_WRITTEN}
+        witness = {
             "action": found.action,
             "resource": found.resource,
-            "context": {_WRITTEN.get(key, key): _said(context.get(key)) for key in keys},
+            "context": {names.get(key, key): _said(context.get(key)) for key in keys},
             "effect": found.effect,
         }
+        return Found(found, context, witness)
 
 
 def _decided(action: str, resource: str, context: RequestContext, layers: PolicyLayers) -> Decision:
@@ -157,22 +214,29 @@ def _values(tests: Tests, key: str, known: RequestContext) -> list[Value]:
     return [each[key] for each in tests.classes(({key: value} for value in candidates), known)]
 
 
-def _resources(layers: PolicyLayers, action: str, context: RequestContext) -> Iterator[str]:
-    """Resources that a statement which allows an action covers."""
-    seen = set()
-    for policy in layers.identity:
+def _covering(layers: PolicyLayers, action: str, context: RequestContext) -> Iterator[Pattern]:
+    """What statements that allow an action cover, and what those that deny it leave out."""
+    for policy in layers.policies:  # of the identity first
         for statement in policy.about(action):
-            if not statement.allows:
-                continue
-            for text in ("*",) if statement.not_resources else statement.resources:
+            if statement.allows is not statement.not_resources:
+                texts = statement.resources
+            else:
+                texts = ("*",) if statement.allows else ()
+            for text in texts:
                 pattern = resolve(text, context, variables=statement.variables)
-                if not isinstance(pattern, Pattern):
-                    continue
-                for run in ("*", "iamkit", ""):
-                    resource = pattern.filled(run, "1")
-                    if resource and resource not in seen:
-                        seen.add(resource)
-                        yield resource
+                if isinstance(pattern, Pattern):
+                    yield pattern
+
+
+def _filled(pattern: Pattern, parts: Sequence[str]) -> Iterator[str]:
+    """Resources that a pattern matches; `parts` stand for the wildcards of an ARN's parts."""
+    written = pattern.arn_parts
+    if len(written) == len(parts):
+        pairs = zip(written, parts, strict=True)
+        whole = ":".join(each.filled(part, "1") for each, part in pairs)
+        if pattern.matches(whole):
+            yield whole
+    yield from (pattern.filled(run, "1") for run in ("*", "iamkit", ""))
 
 
 def _said(value: Value) -> str:

@@ -40,6 +40,7 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
+from iamkit.charts.requests import caller, request, with_requests
 
 __all__ = [
     "BLUE",
@@ -63,6 +64,7 @@ __all__ = [
     "assessed",
     "bars",
     "boxes_and_links",
+    "caller",
     "cell",
     "clean",
     "figures",
@@ -73,9 +75,11 @@ __all__ = [
     "over",
     "paths_to_admin",
     "percent",
+    "request",
     "say",
     "share",
     "survival",
     "table",
     "when",
+    "with_requests",
 ]

@@ -6,6 +6,7 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
     print(render(snapshot).index)
 """
 
+from iamkit.report.lab import lab_command, workspace
 from iamkit.report.render import Report, render
 
-__all__ = ["Report", "render"]
+__all__ = ["Report", "lab_command", "render", "workspace"]

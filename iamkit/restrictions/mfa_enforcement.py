@@ -131,7 +131,8 @@ MFA_ENFORCEMENT: Final = Table(
             "witness",
             OBJECT,
             "one request without MFA that is allowed, a dict of action, resource, context and "
-            "effect, and of the role assumed first, if any; missing: none was found",
+            "effect, of the role assumed first, if any, and of who assumes a role, by its trust "
+            "policy; missing: none was found",
         ),
     ),
 )

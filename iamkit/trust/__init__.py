@@ -12,6 +12,7 @@ from iamkit.trust.inbound import (
     known_accounts,
     trusted_principals,
 )
+from iamkit.trust.mfa_callers import with_callers
 from iamkit.trust.mfa_statements import MfaStatement, mfa_statements
 from iamkit.trust.outbound import OUTBOUND_ROLES, outbound_roles
 from iamkit.trust.platform_roles import (
@@ -23,8 +24,10 @@ from iamkit.trust.platform_roles import (
 )
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE
+from iamkit.trust.witnesses import ADMITTING
 
 __all__ = [
+    "ADMITTING",
     "ANYONE",
     "FEDERATED",
     "GENUINE",
@@ -49,4 +52,5 @@ __all__ = [
     "named_platform_roles",
     "outbound_roles",
     "trusted_principals",
+    "with_callers",
 ]

@@ -37,8 +37,13 @@ from iamkit.values import as_dict, listed
 NOBODY: Final = "000000000000"
 WORD: Final = "iamkit-stranger"
 
-_PATHS: Final = ("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths")
-_ORGANIZATION: Final = {key: f"{WORD}/r-0/ou-0/" if "paths" in key else WORD for key in _PATHS}
+# The keys that say of whose organization a caller, or its VPC endpoint, is.
+OF_ORGANIZATIONS: Final = (
+    *("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths"),
+)
+_ORGANIZATION: Final = {
+    key: f"{WORD}/r-0/ou-0/" if "paths" in key else WORD for key in OF_ORGANIZATIONS
+}
 _CHOICES: Final = 4000  # callers that one entry is tried with, at most
 
 VENDOR: Final = RequestContext(_ORGANIZATION, UNKNOWN)
@@ -138,7 +143,7 @@ def _callers(
 
 _USER_ID: Final = frozenset(c.upper() for c in LOWER) | DIGITS
 _ARN: Final = "aws:principalarn"
-_NO_SOURCE: Final = {
+NOT_A_SERVICE: Final = {
     **dict.fromkeys(("aws:sourceaccount", "aws:sourcearn"), ABSENT),
     **dict.fromkeys(("aws:sourceorgid", "aws:sourceorgpaths"), ABSENT),
     "aws:principalisawsservice": "false",
@@ -161,7 +166,7 @@ def _identities(tests: KeyTests, home: Home, account_id: str | None = None) -> l
             number = UNKNOWN if arn is UNKNOWN else arn_parts(arn)[4]
             found += [
                 {
-                    **_NO_SOURCE,
+                    **NOT_A_SERVICE,
                     _ARN: arn,
                     "aws:principalaccount": number,
                     "aws:principaltype": kind,
@@ -261,13 +266,14 @@ def _resource(tests: KeyTests, home: Home) -> list[Choice]:
 
 # --- services
 
-_UNSENT: Final = (
+# Keys that a service's request does not have.
+UNSENT: Final = (
     *(_ARN, "aws:userid", "aws:username", "aws:principaltype"),
     *("aws:principalorgid", "aws:principalorgpaths", "aws:sourceip", *ENDPOINT_KEYS),
 )
 # Of a service that a policy names, nothing but the source counts.
 _OF_SERVICE: Final = {
-    **dict.fromkeys((*_UNSENT, "aws:principalservicename"), UNKNOWN),
+    **dict.fromkeys((*UNSENT, "aws:principalservicename"), UNKNOWN),
     "sts:externalid": WORD,
 }
 _REGIONS: Final = LOWER | DIGITS | {"-"}
@@ -306,7 +312,7 @@ def _sources(tests: KeyTests, home: Home, account_id: str | None = None) -> list
     ]
     return [
         {
-            **dict.fromkeys(_UNSENT, ABSENT),
+            **dict.fromkeys(UNSENT, ABSENT),
             "aws:principalisawsservice": "true",
             "aws:principalaccount": each["aws:sourceaccount"],
             **each,

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from iamkit.policy import ABSENT, UNKNOWN, Pattern, RequestContext, conditions
 from iamkit.reference import oidc_providers
@@ -77,17 +77,35 @@ def left_open(entry: TrustEntry) -> str | None:
     if ":saml-provider/" in entry.principal.name:
         elsewhere = "whoever its provider vouches for to another service"
         return None if asks_audience(entry) else elsewhere
-    url = issuer(entry.principal.name)
     audience = "" if asks_audience(entry) else ", for any audience"
+    found = loose_token(entry)
+    return None if found is None else found.whose + audience
+
+
+class LooseToken(NamedTuple):
+    """A token that an entry admits and should not: what it says, and whose it is in words."""
+
+    context: RequestContext
+    whose: str
+
+
+def loose_token(entry: TrustEntry) -> LooseToken | None:
+    """
+    Return a token of an OIDC provider that an entry admits and should not; None: there is none.
+
+    Claims that whoever asks for a token chooses are left unknown.
+    """
+    url = issuer(entry.principal.name)
     claims = _Claims(entry, url)
     if entry.may(claims.token({})):
-        return f"whoever gets a token of {url}{audience}"
+        return LooseToken(claims.token({}), f"whoever gets a token of {url}")
     for texts in (claims.of_strangers(), claims.of_organizations()):
         for named in texts:
             if entry.may(claims.token(named)):
-                return claims.said(named) + audience
+                return LooseToken(claims.token(named), claims.said(named))
     if url == _COGNITO and entry.may(claims.token(_GUEST)):
-        return f"guests of the identity pool, who are anybody{audience}"
+        guests = "guests of the identity pool, who are anybody"
+        return LooseToken(claims.token(_GUEST), guests)
     return None
 
 

@@ -24,10 +24,11 @@ from iamkit.policy import (
     conditions,
     statement_name,
 )
-from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, objects
+from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, objects
 from iamkit.tables import AccountTables
 from iamkit.trust import federation, trust_policy
 from iamkit.trust.callers import (
+    OF_ORGANIZATIONS,
     VENDOR,
     WORD,
     Home,
@@ -39,6 +40,7 @@ from iamkit.trust.callers import (
     values_of,
 )
 from iamkit.trust.trust_policy import ANYONE, AWS, CallerKind, Principal, TrustEntry
+from iamkit.trust.witnesses import TrustWitnesses
 
 WHO: Final[Mapping[str, str]] = {
     "anyone": "anyone with an AWS account",
@@ -103,6 +105,12 @@ TRUSTED_PRINCIPALS: Final = Table(
             "loose subject, no audience, another organization, deleted identity, unreadable; "
             "missing: none",
         ),
+        Column(
+            "witness",
+            OBJECT,
+            "one caller that the statement admits and, by the problem, should not: a dict of "
+            "action, resource, caller, context and effect; missing: no such problem, or none found",
+        ),
         Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
     ),
@@ -149,7 +157,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     return TRUSTED_PRINCIPALS.gather(_described(made.reset_index(drop=True), account))
 
 
-def _home(account: AccountTables) -> Home:
+def home_of(account: AccountTables) -> Home:
     """The account, as far as callers are told apart by it."""
     organization = account.organization["organization_id"].dropna()
     return Home(
@@ -171,7 +179,7 @@ def _narrowed(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     found = found.assign(
         mfa=_column(map(TrustEntry.asks_for_mfa, found["entry"][aws]), aws, TRUTH),
     )
-    home = _home(account)
+    home = home_of(account)
     parts: list[dict[Any, Any]] = []
     named: list[str] = []
     for row in trust_policy.rows(found):
@@ -209,7 +217,7 @@ def _admits_elsewhere(entry: TrustEntry, home: Home) -> bool:
 
 def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     """Add what each row requires, found by testing it with callers that lack it."""
-    home = _home(account)
+    home = home_of(account)
     found = found.assign(who=_who(found, account, home))
     service = found["principal"].str.lower().str.removesuffix(".cn")
     sent = found["principal_type"].eq("Service") & ~service.isin(PASSED)
@@ -279,7 +287,7 @@ def _who(found: pd.DataFrame, account: AccountTables, home: Home) -> pd.Series[A
     anyone = kind.eq("*")
     outsider = admitted(found[anyone], lambda row: strangers(row["entry"], home))
     outsider = outsider.reindex(found.index, fill_value=False)
-    of_some = dict.fromkeys((*_ORGANIZATIONS, "aws:vpceorgid", "aws:vpceorgpaths"), UNKNOWN)
+    of_some = dict.fromkeys(OF_ORGANIZATIONS, UNKNOWN)
     organized = admitted(found[anyone], lambda row: strangers(row["entry"], home, of_some))
     organized = organized.reindex(found.index, fill_value=False)
     who = who.mask(anyone, "narrowed").mask(anyone & organized, "organization")
@@ -321,14 +329,17 @@ def _described(made: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
         "deleted identity": made["who"].eq("deleted identity"),
         "unreadable": made["who"].eq("unreadable"),
     }
+    witnesses = TrustWitnesses(home_of(account), account.as_of)
     problem = pd.Series(None, made.index, dtype="object")
     for word, where in problems.items():
         problem[where.fillna(value=False)] = word
+    found = map(witnesses.of, trust_policy.rows(made.assign(problem=problem)))
     return made.assign(
         role_name=roles["role_name"].reindex(made["role_arn"]).array,
         statement=pd.Series(map(called, each), made.index, dtype=TEXT),
         open_to=pd.Series(map(_open_to, each), made.index, dtype=TEXT),
         problem=problem,
+        witness=objects(found, made.index),
         last_used=roles["last_used"].reindex(made["role_arn"]).array,
         unused=idle.reindex(made["role_arn"]).array,
     )

@@ -40,6 +40,7 @@ class MfaStatement(NamedTuple):
     principal: str | None  # None: a denial
     holds: Mapping[str, Truth]  # whether its own Condition holds: key, password, mfa
     admits: Mapping[str, Truth]  # whether it admits somebody so; empty: a denial
+    entry: TrustEntry | None = None  # missing: a denial, or it cannot be read
 
 
 def mfa_statements(trust: pd.DataFrame, roles: pd.DataFrame) -> dict[str, list[MfaStatement]]:
@@ -108,7 +109,7 @@ def _mfa_statement(row: Mapping[str, Any], entry: TrustEntry) -> MfaStatement:
         admits = {way: every((unsaid[way], truth)) for way, truth in admits.items()}
         return MfaStatement(sid, None, row["principal"], unsaid, admits)
     holds = by_mfa(lambda context: conditions.evaluate(entry.condition, context), refused=False)
-    return MfaStatement(sid, int(row["number"]), entry.principal.name, holds, admits)
+    return MfaStatement(sid, int(row["number"]), entry.principal.name, holds, admits, entry)
 
 
 def _mfa_denial(denial: Denial) -> MfaStatement:

@@ -14,6 +14,7 @@ from tests.accounts import ARN, account, details, group, policy
 from tests.examples import examples
 from tests.policies import WITH_MFA, allow, attached, bounded, deny, document, person, worker
 from tests.policies import inline as inline_policy
+from tests.witnesses import carried, decided, named_statements
 
 OFFICE = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
 UNKNOWN_KEY = {"StringEquals": {"sts:ExternalId": "x"}}
@@ -108,6 +109,82 @@ def test_who_gives_itself_everything_is_who_may_make_one_of_the_calls(found: Any
     for (arn, context), answer in summary.items():
         if answer != EVERYTHING:
             assert answer == (THROUGH_IAM if promotes(opened, arn, context) else "")
+    assert_witnessed(opened)
+
+
+def assert_witnessed(opened: Account) -> None:
+    """Each administrator has a request that is allowed, by the statements that are named alone."""
+    certain = set(opened.administrators["principal_arn"])
+    for row in opened.possible_administrators.to_dict("records"):
+        arn, witness = row["principal_arn"], row["witness"]
+        named = named_statements(opened, arn, row["statements"])
+        assert row["statements"]
+        assert decided(opened, arn, witness).effect == witness["effect"]
+        assert decided(opened, arn, witness, (named,)).effect == witness["effect"]
+        assert witness["effect"] == "Allowed" or arn not in certain
+
+
+@examples(0.3)
+@given(
+    st.lists(
+        st.builds(
+            lambda parts, condition: {
+                "Effect": "Allow",
+                "Resource": "*",
+                **parts,
+                **({"Condition": condition} if condition else {}),
+            },
+            st.sampled_from(
+                [
+                    {"Action": "*"},
+                    {"Action": "iam:*"},
+                    {"NotAction": "iam:*"},
+                    {"NotAction": ["iam:*", "s3:*"]},
+                    {"Action": ["s3:*", "iam:*"]},
+                ]
+            ),
+            st.sampled_from([None, None, WITH_MFA, OFFICE, UNKNOWN_KEY, ONLY_ANN]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_statements_that_make_an_administrator_together_are_all_named(held: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        opened = account(Path(folder), details([person("ann", *held), person("bob", *held)]))
+    assert_witnessed(opened)
+    for row in opened.administrators.query("admin == 'everything'").to_dict("records"):
+        named = named_statements(opened, row["principal_arn"], row["statements"])
+        who = opened.callers.caller(row["principal_arn"]).but(carried(row["witness"]))
+        evaluator = PolicyEvaluator(opened.callers.catalog)
+        everywhere = evaluator.rows(PolicyLayers((named,)), who)[ANYWHERE]
+        assert not (opened.callers.catalog.every_listed & ~everywhere).any()
+
+
+def test_no_statement_is_named_that_others_make_needless(tmp_path: Path) -> None:
+    opened = account(tmp_path, details([person("ann", allow("s3:*"), allow("*"))]))
+    [row] = opened.administrators.to_dict("records")
+    assert row["statements"] == ["statement 2 of p"] or len(row["statements"]) == 1
+    assert row["witness"]["resource"] == f"{ARN}user/iamkit"
+
+
+def test_of_policies_that_are_not_in_the_evidence_there_is_no_request(tmp_path: Path) -> None:
+    gone = {"PolicyName": "Gone", "PolicyArn": f"{ARN}policy/Gone"}
+    users = [person("ann", AttachedManagedPolicies=[gone])]
+    [row] = account(tmp_path, details(users)).possible_administrators.to_dict("records")
+    assert row["statements"] == ["Gone, which cannot be read"]
+    assert row["witness"]["effect"] == "Unknown"
+
+
+def test_the_request_of_one_of_two_with_the_same_policies_is_its_own(tmp_path: Path) -> None:
+    own = allow("iam:PutUserPolicy", f"{ARN}user/${{aws:username}}", Condition=OFFICE)
+    opened = account(tmp_path, details([person("ann", own), person("bob", own)]))
+    found = opened.administrators.set_index("name")["witness"]
+    assert [found[name]["resource"] for name in ("ann", "bob")] == [
+        f"{ARN}user/{name}" for name in ("ann", "bob")
+    ]
+    shown = opened.network_restrictions.set_index("name")["witness"].dropna()
+    assert all(found["resource"].endswith(f"user/{name}") for name, found in shown.items())
 
 
 def test_those_whom_only_the_place_or_their_name_tells_apart_have_answers_of_their_own(

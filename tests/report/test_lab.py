@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from iamkit import cli
+from iamkit import cli, report
 from iamkit.errors import ReportError
 from iamkit.report import lab
 from iamkit.report.lab import lab_command, workspace
@@ -83,7 +83,7 @@ def test_the_demo_company_is_there_where_no_evidence_is(
 ) -> None:
     """JupyterLab itself is opened by `test_jupyterlab`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lab, "lab_command", lambda notebooks, options: ["true", *options])
+    monkeypatch.setattr(report, "lab_command", lambda notebooks, options: ["true", *options])
     for _ in range(2):
         result = CliRunner().invoke(cli.main, ["lab", "--no-browser", "--port", "8890"])
         assert result.exit_code == 0, result.output

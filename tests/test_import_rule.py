@@ -7,7 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 ORDER = [
-    "errors", "memory settings table values", "reference", "policy", "evidence", "tables", "access",
+    "errors", "memory values", "settings table", "reference", "policy", "evidence", "tables",
+    "access",
     "trust restrictions lint", "escalation", "checks", "results", "account", "charts",
     "report demo", "__init__", "cli", "__main__",
 ]  # fmt: skip

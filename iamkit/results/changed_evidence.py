@@ -47,6 +47,7 @@ class ChangedEvidence:
         self._answers: dict[str, Any] = {}
         self._report: list[dict[str, Any]] | None = None
         self._known: set[str] = set()
+        self.enabled: set[str] = set()  # who got an MFA device that no list shows: root's
         self.account_id = original.account_id
         self.now = snapshot.format_time(original.as_of)
         partition = original.manifest.get("partition") or "aws"

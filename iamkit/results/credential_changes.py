@@ -178,6 +178,7 @@ class EnableMFADevice(Change):
         name = str(line["user"])
         if _is_root(line):
             evidence.flag("AccountMFAEnabled", on=True)
+            evidence.enabled.add(str(line["arn"]))
             name = "root-account-mfa-device"
         serial = {
             PASSKEY: f"{evidence.prefix}u2f/user/{name}/new",
@@ -200,7 +201,12 @@ class EnableMFADevice(Change):
 
 @dataclass(frozen=True)
 class DeactivateMFADevice(Change):
-    """Remove an MFA device from a user, or a virtual one from root, by its serial number."""
+    """
+    Remove an MFA device from a user, or a virtual one from root, by its serial number.
+
+    No list shows a passkey or hardware token of root's, so root counts as without MFA afterwards,
+    unless one is registered by an earlier change of the same `what_if`.
+    """
 
     user: str
     serial: str
@@ -216,7 +222,7 @@ class DeactivateMFADevice(Change):
             (VIRTUAL_DEVICES.file, "VirtualMFADevices"),
         ):
             evidence.keep(file, member, lambda each: each.get("SerialNumber") != self.serial)
-        if before == {self.serial}:
+        if before == {self.serial} and line["arn"] not in evidence.enabled:
             line["mfa_active"] = "false"
             if _is_root(line):
                 evidence.flag("AccountMFAEnabled", on=False)

@@ -12,12 +12,15 @@ Source: IAM User Guide, "AWS JSON policy elements: Principal", "Delete IAM polic
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from iamkit.checks.wording import join_names, names_by_key
 from iamkit.table import TEXT
+
+SHARED: Final = (" Take it out of the trust policy of ", " first.")
+ONLY: Final = (" Nobody else may assume ", ": delete that first, or name who may.")
 
 
 def beside(
@@ -35,16 +38,20 @@ def beside(
     said = pd.Series("", subjects.index, dtype=TEXT)
     if trust is not None:
         named = trust[trust["role_arn"].ne(trust["principal"])]
-        roles = named["role_arn"].str.rsplit("/", n=1).str[-1]
-        who = names_by_key(subjects, named["principal"], roles)
-        said += (" Take it out of the trust policy of " + who + " first.").fillna("")
+        allowed = named[named["effect"].ne("Deny").fillna(value=True)]
+        single = allowed.groupby("role_arn")["principal"].nunique()
+        alone = named["role_arn"].map(single).eq(1).fillna(value=False).astype("bool")
+        for text, some in ((SHARED, named[~alone]), (ONLY, named[alone])):
+            roles = some["role_arn"].str.rsplit("/", n=1).str[-1]
+            who = names_by_key(subjects, some["principal"], roles)
+            said += (text[0] + who + text[1]).fillna("")
     if attachments is not None and policies is not None:
         own = policies.loc[policies["kind"].eq("customer"), "policy_arn"]
         mine = attachments[attachments["policy_arn"].isin(own)]
         holders = mine.groupby("policy_arn")["principal_arn"].nunique()
-        alone = mine[mine["policy_arn"].map(holders).eq(1)]
-        names = alone["policy_arn"].str.rsplit("/", n=1).str[-1]
-        left = names_by_key(subjects, alone["principal_arn"], names)
+        lonely = mine[mine["policy_arn"].map(holders).eq(1)]
+        names = lonely["policy_arn"].str.rsplit("/", n=1).str[-1]
+        left = names_by_key(subjects, lonely["principal_arn"], names)
         said += (" Then delete " + left + ", on nobody else.").fillna("")
     return said
 

@@ -390,14 +390,15 @@ def _not_for_people(
     trusted_principals: pd.DataFrame | None, users: pd.DataFrame | None
 ) -> frozenset[str]:
     """
-    Roles whose trust policies admit roles only, or an account of one's own without users.
+    Roles whose trust policies admit roles only without MFA, or one's own account without users.
 
     Of an account that is not yours an external id is asked: MFA would shut a vendor's tool out.
     """
     if trusted_principals is None or users is None:
         return frozenset()
     nobody = ["deleted identity", "unknown account", *FEDERATED, "service"]
-    asked = trusted_principals[~trusted_principals["who"].isin(nobody)]
+    without = trusted_principals["mfa"].ne(other=True).fillna(value=True)  # of others MFA is asked
+    asked = trusted_principals[~trusted_principals["who"].isin(nobody) & without]
     named = asked["principal"].str.contains(r"^arn:[\w-]+:(?:iam::\d+:role/|sts::)|^AROA", na=False)
     empty = asked["who"].isin(["own account", "own identity"]) & users.empty
     direct = asked.loc[~(named | empty), "role_arn"]

@@ -174,6 +174,13 @@ def delete(account: Account, found: Finding) -> list[Change]:
             left for each in said["Statement"] if (left := without(each, found.subject))
         ]
         made += [changes.UpdateAssumeRolePolicy(role, said)] if said["Statement"] else []
+    only = re.search(r"Nobody else may assume (.+?): delete that", found.next_step)
+    for name in re.split(r", | and ", only[1]) if only else []:
+        role = next(arn for arn in account.roles["role_arn"] if arn.endswith(f"/{name}"))
+        allow = {"Effect": "Allow", "Principal": {"AWS": one_user(account, found)}}
+        condition(allow, "Bool", MFA, "true")
+        said = document({**allow, "Action": "sts:AssumeRole"})
+        made.append(changes.UpdateAssumeRolePolicy(role, said))
     made.append(kinds[kind](found.subject))
     left_alone = re.search(r"Then delete (.+), on nobody else", found.next_step)
     for name in re.split(r", | and ", left_alone[1]) if left_alone else []:
@@ -330,17 +337,18 @@ def if_exists(statement: dict[str, Any]) -> None:
 
 
 def corrected(account: Account, found: Finding) -> list[Change]:
-    """Write the action that was meant."""
-    wrong = re.findall(r'"([a-z0-9-]+:[^"]+)"', found.detail)[0]
-    meant = re.findall(r'"([a-z0-9-]+:[^"]+)"', found.next_step)[0]
+    """Write the actions that were meant."""
+    action = r'"([a-z0-9-]+:[^"]+)"'
+    pairs = zip(re.findall(action, found.detail), re.findall(action, found.next_step), strict=True)
+    meant = dict(pairs)
 
     def edit(statement: dict[str, Any]) -> None:
         for element in ("Action", "NotAction"):
             listed = statement.get(element)
             if isinstance(listed, str):
-                statement[element] = meant if listed == wrong else listed
+                statement[element] = meant.get(listed, listed)
             elif listed:
-                statement[element] = [meant if each == wrong else each for each in listed]
+                statement[element] = [meant.get(each, each) for each in listed]
 
     return rewrite(account, found.subject, edit)
 

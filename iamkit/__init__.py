@@ -10,5 +10,6 @@ Audit and report on AWS IAM: evidence to pandas tables, notebooks, self-containe
 from iamkit.account import Account, load
 from iamkit.checks import check
 from iamkit.errors import IamkitError
+from iamkit.results import changes
 
-__all__ = ["Account", "IamkitError", "check", "load"]
+__all__ = ["Account", "IamkitError", "changes", "check", "load"]

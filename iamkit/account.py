@@ -56,7 +56,7 @@ from iamkit.restrictions import (
     network_restrictions,
     with_others,
 )
-from iamkit.results import IDENTITIES, identities
+from iamkit.results import IDENTITIES, changes, identities
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, open_account, schema
@@ -278,6 +278,15 @@ class Account(AccountTables):
                 "why": [decision.why for decision in decisions.values()],
             }
         )
+
+    def what_if(self, *wanted: changes.Change) -> Account:
+        """
+        Return this account as it would be after some changes; see `results.changes`.
+
+        Everything can be asked of it again, and nothing is written. Raises `ChangeError` for what
+        AWS would refuse.
+        """
+        return Account(changes.changed(self.snapshot, *wanted), self.settings)
 
     @_derived("policy_assignments", "trust", optional=("principals",))
     def callers(self) -> Principals:

@@ -7,6 +7,7 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── SchemaError       a table does not have the columns that `schema.py` promises
     ├── CatalogError      a list of IAM actions is damaged, or a name is not in it
     ├── CheckError        a check has a name twice, or asks for or returns what does not fit
+    ├── ChangeError       a change to try that AWS would refuse, or about what is not there
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
     └── ReportError       a page cannot be made or written
         ├── NotebookError a notebook failed; all pages are there and its own shows the failure
@@ -40,6 +41,10 @@ class CatalogError(IamkitError):
 
 class CheckError(IamkitError):
     """Raised when a check, perhaps an organization's own, is not made as checks are."""
+
+
+class ChangeError(IamkitError):
+    """Raised when a change to try is one that AWS refuses, or is about what is not there."""
 
 
 class SettingsError(IamkitError):

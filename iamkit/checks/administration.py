@@ -15,6 +15,7 @@ from typing import Final
 import pandas as pd
 
 from iamkit.access import Principals, administrative
+from iamkit.checks.deletions import asked_for
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, names_by_key, policy_rows
 
@@ -119,7 +120,10 @@ def administrative_customer_policy(
     errs=ERRS_ON_CONDITIONS,
 )
 def administrative_unattached_policy(
-    policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    attachments: pd.DataFrame,
+    statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Customer policies on nobody that allow everything; boundaries: see `open_boundary`.
@@ -134,7 +138,10 @@ def administrative_unattached_policy(
     """
     unused = _of_kind(policy_grants, "customer", policy_assignments, assigned=False)
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"]
-    return _administrative(unused[~unused["policy_arn"].isin(bounds)], attachments)
+    found = _administrative(unused[~unused["policy_arn"].isin(bounds)], attachments)
+    by = asked_for(found["subject"], statements)
+    narrow = "Make it narrow, and keep it as long as " + by + " asks for it."
+    return found.assign(next_step=narrow.astype("object"))
 
 
 @check(

@@ -25,6 +25,7 @@ from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
 
+ASSUME: Final = "Let the user assume an administrator role, with MFA, and "
 OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline
 # Services that run code of the account's own with a role.
 COMPUTE: Final = (
@@ -110,7 +111,7 @@ def everything(possible: pd.DataFrame | None) -> list[str]:
     severity="high",
     title="A policy that gives full administration is on a user",
     among="users",
-    remedy="Let the user assume an administrator role, with MFA, and take the policy away.",
+    remedy=ASSUME + "take the policy away.",
     source=LEAST_PRIVILEGE,
     errs="towards more: what service control policies that are not in the evidence forbid counts",
 )
@@ -121,6 +122,7 @@ def administrator_user(
     administrators: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
     break_glass: pd.DataFrame | None = None,
+    statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users with an administrative policy attached or inline; see `administrator_group` for groups'.
@@ -140,7 +142,21 @@ def administrator_user(
     holders = _holders("user", principals, attachments, policy_grants)
     found = _unlimited(holders, administrators, possible_administrators)
     found = _doubtful("user", found, attachments, administrators, possible_administrators)
+    found = found.assign(next_step=_allowed_only(found["subject"], attachments, statements))
     return graded(found, "high", kept_for_emergencies(break_glass))
+
+
+def _allowed_only(
+    users: pd.Series[Any], attachments: pd.DataFrame, statements: pd.DataFrame | None
+) -> pd.Series[Any]:
+    """A step for those whose policies also deny, such as without MFA: that is to stay."""
+    step = pd.Series(None, users.index, "object")
+    if statements is None:
+        return step
+    denying = statements.loc[statements["effect"].eq("Deny"), "policy_arn"]
+    both = attachments.loc[attachments["policy_arn"].isin(denying), "principal_arn"]
+    keep = "take away what the policy allows; keep what it denies as a policy of its own."
+    return step.mask(users.isin(both), ASSUME + keep)
 
 
 @check(

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from iamkit.checks.deletions import asked_for, beside
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
+
+DELETE_GROUP = "Delete the group: whoever is put into it gets what it gives."
 
 
 def _with_policies(
@@ -83,10 +86,15 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
     source=f"{GUIDE}access_policies_managed-vs-inline.html",
 )
 def unattached_policy(
-    policies: pd.DataFrame, attachments: pd.DataFrame, as_of: pd.Timestamp
+    policies: pd.DataFrame,
+    attachments: pd.DataFrame,
+    as_of: pd.Timestamp,
+    statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Customer policies that neither give nor bound anything, by the evidence and by AWS's counts.
+
+    One that a condition asks for, as the boundary of what is created, is noted: it is to be kept.
 
     >>> from iamkit.tables import ATTACHMENTS, POLICIES
     >>> policies = POLICIES.rows(dict(policy_arn="p", kind="customer",
@@ -100,17 +108,27 @@ def unattached_policy(
     found = policies[policies["kind"].eq("customer") & idle]
     days = (as_of - found["updated"]).dt.days.astype(COUNT).astype(TEXT)
     since = ("; unchanged for " + days + " days").fillna("")
-    return pd.DataFrame({"subject": found["policy_arn"], "detail": "on nobody" + since})
+    by = asked_for(found["policy_arn"], statements)
+    rows = pd.DataFrame(
+        {
+            "subject": found["policy_arn"],
+            "detail": "on nobody" + since + ("; " + by + " asks for it").fillna(""),
+            "next_step": ("Keep it as long as " + by + " asks for it.").astype("object"),
+        }
+    )
+    return graded(rows, "low", frozenset(rows.loc[by.notna(), "subject"]))
 
 
 @check(
     severity="low",
     title="A group without members has policies",
     among="groups",
-    remedy="Delete the group: whoever is put into it gets what it gives.",
+    remedy=DELETE_GROUP,
     source=f"{GUIDE}id_groups_manage_delete.html",
 )
-def empty_group_with_policies(groups: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
+def empty_group_with_policies(
+    groups: pd.DataFrame, attachments: pd.DataFrame, policies: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Groups that give permissions to nobody yet.
 
@@ -121,4 +139,6 @@ def empty_group_with_policies(groups: pd.DataFrame, attachments: pd.DataFrame) -
     ['no members, but 1 policy: reports']
     """
     empty = groups.loc[groups["members"].eq(0), "group_arn"]
-    return _with_policies(attachments, empty, "no members, but ")
+    found = _with_policies(attachments, empty, "no members, but ")
+    left = beside(found["subject"], attachments, None, policies)
+    return found.assign(next_step=DELETE_GROUP + left)

@@ -11,14 +11,23 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.deletions import beside
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
+<<<<<<< HEAD
 from iamkit.checks.wording import GUIDE, ago, day_count, status
+=======
+from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
+from iamkit.checks.wording import GUIDE, ago, day_count
+>>>>>>> advice
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
+REMOVE: Final = "Remove the password (delete the login profile); the user and its keys stay."
+KEEP: Final = "Keep it, and try it on the days that the plan for emergencies names."
+DELETE: Final = "Delete the user if it has no SSH keys for CodeCommit: no other credential is left."
 SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
 
 
@@ -58,7 +67,9 @@ def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFram
     keys = _active(access_keys)
     said = keys["key"] + " is " + day_count(keys["age_days"]) + " old"
     unsaid = "when " + keys["key"] + " was made is not known"
-    return _too_long(keys, keys["age_days"], settings.max_key_age_days + 1, said, unsaid)
+    limit = settings.max_key_age_days + 1
+    found = _too_long(keys, keys["age_days"], limit, said, unsaid)
+    return found.assign(next_step=replace_key(access_keys, limit).reindex(found.index))
 
 
 @check(
@@ -90,7 +101,8 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
         keys["use"] == "not tracked", untracked
     )
     unsaid = "when " + keys["key"] + " was made or used is not known"
-    return _too_long(keys, keys["idle_days"], settings.unused_days, said, unsaid)
+    found = _too_long(keys, keys["idle_days"], settings.unused_days, said, unsaid)
+    return found.assign(next_step=retire(keys["use"], keys["idle_days"]).reindex(found.index))
 
 
 @check(
@@ -121,7 +133,7 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     severity="medium",
     title="A console password is not used",
     among="console users",
-    remedy="Remove the password (delete the login profile); the user and its keys stay.",
+    remedy=REMOVE,
     source=UNUSED,
     errs="towards fail for passwords older than October 2014, when AWS began to record their use",
 )
@@ -149,7 +161,13 @@ def unused_password(
     said = said.mask(use == "never used", never).mask(use == "not tracked", untracked)
     unsaid = "when the password was set or used is not known"
     found = _too_long(users, idle, settings.unused_days, said, unsaid)
-    return graded(found, "medium", kept_for_emergencies(break_glass))
+    kept = kept_for_emergencies(break_glass)
+    ask = "Ask its user, then remove the password (delete the login profile): it was used "
+    step = pd.Series(REMOVE, users.index).mask(
+        use.eq("used") & idle.lt(RECENT), ask + ago(idle) + "."
+    )
+    step = step.mask(users["user_arn"].isin(list(kept)), KEEP)
+    return graded(found.assign(next_step=step.reindex(found.index)), "medium", kept)
 
 
 @check(
@@ -174,7 +192,8 @@ def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
     both = keys[keys.duplicated("user_arn", keep=False)]
     made = ago(both["age_days"]).groupby(both["user_arn"], sort=False).agg(", ".join)
     detail = "both access keys are active; made " + made.astype("str")
-    return detail.rename("detail").rename_axis("subject").reset_index()
+    found = detail.rename("detail").rename_axis("subject").reset_index()
+    return found.assign(next_step=found["subject"].map(finish_rotation(both)).astype(TEXT))
 
 
 @check(
@@ -202,7 +221,8 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     ['access key 1 was made within a day of its user, and is used']
     """
     console = credentials.query("password_enabled")[["user_arn", "created"]]
-    keys = _active(access_keys).merge(console, on="user_arn")
+    steps = replace_key(access_keys, RECENT)
+    keys = _active(access_keys.assign(step=steps)).merge(console, on="user_arn")
     apart = (keys["rotated"] - keys["created"]).abs()
     never = keys["use"] == "never used"
     used = keys["use"].map(
@@ -218,7 +238,14 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     found = pd.DataFrame(
         {"subject": keys["user_arn"], "detail": detail.mask(apart.isna(), undated)}
     )
+<<<<<<< HEAD
     found["status"] = status(apart.notna() | never)
+=======
+    found["status"] = (apart.notna() | never).map({True: "fail", False: "not assessed"})
+    young = never & ~keys["idle_days"].ge(RECENT).fillna(value=False)
+    ask = "Ask whether it is needed, and delete it if not: it was not used yet."
+    found["next_step"] = keys["step"].mask(young, ask)
+>>>>>>> advice
     return found[apart.lt(SETUP) | apart.isna()]
 
 
@@ -264,6 +291,7 @@ def unused_kind_of_access(
         {
             "subject": both["user_arn"],
             "detail": said,
+<<<<<<< HEAD
             "status": status(~unknown),
             "next_step": idle_key.fillna(value=False).map(
                 {
@@ -271,8 +299,28 @@ def unused_kind_of_access(
                     False: "Remove the password: only the access key is in use.",
                 }
             ),
+=======
+            "status": unknown.map({True: "not assessed", False: "fail"}),
+            "next_step": _one_kind(both, access_keys, idle_key.fillna(value=False)),
+>>>>>>> advice
         }
     )[(idle_password | idle_key).fillna(value=False) | unknown]
+
+
+def _one_kind(
+    users: pd.DataFrame, access_keys: pd.DataFrame, idle_key: pd.Series[Any]
+) -> pd.Series[Any]:
+    """How to take the keys away where they are idle, and the password elsewhere."""
+    days, used = users["password_idle_days"], users["password_use"]
+    said = was_used(used, days)
+    recent = used.eq("used") & days.lt(RECENT)
+    password = ("Remove the password: it " + said).mask(
+        recent.fillna(value=False), "Ask its user, then remove the password: it " + said
+    )
+    keys = idle_keys(users["user_arn"], access_keys)
+    wait = "Deactivate the access keys, wait for complaints, then delete them: the latest use was "
+    keys = keys.fillna(wait + ago(users["idle_days"]) + ".")
+    return (password + ".").mask(idle_key, keys)
 
 
 def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
@@ -316,13 +364,18 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
     severity="low",
     title="Nobody can use a user",
     among="users",
-    remedy="Delete the user, with its groups and policies: a credential would bring them back.",
+    remedy=DELETE,
     source=UNUSED,
     errs="towards fail: SSH keys for CodeCommit are in no evidence",
     absence=True,
 )
 def unusable_user(
-    users: pd.DataFrame, credentials: pd.DataFrame, service_credentials: pd.DataFrame
+    users: pd.DataFrame,
+    credentials: pd.DataFrame,
+    service_credentials: pd.DataFrame,
+    trust: pd.DataFrame | None = None,
+    attachments: pd.DataFrame | None = None,
+    policies: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users without a password, active keys, active certificates and credentials for a service.
@@ -350,4 +403,6 @@ def unusable_user(
             "status": status(~unknown),
         }
     )
+    left = beside(everyone["user_arn"], attachments, trust, policies)
+    found["next_step"] = (DELETE + left).astype("object").mask(unknown, None)
     return found[(unknown | everyone["access"].eq("none")) & ~other]

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import CONTEXTS, Permissions, changes_most
+from iamkit.access import CONTEXTS, Permissions, changes_most, with_mfa
 from iamkit.checks.facts import as_platforms_want, graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, status
@@ -154,6 +154,7 @@ def can_become_administrator(
     admin_paths: pd.DataFrame,
     administrators: pd.DataFrame,
     platform_roles: pd.DataFrame | None = None,
+    trusted_principals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles from which a chain of steps leads to administrator access.
@@ -161,6 +162,9 @@ def can_become_administrator(
     Steps are roles assumed, keys and passwords created for others, roles passed to services, and
     so on; see `escalation.graph`. Only contexts count for which they have the credential. The
     detail names the one that requires least, first those from anywhere without MFA.
+
+    A user whom the trust policy of an administrator role names, and asks for MFA, is meant to be
+    one: that is noted, if nothing leads there without MFA.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -188,7 +192,28 @@ def can_become_administrator(
             "status": status(best["certain"]),
         }
     )
-    return graded(found.reset_index(drop=True), "high", as_platforms_want(platform_roles))
+    meant = as_platforms_want(platform_roles) | _appointed(able, trusted_principals)
+    return graded(found.reset_index(drop=True), "high", meant)
+
+
+def _appointed(able: pd.DataFrame, trusted_principals: pd.DataFrame | None) -> frozenset[str]:
+    """
+    Who becomes administrator with MFA only, in one step, by a role that names it and asks for MFA.
+
+    `able` are the contexts in which somebody may. AWS advises to give administration that way.
+    Source: IAM User Guide, "Security best practices": temporary credentials, with MFA.
+    """
+    if trusted_principals is None:
+        return frozenset()
+    asked = trusted_principals[trusted_principals["mfa"].eq(other=True).fillna(value=False)]
+    named = set(zip(asked["principal"], asked["role_arn"], strict=True))
+    columns = (able[name] for name in ("principal_arn", "context", "certain", "route"))
+    fine: dict[str, bool] = {}
+    for arn, context, certain, route in zip(*columns, strict=True):
+        one = certain and len(route) == 2 and (arn, route[-1]) in named
+        mfa = with_mfa(context) == context
+        fine[arn] = fine.get(arn, True) and one and mfa
+    return frozenset(arn for arn, meant in fine.items() if meant)
 
 
 @check(

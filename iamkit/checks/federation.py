@@ -9,21 +9,31 @@ Source: IAM User Guide, "Create a role for OpenID Connect federation" and "Creat
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
 from iamkit.checks.wording import GUIDE
+<<<<<<< HEAD
 from iamkit.table import stack
+=======
+from iamkit.reference import oidc_providers
+>>>>>>> advice
 from iamkit.trust import FEDERATED, built_in
+
+# The audience of assertions for the AWS console, outside of China and GovCloud.
+# Source: IAM User Guide, "Configure SAML assertions for the authentication response".
+SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
 
 @check(
     severity="high",
     title="Too many identities of an identity provider may assume the role",
     among="roles",
-    remedy="Add a condition on the subject, such as "
-    "repo:ORGANISATION/REPOSITORY:ref:refs/heads/main, and on the audience to the trust policy.",
+    remedy="Add conditions on the subject of the tokens that are meant, and on the audience, to "
+    "the trust policy.",
     source=f"{GUIDE}id_roles_create_for-idp_oidc.html",
     errs="towards reporting: a provider of your own, all of whose users are trusted, counts too",
 )
@@ -55,10 +65,34 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     hit = trusted_principals[trusted_principals["subject"].notna()]
     comma = hit["subject"].str.contains(", for any audience").map({True: ",", False: ""})
     found = reported(hit, hit["subject"] + comma + " may assume it", trusted_principals)
+<<<<<<< HEAD
     vague = trusted_principals[trusted_principals["problem"].eq("unknown provider")]
     said = "who gets a token that fits is not known, as the provider is not: " + vague["open_to"]
     open_ = pd.DataFrame({"subject": vague["role_arn"], "detail": said, "status": "not assessed"})
     return stack(found, open_[~open_["subject"].isin(found["subject"])].drop_duplicates("subject"))
+=======
+    steps = {
+        arn: _narrow(str(who), str(provider), str(principal))
+        for arn, who, provider, principal in zip(
+            *(hit[c] for c in ("role_arn", "who", "provider", "principal")), strict=True
+        )
+    }
+    return found.assign(next_step=found["subject"].map(steps).astype("object"))
+
+
+def _narrow(who: str, provider: str, principal: str) -> str | None:
+    """What to ask of the tokens or assertions of a provider; None: as of any."""
+    if who == "SAML":
+        return f"Add a condition on SAML:aud to the trust policy: {SIGN_IN}."
+    if principal in oidc_providers.application_claims():
+        key = f"{principal}:{oidc_providers.application_claims()[principal]}"
+        more = f', and on {principal}:amr: "authenticated"' if "cognito" in principal else ""
+        return f"Add a condition on {key} to the trust policy, the id of your application{more}."
+    example = oidc_providers.subject_examples().get(provider)
+    if example is None:
+        return None
+    return f"Add conditions on the subject, such as {example}, and on the audience."
+>>>>>>> advice
 
 
 @check(

@@ -12,7 +12,19 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.checks.facts import graded, of_platforms
+from iamkit.checks.mfa_steps import (
+    ASK,
+    DENY,
+    IF_EXISTS,
+    ONLY_DEVICES,
+    deny_step,
+    if_exists_step,
+    only_devices_step,
+    stronger_step,
+    trust_step,
+)
 from iamkit.checks.registry import check
+from iamkit.checks.use import RECENT, was_used
 from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
 from iamkit.evidence import requests
 from iamkit.restrictions import HARDWARE, NOT_APPLICABLE, MfaRequirement, MfaVerdict
@@ -73,6 +85,12 @@ def console_user_without_mfa(
             "status": status(~unknown),
         }
     )
+    idle = hit["password_idle_days"].ge(RECENT).fillna(value=False)
+    when = was_used(hit["password_use"], hit["password_idle_days"])
+    gone = "Remove the password: it " + when + ". If it is needed, register an MFA device."
+    keep = "Register an MFA device for the user: the password " + when + "."
+    step = pd.Series(None, hit.index, "object").mask(hit["password_use"].eq("used"), keep)
+    found["next_step"] = step.mask(idle, gone)
     told = () if administrators is None else frozenset(administrators["principal_arn"])
     return graded(found, "high", told)
 
@@ -94,6 +112,8 @@ def user_without_hardware_mfa(
     settings: Settings,
     possible_administrators: pd.DataFrame | None = None,
     partition: str = "aws",
+    access_keys: pd.DataFrame | None = None,
+    mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Console users, of those that `settings.hardware_mfa` names, without hardware token and passkey.
@@ -141,6 +161,7 @@ def user_without_hardware_mfa(
             "status": status(~unknown),
         }
     )
+    found["next_step"] = stronger_step(hit["user_arn"], none, access_keys, mfa_enforcement)
     return graded(found, "medium", frozenset(hit.loc[none, "user_arn"]))
 
 
@@ -156,6 +177,7 @@ def administrator_without_mfa(
     administrators: pd.DataFrame,
     credentials: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
+    as_of: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
@@ -184,14 +206,26 @@ def administrator_without_mfa(
     detail = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
     retire = "Delete the user if nobody needs it; if not, let its first sign-in register a device."
+    step = pd.Series("Register an MFA device today.", hit.index).mask(unused, retire)
+    if as_of is not None:
+        days = (as_of - hit["last_used"].fillna(hit["created"])).dt.days.astype("Int64")
+        said = ("last used " + ago(days)).where(hit["last_used"].notna(), "never used")
+        idle = days.ge(RECENT).fillna(value=False) & ~unused
+        drop = "Delete the user if nobody needs it: it was " + said
+        step = step.mask(idle, drop + ". If it stays, register an MFA device.")
     return pd.DataFrame(
         {
             "subject": hit["principal_arn"],
             "detail": (detail + ", but no MFA device").mask(
                 unknown, can + "; the credential report does not say if MFA is on"
             ),
+<<<<<<< HEAD
             "status": status(~(unknown | unsure)),
             "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
+=======
+            "status": (unknown | unsure).map({True: "not assessed", False: "fail"}),
+            "next_step": step,
+>>>>>>> advice
         }
     )
 
@@ -200,7 +234,7 @@ def administrator_without_mfa(
     severity="high",
     title="Policies do not require MFA for the console password",
     among="console users",
-    remedy="Without MFA, deny all but registering a device, as AWS's example policy does.",
+    remedy=DENY,
     source=DEMAND,
     errs="towards reporting: a Deny with an unknown condition does not count, and SCPs that are "
     "not in the evidence are taken to allow",
@@ -209,6 +243,7 @@ def password_without_enforced_mfa(
     credentials: pd.DataFrame,
     mfa_enforcement: pd.DataFrame,
     incomplete: pd.DataFrame | None = None,
+    access_keys: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Console users who can do more with the password alone than register an MFA device.
@@ -230,17 +265,23 @@ def password_without_enforced_mfa(
     """
     users = credentials.query("not is_root and password_enabled")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
+<<<<<<< HEAD
     return _rows(
         users,
         users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE),
     )
+=======
+    failing = users["password"].ne("required") & ~users["verdict"].isin(NOT_APPLICABLE)
+    found = _rows(users, failing)
+    return found.assign(next_step=deny_step(found["subject"], credentials, access_keys))
+>>>>>>> advice
 
 
 @check(
     severity="high",
     title="MFA is enforced for console sign-in but not for access keys",
     among="users with active keys",
-    remedy='Write "BoolIfExists" instead of "Bool" in the statement that denies without MFA.',
+    remedy=IF_EXISTS,
     source=DEMAND,
     errs="towards reporting: a Deny with an unknown condition does not count",
 )
@@ -267,18 +308,27 @@ def key_escapes_mfa(
     """
     users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
+<<<<<<< HEAD
     return _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
+=======
+    found = _rows(users, users["verdict"].eq("console only"))
+    return found.assign(next_step=if_exists_step(found["subject"], access_keys))
+>>>>>>> advice
 
 
 @check(
     severity="high",
     title="MFA can be removed or bypassed without MFA",
     among="users with credentials",
-    remedy="In the statement that denies without MFA, except only what registering a device needs.",
+    remedy=ONLY_DEVICES,
     source=DEMAND,
     errs="towards silence: only actions that are certainly allowed without MFA count",
 )
-def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame) -> pd.DataFrame:
+def mfa_can_be_removed(
+    credentials: pd.DataFrame,
+    mfa_enforcement: pd.DataFrame,
+    access_keys: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """
     Users who need MFA for some actions, but can remove that requirement without MFA.
 
@@ -298,14 +348,19 @@ def mfa_can_be_removed(credentials: pd.DataFrame, mfa_enforcement: pd.DataFrame)
     """
     users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
     users = _with_verdicts(users, mfa_enforcement)
+<<<<<<< HEAD
     return _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
+=======
+    found = _rows(users, users["verdict"].eq("bypassable"))
+    return found.assign(next_step=only_devices_step(found["subject"], access_keys))
+>>>>>>> advice
 
 
 @check(
     severity="medium",
     title="An administrator role may be assumed without MFA",
     among="roles",
-    remedy='Add "Bool": {"aws:MultiFactorAuthPresent": "true"} to the trust policy\'s condition.',
+    remedy=ASK,
     source=f"{GUIDE}id_credentials_mfa_configure-api-require.html",
     errs="towards reporting: a trusted role counts like a trusted user, and a condition on an "
     "unknown value is not taken to require MFA",
@@ -345,6 +400,7 @@ def administrative_role_without_mfa(
     found = _rows(roles, ~_fine(roles), "its trust policy cannot be read")
     unsure = ~found["subject"].isin(administrators["principal_arn"])
     return found.assign(
+        next_step=trust_step(found["subject"], trusted_principals),
         status=found["status"].mask(unsure, "not assessed"),
         detail=found["detail"].mask(unsure, found["detail"] + " " + UNSURE.capitalize() + "."),
     )
@@ -354,14 +410,15 @@ def _not_for_people(
     trusted_principals: pd.DataFrame | None, users: pd.DataFrame | None
 ) -> frozenset[str]:
     """
-    Roles whose trust policies admit roles only, or an account of one's own without users.
+    Roles whose trust policies admit roles only without MFA, or one's own account without users.
 
     Of an account that is not yours an external id is asked: MFA would shut a vendor's tool out.
     """
     if trusted_principals is None or users is None:
         return frozenset()
     nobody = ["deleted identity", "unknown account", *FEDERATED, "service"]
-    asked = trusted_principals[~trusted_principals["who"].isin(nobody)]
+    without = trusted_principals["mfa"].ne(other=True).fillna(value=True)  # of others MFA is asked
+    asked = trusted_principals[~trusted_principals["who"].isin(nobody) & without]
     named = asked["principal"].str.contains(r"^arn:[\w-]+:(?:iam::\d+:role/|sts::)|^AROA", na=False)
     empty = asked["who"].isin(["own account", "own identity"]) & users.empty
     direct = asked.loc[~(named | empty), "role_arn"]

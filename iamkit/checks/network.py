@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.checks.use import idle_keys, keys_in_use
 from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status, unseen
 from iamkit.policy import statement_name
 from iamkit.restrictions import (
@@ -24,6 +25,10 @@ from iamkit.restrictions import (
 from iamkit.tables import without_service_linked
 
 DENY_BY_IP: Final = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
+NONE_LEFT: Final = (
+    "Write the networks that requests come from in its place: without it the list is empty, and a "
+    "denial outside of it stops everybody."
+)
 SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
 
 
@@ -78,7 +83,12 @@ def key_usable_from_anywhere(
     without_mfa = unseen(arns, mfa_enforcement, incomplete)
     reason = without_mfa.fillna(unseen(arns, network_restrictions, incomplete))
     detail, known = detail.mask(reason.notna(), reason), known & reason.isna()
-    return pd.DataFrame({"subject": hit["user_arn"], "detail": detail, "status": status(known)})
+    busy, idle = keys_in_use(arns, access_keys), idle_keys(arns, access_keys)
+    deny = "deny requests from outside these networks, or use a role instead."
+    step = "See in CloudTrail from where " + busy + " is used; then " + deny
+    step = step.mask(idle.notna(), idle)
+    found = pd.DataFrame({"subject": arns, "detail": detail, "status": status(known)})
+    return found.assign(next_step=step)
 
 
 def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
@@ -116,7 +126,8 @@ def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
     listed = hit["networks"].map(lambda texts: ", ".join(map(str, texts)))
     behind = "; " + hit["behind"].astype("str") + " identities behind it"
     detail = _where(hit) + "admits every address (" + listed + ")" + behind
-    return pd.DataFrame({"subject": hit["policy_arn"], "detail": detail})
+    found = pd.DataFrame({"subject": hit["policy_arn"], "detail": detail})
+    return found.assign(next_step=hit["networks"].map(_open_alone))
 
 
 @check(
@@ -166,9 +177,29 @@ def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
     own = _own(network_lists)
     hit = own[own["unapproved"].map(bool) & own["use"].eq("allow list")]
     listed = hit["unapproved"].map(lambda texts: ", ".join(map(str, texts)))
+    alone = [
+        set(map(str, networks)) <= set(map(str, out))
+        for networks, out in zip(hit["networks"].map(listed_of), hit["unapproved"], strict=True)
+    ]
+    step = pd.Series(alone, hit.index, "bool").map({True: NONE_LEFT, False: None})
     return pd.DataFrame(
-        {"subject": hit["policy_arn"], "detail": _where(hit) + "not approved: " + listed}
+        {
+            "subject": hit["policy_arn"],
+            "detail": _where(hit) + "not approved: " + listed,
+            "next_step": step.astype("object"),
+        }
     )
+
+
+def _open_alone(networks: Any) -> str | None:
+    """What to do about a list that holds nothing but what admits everybody; else the remedy."""
+    named = [str(each) for each in listed_of(networks)]
+    return NONE_LEFT if all(each.endswith("/0") for each in named) else None
+
+
+def listed_of(networks: Any) -> list[Any]:
+    """The networks of a list; none where they are missing."""
+    return networks if isinstance(networks, list) else []
 
 
 @check(

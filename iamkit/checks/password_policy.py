@@ -21,6 +21,9 @@ PAGE: Final = (
 )
 
 SHORTEST: Final = 14  # characters; CIS AWS Foundations 7.0, 2.8
+EXPIRE: Final = (
+    "Let passwords expire, or accept the risk: with MFA for everybody, expiry adds little."
+)
 REMEMBERED: Final = 24  # passwords, the most that IAM remembers; CIS AWS Foundations 7.0, 2.9
 
 
@@ -54,7 +57,8 @@ def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str)
     severity="medium",
     title="The account has no password policy of its own",
     among="the account",
-    remedy="Set a password policy; until then AWS's default holds: eight characters, no history.",
+    remedy=f"Set a password policy: {SHORTEST} characters or more of all four kinds, {REMEMBERED} "
+    "passwords remembered, and let users change their own, which is off unless it is asked for.",
     source=PAGE,
 )
 def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -194,11 +198,14 @@ def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.
     severity="low",
     title="Passwords do not expire, or late",
     among="the account",
-    remedy="Let passwords expire, or accept the risk: with MFA for everybody, expiry adds little.",
+    remedy=EXPIRE,
     source=PAGE,
 )
 def password_policy_no_expiry(
-    password_policy: pd.DataFrame, account_id: str, settings: Settings
+    password_policy: pd.DataFrame,
+    account_id: str,
+    settings: Settings,
+    credentials: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     A policy under which passwords never expire, or later than `max_password_age_days`.
@@ -218,4 +225,31 @@ def password_policy_no_expiry(
     said = ("passwords expire after " + age.astype("str") + " days").mask(
         age.eq(0).fillna(value=False), "passwords never expire"
     )
-    return _judged(row, account_id, age.between(1, settings.max_password_age_days), said)
+    found = _judged(row, account_id, age.between(1, settings.max_password_age_days), said)
+    return found.assign(next_step=_expire(password_policy, settings, credentials))
+
+
+def _expire(
+    password_policy: pd.DataFrame, settings: Settings, credentials: pd.DataFrame | None
+) -> str | None:
+    """
+    What comes before passwords may expire, as those that are older do so at once.
+
+    Whoever may not change a password, or only an administrator may once it has expired, is locked
+    out. Source: IAM User Guide, "Set an account password policy for IAM users".
+    """
+    rules = password_policy.set_index("rule")["value"].to_dict()
+    steps = []
+    if rules.get("AllowUsersToChangePassword") is not True:
+        steps.append("Let users change their own passwords first.")
+    if rules.get("HardExpiry") is True:
+        steps.append("Turn HardExpiry off first: it locks out whose password has expired.")
+    if credentials is not None:
+        people = credentials.query("not is_root and password_enabled")
+        old = people["password_age_days"].gt(settings.max_password_age_days).sum()
+        if old:
+            whose = "1 password is" if old == 1 else f"{old} passwords are"
+            steps.append(
+                f"Have old passwords changed first: {whose} older and would expire at once."
+            )
+    return " ".join([*steps, EXPIRE]) if steps else None

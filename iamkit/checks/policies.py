@@ -22,7 +22,7 @@ from iamkit.checks.wording import (
     policy_rows,
 )
 from iamkit.reference import escalation_methods
-from iamkit.table import TEXT, TRUTH, stack
+from iamkit.table import TEXT, TRUTH, lists_by_key, stack
 
 NARROW: Final = "Name the actions and resources that its holders need."
 
@@ -325,11 +325,16 @@ def _own_lint(lint: pd.DataFrame) -> pd.DataFrame:
 
 
 def _problems(lint: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a check: the problems of each policy, and what to write instead of the first."""
-    grouped = lint.groupby("policy_arn", sort=False)
-    found = grouped.agg(next_step=("suggestion", "first")).reset_index(names="subject")
+    """Rows of a check: the problems of each policy, and what to write instead of them all."""
+    found = lint[["policy_arn"]].drop_duplicates().rename(columns={"policy_arn": "subject"})
     detail = names_by_key(found["subject"], lint["policy_arn"], lint["problem"])
-    return found.assign(detail=detail)
+    said = lint.dropna(subset="suggestion")
+    steps = {
+        arn: "; ".join(dict.fromkeys(texts))
+        for arn, texts in lists_by_key(said["policy_arn"], said["suggestion"]).items()
+    }
+    step = found["subject"].map(steps).astype("object")
+    return found.assign(detail=detail, next_step=step).reset_index(drop=True)
 
 
 @check(

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.checks.deletions import beside
 from iamkit.checks.facts import kept_for_emergencies, of_platforms
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import GUIDE, ago, status
@@ -22,6 +23,9 @@ ASKED_FOR: Final = {
     "AWSSupportAccess": "there has to be somebody to deal with AWS Support",
     "SecurityAudit": "there has to be a role for security audits",
 }
+
+
+DELETE: Final = "Remove the role's permissions, and delete the role if nothing fails without them."
 
 
 @check(
@@ -54,7 +58,7 @@ def platform_role_impostor(platform_roles: pd.DataFrame) -> pd.DataFrame:
     severity="low",
     title="The role is unused",
     among="roles",
-    remedy="Remove the role's permissions, and delete the role if nothing fails without them.",
+    remedy=DELETE,
     source=f"{GUIDE}best-practices.html (Regularly review and remove unused users, roles, ...)",
     errs="towards reporting: AWS looks back 400 days, so an earlier use counts as none",
 )
@@ -66,6 +70,9 @@ def unused_role(
     administrators: pd.DataFrame | None = None,
     platform_roles: pd.DataFrame | None = None,
     break_glass: pd.DataFrame | None = None,
+    attachments: pd.DataFrame | None = None,
+    trust: pd.DataFrame | None = None,
+    policies: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Roles not assumed within the settings' `unused_role_days`, or never and created before that.
@@ -91,8 +98,13 @@ def unused_role(
         {
             "subject": hit["role_arn"],
             "detail": said.mask(undated, "the evidence has neither a use nor a day of creation"),
+<<<<<<< HEAD
             "status": status(~undated[hit.index]),
             "next_step": pd.Series(None, hit.index, dtype="object"),
+=======
+            "status": undated[hit.index].map({True: "not assessed", False: "fail"}),
+            "next_step": DELETE + beside(hit["role_arn"], attachments, trust, policies),
+>>>>>>> advice
         }
     )
     if administrators is not None:
@@ -123,11 +135,13 @@ def _kept(
         advice = genuine.set_index("role_arn")["unused"]
         of_platform = found["subject"].isin(genuine["role_arn"])
         found["severity"] = found["severity"].mask(of_platform, "low")
-        found["next_step"] = found["subject"].map(advice).astype("object")
+        advised = found["subject"].map(advice).astype(TEXT)
+        found["next_step"] = advised.fillna(found["next_step"].astype(TEXT))
     why = found["subject"].map(reasons).astype(TEXT)
     return found.assign(
         severity=found["severity"].mask(why.notna(), INFO),
         detail=found["detail"] + ("; " + why).fillna(""),
+        next_step=found["next_step"].mask(why.notna(), "Keep it: " + why + "."),
     )
 
 

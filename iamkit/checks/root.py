@@ -14,7 +14,12 @@ import pandas as pd
 
 from iamkit.checks.facts import graded
 from iamkit.checks.registry import check
+<<<<<<< HEAD
 from iamkit.checks.wording import status
+=======
+from iamkit.checks.use import lately, retire
+from iamkit.checks.wording import ago
+>>>>>>> advice
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
@@ -99,7 +104,13 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
     keys = _root(access_keys, ACCESS_KEYS)
     said = "access key " + keys["slot"].astype("str") + " is active"
     unsaid = "whether it has active access keys is not known"
-    return _unless(~keys["active"], keys["user_arn"], said, unsaid)
+    found = _unless(~keys["active"], keys["user_arn"], said, unsaid)
+    busy = lately(keys["use"], keys["idle_days"])
+    service = ("for " + keys["used_service"] + " ").fillna("")
+    used = "it was used " + service + ago(keys["idle_days"])
+    move = "Give what uses the key a role, then deactivate the key, and delete it later: "
+    step = retire(keys["use"], keys["idle_days"]).mask(busy, move + used + ".")
+    return found.assign(next_step=step.where(keys["use"].notna()).reindex(found.index))
 
 
 @check(
@@ -205,7 +216,8 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     severity="high",
     title="The root user has an active signing certificate",
     among="the root user",
-    remedy="Delete the certificate: it serves only the SOAP interfaces that AWS has given up.",
+    remedy="Deactivate the certificate, wait for complaints, then delete it: it serves only the "
+    "SOAP interfaces that AWS has given up.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
     not_in=NO_ROOT,
 )

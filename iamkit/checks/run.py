@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.checks.fitting import fitted
 from iamkit.checks.incomplete import unanswered
 from iamkit.checks.registry import (
     CHECKS,
@@ -149,7 +150,7 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
         outcome, rows = _outcome(account, each, populations, names)
         found.append(rows)
         outcomes[each.name] = outcome
-    findings = _labelled(found, names, checks)
+    findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
     acceptances = _accept(account, findings, checks)
     results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)

@@ -21,6 +21,9 @@ from iamkit.tables import without_service_linked
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
+UNSEEN: Final = (
+    "Deactivate it, wait for complaints, then delete it: its use is not in the evidence."
+)
 NAMED: Final = 5  # services that a detail names
 
 
@@ -55,8 +58,8 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
             "status": status(rows["active"].notna()),
             "next_step": password.map(
                 {
-                    True: "Use temporary credentials of a role instead, and delete it.",
-                    False: "Delete it; where a key is needed, make one with an expiry.",
+                    True: "Use temporary credentials of a role instead. " + UNSEEN,
+                    False: "Where a key is needed, make one with an expiry. " + UNSEEN,
                 }
             ),
         }

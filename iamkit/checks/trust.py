@@ -18,8 +18,14 @@ import pandas as pd
 
 from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
+<<<<<<< HEAD
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, names_by_key
 from iamkit.policy import AWS_MANAGED
+=======
+from iamkit.checks.use import RECENT
+from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
+from iamkit.reference import service_deputies
+>>>>>>> advice
 from iamkit.table import lists_by_key, stack
 from iamkit.trust import NOT_KNOWN
 
@@ -50,15 +56,43 @@ def reported(
     )
 
 
+def in_use_first(
+    found: pd.DataFrame, trusted_principals: pd.DataFrame, first: str, then: str, as_of: Any
+) -> pd.DataFrame:
+    """Rows with a step each: `then`, after `first` where the role was used lately, with the day."""
+    if as_of is None:
+        return found
+    used = trusted_principals.drop_duplicates("role_arn").set_index("role_arn")["last_used"]
+    last = used.reindex(found["subject"]).set_axis(found.index)
+    days = (as_of - last).dt.days.astype("Int64")
+    busy = days.lt(RECENT).fillna(value=False).astype("bool")
+    said = first + " (it was used " + ago(days) + "). " + then
+    return found.assign(next_step=said.astype("object").where(busy, then))
+
+
+NAME_THEM: Final = "Name the accounts or roles that you trust under Principal."
+ADD_SOURCE: Final = (
+    "Add a condition on aws:SourceAccount, or on aws:SourceArn, to the trust policy, as the "
+    "service's guide says."
+)
+LOOK_UP: Final = (
+    "Look up in the service's guide whether it sends aws:SourceAccount or aws:SourceArn; if it "
+    "does, add a condition on it. If it does not, a condition would shut the service out."
+)
+WHO_COMES: Final = "See in CloudTrail who assumes the role"
+
+
 @check(
     severity="critical",
     title="Anyone with an AWS account may assume the role",
     among="roles",
-    remedy="Name the accounts or roles that you trust under Principal.",
+    remedy=NAME_THEM,
     source=f"{GUIDE}reference_policies_elements_principal.html",
     errs="towards reporting: a condition on an unknown value is taken to hold for the caller",
 )
-def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
+def anyone_may_assume(
+    trusted_principals: pd.DataFrame, as_of: pd.Timestamp | None = None
+) -> pd.DataFrame:
     """
     Roles whose trust policy trusts everyone: Principal * or an Allow with NotPrincipal.
 
@@ -76,15 +110,16 @@ def anyone_may_assume(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     ['statement 1 trusts anyone with an AWS account']
     """
     hit = trusted_principals[trusted_principals["who"].eq("anyone")]
-    return reported(hit, hit["statement"] + " trusts " + hit["open_to"], trusted_principals)
+    found = reported(hit, hit["statement"] + " trusts " + hit["open_to"], trusted_principals)
+    return in_use_first(found, trusted_principals, WHO_COMES, NAME_THEM, as_of)
 
 
 @check(
     severity="high",
     title="Another account may assume the role without an external id",
     among="roles",
-    remedy="Ask for an external id that only you and they use (sts:ExternalId); if the account is "
-    "yours, add it to known_accounts in the settings.",
+    remedy="Agree on an external id that only you and they use, and ask for it (sts:ExternalId) "
+    "once they send it; if the account is yours, add it to known_accounts in the settings.",
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
     errs="towards reporting: only accounts in the settings or AWS Organizations are known as yours",
 )
@@ -123,10 +158,10 @@ def vendor_without_external_id(
     severity="low",
     title="An AWS service may assume the role on behalf of any account",
     among="roles",
-    remedy="Add a condition on aws:SourceAccount or aws:SourceArn, after looking up in the "
-    "service's documentation that it sends the key.",
+    remedy=LOOK_UP,
     source=f"{GUIDE}confused-deputy.html",
-    errs="towards reporting: AWS publishes no list of the services that send these keys",
+    errs="towards reporting: AWS publishes no list of the services that send these keys, and those "
+    "that are not in service_deputies.yaml are reported as well",
 )
 def service_without_source(
     trusted_principals: pd.DataFrame, platform_roles: pd.DataFrame | None = None
@@ -136,9 +171,11 @@ def service_without_source(
 
     A condition on aws:SourceAccount, aws:SourceArn, the source's organization, an external id or
     aws:PrincipalAccount prevents it, unless a stranger's resource matches: arn:aws:sns:*:*:* and
-    arn:aws:s3:::* do. Roles for EC2 and Lambda pass: these services assume a role
-    only for a resource of the role's own account, after iam:PassRole. Service-linked roles are left
-    out, because AWS writes their trust policies.
+    arn:aws:s3:::* do. Roles for services that cannot be a
+    stranger's deputy pass, such as EC2 and Lambda: they assume a role only for a resource of the
+    role's own account, after iam:PassRole. `service_deputies.yaml` lists these, and the services
+    whose guide asks for the keys; of any other, the step is to look that up. Service-linked roles
+    are left out, because AWS writes their trust policies.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -150,6 +187,9 @@ def service_without_source(
     hit = trusted_principals[trusted_principals["problem"].eq("no source")]
     said = hit["principal"] + " may assume it for any account"
     found = reported(hit, said, trusted_principals)
+    unknown = hit.loc[hit["principal"].map(service_deputies.page_about).isna(), "role_arn"]
+    known = ~found["subject"].isin(unknown)
+    found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
     return graded(found, "low", of_platforms(platform_roles))
 
 
@@ -301,11 +341,20 @@ def outsiders_go_on(
     return graded(reported(hit, said, trusted_principals), "medium", everything)
 
 
+NAME_NEW: Final = (
+    "Remove the id from the trust policy; if a new user or role needs the role, name that."
+)
+NOBODY_LEFT: Final = (
+    "Delete the role if nobody needs it: nobody else may assume it, and a trust policy has to name "
+    "somebody. If it is needed, name who needs it in the place of the id."
+)
+
+
 @check(
     severity="low",
     title="A trust policy names an identity that no longer exists",
     among="roles",
-    remedy="Remove the id from the trust policy; if a new user or role needs the role, name that.",
+    remedy=NAME_NEW,
     source=f"{GUIDE}reference_policies_elements_principal.html",
 )
 def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
@@ -323,4 +372,7 @@ def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
     hit = trusted_principals[trusted_principals["who"].eq("deleted identity")]
     said = "names " + hit["principal"] + ", a user or role that was deleted"
-    return reported(hit, said, trusted_principals)
+    found = reported(hit, said, trusted_principals)
+    others = trusted_principals.loc[trusted_principals["who"].ne("deleted identity"), "role_arn"]
+    alone = ~found["subject"].isin(others)
+    return found.assign(next_step=alone.map({True: NOBODY_LEFT, False: NAME_NEW}))

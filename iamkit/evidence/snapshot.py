@@ -59,6 +59,11 @@ class Snapshot:
         """Whether the account is the made-up demo company."""
         return bool(self.manifest["source"] == "demo")
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The changes, in words, that were tried on the evidence; none if it is as collected."""
+        return tuple(self.manifest.get("what_if") or ())
+
     def bytes(self, name: str) -> bytes | None:
         """Return a file's content, or None if the evidence does not have it."""
         return (self.path / name).read_bytes() if name in self.manifest["files"] else None
@@ -67,6 +72,23 @@ class Snapshot:
         """Return a file's parsed JSON, or None if the evidence does not have it."""
         content = self.bytes(name)
         return None if content is None else json.loads(content)
+
+
+@dataclass(frozen=True)
+class InMemory(Snapshot):
+    """Evidence that no folder holds, such as what would be there after a change."""
+
+    files: Mapping[str, bytes]
+
+    def bytes(self, name: str) -> bytes | None:
+        """Return a file's content, or None if the evidence does not have it."""
+        return self.files.get(name)
+
+
+def in_memory(manifest: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> InMemory:
+    """Return a snapshot of these files without writing it; `path` is where they come from."""
+    held = canonical(listing(manifest, files))
+    return InMemory(path, json.loads(held), hashlib.sha256(held).hexdigest(), files)
 
 
 def canonical(value: Any) -> bytes:

@@ -48,6 +48,12 @@ def name(url: str) -> str:
 
 
 @cache
+def subject_examples() -> Mapping[str, str]:
+    """Return what a subject looks like that names one project, by the provider's name."""
+    return {each["name"]: each["subject"] for each in _read()["providers"] if "subject" in each}
+
+
+@cache
 def application_claims() -> Mapping[str, str]:
     """
     Return the claim that tells for which application a token was made, by the provider's URL.

@@ -30,6 +30,7 @@ class PlatformRole:
     source: str
     unused: str = ""
     tighten: str = ""
+    change: str = ""
 
     def called(self, name: str, account_id: str) -> bool:
         """Whether a role is called so, in any case of its letters."""

@@ -397,13 +397,22 @@ class AccountTables:
 
     def _repr_html_(self) -> str:
         title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"
-        title += f"evidence as of {self.as_of:%Y-%m-%d %H:%M} UTC"
+        title += f"evidence as of {self.as_of:%Y-%m-%d %H:%M} UTC{self._tried}"
         return f"<p>{title}</p>{self._contents().to_html(index=False)}"
 
     def __repr__(self) -> str:
         """Name the account, its moment and its tables."""
         contents = self._contents().to_string(index=False)
-        return f"Account {self.account_id} as of {self.as_of:%Y-%m-%d %H:%M} UTC\n{contents}"
+        as_of = f"{self.as_of:%Y-%m-%d %H:%M} UTC{self._tried}"
+        return f"Account {self.account_id} as of {as_of}\n{contents}"
+
+    @property
+    def _tried(self) -> str:
+        """How many changes were tried on the evidence, if any."""
+        number = len(self.snapshot.changes)
+        return (
+            f", after {number} change{'s' * (number != 1)} that nobody has made" if number else ""
+        )
 
     def _contents(self) -> pd.DataFrame:
         """Tables of the evidence, then those derived from them; the latter count once built."""

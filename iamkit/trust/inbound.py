@@ -24,6 +24,7 @@ from iamkit.policy import (
     conditions,
     statement_name,
 )
+from iamkit.reference import service_deputies
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, objects
 from iamkit.tables import AccountTables
 from iamkit.trust import federation, trust_policy
@@ -59,12 +60,6 @@ WHO: Final[Mapping[str, str]] = {
 
 OUTSIDE: Final = tuple(WHO)[:7]
 FEDERATED: Final = ("OIDC", "SAML")
-
-# Services that assume a role only for a resource of the role's own account, to which somebody had
-# to pass it there (iam:PassRole), and whose role has one purpose: an instance, a function.
-# Source: EC2 User Guide, "IAM roles for Amazon EC2"; Lambda Developer Guide, "Execution role"; IAM
-# User Guide, "Grant a user permissions to pass a role to an AWS service": not across accounts.
-PASSED: Final = ("ec2.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazonaws.com")
 
 TRUSTED_PRINCIPALS: Final = Table(
     name="trusted_principals",
@@ -219,8 +214,8 @@ def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     """Add what each row requires, found by testing it with callers that lack it."""
     home = home_of(account)
     found = found.assign(who=_who(found, account, home))
-    service = found["principal"].str.lower().str.removesuffix(".cn")
-    sent = found["principal_type"].eq("Service") & ~service.isin(PASSED)
+    passed = found["principal"].map(service_deputies.is_no_deputy, na_action="ignore").eq(True)
+    sent = found["principal_type"].eq("Service") & ~passed
     federated = found["who"].isin(FEDERATED)
     anyone = found["who"].eq("anyone")
     elsewhere = anyone | found["who"].str.endswith(" account") & found["who"].ne("own account")

@@ -49,6 +49,7 @@ PLATFORM_ROLES: Final = Table(
         Column(
             "unused", TEXT, "what may be done if it is not used; missing: the platform needs it"
         ),
+        Column("change", TEXT, "how it is changed; missing: as any role is"),
         Column("tighten", TEXT, "what may be made narrower; missing: nothing"),
         Column("source", TEXT, "page of AWS's documentation about it"),
     ),
@@ -85,6 +86,7 @@ def named_platform_roles(account: AccountTables, trusted_principals: pd.DataFram
                 "fixed": kind.fixed,
                 "behind": kind.behind.replace("{management}", judge.management or "not known"),
                 "unused": kind.unused or None,
+                "change": kind.change or None,
                 "tighten": kind.tighten or None,
                 "source": kind.source,
             }

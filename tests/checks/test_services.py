@@ -63,7 +63,8 @@ def test_one_that_may_be_active_is_not_assessed() -> None:
 def test_a_password_for_git_cannot_expire_so_the_step_is_another() -> None:
     found = checks.service_credential_without_expiry(credential(service="codecommit.amazonaws.com"))
     assert found["next_step"].tolist() == [
-        "Use temporary credentials of a role instead, and delete it."
+        "Use temporary credentials of a role instead. Deactivate it, wait for complaints, then "
+        "delete it: its use is not in the evidence."
     ]
 
 

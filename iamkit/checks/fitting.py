@@ -1,0 +1,48 @@
+"""
+Advice that fits whom it is about: a platform's roles, identities for emergencies, and doubt.
+
+A check's remedy speaks of any subject. What a platform made is changed where the platform says, or
+the change is undone; what is kept for emergencies stays; and where evidence is missing nobody
+should delete anything. A step that a check gives for one subject is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.checks.facts import kept_for_emergencies, of_platforms
+from iamkit.checks.registry import Check, Status
+
+KEEP: Final = "Keep it as it is: it is for emergencies, and protected for that."
+TAKES: Final = re.compile(r"(Delete|Deactivate|Remove|Detach|Take|Replace) ")
+FIND_OUT: Final = "Find that out first. Where it is so: "
+
+
+def fitted(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
+    """Return findings whose `next_step` fits; tables that break leave it as the check has it."""
+    step = findings["next_step"].astype("object")
+    remedies = {name: each.remedy for name, each in checks.items()}
+    own = step.ne(findings["check"].map(remedies).astype("object"))
+    doubt = findings["status"].eq(Status.NOT_ASSESSED) & step.map(lambda text: bool(_takes(text)))
+    step = step.mask(doubt, FIND_OUT + step)
+    with suppress(Exception):  # the checks that need it say how it broke
+        noted = findings["status"].eq(Status.NOTED) & ~own
+        ready = kept_for_emergencies(account.break_glass)
+        step = step.mask(noted & findings["subject"].isin(list(ready)), KEEP)
+    with suppress(Exception):
+        roles = account.platform_roles
+        mine = roles[roles["role_arn"].isin(of_platforms(roles))]
+        change = mine.set_index("role_arn")["change"].dropna().to_dict()
+        owner = findings["subject"].str.split("#").str[0]  # of an inline policy
+        way = owner.map(change).astype("object")
+        step = step.mask(~own & ~doubt & way.notna(), way)
+    return findings.assign(next_step=step)
+
+
+def _takes(text: Any) -> bool:
+    return isinstance(text, str) and TAKES.match(text) is not None

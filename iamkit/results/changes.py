@@ -1,0 +1,109 @@
+"""
+Changes of an account as values, and its evidence as it would be after them.
+
+    from iamkit import changes
+
+    ann = "arn:aws:iam::111122223333:user/ann"
+    after = account.what_if(changes.DeactivateAccessKey(ann, 1))
+    after.audit.findings
+
+Nothing is written and AWS is not asked: a change alters a copy of the answers that the snapshot
+holds as AWS would answer after it, and every table and verdict is made from them anew. So advice
+can be tried before anybody follows it.
+
+A change is named like the API call that makes it. Much of what AWS refuses is refused here as well,
+with AWS's name of the error: what does not exist, what is still attached, what is AWS's, and what
+exceeds a quota. Not known here: service control policies that forbid the call, and what else uses
+a thing, such as a load balancer a certificate.
+"""
+
+from __future__ import annotations
+
+from iamkit.evidence import Snapshot
+from iamkit.results.change import Change
+from iamkit.results.changed_evidence import ChangedEvidence
+from iamkit.results.credential_changes import (
+    ChangePassword,
+    CreateAccessKey,
+    DeactivateAccessKey,
+    DeactivateMFADevice,
+    DeactivateServiceSpecificCredential,
+    DeactivateSigningCertificates,
+    DeleteAccessKey,
+    DeleteLoginProfile,
+    DeleteServerCertificate,
+    DeleteServiceSpecificCredential,
+    EnableMFADevice,
+)
+from iamkit.results.policy_changes import (
+    AttachPolicy,
+    CreatePolicy,
+    CreatePolicyVersion,
+    DeleteInlinePolicy,
+    DeletePermissionsBoundary,
+    DeletePolicy,
+    DeletePolicyVersion,
+    DetachPolicy,
+    PutInlinePolicy,
+    PutPermissionsBoundary,
+    UpdateAssumeRolePolicy,
+)
+from iamkit.results.principal_changes import (
+    AddUserToGroup,
+    CreateGroup,
+    CreateRole,
+    DeleteGroup,
+    DeletePasswordPolicy,
+    DeleteRole,
+    DeleteUser,
+    RemoveUserFromGroup,
+    UpdatePasswordPolicy,
+)
+
+__all__ = [
+    "AddUserToGroup",
+    "AttachPolicy",
+    "Change",
+    "ChangePassword",
+    "CreateAccessKey",
+    "CreateGroup",
+    "CreatePolicy",
+    "CreatePolicyVersion",
+    "CreateRole",
+    "DeactivateAccessKey",
+    "DeactivateMFADevice",
+    "DeactivateServiceSpecificCredential",
+    "DeactivateSigningCertificates",
+    "DeleteAccessKey",
+    "DeleteGroup",
+    "DeleteInlinePolicy",
+    "DeleteLoginProfile",
+    "DeletePasswordPolicy",
+    "DeletePermissionsBoundary",
+    "DeletePolicy",
+    "DeletePolicyVersion",
+    "DeleteRole",
+    "DeleteServerCertificate",
+    "DeleteServiceSpecificCredential",
+    "DeleteUser",
+    "DetachPolicy",
+    "EnableMFADevice",
+    "PutInlinePolicy",
+    "PutPermissionsBoundary",
+    "RemoveUserFromGroup",
+    "UpdateAssumeRolePolicy",
+    "UpdatePasswordPolicy",
+    "changed",
+]
+
+
+def changed(original: Snapshot, *changes: Change) -> Snapshot:
+    """
+    Return the evidence as it would be after some changes, in their order; it is not written.
+
+    Raises `ChangeError` for a change that AWS would refuse, or that is about what is not there.
+    """
+    evidence = ChangedEvidence(original)
+    for change in changes:
+        change.apply(evidence)
+    return evidence.snapshot(tuple(map(str, changes)))

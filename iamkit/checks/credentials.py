@@ -14,12 +14,8 @@ import pandas as pd
 from iamkit.checks.deletions import beside
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
-<<<<<<< HEAD
-from iamkit.checks.wording import GUIDE, ago, day_count, status
-=======
 from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
-from iamkit.checks.wording import GUIDE, ago, day_count
->>>>>>> advice
+from iamkit.checks.wording import GUIDE, ago, day_count, status
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 
@@ -238,14 +234,10 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     found = pd.DataFrame(
         {"subject": keys["user_arn"], "detail": detail.mask(apart.isna(), undated)}
     )
-<<<<<<< HEAD
     found["status"] = status(apart.notna() | never)
-=======
-    found["status"] = (apart.notna() | never).map({True: "fail", False: "not assessed"})
     young = never & ~keys["idle_days"].ge(RECENT).fillna(value=False)
     ask = "Ask whether it is needed, and delete it if not: it was not used yet."
     found["next_step"] = keys["step"].mask(young, ask)
->>>>>>> advice
     return found[apart.lt(SETUP) | apart.isna()]
 
 
@@ -291,18 +283,8 @@ def unused_kind_of_access(
         {
             "subject": both["user_arn"],
             "detail": said,
-<<<<<<< HEAD
             "status": status(~unknown),
-            "next_step": idle_key.fillna(value=False).map(
-                {
-                    True: "Delete the access keys: only the password is in use.",
-                    False: "Remove the password: only the access key is in use.",
-                }
-            ),
-=======
-            "status": unknown.map({True: "not assessed", False: "fail"}),
             "next_step": _one_kind(both, access_keys, idle_key.fillna(value=False)),
->>>>>>> advice
         }
     )[(idle_password | idle_key).fillna(value=False) | unknown]
 

@@ -16,11 +16,8 @@ import pandas as pd
 from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
 from iamkit.checks.wording import GUIDE
-<<<<<<< HEAD
-from iamkit.table import stack
-=======
 from iamkit.reference import oidc_providers
->>>>>>> advice
+from iamkit.table import stack
 from iamkit.trust import FEDERATED, built_in
 
 # The audience of assertions for the AWS console, outside of China and GovCloud.
@@ -65,19 +62,17 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     hit = trusted_principals[trusted_principals["subject"].notna()]
     comma = hit["subject"].str.contains(", for any audience").map({True: ",", False: ""})
     found = reported(hit, hit["subject"] + comma + " may assume it", trusted_principals)
-<<<<<<< HEAD
-    vague = trusted_principals[trusted_principals["problem"].eq("unknown provider")]
-    said = "who gets a token that fits is not known, as the provider is not: " + vague["open_to"]
-    open_ = pd.DataFrame({"subject": vague["role_arn"], "detail": said, "status": "not assessed"})
-    return stack(found, open_[~open_["subject"].isin(found["subject"])].drop_duplicates("subject"))
-=======
     steps = {
         arn: _narrow(str(who), str(provider), str(principal))
         for arn, who, provider, principal in zip(
             *(hit[c] for c in ("role_arn", "who", "provider", "principal")), strict=True
         )
     }
-    return found.assign(next_step=found["subject"].map(steps).astype("object"))
+    found = found.assign(next_step=found["subject"].map(steps).astype("object"))
+    vague = trusted_principals[trusted_principals["problem"].eq("unknown provider")]
+    said = "who gets a token that fits is not known, as the provider is not: " + vague["open_to"]
+    open_ = pd.DataFrame({"subject": vague["role_arn"], "detail": said, "status": "not assessed"})
+    return stack(found, open_[~open_["subject"].isin(found["subject"])].drop_duplicates("subject"))
 
 
 def _narrow(who: str, provider: str, principal: str) -> str | None:
@@ -92,7 +87,6 @@ def _narrow(who: str, provider: str, principal: str) -> str | None:
     if example is None:
         return None
     return f"Add conditions on the subject, such as {example}, and on the audience."
->>>>>>> advice
 
 
 @check(

@@ -219,13 +219,8 @@ def administrator_without_mfa(
             "detail": (detail + ", but no MFA device").mask(
                 unknown, can + "; the credential report does not say if MFA is on"
             ),
-<<<<<<< HEAD
             "status": status(~(unknown | unsure)),
-            "next_step": pd.Series("Register an MFA device today.", hit.index).mask(unused, retire),
-=======
-            "status": (unknown | unsure).map({True: "not assessed", False: "fail"}),
             "next_step": step,
->>>>>>> advice
         }
     )
 
@@ -265,16 +260,9 @@ def password_without_enforced_mfa(
     """
     users = credentials.query("not is_root and password_enabled")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
-<<<<<<< HEAD
-    return _rows(
-        users,
-        users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE),
-    )
-=======
-    failing = users["password"].ne("required") & ~users["verdict"].isin(NOT_APPLICABLE)
+    failing = users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE)
     found = _rows(users, failing)
     return found.assign(next_step=deny_step(found["subject"], credentials, access_keys))
->>>>>>> advice
 
 
 @check(
@@ -308,12 +296,8 @@ def key_escapes_mfa(
     """
     users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
-<<<<<<< HEAD
-    return _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
-=======
-    found = _rows(users, users["verdict"].eq("console only"))
+    found = _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
     return found.assign(next_step=if_exists_step(found["subject"], access_keys))
->>>>>>> advice
 
 
 @check(
@@ -348,12 +332,8 @@ def mfa_can_be_removed(
     """
     users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
     users = _with_verdicts(users, mfa_enforcement)
-<<<<<<< HEAD
-    return _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
-=======
-    found = _rows(users, users["verdict"].eq("bypassable"))
+    found = _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
     return found.assign(next_step=only_devices_step(found["subject"], access_keys))
->>>>>>> advice
 
 
 @check(

@@ -98,13 +98,8 @@ def unused_role(
         {
             "subject": hit["role_arn"],
             "detail": said.mask(undated, "the evidence has neither a use nor a day of creation"),
-<<<<<<< HEAD
             "status": status(~undated[hit.index]),
-            "next_step": pd.Series(None, hit.index, dtype="object"),
-=======
-            "status": undated[hit.index].map({True: "not assessed", False: "fail"}),
             "next_step": DELETE + beside(hit["role_arn"], attachments, trust, policies),
->>>>>>> advice
         }
     )
     if administrators is not None:

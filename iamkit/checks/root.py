@@ -14,12 +14,8 @@ import pandas as pd
 
 from iamkit.checks.facts import graded
 from iamkit.checks.registry import check
-<<<<<<< HEAD
-from iamkit.checks.wording import status
-=======
 from iamkit.checks.use import lately, retire
-from iamkit.checks.wording import ago
->>>>>>> advice
+from iamkit.checks.wording import ago, status
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS

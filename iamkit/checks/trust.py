@@ -18,14 +18,10 @@ import pandas as pd
 
 from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
-<<<<<<< HEAD
-from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, names_by_key
-from iamkit.policy import AWS_MANAGED
-=======
 from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
+from iamkit.policy import AWS_MANAGED
 from iamkit.reference import service_deputies
->>>>>>> advice
 from iamkit.table import lists_by_key, stack
 from iamkit.trust import NOT_KNOWN
 

@@ -7,6 +7,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import islice, product
 from typing import Any, Final
 
@@ -59,21 +60,16 @@ class Witnesses:
         self, arn: str, action: str, credentials: Iterable[Credential], places: Iterable[Place]
     ) -> Witness | None:
         """Return a request by one of the credentials from one of the places; None: none found."""
-        names = [
-            name
-            for name in DEFAULT_CONTEXTS
-            if CONTEXTS[name].credential in tuple(credentials)
-            and CONTEXTS[name].place in tuple(places)
-        ]
+        names = _names(tuple(credentials), tuple(places))
         case = self.attackers.case(arn)
         layers = self.attackers.callers.layers(arn)
         tested = self.attackers.keys(layers)
         asked = not tested.isdisjoint(self.attackers.callers.caller_keys)  # who they are
-        same = (layers, id(case), arn if asked else None, action, *names)
+        same = (layers, id(case), arn if asked else None, action, names)
         return self._found.once(same, self._find, arn, layers, case, action, names)
 
     def _find(
-        self, arn: str, layers: PolicyLayers, case: Case | None, action: str, names: list[str]
+        self, arn: str, layers: PolicyLayers, case: Case | None, action: str, names: tuple[str, ...]
     ) -> Witness | None:
         doubtful: tuple[Decision, RequestContext] | None = None
         about = (each for policy in layers.identity for each in policy.about(action))
@@ -97,7 +93,7 @@ class Witnesses:
         return None if doubtful is None else self._shown(*doubtful, layers)
 
     def _contexts(
-        self, arn: str, case: Case | None, action: str, names: list[str]
+        self, arn: str, case: Case | None, action: str, names: tuple[str, ...]
     ) -> Iterator[RequestContext]:
         """What requests carry by which the action is allowed: for certain, then perhaps."""
         callers = self.attackers.callers
@@ -137,6 +133,15 @@ class Witnesses:
             "context": {_WRITTEN.get(key, key): _said(context.get(key)) for key in keys},
             "effect": found.effect,
         }
+
+
+@cache
+def _names(credentials: tuple[Credential, ...], places: tuple[Place, ...]) -> tuple[str, ...]:
+    """The named contexts of these credentials and places."""
+    named = ((name, CONTEXTS[name]) for name in DEFAULT_CONTEXTS)
+    return tuple(
+        name for name, each in named if each.credential in credentials and each.place in places
+    )
 
 
 def _decided(action: str, resource: str, context: RequestContext, layers: PolicyLayers) -> Decision:

@@ -31,6 +31,7 @@ from iamkit.policy.evaluation import (
     STRENGTHS,
     Outcomes,
     PolicyEvaluator,
+    Profile,
 )
 from iamkit.policy.model import (
     DOUBT,
@@ -42,6 +43,7 @@ from iamkit.policy.model import (
     widest,
 )
 from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
+from iamkit.policy.scopes import EVERY, Keys
 
 __all__ = [
     "ABSENT",
@@ -51,6 +53,7 @@ __all__ = [
     "DOUBT",
     "ENDPOINT_KEYS",
     "ENDPOINT_KEY_NAMES",
+    "EVERY",
     "KEY",
     "MFA_KEYS",
     "OF_ACCESS_KEY",
@@ -67,6 +70,7 @@ __all__ = [
     "WILD",
     "Decision",
     "KeyTest",
+    "Keys",
     "Mark",
     "Network",
     "Outcomes",
@@ -74,6 +78,7 @@ __all__ = [
     "Policy",
     "PolicyEvaluator",
     "PolicyLayers",
+    "Profile",
     "RequestContext",
     "Statement",
     "Truth",

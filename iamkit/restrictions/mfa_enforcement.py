@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import pandas as pd
@@ -164,7 +165,6 @@ def mfa_enforcement(
     becoming = becoming or OneStep(attackers, None)
     deciders = _Deciders(evaluated, scale, becoming)
     assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
-    reaches: dict[tuple[int, ...], MfaReach] = {}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
     found: list[MfaReach] = []
@@ -173,9 +173,7 @@ def mfa_enforcement(
     arns, kinds = principals["principal_arn"].tolist(), principals["kind"].tolist()
     for arn, kind in zip(arns, kinds, strict=True):
         at, trust = becoming.rows(arn) if kind == "user" else attackers.rows(arn), assuming.get(arn)
-        if at not in reaches:
-            reaches[at] = MfaReach([attackers.bits[number] for number in at], scale)
-        reach, asked = reaches[at], attackers.case(arn)
+        reach, asked = deciders.reach(at), attackers.case(arn)
         alike = (evaluated.callers.layers(arn), asked, becoming.roles(arn))
         case = (reach, alike if kind == "user" else trust and arn)
         if case not in cases:
@@ -253,6 +251,11 @@ class _Deciders:
         self.witnesses = Witnesses(evaluated.attackers)
         self.evaluator = PolicyEvaluator(evaluated.catalog)
         self.rules: dict[tuple[Policy, bool], list[_Rule]] = {}
+        self.reach = cache(self._reach)
+
+    def _reach(self, rows: tuple[int, ...]) -> MfaReach:
+        """What a combination of rows allows, by their numbers."""
+        return MfaReach([self.becoming.attackers.bits[each] for each in rows], self.scale)
 
     def user(self, arn: str, reach: MfaReach) -> dict[str, Any]:
         """Return the columns of `MFA_ENFORCEMENT` for a user, without its name."""
@@ -286,8 +289,7 @@ class _Deciders:
     def _decided_by(self, arn: str) -> str | None:
         """The role that opens what the user's own policies do not; None if none does."""
         attackers = self.becoming.attackers
-        own = MfaReach([attackers.bits[each] for each in attackers.rows(arn)], self.scale)
-        whole = MfaReach([attackers.bits[each] for each in self.becoming.rows(arn)], self.scale)
+        own, whole = self.reach(attackers.rows(arn)), self.reach(self.becoming.rows(arn))
         if own.user["verdict"] == whole.user["verdict"]:
             return None
         roles = list(dict.fromkeys(self._steps(arn)))
@@ -297,9 +299,8 @@ class _Deciders:
 
     def _sessions(self, role_arn: str) -> list[str]:
         """What sessions of a role may do beyond the minimum, the worst first."""
-        attackers = self.becoming.attackers
-        reach = MfaReach([attackers.bits[each] for each in attackers.rows(role_arn)], self.scale)
-        return [*reach.session["worst"]]
+        rows = self.becoming.attackers.rows(role_arn)
+        return [*self.reach(rows).session["worst"]]
 
     def _by_role(self, role_arn: str, reach: MfaReach) -> dict[str, Any]:
         """Name the role by which a user gets around MFA, or gets anything at all."""

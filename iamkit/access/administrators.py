@@ -7,13 +7,13 @@ Names of policies play no part: an administrator is known by what it can do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from iamkit.access.attackers import Attackers
-from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
@@ -90,7 +90,7 @@ def administrators(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def administration(
-    callers: Principals, arns: Sequence[str], rows: Bits, index: Any, contexts: Sequence[str]
+    promotion: SelfPromotion, arns: Sequence[str], rows: Bits, index: Any, contexts: Sequence[str]
 ) -> Any:
     """
     Return an array of `EVERYTHING`, `THROUGH_IAM` or an empty text, shape (principals, contexts).
@@ -98,20 +98,23 @@ def administration(
     `rows` are distinct bit rows, shape (distinct rows, 3, words), and `index` says which of them
     each principal has in each of the contexts, as in `Permissions`.
     """
-    catalog = callers.catalog
+    catalog = promotion.callers.catalog
     listed = catalog.every_listed
     everything = np.asarray(~(listed & ~rows[:, ANYWHERE]).any(axis=1))
     candidates = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
     through_iam = np.zeros(index.shape, dtype=bool)
-    promotion = _SelfPromotion(callers, contexts)
     found = np.argwhere((candidates & ~everything)[index]).tolist()
     for at, column in found:
-        through_iam[at, column] = promotion.promotes(arns[at], column)
+        through_iam[at, column] = promotion.promotes(arns[at], contexts[column])
     return np.where(everything[index], EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
 
 def administration_by_any_request(
-    attackers: Attackers, arns: Iterable[str], found: Sequence[str], context: str
+    attackers: Attackers,
+    promotion: SelfPromotion,
+    arns: Iterable[str],
+    found: Sequence[str],
+    context: str,
 ) -> list[str]:
     """
     Return `administration` with those added who get there by another request of the same kind.
@@ -120,38 +123,42 @@ def administration_by_any_request(
     admit. `found` is what `administration` says in the named context.
     """
     at, catalog = DEFAULT_CONTEXTS.index(context), attackers.catalog
-    listed = catalog.every_listed
-    promoting = catalog.bits(SELF_PROMOTION)
-    promotion = _SelfPromotion(attackers.callers, ())
+    listed, promoting = catalog.every_listed, catalog.bits(SELF_PROMOTION)
+
+    @cache
+    def holds_everything(number: int) -> bool:
+        return not (listed & ~attackers.bits[number][ANYWHERE]).any()
+
+    @cache
+    def may_promote(number: int) -> bool:
+        return bool((attackers.bits[number][CERTAIN] & promoting).any())
+
     answers = list(found)
     for place, arn in enumerate(arns):
         if answers[place] == EVERYTHING or (case := attackers.case(arn)) is None:
             continue
-        row = attackers.bits[attackers.rows_of(case)[at]]
-        if not (listed & ~row[ANYWHERE]).any():
+        number = attackers.rows_of(case)[at]
+        if holds_everything(number):
             answers[place] = EVERYTHING
-        elif not answers[place] and (row[CERTAIN] & promoting).any():
-            asked = {
-                outcome: request.context
+        elif not answers[place] and may_promote(number):
+            known = attackers.callers.caller(arn).but({ISSUED: UNKNOWN})  # the request says when
+            own = (
+                request.context.joined(known)
                 for request, outcome in zip(case.tried.requests, case.outcomes, strict=True)
                 if request.name == context
                 and not request.session
-                and (attackers.bits[attackers.row(request, outcome)][CERTAIN] & promoting).any()
-            }
-            known = attackers.callers.caller(arn).but({ISSUED: UNKNOWN})  # the request says when
-            own = (context.joined(known) for context in asked.values())
+                and may_promote(attackers.row(request, outcome))
+            )
             if any(promotion.promotes_as(arn, each) for each in own):
                 answers[place] = THROUGH_IAM
     return answers
 
 
-class _SelfPromotion:
+class SelfPromotion:
     """Who can give itself every permission by one call to IAM, found once per distinct case."""
 
-    def __init__(self, callers: Principals, contexts: Sequence[str]) -> None:
-        self._callers = callers
-        self._arrivals = [RequestContext(callers.arrival(name), UNKNOWN) for name in contexts]
-        self._evaluator = ChoosingEvaluator(callers.catalog)
+    def __init__(self, callers: Principals) -> None:
+        self.callers = callers
         account = callers.account
         self._groups = lists_by_key(
             account.memberships["user_arn"], account.memberships["group_arn"]
@@ -165,20 +172,19 @@ class _SelfPromotion:
         self._boundless: Memo[Any, bool] = Memo()
         self._found: Memo[Any, bool] = Memo()
 
-    def promotes(self, principal_arn: str, column: int) -> bool:
+    def promotes(self, principal_arn: str, context: str) -> bool:
         """
         Return whether a principal can give itself every permission with one call to IAM.
 
-        `column` is the number of the context. A permissions boundary that it cannot lift limits
-        that, so it must allow everything. Errs towards no: escalation paths of several calls are
-        not looked for here.
+        `context` is a named one. A permissions boundary that it cannot lift limits that, so it must
+        allow everything. Errs towards no: escalation paths of several calls are not looked for
+        here.
         """
-        known = self._callers.caller(principal_arn)
-        return self.promotes_as(principal_arn, self._arrivals[column].joined(known))
+        return self.promotes_as(principal_arn, self.callers.context(principal_arn, context))
 
     def promotes_as(self, principal_arn: str, who: RequestContext) -> bool:
         """The same for what a request carries."""
-        layers = self._callers.layers(principal_arn)
+        layers = self.callers.layers(principal_arn)
         if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
             return False
         keys = self._keys.once(layers, _tested_keys, layers)
@@ -186,7 +192,7 @@ class _SelfPromotion:
         return self._found.once(asked, self._promotes, principal_arn, layers, who)
 
     def _promotes(self, principal_arn: str, layers: PolicyLayers, who: RequestContext) -> bool:
-        kind = self._callers.principal(principal_arn)["kind"]
+        kind = self.callers.principal(principal_arn)["kind"]
         own = {
             "group": self._groups.get(principal_arn, ()),
             "policy": self._policies.get(principal_arn, ()),
@@ -207,11 +213,11 @@ class _SelfPromotion:
         return self._boundless.once(asked, self._allows_everything, boundary, who)
 
     def _keys_of_boundary(self, boundary: tuple[Policy, ...]) -> tuple[str, ...]:
-        return tuple(sorted(self._evaluator.keys(PolicyLayers(boundary))))
+        return tuple(sorted(self.callers.evaluator.keys(PolicyLayers(boundary))))
 
     def _allows_everything(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
-        allowed = self._evaluator.rows(PolicyLayers(boundary), who)[ANYWHERE]
-        return not (self._evaluator.every & ~allowed).any()
+        allowed = self.callers.evaluator.rows(PolicyLayers(boundary), who)[ANYWHERE]
+        return not (self.callers.evaluator.every & ~allowed).any()
 
 
 def _tested_keys(layers: PolicyLayers) -> tuple[str, ...]:

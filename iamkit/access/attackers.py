@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,7 +28,6 @@ from iamkit.policy import (
     CERTAIN,
     UNKNOWN,
     Outcomes,
-    PolicyEvaluator,
     PolicyLayers,
     RequestContext,
 )
@@ -51,7 +51,11 @@ _GLOBAL: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Principals whose policies tell the same requests apart, and answer them alike."""
+    """
+    Principals whose policies tell the same requests apart, and answer them alike.
+
+    `layers` are those of one of them: those of the others say the same about other resources.
+    """
 
     layers: PolicyLayers
     tried: AttackRequests
@@ -69,12 +73,11 @@ class Attackers:
     def __init__(self, permissions: Permissions) -> None:
         self.callers = permissions.callers
         self.deriver = RequestDeriver(self.callers)
-        self.evaluator = PolicyEvaluator(self.callers.catalog)
+        self.evaluator = self.callers.evaluator
         self.bits: list[Bits] = []  # of shape (3, words)
         self._permissions = permissions
         self._places = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
         self._cases: Memo[Any, Case] = Memo()
-        self._tested: Memo[PolicyLayers, frozenset[str]] = Memo()
         self._by_arn: Memo[str, Case | None] = Memo()
         self._stored: dict[bytes, int] = {}
         self._combined: Memo[Outcomes, int] = Memo()
@@ -100,9 +103,14 @@ class Attackers:
 
     def named_rows(self, arn: str) -> tuple[int, ...]:
         """Return the numbers of a principal's rows in the named contexts."""
-        columns = [self._permissions.contexts.index(name) for name in DEFAULT_CONTEXTS]
-        at = tuple(self._permissions.index[self._places[arn], columns].tolist())
+        at = self._index[self._places[arn]]
         return self._named.once(at, lambda: tuple(map(self._number, self._permissions.rows[[*at]])))
+
+    @cached_property
+    def _index(self) -> list[tuple[int, ...]]:
+        """For each principal the permissions' rows in the named contexts."""
+        columns = [self._permissions.contexts.index(name) for name in DEFAULT_CONTEXTS]
+        return list(map(tuple, self._permissions.index[:, columns].tolist()))
 
     def case(self, arn: str) -> Case | None:
         """The requests of a principal, shared by all whom no policy tells apart."""
@@ -116,7 +124,7 @@ class Attackers:
 
     def keys(self, layers: PolicyLayers) -> frozenset[str]:
         """Return the condition keys, in lower case, that a principal's policies depend on."""
-        return self._tested.once(layers, self.evaluator.keys, layers)
+        return self.evaluator.keys(layers)
 
     def _case(self, arn: str) -> Case | None:
         layers = self.callers.layers(arn)
@@ -124,9 +132,11 @@ class Attackers:
             return None
         known = self.known(arn)
         user = self.callers.principal(arn)["kind"] == "user"
-        # With equal outcomes in one context, nothing that policies ask of two principals differs.
-        first = self.evaluator.outcomes(layers, self.deriver.direct.joined(known))[0]
-        return self._cases.once((layers, user, first), self._made, layers, known, user)
+        same = self.evaluator.case(layers, self.deriver.direct.joined(known))
+        read = chain.from_iterable(self.evaluator.profile(layers).layers)
+        # Requests carry what policy variables hold, which a case leaves open.
+        whose = layers if any(each.resource_keys for each in read) else None
+        return self._cases.once((same, user, whose), self._made, layers, known, user)
 
     def _made(self, layers: PolicyLayers, known: RequestContext, user: bool) -> Case:
         tried = self.deriver.derive(layers, known, user=user)
@@ -153,12 +163,16 @@ class Attackers:
         """Return the number of the row of what one request is allowed."""
         region = request.context.get(REGION)
         elsewhere = isinstance(region, str) and region not in HOME_REGIONS
-        number = self._combined.once(outcome, self._combine, outcome)
+        number = self.number(outcome)
         if not request.session and not elsewhere:
             return number
         return self._limited.once(
             (number, request.session, elsewhere), self._limit, number, request.session, elsewhere
         )
+
+    def number(self, outcome: Outcomes) -> int:
+        """Return the number of the row that an outcome comes to."""
+        return self._combined.once(outcome, self._combine, outcome)
 
     def union(self, numbers: Iterable[int]) -> int:
         """Return the number of the row of all that some rows hold."""
@@ -180,7 +194,7 @@ class Attackers:
         return self._number(found)
 
     def _combine(self, outcome: Outcomes) -> int:
-        return self._number(np.array(self.evaluator.combine(outcome)))
+        return self._number(self.evaluator.combine(outcome))
 
     def _number(self, row: Bits) -> int:
         held = row.tobytes()

@@ -13,6 +13,7 @@ Source: IAM User Guide, "AWS global condition context keys", aws:RequestedRegion
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -21,16 +22,24 @@ from iamkit.policy import (
     ABSENT,
     ANYWHERE,
     CERTAIN,
+    EVERY,
     POSSIBLE,
     UNKNOWN,
+    Keys,
     KeyTest,
     Outcomes,
     PolicyEvaluator,
     PolicyLayers,
+    Profile,
     RequestContext,
     choices,
 )
 from iamkit.reference import Bits, Catalog
+
+Tests: TypeAlias = tuple[tuple[KeyTest, bool], ...]  # and whether variables count in each
+
+# Keys of the caller, and one of its account, that decide what is best to choose.
+_SUITING: Final = (*choices.OF_RESOURCE.values(), choices.HOME_REGION)
 
 
 class ChoosingEvaluator(PolicyEvaluator):
@@ -40,20 +49,22 @@ class ChoosingEvaluator(PolicyEvaluator):
         super().__init__(catalog)
         self._carried: Memo[tuple[str, ...], Bits] = Memo()
         self._having: Memo[str, Bits] = Memo()
-        self._chosen_keys: Memo[PolicyLayers, frozenset[str]] = Memo()
-        self._asked: Memo[PolicyLayers, tuple[str, ...]] = Memo()
-        self._tests: Memo[PolicyLayers, tuple[tuple[KeyTest, bool], ...]] = Memo()
-        self._combined: Memo[Outcomes, tuple[Bits, Bits, Bits]] = Memo()
+        self._chosen_keys: Memo[Profile, frozenset[str]] = Memo()
+        self._tests: Memo[Profile, Tests] = Memo()
+        self._combined: Memo[Outcomes, Bits] = Memo()
 
     def chooses(self, layers: PolicyLayers) -> bool:
         """Whether the caller's choices make a difference to what these layers allow."""
         return bool(self._chosen(layers))
 
     def _chosen(self, layers: PolicyLayers) -> frozenset[str]:
-        return self._chosen_keys.once(layers, self._find_chosen_keys, layers)
+        profile = self.profile(layers)
+        return self._chosen_keys.once(profile, _chosen_keys, profile)
 
-    def _find_chosen_keys(self, layers: PolicyLayers) -> frozenset[str]:
-        return frozenset(filter(choices.is_chosen, self.keys(layers)))
+    def _find_tests(self, layers: PolicyLayers) -> Tests:
+        """The tests of chosen keys."""
+        tests = choices.tests_of(layers.statements)
+        return tuple((test, variables) for test, variables in tests if choices.is_chosen(test.key))
 
     @cached_property
     def _at_home(self) -> Bits:
@@ -71,27 +82,26 @@ class ChoosingEvaluator(PolicyEvaluator):
         return found
 
     def _find_having(self, key: str) -> Bits:
-        actions = self.catalog.listed.actions
-        return self.catalog.bits(each for each in actions if choices.carries(each, key))
+        keys = self.catalog.listed.condition_keys
+        having = [choices.carried_by(each, key) for each in keys.values]
+        actions = zip(self.catalog.listed.actions, keys.codes, strict=True)
+        return self.catalog.bits(action for action, code in actions if having[code])
 
-    def _find_tests(self, layers: PolicyLayers) -> tuple[tuple[KeyTest, bool], ...]:
-        """The tests of chosen keys."""
-        tests = choices.tests_of(layers.statements)
-        return tuple((test, variables) for test, variables in tests if choices.is_chosen(test.key))
-
-    def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
-        """Return (possible, certain, anywhere), each of shape (words,)."""
+    def rows(self, layers: PolicyLayers, context: RequestContext) -> Bits:
+        """Return what is possible, certain and allowed anywhere, shape (3, words)."""
         if not self.chooses(layers):
             return super().rows(layers, context)
-        keys, tests = self._chosen(layers), self._tests.once(layers, self._find_tests, layers)
+        keys = self._chosen(layers)
+        tests = self._tests.once(self.profile(layers), self._find_tests, layers)
         chosen = choices.chosen_values(tests, context)
         contexts = [context, *map(context.joined, chosen)]
         own, *others = self.outcomes(layers, *contexts, varying=keys)
-        possible, certain, anywhere = (each.copy() for each in self._made(own))
+        rows = self._made(own).copy()
         home = choices.home_region(context)
         if choices.REGION in keys and context.get(choices.REGION) is UNKNOWN:
             at_home = super().rows(layers, context.but({choices.REGION: home}))
-            possible = (possible & ~self._at_home) | (at_home[POSSIBLE] & self._at_home)
+            rows[POSSIBLE] &= ~self._at_home
+            rows[POSSIBLE] |= at_home[POSSIBLE] & self._at_home
         gained: dict[Outcomes, Bits] = {}  # for which actions it may come to that
         for each, outcome in zip(chosen, others, strict=True):
             if outcome != own:
@@ -100,21 +110,23 @@ class ChoosingEvaluator(PolicyEvaluator):
                 mask = mask & ~self._at_home if elsewhere else mask
                 gained[outcome] = gained[outcome] | mask if outcome in gained else mask
         for outcome, mask in gained.items():
-            better = self._made(outcome)
-            certain |= better[CERTAIN] & mask
-            anywhere |= better[ANYWHERE] & mask
-        return possible, certain, anywhere
+            rows[[CERTAIN, ANYWHERE]] |= self._made(outcome)[[CERTAIN, ANYWHERE]] & mask
+        return rows
 
-    def _made(self, outcome: Outcomes) -> tuple[Bits, Bits, Bits]:
+    def _made(self, outcome: Outcomes) -> Bits:
         """The rows of an outcome, which are not to be changed: many contexts share them."""
         return self._combined.once(outcome, self.combine, outcome)
 
-    def asked(self, layers: PolicyLayers) -> tuple[str, ...]:
-        """Return the condition keys, in lower case, by which `rows` differ for these layers."""
-        return self._asked.once(layers, self._find_asked, layers)
-
-    def _find_asked(self, layers: PolicyLayers) -> tuple[str, ...]:
-        keys = self.keys(layers)
+    def cases(
+        self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
+    ) -> list[Any]:
+        """What rows depend on, see `PolicyEvaluator.case`: what is best to choose as well."""
+        found = super().cases(layers, *contexts, varying=varying)
         if not self.chooses(layers):
-            return tuple(sorted(keys))
-        return tuple(sorted({*keys, *choices.OF_RESOURCE.values(), choices.HOME_REGION}))
+            return found
+        suiting = (each.answers(_SUITING) for each in contexts)
+        return list(zip(found, suiting, strict=True))
+
+
+def _chosen_keys(profile: Profile) -> frozenset[str]:
+    return frozenset(filter(choices.is_chosen, profile.keys))

@@ -17,10 +17,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access.administrators import administration, administration_by_any_request
+from iamkit.access.administrators import (
+    SelfPromotion,
+    administration,
+    administration_by_any_request,
+)
 from iamkit.access.attackers import Attackers
-from iamkit.access.choosing import ChoosingEvaluator
-from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
+from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS, ISSUED
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
@@ -41,6 +44,7 @@ from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import REPORT_ONLY, AccountTables
 
+_NOBODY: Final = RequestContext({}, UNKNOWN)
 _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
 COLUMNS: Final = ("principal_arn", "kind", "name")
@@ -88,53 +92,52 @@ class _Evaluation:
     """
     The rows of an account while they are worked out, each distinct one stored once.
 
-    Principals with the same policies share their rows, unless a policy asks who the caller is.
+    Principals whom no policy tells apart share their rows.
     """
 
     def __init__(self, callers: Principals, names: Iterable[str]) -> None:
         self._callers = callers
-        self._evaluator = ChoosingEvaluator(callers.catalog)
-        self._contexts = [RequestContext(callers.arrival(name), UNKNOWN) for name in names]
+        self._evaluator = callers.evaluator
+        self._direct = callers.arriving("any")
+        self._contexts = [callers.arriving(name) for name in names]
         self._distinct: dict[bytes, int] = {}
         self._number = cache(self._stored)
-        self._shared = cache(self._alike)
+        self._shared: Memo[Any, list[int]] = Memo()
+        self._chosen: Memo[Any, int] = Memo()
 
     def numbers(self, principal_arn: str) -> list[int]:
         """Return for each context the number of the principal's row."""
         layers = self._callers.layers(principal_arn)
-        shared = self._shared(layers)
-        if shared is not None:
-            return shared
-        known = self._callers.caller(principal_arn)
-        return self._evaluated(layers, [context.joined(known) for context in self._contexts])
+        known = _NOBODY
+        if not self._evaluator.keys(layers).isdisjoint(self._callers.caller_keys):
+            known = self._callers.caller(principal_arn)
+        # Of who makes a request, each context has the same, but for when a user's session began.
+        same = self._evaluator.case(layers, self._direct.joined(known)), known.get(ISSUED)
+        return self._shared.once(same, self._evaluated, layers, known)
 
     def rows(self) -> Bits:
         """Return the distinct rows, of shape (distinct rows, 3, words), by number."""
         shape = (len(self._distinct), len(STRENGTHS), self._callers.catalog.words)
         return np.frombuffer(b"".join(self._distinct), dtype=catalogs.WORD).reshape(shape)
 
-    def _alike(self, layers: PolicyLayers) -> list[int] | None:
-        """What all principals with these policies share; None if a policy asks who they are."""
-        if not self._evaluator.keys(layers).isdisjoint(self._callers.caller_keys):
-            return None
-        return self._evaluated(layers, self._contexts)
-
-    def _evaluated(self, layers: PolicyLayers, contexts: Iterable[RequestContext]) -> list[int]:
-        if self._evaluator.chooses(layers):
-            keys = self._evaluator.asked(layers)
-            numbers: Memo[Any, int] = Memo()  # most contexts are alike
+    def _evaluated(self, layers: PolicyLayers, known: RequestContext) -> list[int]:
+        evaluator = self._evaluator
+        contexts = [context.joined(known) for context in self._contexts]
+        if evaluator.chooses(layers):
+            cases = evaluator.cases(layers, *contexts, varying=ARRIVAL_KEYS)
             return [
-                numbers.once(each.answers(keys), self._chosen, layers, each) for each in contexts
+                self._chosen.once(case, self._choose, layers, each)
+                for case, each in zip(cases, contexts, strict=True)
             ]
-        outcomes = self._evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
+        outcomes = evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
         return [self._number(each) for each in outcomes]
 
-    def _chosen(self, layers: PolicyLayers, context: RequestContext) -> int:
-        return self._row_number(np.array(self._evaluator.rows(layers, context)))
+    def _choose(self, layers: PolicyLayers, context: RequestContext) -> int:
+        return self._row_number(self._evaluator.rows(layers, context))
 
     def _stored(self, outcomes: Outcomes) -> int:
         """Number of the row that the outcomes make; several may make the same."""
-        return self._row_number(np.array(self._evaluator.combine(outcomes)))
+        return self._row_number(self._evaluator.combine(outcomes))
 
     def _row_number(self, row: Any) -> int:
         return self._distinct.setdefault(row.tobytes(), len(self._distinct))
@@ -259,11 +262,13 @@ class Permissions:
             parts.append(part.assign(**{key: values[at] for key, values in counts.items()}))
         whole = pd.concat(parts, ignore_index=True)
         arns = self.principals["principal_arn"].tolist()
-        admin = administration(self.callers, arns, self.rows, self.index, self.contexts)
+        promotion = SelfPromotion(self.callers)
+        admin = administration(promotion, arns, self.rows, self.index, self.contexts)
         for column, name in enumerate(self.contexts):
             if name in DEFAULT_CONTEXTS:
-                found = administration_by_any_request(self.attackers, arns, admin[:, column], name)
-                admin[:, column] = found
+                admin[:, column] = administration_by_any_request(
+                    self.attackers, promotion, arns, admin[:, column], name
+                )
         whole["admin"] = admin.T.reshape(-1)  # context after context
         return whole
 

@@ -15,6 +15,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -183,6 +184,7 @@ def _rows(
     not name one by one.
     """
     evaluator = PolicyEvaluator(catalog)
+    combine = cache(evaluator.combine)  # many policies say the same about other resources
     methods = escalation_methods().values()
     used = {action for method in methods for action in method.actions_on_existing}
     using = catalog.bits((_ASSUME, *used))
@@ -191,13 +193,12 @@ def _rows(
         best, worst = evaluator.outcomes(
             PolicyLayers((policy,)), context, stolen, varying=_VARYING_KEYS
         )
-        _, certain, anywhere = evaluator.combine(best)
-        least = certain if worst == best else evaluator.combine(worst)[CERTAIN]
+        _, certain, anywhere = combine(best)
+        least = combine(worst)[CERTAIN]
         unnamed = certain & using
         if unnamed.any():
-            unnamed = (
-                evaluator.rows(PolicyLayers((_without_names(policy),)), context)[CERTAIN] & using
-            )
+            (left,) = evaluator.outcomes(PolicyLayers((_without_names(policy),)), context)
+            unnamed = combine(left)[CERTAIN] & using
         made[:, at] = certain, anywhere, least, unnamed
     return made
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
     CALLED_VIA,
     CALLER_KEYS,
@@ -81,6 +82,11 @@ class Principals:
         """The action list, and the actions beside it that only this account's policies name."""
         named = {pattern for statement in self._statements() for pattern in statement.actions}
         return load_catalog().including(named)
+
+    @cached_property
+    def evaluator(self) -> ChoosingEvaluator:
+        """What judges the principals' policies: all who ask share it, as they ask much alike."""
+        return ChoosingEvaluator(self.catalog)
 
     @property
     def has_scps(self) -> bool:

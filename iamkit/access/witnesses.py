@@ -7,6 +7,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice, product
 from typing import Any, Final, NamedTuple
 
@@ -76,12 +77,7 @@ class Witnesses:
         self, arn: str, action: str, credentials: Iterable[Credential], places: Iterable[Place]
     ) -> Witness | None:
         """Return a request by one of the credentials from one of the places; None: none found."""
-        names = [
-            name
-            for name in DEFAULT_CONTEXTS
-            if CONTEXTS[name].credential in tuple(credentials)
-            and CONTEXTS[name].place in tuple(places)
-        ]
+        names = _names(tuple(credentials), tuple(places))
         same = (self.alike(arn), action, *names)
         found = self._found.once(same, self.request, arn, action, names)
         return None if found is None else found.witness
@@ -194,6 +190,15 @@ class Witnesses:
             "effect": found.effect,
         }
         return Found(found, context, witness)
+
+
+@cache
+def _names(credentials: tuple[Credential, ...], places: tuple[Place, ...]) -> tuple[str, ...]:
+    """The named contexts of these credentials and places."""
+    named = ((name, CONTEXTS[name]) for name in DEFAULT_CONTEXTS)
+    return tuple(
+        name for name, each in named if each.credential in credentials and each.place in places
+    )
 
 
 def _decided(action: str, resource: str, context: RequestContext, layers: PolicyLayers) -> Decision:

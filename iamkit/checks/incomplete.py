@@ -67,13 +67,15 @@ def unanswered(
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
     seen, rows = set(found), []
-    columns = ("subject", "kind", "source", "reason")
     lacking = account.incomplete
-    for subject, kind, source, reason in zip(*(lacking[c] for c in columns), strict=True):
+    lacking = lacking[lacking["source"].isin(rests)]
+    columns = ("subject", "kind", "source", "reason")
+    listed = (lacking[name].tolist() for name in columns)  # which are walked fast
+    for subject, kind, source, reason in zip(*listed, strict=True):
         about = subject in members or (kind in open_to and source in counted)
         if everybody:  # what it says of the account it has looked for at everybody
             about, subject = True, account.account_id
-        if source in rests and about and subject not in seen:
+        if about and subject not in seen:
             seen.add(subject)
             step = STEPS.get(source, LOOK)
             status = Status.NOT_ASSESSED

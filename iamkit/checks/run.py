@@ -144,10 +144,11 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     """
     ordered = sorted(checks.values(), key=lambda each: (SEVERITIES.index(each.severity), each.name))
     names = _names(account)
+    named = frozenset(names.index)
     populations = _Populations(account)
     found, outcomes = [], {}
     for each in ordered:
-        outcome, rows = _outcome(account, each, populations, names)
+        outcome, rows = _outcome(account, each, populations, named)
         found.append(rows)
         outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
@@ -199,7 +200,7 @@ def _call(account: Any, function: Callable[..., Any]) -> Any:
 
 
 def _outcome(
-    account: Any, each: Check, populations: _Populations, names: pd.DataFrame
+    account: Any, each: Check, populations: _Populations, named: frozenset[str]
 ) -> tuple[Outcome, list[Row]]:
     """Run one check, whatever it does: a check may be anybody's, and must not cost the others."""
     nowhere = each.not_in.get(account.partition, "")
@@ -215,7 +216,7 @@ def _outcome(
         counted = [name for name in needs(POPULATIONS[each.among]) if name not in FACTS]
         nobody = not members and not account.missing(*counted)
         returned = _call(account, each.find)
-        rows, errors = rows_of(each, returned, members.union(names.index))
+        rows, errors = rows_of(each, returned, members | named)
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, each, members, told)
     except Exception as error:

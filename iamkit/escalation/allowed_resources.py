@@ -35,7 +35,6 @@ from iamkit.policy import (
     Statement,
     Truth,
     choices,
-    conditions,
     resolve,
     widest,
 )
@@ -74,7 +73,6 @@ class AllowedResources:
         self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
         self._allowances: Memo[Any, Allowance] = Memo()
         self._named: Memo[Any, ResourceSet] = Memo()
-        self._truths: Memo[Any, Truth] = Memo()
         self._alike: Memo[tuple[str, tuple[str, ...]], list[tuple[RequestContext, int]]] = Memo()
 
     def _resources(self, kind: str) -> Resources:
@@ -180,7 +178,7 @@ class AllowedResources:
                 if not each.statement.allows:
                     continue
                 if (
-                    self._truth(each.statement, context)
+                    each.statement.applies(context)
                     if where < 0
                     else (self._applies_to(each, context, kind).certain & where)
                 ):
@@ -198,27 +196,34 @@ class AllowedResources:
         self, layers: RelevantLayers, context: RequestContext, action: str, kind: str
     ) -> Allowance:
         every = self.resources[kind].every
-        identity, bounded, denied = NOWHERE, ResourceSet(every, every), NOWHERE
-        controlled = bounded
+        identity, bounded, controlled = (
+            NOWHERE,
+            ResourceSet(every, every),
+            ResourceSet(every, every),
+        )
+        denied_surely = denied = 0  # numbers, as they are joined by the million
         for number, layer in enumerate(layers):
             if layer is None:
                 continue
-            allowed = NOWHERE
+            certain = possible = 0
             for each in (each for policy in layer for each in policy.about(action)):
                 where = self._applies_to(each, context, kind)
                 if each.statement.allows:
-                    allowed |= where
+                    certain |= where.certain
+                    possible |= where.possible
                 else:
-                    denied |= where
+                    denied_surely |= where.certain
+                    denied |= where.possible
+            allowed = ResourceSet(certain, possible)
             if number:
                 bounded &= allowed
                 controlled = controlled & allowed if number > 1 else controlled
             else:
                 identity = allowed
-        not_denied = ResourceSet(every & ~denied.possible, every & ~denied.certain)
-        return Allowance(
-            identity & bounded & not_denied, bounded & not_denied, controlled & not_denied
-        )
+        if denied:
+            not_denied = ResourceSet(every & ~denied, every & ~denied_surely)
+            bounded, controlled = bounded & not_denied, controlled & not_denied
+        return Allowance(identity & bounded, bounded, controlled)
 
     def _applies_to(
         self, each: RelevantStatement, context: RequestContext, kind: str
@@ -228,16 +233,12 @@ class AllowedResources:
         if not each.statement.condition:
             return named
         if not each.keys_of_resource:
-            return _where(named, self._truth(each.statement, context))
+            return _where(named, each.statement.applies(context))
         keys, found, changed = each.keys_of_resource, NOWHERE, _retagged(context)
         for known, which in self._alike.once((kind, keys), self._group, kind, keys):
-            truth = self._truth(each.statement, context.joined(known).joined(changed))
+            truth = each.statement.applies(context.joined(known).joined(changed))
             found |= _where(ResourceSet(named.certain & which, named.possible & which), truth)
         return found
-
-    def _truth(self, statement: Statement, context: RequestContext) -> Truth:
-        key = (statement, context.answers(statement.condition_keys))
-        return self._truths.once(key, _condition_holds, statement, context)
 
     def _group(self, kind: str, keys: tuple[str, ...]) -> list[tuple[RequestContext, int]]:
         """Sets of resources of a kind that have the same values of some condition keys."""
@@ -348,10 +349,6 @@ def _tested_keys(layers: RelevantLayers, action: str) -> frozenset[str]:
         each for layer in layers for policy in layer or () for each in policy.about(action)
     )
     return frozenset().union(*(each.keys for each in statements))
-
-
-def _condition_holds(statement: Statement, context: RequestContext) -> Truth:
-    return conditions.evaluate(statement.condition, context, variables=statement.variables)
 
 
 def _where(named: ResourceSet, truth: Truth) -> ResourceSet:

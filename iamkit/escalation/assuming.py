@@ -18,6 +18,7 @@ from typing import Final
 from iamkit.access import NOWHERE, ResourceSet
 from iamkit.escalation.callers import Caller, Callers
 from iamkit.escalation.new_principals import ASSUME
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, KeyTest, RequestContext, choices
 from iamkit.trust import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 
@@ -29,6 +30,7 @@ class Assuming:
 
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
+        self._joint_keys: Memo[Caller, frozenset[str]] = Memo()
 
     @cached_property
     def grants(self) -> SessionGrants:
@@ -52,7 +54,7 @@ class Assuming:
 
     def _joint(self, caller: Caller, context: RequestContext, *, own: bool) -> ResourceSet:
         """What one choice for both sides makes of it, whichever is the best for each role."""
-        keys = self._joint_keys(caller)
+        keys = self._joint_keys.once(caller, self._find_joint_keys, caller)
         open_keys = [key for key in keys if context.get(key) is UNKNOWN]
         if not open_keys:
             return self._assumable(caller, context, own=own)
@@ -68,7 +70,7 @@ class Assuming:
             found |= made
         return found
 
-    def _joint_keys(self, caller: Caller) -> frozenset[str]:
+    def _find_joint_keys(self, caller: Caller) -> frozenset[str]:
         """Chosen keys that both sides test, and those that need a permission to be set at all."""
         allowed, trusting = self._callers.allowed, self._callers.assumable
         mine = allowed.tested_keys(caller.relevant, ASSUME)

@@ -168,16 +168,28 @@ class AvailablePaths:
         acts_as = "role" if caller.kind == "role" else "user"
         possible = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
         elsewhere = [~(self._elsewhere & ~rows[at]).any(axis=1) for at in (CERTAIN, POSSIBLE)]
+        usable = possible | (self._need_no_permission & caller.named)
         own: list[_UsableMethod] = []
         trusted: list[_UsableMethod] = []
-        for at, method in enumerate(self.methods):
-            by_name = method.id in (ASSUME_ROLE, SESSION_TAGS)  # no permission is needed
-            usable = possible[at] or (caller.named and by_name)
-            if usable and method.caller in ("any", acts_as):
-                permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
-                by_trust = method.trust in ("caller", "named")
-                (trusted if by_trust else own).append(_UsableMethod(method, permitted))
+        for at in np.flatnonzero(usable & self._open_to[acts_as]).tolist():
+            method = self.methods[at]
+            permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
+            by_trust = method.trust in ("caller", "named")
+            (trusted if by_trust else own).append(_UsableMethod(method, permitted))
         return own, trusted
+
+    @cached_property
+    def _need_no_permission(self) -> Any:
+        """Whether each method needs none where a trust policy names the caller."""
+        return np.array([each.id in (ASSUME_ROLE, SESSION_TAGS) for each in self.methods])
+
+    @cached_property
+    def _open_to(self) -> dict[str, Any]:
+        """For users and roles, whether each method is open to them."""
+        return {
+            kind: np.array([each.caller in ("any", kind) for each in self.methods])
+            for kind in ("user", "role")
+        }
 
     @cached_property
     def _words(self) -> Any:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-import numpy as np
-
-from iamkit.access import ChoosingEvaluator, Permissions, Principals
+from iamkit.access import Permissions, Principals
 from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
 from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, PolicyLayers, RequestContext
@@ -58,7 +56,7 @@ class Callers:
         self.permissions = permissions
         self.account = principals.account
         self.catalog = principals.catalog
-        self.evaluator = ChoosingEvaluator(self.catalog)
+        self.evaluator = principals.evaluator
         self.allowed = AllowedResources(principals, actions)
         self.resources = self.allowed.resources
         self.assumable = AssumableRoles(principals, self.resources["role"])
@@ -169,7 +167,7 @@ class Callers:
 
     def _add_group(self, arn: str, name: str) -> int:
         made = self.evaluator.rows(self.caller(arn).layers, self.context(arn, name))
-        self._group_rows.append(np.array(made))
+        self._group_rows.append(made)
         return len(self.permissions.rows) + len(self._group_rows) - 1
 
     def numbered_rows(self, number: int) -> Any:

@@ -15,7 +15,8 @@ and roles using tags".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import product
 from typing import Any, Final, NamedTuple
@@ -26,7 +27,7 @@ from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import Caller, Callers
 from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, PRINCIPAL_TAG, UNKNOWN, RequestContext, Statement, choices
+from iamkit.policy import ABSENT, PRINCIPAL_TAG, UNKNOWN, RequestContext, choices
 from iamkit.trust import TAG_SESSION
 
 RESOURCE_TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
@@ -141,11 +142,15 @@ class ChangedTags:
         return self._values.once(arn, self._find_values, arn)
 
     def _find_values(self, arn: str) -> dict[str, list[str]]:
-        caller = self._callers.caller(arn)
-        layers = [policies for _, policies in caller.layers.named()]
-        policies = [policy for layer in layers for policy in layer]
-        statements = [each for policy in policies for each in policy.statements if _asks(each)]
-        trusting = self._callers.assumable.conditions(arn)
+        layers, assumable = self._callers.caller(arn).layers, self._callers.assumable
+        if not _of_tags(self._callers.evaluator.keys(layers) | assumable.keys(arn)):
+            return {}
+        statements = [
+            each
+            for each in layers.statements
+            if _of_tags((*each.condition_keys, *each.resource_keys))
+        ]
+        trusting = assumable.conditions(arn)
         tests = [*choices.tests_of(statements), *choices.tests_in(trusting)]
         by_key: dict[str, list[Any]] = {}
         named: dict[str, str] = {}
@@ -166,8 +171,9 @@ class ChangedTags:
     @cached_property
     def _known_values(self) -> list[str]:
         """The values of tags that identities of the account have, the commonest first."""
-        given = [v for tags in self._callers.account.principals["tags"] for v in tags.values()]
-        return sorted(set(given), key=lambda value: (-given.count(value), value))
+        tagged = self._callers.account.principals["tags"].tolist()
+        given = Counter(value for tags in tagged for value in tags.values())
+        return sorted(given, key=lambda value: (-given[value], value))
 
     def _variants(
         self, arn: str, who: RequestContext, *, session: bool
@@ -219,8 +225,8 @@ class ChangedTags:
         return allowed
 
 
-def _asks(statement: Statement) -> bool:
-    keys = (*statement.condition_keys, *statement.resource_keys)
+def _of_tags(keys: Iterable[str]) -> bool:
+    """Whether one of some condition keys is about a tag of the caller."""
     return any(key.startswith(PRINCIPAL_TAG) for key in keys)
 
 

@@ -141,8 +141,10 @@ class Explanations:
         if found is None:
             return ""
         policy, statement, request = found
-        why = conditions.explain(statement.condition, request, variables=statement.variables)
-        because = f" ({why})" if statement.condition else ""
+        because = ""
+        if statement.condition:
+            why = conditions.explain(statement.condition, request, variables=statement.variables)
+            because = f" ({why})"
         return f"{call.action}: Allow {statement.name} of {policy.name}{because}"
 
     def _allowing(

@@ -33,6 +33,7 @@ from iamkit.policy.evaluation import (
     STRENGTHS,
     Outcomes,
     PolicyEvaluator,
+    Profile,
 )
 from iamkit.policy.model import (
     DOUBT,
@@ -44,6 +45,7 @@ from iamkit.policy.model import (
     widest,
 )
 from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
+from iamkit.policy.scopes import EVERY, Keys
 
 __all__ = [
     "ABSENT",
@@ -54,6 +56,7 @@ __all__ = [
     "DOUBT",
     "ENDPOINT_KEYS",
     "ENDPOINT_KEY_NAMES",
+    "EVERY",
     "KEY",
     "MFA_KEYS",
     "OF_ACCESS_KEY",
@@ -72,6 +75,7 @@ __all__ = [
     "WILD",
     "Decision",
     "KeyTest",
+    "Keys",
     "Mark",
     "Network",
     "Outcomes",
@@ -79,6 +83,7 @@ __all__ = [
     "Policy",
     "PolicyEvaluator",
     "PolicyLayers",
+    "Profile",
     "RequestContext",
     "Statement",
     "Truth",

@@ -87,24 +87,24 @@ def carries(action: str, key: str) -> bool:
     >>> carries("iam:CreateRole", "aws:requesttag/team"), carries("iam:PutRolePolicy", TAG_KEYS)
     (True, False)
     """
+    return carried_by(_keys_by_action().get(action.lower(), ()), key)
+
+
+def carried_by(keys: Iterable[str], key: str) -> bool:
+    """Return whether requests may have a chosen key for an action that has `keys`."""
     if not key.startswith((REQUEST_TAG, TAG_KEYS, "sts:")):
         return True
-    return (REQUEST_TAG if key.startswith(REQUEST_TAG) else key) in _keys_of(action.lower())
+    wanted = REQUEST_TAG if key.startswith(REQUEST_TAG) else key
+    named = map(str.lower, keys)
+    return wanted in (REQUEST_TAG if each.startswith(REQUEST_TAG) else each for each in named)
 
 
 @cache
-def _keys_by_action() -> dict[str, tuple[str, ...]]:
+def _keys_by_action() -> dict[str, list[str]]:
     listed = load_catalog().listed
-    keys = [tuple(key.lower() for key in some) for some in listed.condition_keys.values]
-    codes = listed.condition_keys.codes
-    return {action.lower(): keys[code] for action, code in zip(listed.actions, codes, strict=True)}
-
-
-@cache
-def _keys_of(action: str) -> frozenset[str]:
-    """The keys of an action, in lower case, tags without their own part."""
-    named = _keys_by_action().get(action, ())
-    return frozenset(REQUEST_TAG if key.startswith(REQUEST_TAG) else key for key in named)
+    keys = listed.condition_keys
+    codes = zip(listed.actions, keys.codes, strict=True)
+    return {action.lower(): keys.values[code] for action, code in codes}
 
 
 def home_region(context: RequestContext) -> str:

@@ -210,7 +210,7 @@ class _Parsed:
 
 def condition_key(condition: Any) -> str:
     """Return text that is equal for conditions that are equal, for use as a key of a cache."""
-    return json.dumps(condition, sort_keys=True, default=repr)
+    return json.dumps(condition, sort_keys=True, default=repr) if condition != {} else "{}"
 
 
 @lru_cache(maxsize=65536)

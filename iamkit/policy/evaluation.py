@@ -24,9 +24,11 @@ Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -35,7 +37,7 @@ from iamkit.memory import Memo
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
 from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
-from iamkit.policy.patterns import Pattern, resolve
+from iamkit.policy.patterns import Pattern, resolve, variable_keys
 from iamkit.policy.scopes import ALL, EVERY, Keys, Scope, Scopes, apart, covers, witnesses
 from iamkit.reference import Bits, Catalog
 
@@ -56,9 +58,19 @@ class Effects:
     denials: tuple[Denial, ...]
 
     @cached_property
-    def denies_everywhere_only(self) -> bool:
-        """Whether no denial is about some resources only."""
-        return all(scope.everything for scope, _, _ in self.denials)
+    def scoped(self) -> tuple[Denial, ...]:
+        """The denials that are about some resources only."""
+        return tuple(each for each in self.denials if not each[0].everything)
+
+    @cached_property
+    def allowed(self) -> Any:
+        """What it may allow somewhere."""
+        return np.bitwise_or.reduce([*self.cells.values()]) if self.cells else np.uint64(0)
+
+    @cached_property
+    def narrow(self) -> bool:
+        """Whether something is allowed on some resources only."""
+        return any(scopes for scopes, _ in self.cells)
 
 
 class Dependencies:
@@ -69,7 +81,7 @@ class Dependencies:
         self.condition_keys = _merged(each.condition_keys for each in found)
         self.resource_keys = _merged(each.resource_keys for each in found)
         self.keys = frozenset(self.condition_keys + self.resource_keys)
-        self.numbers: dict[Any, int] = {}  # of what it comes to, by what it depends on
+        self.numbers: Memo[Any, int] = Memo()  # of what it comes to, by what it depends on
         wide = [not each.not_resources and "*" in each.resources for each in found]
         self.everywhere = all(wide)  # no statement is about some resources only
         self.one_sided = all(  # only allows are, and they say which
@@ -77,9 +89,43 @@ class Dependencies:
             for each, everywhere in zip(found, wide, strict=True)
         )
 
+    @cached_property
+    def shape(self) -> tuple[Any, ...]:
+        """Equal for policies with equal rows, if no resource is compared with another."""
+        return tuple(map(_shape, self.statements))
+
+
+def _shape(statement: Statement) -> tuple[Any, ...]:
+    """What a statement says, of its resources only whether they are all, some or by a variable."""
+    resources = {
+        text if variable_keys(text) or Pattern(text).everything else ""
+        for text in statement.resources
+    }
+    condition = json.dumps(statement.condition, default=repr)
+    about = statement.actions, statement.not_actions, frozenset(resources)
+    return statement.allows, *about, condition, statement.variables
+
 
 def _merged(keys: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(sorted(set().union(*keys)))
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """
+    What of some layers their rows depend on: one object for all that come to the same.
+
+    `alike`: rows depend on where statements apply only in being everywhere or somewhere, so that
+    policies about one's own bucket are the same for all.
+    """
+
+    layers: tuple[tuple[Dependencies, ...], ...]
+    alike: bool
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The condition keys, in lower case, that they depend on."""
+        return frozenset().union(*(read.keys for read in chain.from_iterable(self.layers)))
 
 
 class PolicyEvaluator:
@@ -95,22 +141,45 @@ class PolicyEvaluator:
         self.resource = resource
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
+        self.nothing = np.zeros((5, catalog.words), dtype=self.every.dtype)
         self._dependencies: Memo[str, Dependencies] = Memo()
         self._by_policy: Memo[Policy, Dependencies] = Memo()
+        self._by_shape: Memo[Any, Dependencies] = Memo()
+        self._profiles: Memo[PolicyLayers, Profile] = Memo()
+        self._distinct: Memo[Any, Profile] = Memo()
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
+        self._same: list[int] = []  # by number of effects, the first that comes to the same rows
+        self._by_rows: Memo[bytes, int] = Memo()
         self._alone: Memo[int, Bits] = Memo()
-        self._layers: Memo[tuple[int, ...], Effects] = Memo()
 
-    def rows(self, layers: PolicyLayers, context: RequestContext) -> tuple[Bits, Bits, Bits]:
-        """Return (possible, certain, anywhere), each of shape (words,)."""
+    def rows(self, layers: PolicyLayers, context: RequestContext) -> Bits:
+        """Return what is possible, certain and allowed anywhere, shape (3, words)."""
         return self.combine(self.outcomes(layers, context)[0])
+
+    def profile(self, layers: PolicyLayers) -> Profile:
+        """Return what of the layers their rows depend on, in the order of the policies."""
+        return self._profiles.once(layers, self._profile, layers)
+
+    def _profile(self, layers: PolicyLayers) -> Profile:
+        read = tuple(tuple(map(self._read, policies)) for _, policies in layers.named())
+        identity, *others = read
+        alike = (
+            self.resource is None
+            and all(each.one_sided for each in identity)
+            and all(each.everywhere for policies in others for each in policies)
+        )
+        if alike:
+            read = tuple(
+                tuple(self._by_shape.once(each.shape, lambda same: same, each) for each in policies)
+                for policies in read
+            )
+        return self._distinct.once((read, alike), Profile, read, alike)
 
     def keys(self, layers: PolicyLayers) -> frozenset[str]:
         """Return the condition keys, in lower case, that the layers' rows depend on."""
-        found = [self._read(policy).keys for _, policies in layers.named() for policy in policies]
-        return frozenset().union(*found)
+        return self.profile(layers).keys
 
     def outcomes(
         self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
@@ -118,46 +187,54 @@ class PolicyEvaluator:
         """
         Return what the layers come to in each context: equal outcomes have equal rows.
 
-        `varying` are the condition keys in which the contexts differ, if that is known. Where no
-        resource is compared with another, what a policy variable holds makes no difference, so
-        principals with the same policies share their outcomes.
+        `varying` are the condition keys in which the contexts differ, if that is known.
         """
-        alike = self._never_compares(layers)
-        found = [
-            self._of_layer(policies, contexts, varying, alike=alike)
-            for _, policies in layers.named()
+        same = self._same
+        return [
+            tuple(tuple(sorted({same[number] for number in layer})) for layer in judged)
+            for judged in self._judgements(layers, contexts, varying)
         ]
+
+    def case(self, layers: PolicyLayers, context: RequestContext) -> Any:
+        """
+        Return what rows depend on: equal where no policy tells two principals and requests apart.
+
+        Where no resource is compared with another, it makes no difference what a policy variable
+        holds.
+        """
+        return self.cases(layers, context)[0]
+
+    def cases(
+        self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
+    ) -> list[Any]:
+        """Return the `case` of each context; `varying` as for `outcomes`."""
+        profile = self.profile(layers)
+        return [(profile, each) for each in self._judgements(layers, contexts, varying)]
+
+    def _judgements(
+        self, layers: PolicyLayers, contexts: Sequence[RequestContext], varying: Keys
+    ) -> list[Outcomes]:
+        """In each context the number of each policy's judgement, layer by layer."""
+        profile = self.profile(layers)
+        alike = profile.alike
+        found = (self._of_layer(each, contexts, varying, alike) for each in profile.layers)
         return list(zip(*found, strict=True))
 
     def _of_layer(
         self,
-        policies: Iterable[Policy],
+        policies: Iterable[Dependencies],
         contexts: Sequence[RequestContext],
         varying: Keys,
-        *,
         alike: bool,
     ) -> list[tuple[int, ...]]:
-        """What the policies of one layer come to in each context."""
-        fixed: set[int] = set()
-        changing = []
-        for policy in policies:
-            read = self._read(policy)
-            if varying.isdisjoint(read.keys):
-                fixed.add(self._outcome(read, contexts[0], alike=alike))
-            else:
-                changing.append([self._outcome(read, each, alike=alike) for each in contexts])
-        if not changing:
-            return [tuple(sorted(fixed))] * len(contexts)
-        return [tuple(sorted(fixed.union(column))) for column in zip(*changing, strict=True)]
-
-    def _never_compares(self, layers: PolicyLayers) -> bool:
-        """Whether rows depend on where statements apply only in being everywhere or somewhere."""
-        if self.resource is not None:
-            return False
-        others = (layers.boundary or (), *layers.scps)
-        return all(self._read(policy).one_sided for policy in layers.identity) and all(
-            self._read(policy).everywhere for policies in others for policy in policies
-        )
+        """What the policies of one layer are told in each context, one number for each policy."""
+        columns = [
+            [self._judged(read, contexts[0], alike=alike)] * len(contexts)
+            if varying.isdisjoint(read.keys)
+            else [self._judged(read, each, alike=alike) for each in contexts]
+            for read in policies
+        ]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(contexts)
 
     def _read(self, policy: Policy) -> Dependencies:
         return self._by_policy.once(policy, self._read_content, policy)
@@ -165,17 +242,22 @@ class PolicyEvaluator:
     def _read_content(self, policy: Policy) -> Dependencies:
         return self._dependencies.once(policy.content, Dependencies, policy.statements)
 
-    def _outcome(self, read: Dependencies, context: RequestContext, *, alike: bool) -> int:
+    def _judged(self, read: Dependencies, context: RequestContext, *, alike: bool) -> int:
         """Number of a policy's judgement; the same for contexts that it does not tell apart."""
-        asked: Any = context.answers(read.condition_keys)
+        asked: Any = alike, context.answers(read.condition_keys)
         if read.resource_keys:
             variables = context.answers(read.resource_keys)
-            held = [None if alike and isinstance(v, str) else v for v in variables]
-            asked = (asked, alike, *held)
-        number = read.numbers.get(asked)
-        if number is None:
-            number = read.numbers[asked] = len(self._effects)
-            self._effects.append(self._judge(read.statements, context))
+            asked += tuple(None if alike and isinstance(v, str) else v for v in variables)
+        return read.numbers.once(asked, self._judge_anew, read, context, alike)
+
+    def _judge_anew(self, read: Dependencies, context: RequestContext, alike: bool) -> int:
+        number = len(self._effects)
+        self._effects.append(self._judge(read.statements, context))
+        if alike:  # what it allows and denies is all there is to compare
+            held = self._alone.once(number, self._by_itself, number).tobytes()
+            self._same.append(self._by_rows.setdefault(held, number))
+        else:
+            self._same.append(number)
         return number
 
     def _judge(self, found: Iterable[Statement], context: RequestContext) -> Effects:
@@ -229,76 +311,78 @@ class PolicyEvaluator:
         named = self.catalog.bits(statement.actions)
         return self.every & ~named if statement.not_actions else named
 
-    def _layer(self, outcomes: tuple[int, ...]) -> Effects:
-        """All policies of one layer together."""
-        return self._layers.once(outcomes, self._together, outcomes)
+    def combine(self, outcomes: Outcomes) -> Bits:
+        """
+        Return the rows of what every layer allows, less what any layer denies: (3, words).
 
-    def _together(self, outcomes: tuple[int, ...]) -> Effects:
-        cells: Cells = {}
-        judged = [self._effects[number] for number in outcomes]
-        for each in judged:
-            for where, bits in each.cells.items():
-                _add(cells, where, bits)
-        return Effects(cells, tuple(denial for each in judged for denial in each.denials))
+        Only for actions that something denies on some resources, or that two layers allow on some
+        each, resources are compared; the others are in what each policy by itself allows.
+        """
+        found = self._united(outcomes)
+        surely, denied = found[3], found[3] | found[4]
+        rows = found[:3].copy()
+        rows[POSSIBLE] &= ~surely
+        rows[CERTAIN:] &= ~denied
+        layers = [[self._effects[number] for number in layer] for layer in outcomes]
+        compared = self._to_compare(layers)
+        if compared is not None and (compared & rows[POSSIBLE]).any():
+            rows &= ~compared
+            rows |= self._compared(layers, compared & ~surely, compared & ~denied)
+        return rows
 
-    def combine(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
-        """Return the rows of what every layer allows, less what any layer denies."""
-        if len(outcomes) == 1 and all(
-            self._effects[number].denies_everywhere_only for number in outcomes[0]
-        ):
-            return self._united(outcomes[0])
-        layers = [self._layer(each) for each in outcomes]
-        cells = layers[0].cells
-        for layer in layers[1:]:
-            cells = _both(cells, layer.cells)
-        denied = {True: self.none, False: self.none}  # on every resource: surely, perhaps
-        scoped = []
-        for scope, sure, bits in (denial for layer in layers for denial in layer.denials):
+    def _united(self, outcomes: Outcomes) -> Bits:
+        """
+        What all layers allow: possibly, certainly, everywhere; what any denies: surely, perhaps.
+
+        Each policy is taken by itself: what is denied on some resources only is left out. Shape
+        (5, words).
+        """
+        layers = [
+            np.bitwise_or.reduce(
+                [self._alone.once(n, self._by_itself, n) for n in layer] or [self.nothing]
+            )
+            for layer in outcomes
+        ]
+        found: Bits = layers[0] if len(layers) == 1 else np.bitwise_and.reduce(layers)
+        if len(layers) > 1:
+            found[3:] = np.bitwise_or.reduce([layer[3:] for layer in layers])
+        return found
+
+    def _by_itself(self, number: int) -> Bits:
+        """What one policy allows and denies, as `_united` says."""
+        effects = self._effects[number]
+        denied = {True: self.none, False: self.none}
+        for scope, sure, bits in effects.denials:
             if scope.everything:
                 denied[sure] = denied[sure] | bits
-            else:
-                scoped.append((scope, sure, bits))
-        surely, perhaps = ~denied[True], ~(denied[True] | denied[False])
-        if not scoped:
-            possible, certain, anywhere = self._allowed(cells)
-            return possible & surely, certain & perhaps, anywhere & perhaps
+        return np.array([*self._allowed(effects.cells), denied[True], denied[False]])
+
+    def _to_compare(self, layers: Sequence[Sequence[Effects]]) -> Bits | None:
+        """The actions for which resources have to be compared; None: for none."""
+        if sum(any(each.narrow for each in layer) for layer in layers) > 1:
+            return self.every
+        scoped = [bits for layer in layers for each in layer for _, _, bits in each.scoped]
+        return np.bitwise_or.reduce(scoped) if scoped else None
+
+    def _compared(
+        self, layers: Sequence[Sequence[Effects]], possibly: Bits, certainly: Bits
+    ) -> Bits:
+        """The rows of actions that nothing denies on every resource, surely and perhaps."""
+        cells, *others = (_together(layer, possibly) for layer in layers)
+        for other in others:
+            cells = _both(cells, other)
+        scoped = [denial for layer in layers for each in layer for denial in each.scoped]
         possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
         for (scopes, sure), bits in cells.items():
-            possible |= _left(bits & surely, scopes, scoped)
+            possible |= _left(bits, scopes, scoped)
             if sure:
-                left = bits & perhaps
+                left = bits & certainly
                 certain |= _witnessed(left, scopes, scoped)
                 if not scopes:
                     for _, _, elsewhere in scoped:
                         left = left & ~elsewhere
                     anywhere |= left
-        return possible, certain, anywhere
-
-    def _united(self, numbers: tuple[int, ...]) -> tuple[Bits, Bits, Bits]:
-        """
-        The rows of policies of one layer, none of which denies anything on some resources only.
-
-        They are those of each policy alone, together: no allow is compared with another statement.
-        """
-        found = np.bitwise_or.reduce(
-            [self._alone.once(number, self._by_itself, number) for number in numbers]
-            or [np.array([self.none] * 5)]
-        )
-        possible, certain, anywhere, surely, perhaps = found
-        left = ~(surely | perhaps)
-        return possible & ~surely, certain & left, anywhere & left
-
-    def _by_itself(self, number: int) -> Bits:
-        """
-        What one policy allows: possibly, certainly, everywhere; and denies: surely, perhaps.
-
-        Its denials are all on every resource. Shape (5, words).
-        """
-        effects = self._effects[number]
-        denied = {True: self.none, False: self.none}
-        for _, sure, bits in effects.denials:
-            denied[sure] = denied[sure] | bits
-        return np.array([*self._allowed(effects.cells), denied[True], denied[False]])
+        return np.array([possible, certain, anywhere])
 
     def _allowed(self, cells: Cells) -> tuple[Bits, Bits, Bits]:
         """The rows of what is allowed, if nothing is denied: possibly, certainly, everywhere."""
@@ -333,6 +417,19 @@ def _witnessed(bits: Bits, scopes: Scopes, denials: Sequence[Denial]) -> Bits:
                 left = left & ~denied
         found |= left
     return found
+
+
+def _together(layer: Iterable[Effects], wanted: Bits) -> Cells:
+    """What the policies of one layer allow of some actions."""
+    cells: Cells = {}
+    for each in layer:
+        if not (each.allowed & wanted).any():
+            continue
+        for where, bits in each.cells.items():
+            shared = bits & wanted
+            if shared.any():
+                _add(cells, where, shared)
+    return cells
 
 
 def _add(cells: Cells, where: tuple[Scopes, bool], bits: Bits) -> None:

@@ -215,9 +215,16 @@ class _Compiled:
 
     tokens: tuple[str | Wild, ...]
     plain: str | None
-    chars: dict[str, int]
     ones: int
     runs: int
+
+    @cached_property
+    def chars(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for position, token in enumerate(self.tokens):
+            if not isinstance(token, Wild):
+                found[token] = found.get(token, 0) | 1 << position
+        return found
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -241,6 +248,8 @@ class _Compiled:
 
 @lru_cache(maxsize=65536)
 def _compiled(text: str) -> _Compiled:
+    if not any(each in text for each in _SPECIAL):
+        return _Compiled(tuple(text), text, 0, 0)
     tokens: list[str | Wild] = []
     for found in _WRITTEN.finditer(text):
         written = found[1] or found[2]
@@ -248,17 +257,14 @@ def _compiled(text: str) -> _Compiled:
         token = Wild(written) if wild else written
         if token is not Wild.RUN or not tokens or tokens[-1] is not Wild.RUN:
             tokens.append(token)
-    chars: dict[str, int] = {}
     ones = runs = 0
     for position, token in enumerate(tokens):
         if token is Wild.RUN:
             runs |= 1 << position
         elif token is Wild.ONE:
             ones |= 1 << position
-        else:
-            chars[token] = chars.get(token, 0) | 1 << position
     plain = None if ones or runs else "".join(str(token) for token in tokens)
-    return _Compiled(tuple(tokens), plain, chars, ones, runs)
+    return _Compiled(tuple(tokens), plain, ones, runs)
 
 
 def _regex(tokens: tuple[str | Wild, ...]) -> re.Pattern[str]:

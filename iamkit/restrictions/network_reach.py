@@ -28,6 +28,7 @@ from iamkit.access import (
     Permissions,
     Place,
 )
+from iamkit.memory import Memo
 from iamkit.policy import (
     ENDPOINT_KEYS,
     POSSIBLE,
@@ -182,7 +183,7 @@ class NetworkEvaluator:
         self.evaluator = self.attackers.evaluator
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
         self._numbers: dict[Any, int] = {}
-        self._keys = cache(_tested_keys)
+        self._reaches: Memo[Any, NetworkReach] = Memo()
         self._everywhere = cache(self._unrestricted)
         self._service = self.callers.arriving("via-service")
         self._endpoint = self.callers.arriving("vpc-endpoint")
@@ -191,8 +192,7 @@ class NetworkEvaluator:
     def number(self, principal_arn: str) -> int:
         """Return the place in `cases` of a principal's layers and reach."""
         layers = self.callers.layers(principal_arn)
-        keys = self._keys(layers)
-        tests_network = not keys.isdisjoint(NETWORK_KEYS)
+        tests_network = not self.attackers.keys(layers).isdisjoint(NETWORK_KEYS)
         asked = self.attackers.case(principal_arn)
         roles = self._roles(principal_arn)
         same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
@@ -201,7 +201,11 @@ class NetworkEvaluator:
         if same not in self._numbers:
             self._numbers[same] = len(self.cases)
             if tests_network and asked is not None:
-                reach = self._evaluated(asked, principal_arn, roles)
+                lists = list(_source_ip_lists(layers))
+                written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
+                reach = self._reaches.once(
+                    (asked, roles, written), self._evaluated, asked, principal_arn, roles, lists
+                )
             else:
                 numbers = (*self.attackers.rows(principal_arn), *self._added(roles))
                 reach = self._everywhere(frozenset(numbers))
@@ -235,10 +239,14 @@ class NetworkEvaluator:
         return found
 
     def _evaluated(
-        self, case: Case, principal_arn: str, roles: Sequence[tuple[str, str]]
+        self,
+        case: Case,
+        principal_arn: str,
+        roles: Sequence[tuple[str, str]],
+        lists: Sequence[SourceIpList],
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
-        lists, tried = list(_source_ip_lists(case.layers)), case.tried
+        tried = case.tried
         by_place: dict[tuple[Any, bool], dict[Credential, set[int]]] = {}
         for request, outcome in zip(tried.requests, case.outcomes, strict=True):
             at = (request.spot.part, request.spot.place is Place.OUTSIDE)
@@ -283,17 +291,5 @@ class NetworkEvaluator:
         for arrival in (self._service, self._endpoint):
             contexts = [arrival.joined(known).joined(each) for each in kept]
             outcomes = self.evaluator.outcomes(case.layers, *contexts)
-            rows = [self.evaluator.combine(each)[POSSIBLE] for each in dict.fromkeys(outcomes)]
-            found.append(np.bitwise_or.reduce(rows))
+            found.append(self._bits(map(self.attackers.number, dict.fromkeys(outcomes))))
         return found[0], found[1]
-
-
-def _tested_keys(layers: PolicyLayers) -> frozenset[str]:
-    """Condition keys, in lower case, that the layers' statements test."""
-    return frozenset(
-        key
-        for _, policies in layers.named()
-        for policy in policies
-        for each in policy.statements
-        for key in (*each.condition_keys, *each.resource_keys)
-    )

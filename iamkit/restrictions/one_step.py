@@ -28,7 +28,6 @@ from iamkit.access import (
     ISSUED,
     Attackers,
     AttackRequest,
-    AttackRequests,
     Place,
     Resources,
     ResourceSet,
@@ -52,15 +51,18 @@ class Assumable(Protocol):
     def asked(self, arn: str) -> Sequence[Any]:
         """The Condition elements that decide about an identity."""
 
-    def roles_admitting(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
-        """The roles that trust an identity by name, and those that trust its account."""
+    def singled_out(self, arn: str) -> str | None:
+        """An identity's ARN if trust policies speak of itself; None if only of anyone."""
+
+    def roles_open_to(self, arn: str, who: RequestContext) -> ResourceSet:
+        """The roles that trust an identity by name, or anyone."""
 
 
 class RoleStep(NamedTuple):
-    """A role that a principal becomes, and a request by which it does."""
+    """A role that a principal becomes, and the named context of a request by which it does."""
 
     role_arn: str
-    request: AttackRequest
+    context: str
 
 
 class OneStep:
@@ -72,9 +74,8 @@ class OneStep:
         self._steps: Memo[str, Mapping[str, tuple[RoleStep, ...]]] = Memo()
         self._rows: Memo[str, tuple[int, ...]] = Memo()
         self._first: Memo[str, tuple[RoleStep, ...]] = Memo()
-        self._derived: Memo[Any, AttackRequests] = Memo()
-        self._keys: Memo[Any, frozenset[str]] = Memo()
-        self._free: Memo[Any, bool] = Memo()
+        self._shared: Memo[Any, tuple[RoleStep, ...]] = Memo()
+        self._keys: Memo[str | None, tuple[str, ...]] = Memo()
 
     def rows(self, arn: str) -> tuple[int, ...]:
         """Return the numbers of a principal's rows by `DEFAULT_CONTEXTS`, its roles' included."""
@@ -110,70 +111,68 @@ class OneStep:
     def _found(self, arn: str) -> Mapping[str, tuple[RoleStep, ...]]:
         found: dict[str, dict[str, RoleStep]] = {}
         for step in self._taken(arn):
-            further = found.setdefault(step.request.name, {})
-            further.setdefault(step.role_arn, step)
-        for taken in found.values():
+            found.setdefault(step.context, {}).setdefault(step.role_arn, step)
+        for context, taken in found.items():
             pending = list(taken)
             while pending:  # roles that name a role that was reached
                 for step in self._taken(pending.pop()):
                     if step.role_arn not in taken and step.role_arn != arn:
-                        first = next(iter(taken.values()))
-                        taken[step.role_arn] = RoleStep(step.role_arn, first.request)
+                        taken[step.role_arn] = RoleStep(step.role_arn, context)
                         pending.append(step.role_arn)
         return {name: tuple(taken.values()) for name, taken in found.items()}
 
     def _taken(self, arn: str) -> tuple[RoleStep, ...]:
         """The first steps of a principal: to each role, one by each named context."""
-        return self._first.once(arn, lambda: tuple(self._take(arn)))
+        return self._first.once(arn, self._find_taken, arn)
 
-    def _take(self, arn: str) -> Iterable[RoleStep]:
+    def _find_taken(self, arn: str) -> tuple[RoleStep, ...]:
         assumable = self._assumable
         if assumable is None or not assumable.names(arn):
-            return
-        callers = self.attackers.callers
-        layers, asked = callers.layers(arn), assumable.asked(arn)
+            return ()
+        callers, attackers = self.attackers.callers, self.attackers
+        layers, asked, who = callers.layers(arn), assumable.asked(arn), callers.caller(arn)
         user = callers.principal(arn)["kind"] == "user"
         # Of a principal no more counts than what its policies and those that name it ask.
-        same = (layers, tuple(map(id, asked)))
-        keys = self._keys.once(same, self._asked_keys, layers, asked)
-        values = callers.known(arn)
+        case = attackers.evaluator.case(layers, attackers.deriver.direct.joined(who))
+        named = assumable.singled_out(arn)
+        keys = self._keys.once(named, _asked_keys, asked)
+        same = (case, user, named, who.answers(keys))
+        steps = self._shared.once(same, self._take, assumable, arn, asked, user=user)
+        return tuple(step for step in steps if step.role_arn != arn)
+
+    def _take(
+        self, assumable: Assumable, arn: str, asked: Sequence[Any], *, user: bool
+    ) -> tuple[RoleStep, ...]:
+        """The first steps of whoever no policy tells from a principal, to itself included."""
+        layers, values = self.attackers.callers.layers(arn), self.attackers.callers.known(arn)
+        keys = {*self.attackers.keys(layers), *_asked_keys(asked), ISSUED.lower()}
         known = RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
-        tried = self._derived.once(
-            (same, user, known),
-            self.attackers.deriver.derive,
-            layers,
-            known,
-            user=user,
-            further=asked,
-        )
-        free = self._free.once((layers, user), _never_stops, layers, user=user)
+        tried = self.attackers.deriver.derive(layers, known, user=user, further=asked)
+        free = _never_stops(layers, user=user)
+        found: list[RoleStep] = []
         taken: dict[str, int] = {}  # by named context, the roles as a set of bits
         for request in tried.requests:
-            named, _ = assumable.roles_admitting(arn, request.context)
             there = taken.get(request.name, 0)
+            named = assumable.roles_open_to(arn, request.context)
             for at in members(named.possible & ~there).tolist():
                 role_arn = assumable.roles.arns[at]
-                if role_arn != arn and (free or not _stopped(request, role_arn, layers, user=user)):
+                if free or not _stopped(request, role_arn, layers, user=user):
                     there |= 1 << at
-                    yield RoleStep(role_arn, request)
+                    found.append(RoleStep(role_arn, request.name))
             taken[request.name] = there
+        return tuple(found)
 
-    def _asked_keys(self, layers: PolicyLayers, further: Iterable[Any]) -> frozenset[str]:
-        """The condition keys that a principal's policies and those that name it depend on."""
-        asked = frozenset().union(*map(conditions.keys, further))
-        return self.attackers.keys(layers) | asked | {ISSUED.lower()}
+
+def _asked_keys(asked: Iterable[Any]) -> tuple[str, ...]:
+    """The condition keys that the Conditions of trust policies depend on."""
+    return tuple(sorted(frozenset().union(*map(conditions.keys, asked))))
 
 
 def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
     """Whether no policy of a principal can stop what a trust policy lets it do."""
     if layers.scps or (layers.boundary is not None and not user):
         return False
-    return all(
-        statement.allows
-        for _, policies in layers.named()
-        for policy in policies
-        for statement in policy.statements
-    )
+    return all(each.allows for policy in layers.policies for each in policy.about(ASSUME))
 
 
 def _stopped(request: AttackRequest, role_arn: str, layers: PolicyLayers, *, user: bool) -> bool:

@@ -32,6 +32,7 @@ from iamkit.policy import (
     UNKNOWN,
     PolicyEvaluator,
     PolicyLayers,
+    Profile,
     RequestContext,
 )
 from iamkit.reference import Bits, Catalog, Flags, LevelByKey, levels_by_key, popcount
@@ -73,7 +74,7 @@ def allowed_in_any_context(permissions: Permissions) -> Allowed:
     What only calls through a VPC endpoint or by an AWS service may do is possible, too.
     """
     catalog, width = permissions.catalog, permissions.index.shape[1]
-    evaluator = PolicyEvaluator(catalog)
+    evaluator = permissions.callers.evaluator
     numbers, indirect = _indirectly(permissions, evaluator)
     reads = _only_reads(permissions, evaluator)
     whose = np.hstack([permissions.index, numbers, reads])
@@ -103,13 +104,13 @@ def _indirectly(
     arns = permissions.principals["principal_arn"].tolist()
     rows: dict[bytes, int] = {evaluator.none.tobytes(): 0}
     numbers = np.zeros((len(arns), 1), dtype=np.int64)
-    answers: Memo[tuple[PolicyLayers, str], Bits] = Memo()
+    answers: Memo[tuple[Profile, str], Bits] = Memo()
     for at, arn in enumerate(arns):
         layers = callers.layers(arn)
         keys = evaluator.keys(layers)
         if keys.isdisjoint(INDIRECT_KEYS):
             continue
-        who = (layers, "" if keys.isdisjoint(callers.caller_keys) else arn)
+        who = (evaluator.profile(layers), "" if keys.isdisjoint(callers.caller_keys) else arn)
         contexts = [callers.context(arn, name) for name in INDIRECT]
         row = answers.once(who, _possible_in_one, layers, contexts, evaluator)
         numbers[at] = rows.setdefault(row.tobytes(), len(rows))
@@ -121,7 +122,8 @@ def _possible_in_one(
     layers: PolicyLayers, contexts: Iterable[RequestContext], evaluator: PolicyEvaluator
 ) -> Bits:
     """What policies possibly allow in one of the contexts at least."""
-    row: Bits = np.bitwise_or.reduce([evaluator.rows(layers, each)[POSSIBLE] for each in contexts])
+    outcomes = dict.fromkeys(evaluator.outcomes(layers, *contexts))
+    row: Bits = np.bitwise_or.reduce([evaluator.combine(each)[POSSIBLE] for each in outcomes])
     return row
 
 
@@ -138,10 +140,11 @@ def _only_reads(permissions: Permissions, evaluator: PolicyEvaluator) -> Flags:
     for column, each in enumerate(levels_by_key()):
         action = permissions.catalog.bits(each.action)
         may = np.any(permissions.rows[:, POSSIBLE] & action, axis=1, keepdims=True)
-        answers: Memo[PolicyLayers, bool] = Memo()
+        answers: Memo[Profile, bool] = Memo()
         for at in np.flatnonzero(may[permissions.index].any(axis=(1, 2))).tolist():
             layers = callers.layers(arns[at])
-            found[at, column] = answers.once(layers, _never_changes, layers, each, evaluator)
+            profile = evaluator.profile(layers)
+            found[at, column] = answers.once(profile, _never_changes, layers, each, evaluator)
     return found
 
 
@@ -210,8 +213,8 @@ def _changes(allowed: Allowed, number: int) -> str:
     if len(places) == 1:
         places = [place for place, count in where.items() if count]
     of_services = catalog.count_by_service(row[None, :])[0]
-    services = [catalog.services[at] for at in np.argsort(-of_services, kind="stable")]
-    services = services[: np.count_nonzero(of_services)]
+    most = np.argsort(-of_services, kind="stable")[: np.count_nonzero(of_services)]
+    services = [catalog.services[at] for at in most.tolist()]
     said = f"{_counted(int(popcount(row)), 'action')} of {_counted(len(services), 'service')}"
     if popcount(row) <= MOST_NAMED:
         return f"{said}, {_listed(places)}: {', '.join(catalog.names(row))}"

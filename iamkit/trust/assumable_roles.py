@@ -164,8 +164,8 @@ class AssumableRoles:
 
     def keys(self, arn: str) -> frozenset[str]:
         """The condition keys that decide whether an identity may assume roles."""
-        named = (self._entries.get(name, {}) for name in _names(arn))
-        return frozenset(key for entries in named for entry in entries for key in entry.keys)
+        named = (self._asked[name][0] for name in _names(arn) if name in self._entries)
+        return frozenset().union(*named)
 
     def conditions(self, arn: str) -> list[Any]:
         """The Conditions that decide whether an identity may assume roles, each once."""
@@ -178,10 +178,23 @@ class AssumableRoles:
 
     def roles_admitting(self, arn: str, who: RequestContext) -> tuple[ResourceSet, ResourceSet]:
         """Return the roles that trust an identity by name, and those that trust its account."""
-        name, anyone, session, account = _names(arn)
-        by_name, by_session = self._by(name, arn, who), self._by(session, arn, who)
-        named = by_name | self._by_shared(anyone, arn, who) | ResourceSet(0, by_session.possible)
-        return named, self._by_shared(account, arn, who)
+        return self.roles_open_to(arn, who), self._by_shared(ACCOUNT, arn, who)
+
+    def roles_open_to(self, arn: str, who: RequestContext) -> ResourceSet:
+        """Return the roles that trust an identity by name, or anyone."""
+        name, anyone, session, _ = _names(arn)
+        found = self._by_shared(anyone, arn, who)
+        if name in self._entries:
+            found |= self._by(name, arn, who)
+        if session in self._entries:
+            found |= ResourceSet(0, self._by(session, arn, who).possible)
+        return found
+
+    def singled_out(self, arn: str) -> str | None:
+        """Return an identity's ARN if trust policies speak of itself; None if only of anyone."""
+        name, anyone, session, _ = _names(arn)
+        denied = anyone in self._entries and arn in self._asked[anyone][1]
+        return arn if denied or name in self._entries or session in self._entries else None
 
     def roles_naming(self, arn: str, who: RequestContext) -> ResourceSet:
         """Return the roles that trust an identity by its own ARN, not by a session's or anyone."""

@@ -206,6 +206,34 @@ def test_what_is_shared_between_principals_is_what_each_would_get_alone(
             assert (mine == its).all()
 
 
+@given(several=st.lists(LAYERS, min_size=2, max_size=4), values=CONTEXTS)
+@examples(4)
+def test_what_is_shared_between_layers_is_what_each_would_get_alone(
+    several: list[PolicyLayers], values: dict[str, Any]
+) -> None:
+    shared, context = PolicyEvaluator(load_catalog()), RequestContext({**WHO, **values}, UNKNOWN)
+    for found in several:
+        alone = PolicyEvaluator(load_catalog()).rows(found, context)
+        assert (shared.rows(found, context) == alone).all()
+
+
+def test_policies_about_ones_own_bucket_are_alike_unless_another_resource_is_denied() -> None:
+    def holder(name: str, denied: str) -> PolicyLayers:
+        own = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{name}/*"}
+        deny = {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": denied}
+        return PolicyLayers((Policy("own", {"Version": "2012-10-17", "Statement": [own, deny]}),))
+
+    evaluator = PolicyEvaluator(load_catalog())
+    for denied, same in {"*": True, "arn:aws:s3:::ana/*": False}.items():
+        ana, bo = (evaluator.profile(holder(name, denied)) for name in ("ana", "bo"))
+        assert (ana is bo) is same
+    everywhere = PolicyLayers((Policy("p", {"Statement": [ALLOW_S3]}),))
+    assert evaluator.profile(everywhere) is not evaluator.profile(holder("ana", "*"))
+
+
+ALLOW_S3 = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+
+
 def slow(found: PolicyLayers) -> set[str]:
     """What layers without resources and conditions allow, as sets of names."""
 

@@ -69,7 +69,7 @@ def main(debug: bool) -> None:
 @click.option("--as-of", help="When saved files were made, if none says: 2026-11-01T06:00:00Z.")
 @OUT
 def collect(out: Path, as_of: str | None, from_files: Path | None, **options: Any) -> None:
-    r"""
+    """
     Take an account's evidence, from AWS or from saved files, and print the snapshot's path.
 
     Everything asked of AWS is read-only; the README has the policy it takes. To save files instead:
@@ -80,7 +80,7 @@ def collect(out: Path, as_of: str | None, from_files: Path | None, **options: An
       aws iam get-account-authorization-details > details.json
       aws iam get-account-password-policy > password-policy.json
       aws iam get-account-summary > summary.json
-    """
+    """  # noqa: D301 - click reads the character, which keeps the lines apart
     from iamkit.evidence import cli_files
 
     named = {name: path for name in cli_files.NAMED if (path := options.pop(name))}

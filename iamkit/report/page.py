@@ -180,6 +180,16 @@ def render_index(
     return str(template.render(evidence=evidence, pages=pages, failed=failed, files=files))
 
 
+def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:
+    """The HTML of the page that says what words mean; `data/page/glossary.md` is its text."""
+    environment = _exporter().environment
+    environment.globals["version"] = version
+    written = (FOLDER / "glossary.md").read_text("utf-8")
+    text = Markup(_markdown([])(written))  # noqa: S704 - escaped there
+    template = environment.get_template("glossary.html.j2")
+    return str(template.render(evidence=evidence, pages=pages, text=text))
+
+
 @cache
 def _exporter() -> TemplateExporter:
     """The exporter of nbconvert with our template, escaping by default."""

@@ -224,10 +224,12 @@ class _Pages:
         _write(self._out / this.href, html)
 
     def write_index(self) -> Path:
-        """Write the page that lists the others, and return its path."""
+        """Write the glossary and the page that lists the others, and return the latter's path."""
         from iamkit.report.csv_files import TABLES
-        from iamkit.report.page import render_index
+        from iamkit.report.page import render_glossary, render_index
 
+        glossary = render_glossary(self.pages, self._evidence, version=self._version)
+        _write(self._out / "glossary.html", glossary)
         index = self._out / "index.html"
         html = render_index(self.pages, self._evidence, files=tuple(TABLES), version=self._version)
         _write(index, html)
@@ -274,7 +276,12 @@ def _prepare(out: Path, notebooks: Path) -> None:
         for folder in [*reversed(out.parents), out]:
             if not folder.exists():
                 folder.mkdir(mode=0o700)
-        old = [out / "index.html", *out.glob(f"{PATTERN}.html"), *out.glob(f"{PATTERN}.ipynb")]
+        old = [
+            out / "index.html",
+            out / "glossary.html",
+            *out.glob(f"{PATTERN}.html"),
+            *out.glob(f"{PATTERN}.ipynb"),
+        ]
         old += [out / name for name in TABLES]
         for path in [*old, *out.glob(".*.tmp")]:
             path.unlink(missing_ok=True)

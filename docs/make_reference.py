@@ -1,0 +1,172 @@
+"""
+Write `docs/reference/` from the code: tables, settings, checks, commands.
+
+    make docs
+
+`tests/test_docs.py` fails where a page is not what this would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+import iamkit
+from iamkit import Account
+from iamkit.checks.registry import CHECKS
+from iamkit.checks.run import ACCEPTANCES, FINDINGS, RESULTS
+from iamkit.cli import main
+from iamkit.settings import Settings
+from iamkit.table import Table
+from iamkit.tables import schema
+from iamkit.tables.built_from import tables_of
+
+GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
+FOLDER = Path(__file__).parent / "reference"
+AUDIT = (FINDINGS, RESULTS, ACCEPTANCES)
+MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"
+
+
+def tables() -> str:
+    """Every table of an account: what a row is, its key, and what each column means."""
+    built = tables_of(Account).items()
+    evidence = {table.name for table in schema.TABLES}
+    derived = [each.definition for name, each in built if each.definition and name not in evidence]
+    parts = [
+        "# Tables\n\nEach is a pandas DataFrame, an attribute of the account that "
+        '`load("latest")` opens. A missing value (`NaN`, `NaT`, `<NA>`) means that the evidence '
+        "does not say. `account.missing(NAME)` says which evidence a table lacks.\n",
+        _contents("Of the evidence", schema.TABLES),
+        _contents("Derived from it", derived),
+        _contents("Of `account.audit`", AUDIT),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT)),
+    ]
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """Every setting: default, unit, meaning and source."""
+    rows = Settings().describe()
+    wanted = {field.name: field.metadata for field in fields(Settings)}
+    parts = [
+        "# Settings\n\nA YAML file holds them, one `name: value` a line, and `iamkit report "
+        "--settings FILE` reads it. `-p NAME VALUE` wins over the file for one report, and a "
+        "keyword of `load` for one account.\n",
+    ]
+    for row in rows.to_dict("records"):
+        facts = wanted[row["setting"]]
+        parts.append(
+            f"## `{row['setting']}`\n\n{_sentence(facts['meaning'])}\n\n"
+            f"- Default: {row['value']}\n- Unit: {facts['unit']}\n- Source: {facts['source']}\n"
+        )
+    return "\n".join(parts)
+
+
+def checks() -> str:
+    """Every check: the problem, why it matters, the fix, the source and the direction of error."""
+    by_file: dict[str, list[str]] = {}
+    for name, each in CHECKS.items():
+        file = each.find.__module__.rpartition(".")[2]
+        said = [
+            f"### `{name}`\n",
+            f"**{each.title}.** Severity: {each.severity}, counted among {each.among}.\n",
+            _prose(each.find.__doc__ or ""),
+            f"- Fix: {each.remedy}",
+            f"- Source: {each.source}",
+            f"- Errs: {each.errs}",
+            f"- Needs: {', '.join(f'`{need}`' for need in each.needs)}",
+            *(f"- Not in {where}: {why}" for where, why in each.not_in.items()),
+        ]
+        by_file.setdefault(file, []).append("\n".join(said) + "\n")
+    parts = [
+        f"# Checks\n\n{len(CHECKS)} checks. `account.audit` runs them: `findings` has a row per "
+        "thing found, `results` a row per check. A finding may be graver or lighter than its "
+        "check where this account makes it so.\n",
+    ]
+    for file, said in by_file.items():
+        parts += [f"## {file.replace('_', ' ').capitalize()}\n", *said]
+    return "\n".join(parts)
+
+
+def commands() -> str:
+    """What each command prints for `--help`, and the exit codes."""
+    parts = [
+        "# Commands\n\n`python -m iamkit` does the same as `iamkit`. The path of what was made is "
+        "the only thing on standard output; progress and errors go to standard error.\n\n"
+        "| exit code | means |\n| --- | --- |\n"
+        "| 0 | done |\n| 1 | done, but a notebook or a check failed; the pages say why |\n"
+        "| 2 | wrong input or usage, or no evidence |\n",
+    ]
+    for name in sorted(main.commands):
+        context = click.Context(
+            main.commands[name], info_name=f"iamkit {name}", max_content_width=90
+        )
+        text = main.commands[name].get_help(context)
+        parts.append(f"## `iamkit {name}`\n\n```\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+PAGES = {
+    "tables.md": tables,
+    "settings.md": settings,
+    "checks.md": checks,
+    "commands.md": commands,
+    "glossary.md": lambda: GLOSSARY.read_text(encoding="utf-8"),
+}
+
+
+def pages() -> Mapping[str, str]:
+    """The text of each page, by its file's name."""
+    return {name: MADE + make() for name, make in PAGES.items()}
+
+
+def _contents(title: str, listed: Iterable[Table]) -> str:
+    lines = [f"- [`{table.name}`](#{table.name}): {table.row}" for table in listed]
+    return f"**{title}**\n\n" + "\n".join(lines) + "\n"
+
+
+def _table(table: Table) -> str:
+    lines = [
+        f"| `{each.name}` | {_dtype(each.dtype)} | {_cell(each.meaning)} |"
+        for each in table.columns
+    ]
+    return (
+        f"## {table.name}\n\nA row: {table.row}. Key: "
+        + ", ".join(f"`{name}`" for name in table.key)
+        + ".\n\n| column | type | meaning |\n| --- | --- | --- |\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def _dtype(dtype: object) -> str:
+    names = {"datetime64[us, UTC]": "time", "str": "text", "boolean": "yes or no", "Int64": "count"}
+    return names.get(str(dtype), str(dtype))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _prose(doc: str) -> str:
+    """A docstring without its examples."""
+    text = re.split(r"\n\s*>>> ", inspect.cleandoc(doc))[0].strip()
+    return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(PAGES)} pages in {FOLDER}\n")

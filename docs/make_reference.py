@@ -20,17 +20,15 @@ import click
 
 import iamkit
 from iamkit import Account
+from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
-from iamkit.checks.run import ACCEPTANCES, FINDINGS, RESULTS
 from iamkit.cli import main
 from iamkit.settings import Settings
 from iamkit.table import Table
-from iamkit.tables import schema
-from iamkit.tables.built_from import tables_of
+from iamkit.tables import schema, tables_of
 
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
-AUDIT = (FINDINGS, RESULTS, ACCEPTANCES)
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"
 
 
@@ -45,8 +43,8 @@ def tables() -> str:
         "does not say. `account.missing(NAME)` says which evidence a table lacks.\n",
         _contents("Of the evidence", schema.TABLES),
         _contents("Derived from it", derived),
-        _contents("Of `account.audit`", AUDIT),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT)),
+        _contents("Of `account.audit`", AUDIT_TABLES),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES)),
     ]
     return "\n".join(parts)
 

@@ -29,6 +29,7 @@ class Column:
     dtype: Any
     meaning: str
     values: tuple[str, ...] = ()  # all that it may hold besides missing; empty: anything
+    label: str = ""  # what pages call it, where its name does not read; see `charts.headers`
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from iamkit.charts.headers import headers
+
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
 FIGURES_TYPE = "application/vnd.iamkit.figures+json"
@@ -35,10 +37,11 @@ class TableView:
         self.caption = caption
         self.columns = columns
         self.data = data
+        self._headers = headers([name for name, _ in columns])
 
     def _preview(self) -> pd.DataFrame:
         shown = [["" if v is None else str(v) for v in row] for row in self.data[:PREVIEW_ROWS]]
-        return pd.DataFrame(shown, columns=[name for name, _ in self.columns], dtype=object)
+        return pd.DataFrame(shown, columns=[said for said, _ in self._headers], dtype=object)
 
     def __repr__(self) -> str:
         return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
@@ -49,7 +52,10 @@ class TableView:
             title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
         with pd.option_context("display.max_colwidth", None):
             preview = self._preview().to_html(index=False, border=0)
-        columns = [{"name": name, "kind": kind} for name, kind in self.columns]
+        columns = [
+            {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
+            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+        ]
         return {
             TABLE_TYPE: {"caption": self.caption, "columns": columns, "data": self.data},
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",

@@ -21,12 +21,15 @@ from iamkit.checks.registry import (
     offer,
     population,
 )
-from iamkit.checks.run import Audit
+from iamkit.checks.run import ACCEPTANCES, FINDINGS, RESULTS, Audit
+
+AUDIT_TABLES = (FINDINGS, RESULTS, ACCEPTANCES)
 
 for _module in pkgutil.iter_modules(__path__):  # each file registers its checks
     importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "AUDIT_TABLES",
     "FACTS",
     "INFO",
     "SEVERITIES",

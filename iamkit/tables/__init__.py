@@ -1,7 +1,7 @@
 """Evidence to DataFrames: what each table is (`schema`), and the functions that build them."""
 
 from iamkit.tables import schema
-from iamkit.tables.built_from import BuiltFrom, built_from, sources_of
+from iamkit.tables.built_from import BuiltFrom, built_from, sources_of, tables_of
 from iamkit.tables.partial import ASSIGNED
 from iamkit.tables.schema import *  # noqa: F403 - `schema.__all__` lists them
 from iamkit.tables.service_linked import service_linked_arns, without_service_linked
@@ -16,6 +16,7 @@ __all__ = [
     "schema",
     "service_linked_arns",
     "sources_of",
+    "tables_of",
     "without_service_linked",
     *schema.__all__,
 ]

@@ -162,7 +162,9 @@ CREDENTIALS: Final = Table(
                 "not known",
             ),
         ),
-        Column("password_used", TIME, "password_last_used, to five minutes"),
+        Column(
+            "password_used", TIME, "password_last_used, to five minutes", label="Password last used"
+        ),
         Column("password_changed", TIME, "password_last_changed"),
         Column("password_age_days", COUNT, "whole days since it was changed; missing: not known"),
         Column(
@@ -173,7 +175,7 @@ CREDENTIALS: Final = Table(
         Column("password_rotates", TIME, "password_next_rotation; NaT without an expiry rule"),
         Column("mfa_registered", TRUTH, "an MFA device is registered"),
         Column("certificates_active", COUNT, "active X.509 signing certificates, 0 to 2"),
-        Column("keys_active", COUNT, "active access keys, 0 to 2"),
+        Column("keys_active", COUNT, "active access keys, 0 to 2", label="Active keys"),
         Column(
             "access",
             TEXT,
@@ -216,8 +218,8 @@ ACCESS_KEYS: Final = Table(
         ),
         Column("used", TIME, "access_key_N_last_used_date, to fifteen minutes"),
         Column("idle_days", COUNT, "whole days since it was used or, if never, made"),
-        Column("used_region", TEXT, "region of that use"),
-        Column("used_service", TEXT, "service of that use"),
+        Column("used_region", TEXT, "region of that use", label="Region of last use"),
+        Column("used_service", TEXT, "service of that use", label="Service of last use"),
     ),
 )
 
@@ -350,7 +352,7 @@ STATEMENTS: Final = Table(
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny; as written otherwise"),
         Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
-        Column("not_actions", OBJECT, "list of NotAction patterns"),
+        Column("not_actions", OBJECT, "list of NotAction patterns", label="NotAction"),
         Column("resources", OBJECT, "list of Resource patterns"),
         Column("not_resources", OBJECT, "list of NotResource patterns"),
         Column("conditions", OBJECT, "Condition as written; {} if there is none"),
@@ -375,7 +377,7 @@ TRUST: Final = Table(
         Column("account_id", TEXT, "account of an AWS principal, if it names one"),
         Column("negated", TRUTH, "the statement says NotPrincipal"),
         Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
-        Column("not_actions", OBJECT, "list of NotAction patterns"),
+        Column("not_actions", OBJECT, "list of NotAction patterns", label="NotAction"),
         Column("conditions", OBJECT, "Condition as written; {} if there is none"),
         Column("conditional", TRUTH, "there is a Condition"),
         Column("variables", TRUTH, "policy variables are replaced: Version is 2012-10-17"),

@@ -59,11 +59,28 @@ def demo_pages(demo_snapshot: Path) -> dict[str, str]:
 
 
 def test_every_page_of_the_demo_says_that_it_is_one(demo_pages: dict[str, str]) -> None:
-    assert set(demo_pages) == {path.stem for path in NOTEBOOKS} | {"index"}
+    assert set(demo_pages) == {path.stem for path in NOTEBOOKS} | {"index", "glossary"}
     for name, html in demo_pages.items():
         assert "demo data" in html, name
         assert "2026-11-01 06:00 UTC" in html, name
         assert "111122223333" in html, name
+
+
+def test_every_page_leads_to_the_glossary(demo_pages: dict[str, str]) -> None:
+    assert all('<a href="glossary.html"' in html for html in demo_pages.values())
+    for term in ("Exposed if stolen.", "Not assessed.", "Bypassable.", "Choke point."):
+        assert f"<strong>{term}</strong>" in demo_pages["glossary"]
+
+
+def test_no_page_has_a_column_s_name_for_a_header(demo_pages: dict[str, str]) -> None:
+    """A header begins as a sentence does; the keys of conditions are AWS's own words."""
+    found = {
+        header.strip()
+        for html in demo_pages.values()
+        for header in re.findall(r'<th scope="col"[^>]*>([^<\n]+)', html)
+    }
+    assert len(found) > 100
+    assert [each for each in found if "_" in each or (each[0].islower() and ":" not in each)] == []
 
 
 def test_every_page_prints_the_hash_of_its_evidence(

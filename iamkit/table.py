@@ -91,10 +91,10 @@ class Table:
         """Raise `SchemaError` for a value that is none of the column's `values`."""
         if not column.values:
             return
-        found = pd.Series(values)
-        other = found[found.notna() & ~found.isin(column.values)]
-        if len(other):
-            said = f"{other.iloc[0]!r} is none of {', '.join(column.values)}"
+        found = pd.unique(values)
+        other = [each for each in found[~pd.isna(found)] if each not in column.values]
+        if other:
+            said = f"{other[0]!r} is none of {', '.join(column.values)}"
             raise SchemaError(f"table {self.name!r}: column {column.name!r}: {said}")
 
     def _again(self, frame: pd.DataFrame) -> pd.Series[Any]:

@@ -35,7 +35,7 @@ def test_why_answers_in_every_context(demo_account: iamkit.Account) -> None:
 
 
 def test_the_package_exports_what_a_notebook_uses() -> None:
-    assert set(iamkit.__all__) == {"Account", "IamkitError", "check", "load"}
+    assert set(iamkit.__all__) == {"Account", "IamkitError", "changes", "check", "load"}
     assert all(hasattr(iamkit, name) for name in iamkit.__all__)
 
 

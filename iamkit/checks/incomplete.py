@@ -56,6 +56,8 @@ def unanswered(
 
     `members` are the subjects that the check counts among.
     """
+    if account.incomplete.empty:
+        return []
     own, population = needs(check.find), needs(POPULATIONS[check.among])
     tables = account.tables()
     rests = _sources(tables, (*own, *population))

@@ -22,7 +22,7 @@ from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
 from iamkit.policy import AWS_MANAGED
 from iamkit.reference import service_deputies
-from iamkit.table import lists_by_key, stack
+from iamkit.table import TEXT, lists_by_key, stack
 from iamkit.trust import NOT_KNOWN
 
 READ_ONLY: Final = f"{AWS_MANAGED}ReadOnlyAccess"
@@ -33,6 +33,8 @@ def reported(
 ) -> pd.DataFrame:
     """One row per role with a finding, and one per role with an unreadable trust statement."""
     unreadable = trusted_principals[trusted_principals["who"].eq("unreadable")]
+    if hit.empty and unreadable.empty:
+        return pd.DataFrame(columns=["subject", "status", "detail"], dtype=TEXT)
     reason = "its trust policy cannot be read: "
     parts = [
         pd.DataFrame({"subject": table["role_arn"], "detail": text, "status": status})

@@ -35,9 +35,13 @@ def was_used(use: pd.Series[Any], idle_days: pd.Series[Any]) -> pd.Series[Any]:
     >>> was_used(pd.Series(["used", "never used"]), pd.Series([3, 40])).tolist()
     ['was used 3 days ago', 'was never used']
     """
-    said = pd.Series("has no use on record", use.index, dtype=TEXT)
-    said = said.mask(use.eq("used").fillna(value=False), "was used " + ago(idle_days))
-    return said.mask(use.eq("never used").fillna(value=False), "was never used")
+    words = {"used": "was used ", "never used": "was never used"}
+    days = zip(use.tolist(), ago(idle_days).tolist(), strict=True)
+    said = [
+        words.get(how, "has no use on record") + (when if how == "used" else "")
+        for how, when in days
+    ]
+    return pd.Series(said, use.index, dtype=TEXT)
 
 
 def retire(use: pd.Series[Any], idle_days: pd.Series[Any]) -> pd.Series[Any]:

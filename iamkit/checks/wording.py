@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import pandas as pd
@@ -111,9 +111,7 @@ def day_count(count: pd.Series[Any]) -> pd.Series[Any]:
     >>> day_count(pd.Series([1, 505, None], dtype="Int64")).tolist()
     ['1 day', '505 days', 'an unknown number of days']
     """
-    words = count.astype("str") + " days"
-    words = words.mask(count.eq(1).fillna(value=False), "1 day")
-    return words.where(count.notna(), "an unknown number of days")
+    return in_words(count, lambda days: "1 day" if days == 1 else f"{days:.0f} days")
 
 
 def ago(count: pd.Series[Any]) -> pd.Series[Any]:
@@ -123,6 +121,17 @@ def ago(count: pd.Series[Any]) -> pd.Series[Any]:
     >>> ago(pd.Series([0, 1, 505])).tolist()
     ['today', 'yesterday', '505 days ago']
     """
-    words = day_count(count) + " ago"
-    words = words.mask(count.eq(1).fillna(value=False), "yesterday")
-    return words.mask(count.le(0).fillna(value=False), "today")
+
+    def said(days: float) -> str:
+        return "today" if days <= 0 else "yesterday" if days == 1 else f"{days:.0f} days ago"
+
+    return in_words(count, said, "an unknown number of days ago")
+
+
+def in_words(
+    count: pd.Series[Any], say: Callable[[float], str], unknown: str = "an unknown number of days"
+) -> pd.Series[Any]:
+    """Return numbers in words, the missing ones as unknown; a walk, which is fast on few."""
+    missing = count.isna().tolist()
+    said = [unknown if gone else say(n) for n, gone in zip(count.tolist(), missing, strict=True)]
+    return pd.Series(said, count.index, TEXT)

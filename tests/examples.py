@@ -10,3 +10,8 @@ def examples(share: float) -> settings:
     `make test` counts from 50 and `make test-large` from 2000, as `tests/conftest.py` says.
     """
     return settings(max_examples=max(1, round(settings().max_examples * share)))
+
+
+def thorough() -> bool:
+    """Whether this is `make test-large`, which also tries what takes long and seldom differs."""
+    return settings().max_examples > 50

@@ -30,6 +30,7 @@ from tests.accounts import (
     role,
     user,
 )
+from tests.examples import thorough
 from tests.results.advice import TRIED, UNTRIED, WORK, Change, Finding, attempt, document
 
 DATA = Path(__file__).parents[1] / "data"
@@ -53,7 +54,11 @@ def files(folder: Path, names: dict[str, str], tmp_path: Path) -> Account:
     return of_answers(*cli_files.responses_in(given, as_of=AS_OF))
 
 
-@pytest.fixture(scope="module", params=["demo", "well run", "lab", "matrix", "kinds"])
+# An account that holds each kind of advice, and one that was made by others; more in `test-large`.
+ACCOUNTS = ["kinds", "well run", *(["demo", "lab", "matrix"] if thorough() else [])]
+
+
+@pytest.fixture(scope="module", params=ACCOUNTS)
 def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Account:
     folder = tmp_path_factory.mktemp("tried")
     if request.param == "demo":

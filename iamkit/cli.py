@@ -149,7 +149,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="Notebook parameter, such as -p max_key_age_days 60; may be repeated.",
+    help="Setting for the whole report, or notebook parameter: -p max_key_age_days 60.",
 )
 @click.option("--notebooks", type=FOLDER, help="Folder of notebooks  [default: the kit's own]")
 def report(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import ipaddress
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ import pandas as pd
 import yaml
 
 from iamkit.errors import SettingsError
-from iamkit.values import yaml_of
+from iamkit.values import json_of, yaml_of
 
 # What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
 # "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
@@ -262,6 +263,11 @@ class Settings:
         source="yours to say",
     )
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all settings."""
+        return tuple(entry.name for entry in fields(cls))
+
     def with_overrides(self, **values: Any) -> Settings:
         """
         Return these settings with `values` in their place; None leaves a setting as it is.
@@ -295,6 +301,19 @@ class Settings:
                 for entry in fields(self)
             ]
         )
+
+
+# The variable by which a report gives thresholds to all of its notebooks, as a JSON object: each
+# opens the account by itself, and not each has a parameter for each threshold.
+FOR_ALL_NOTEBOOKS: Final = "IAMKIT_THRESHOLDS"
+
+
+def for_all_notebooks() -> dict[str, Any]:
+    """Return the thresholds of the report that this process is a notebook of; none elsewhere."""
+    try:
+        return dict(json_of(os.environ.get(FOR_ALL_NOTEBOOKS) or "{}"))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{FOR_ALL_NOTEBOOKS} is no JSON object ({error}); unset it") from error
 
 
 def _shown(value: Any) -> Any:

@@ -5,11 +5,15 @@ import math
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yaml import YAMLError
+
 from iamkit.errors import ReportError, SettingsError, one_line
+from iamkit.settings import Settings
+from iamkit.values import yaml_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -70,7 +74,7 @@ def parameter_values(
     sources: Sequence[SourceNotebook], given: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, dict[str, object]]:
     """For each notebook, the parameters that it declares, in their types."""
-    every = sorted({name for source in sources for name in source.declared} - set(OWN))
+    every = sorted({*Settings.names(), *(n for each in sources for n in each.declared)} - set(OWN))
     for name in given:
         if name in OWN:
             raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
@@ -78,7 +82,7 @@ def parameter_values(
             near = difflib.get_close_matches(name, every, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise SettingsError(
-                f"no notebook has a parameter {name!r}{hint} There are: {', '.join(every)}"
+                f"there is no setting or parameter {name!r}{hint} There are: {', '.join(every)}"
             )
     if own["settings"] and not any("settings" in source.declared for source in sources):
         raise SettingsError("no notebook takes settings")
@@ -96,8 +100,26 @@ def parameter_values(
     return values
 
 
+def thresholds(given: Mapping[str, str]) -> dict[str, Any]:
+    """
+    The settings among what was given on a command line, which hold for every notebook.
+
+    Each is read as in a settings file. Raises `SettingsError` for one that does not fit.
+
+    >>> thresholds({"max_key_age_days": "20", "top": "3", "approved_networks": "[10.0.0.0/8]"})
+    {'max_key_age_days': 20, 'approved_networks': ['10.0.0.0/8']}
+    """
+    try:
+        found = {name: yaml_of(text) for name, text in given.items() if name in Settings.names()}
+    except (YAMLError, ValueError) as error:
+        raise SettingsError(f"a value after -p is not YAML: {one_line(error)}") from error
+    found = {name: value for name, value in found.items() if value not in (None, "None")}
+    Settings().with_overrides(**found)
+    return found
+
+
 def account_arguments(
-    snapshot: Path, settings: Path | None, values: Mapping[str, Mapping[str, object]]
+    snapshot: Path, settings: Path | None, given: Mapping[str, str]
 ) -> dict[str, Any]:
     """
     The arguments of `iamkit.load` for the account as the notebooks will see it.
@@ -107,14 +129,12 @@ def account_arguments(
     """
     from iamkit import account
     from iamkit.checks import every
-    from iamkit.settings import Settings
 
-    given = {name: value for each in values.values() for name, value in each.items()}
     arguments: dict[str, Any] = {
         "path": str(snapshot),
         "settings_file": str(settings or ""),
         "account_id": given.get("account_id") or None,
-        **{field.name: given[field.name] for field in fields(Settings) if field.name in given},
+        **thresholds(given),
     }
     every(account.load(**arguments).settings)
     return arguments | {"settings_file": str(settings.absolute()) if settings else ""}

@@ -33,6 +33,7 @@ from iamkit.report.notebooks import (
     account_arguments,
     parameter_values,
     read_notebooks,
+    thresholds,
 )
 from iamkit.report.tidy import Tidier
 
@@ -100,11 +101,11 @@ def render(
         sources = read_notebooks(notebooks)
         own = {"snapshot": opened.path, "settings": settings}
         values = parameter_values(sources, parameters, own)
-        arguments = account_arguments(opened.path, settings, values)
+        arguments = account_arguments(opened.path, settings, parameters)
         server.audit(arguments)
         _prepare(out, notebooks)
         tidier = Tidier(opened.path, settings, out, notebooks, server.folder)
-        pages = _Pages(sources, values, set(parameters), opened, out)
+        pages = _Pages(sources, values, parameters, opened, out)
         with closing(_executed(sources, values, server, notebooks, workers)) as executed:
             for done, (number, notebook) in enumerate(executed, start=1):
                 pages.write(number, tidier.tidied(notebook))
@@ -191,15 +192,15 @@ class _Pages:
         self,
         sources: Sequence[SourceNotebook],
         values: Mapping[str, Mapping[str, object]],
-        given: set[str],
+        given: Mapping[str, str],
         snapshot: Snapshot,
         out: Path,
     ) -> None:
         from iamkit.report import page
 
         self._changed = {
-            name: {key: value for key, value in of_notebook.items() if key in given}
-            for name, of_notebook in values.items()
+            name: {**{key: of[key] for key in of if key in given}, **thresholds(given)}
+            for name, of in values.items()
         }
         self._evidence = page.provenance(snapshot)
         self._out = out

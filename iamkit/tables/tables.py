@@ -69,7 +69,8 @@ def open_account(
         )
     if not isinstance(settings_file, Settings):
         settings_file = settings.read(Path(settings_file)) if settings_file else Settings()
-    return opened, settings_file.with_overrides(**thresholds)
+    given = settings_file.with_overrides(**settings.for_all_notebooks())
+    return opened, given.with_overrides(**thresholds)
 
 
 def _checked_account_id(account_id: Any) -> str | None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from iamkit import Account, demo
+from iamkit import Account, demo, load
 from iamkit.evidence import aws, cli_files
 from iamkit.report import render
 from iamkit.settings import Settings
@@ -59,24 +60,31 @@ def demo_pages(demo_snapshot: Path) -> dict[str, str]:
 
 
 def test_every_page_of_the_demo_says_that_it_is_one(demo_pages: dict[str, str]) -> None:
-    assert set(demo_pages) == {path.stem for path in NOTEBOOKS} | {"index", "glossary"}
+    assert set(demo_pages) == {path.stem for path in NOTEBOOKS} | {"index"}
     for name, html in demo_pages.items():
         assert "demo data" in html, name
         assert "2026-11-01 06:00 UTC" in html, name
         assert "111122223333" in html, name
 
 
-def test_every_page_leads_to_the_glossary(demo_pages: dict[str, str]) -> None:
-    assert all('<a href="glossary.html"' in html for html in demo_pages.values())
+@pytest.fixture(scope="module")
+def demo_html(demo_pages: dict[str, str], demo_snapshot: Path) -> dict[str, str]:
+    """Each page as it was written, by name."""
+    written = demo_snapshot.parent.glob("*.html")
+    return {path.stem: path.read_text(encoding="utf-8") for path in written}
+
+
+def test_every_page_leads_to_the_glossary(demo_html: dict[str, str]) -> None:
+    assert all('<a href="glossary.html"' in html for html in demo_html.values())
     for term in ("Exposed if stolen.", "Not assessed.", "Bypassable.", "Choke point."):
-        assert f"<strong>{term}</strong>" in demo_pages["glossary"]
+        assert f"<strong>{term}</strong>" in demo_html["glossary"]
 
 
-def test_no_page_has_a_column_s_name_for_a_header(demo_pages: dict[str, str]) -> None:
+def test_no_page_has_a_column_s_name_for_a_header(demo_html: dict[str, str]) -> None:
     """A header begins as a sentence does; the keys of conditions are AWS's own words."""
     found = {
         header.strip()
-        for html in demo_pages.values()
+        for html in demo_html.values()
         for header in re.findall(r'<th scope="col"[^>]*>([^<\n]+)', html)
     }
     assert len(found) > 100
@@ -174,6 +182,45 @@ def test_a_threshold_changes_the_answer_and_wins_over_the_settings_file(
     assert f"Old keys {old} over 30 days" in made["02-credentials"]
     assert "older than 30 days" in made["02-credentials"]
     assert f"Unused {unused} keys and passwords, 30 days and more" in made["02-credentials"]
+
+
+THRESHOLDS = {
+    "max_key_age_days": 21,
+    "max_password_age_days": 33,
+    "unused_days": 17,
+    "unused_role_days": 77,
+    "root_quiet_days": 555,
+    "max_administrators": 2,
+}
+
+
+def test_a_threshold_given_once_holds_on_every_page_and_in_every_export(
+    demo_snapshot: Path, tmp_path: Path
+) -> None:
+    given = {name: str(value) for name, value in THRESHOLDS.items()}
+    made = pages(demo_snapshot, out=tmp_path / "out", parameters=given)
+    account = load(demo_snapshot, **THRESHOLDS)
+    assert (
+        account.audit.results["failing"].sum() > load(demo_snapshot).audit.results["failing"].sum()
+    )
+    for name, value in THRESHOLDS.items():
+        shown = f"{name} {value} {getattr(Settings(), name)} "
+        assert shown in made["09-method"], shown
+        pages_of_notebooks = set(made) - {"index"}
+        assert all(f"{name} = {value}" in made[each] for each in pages_of_notebooks), name
+    for file, table in (
+        ("findings.csv", account.audit.findings),
+        ("identities.csv", account.identities),
+    ):
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / file).read_text("utf-8-sig"))))
+        column = "check" if file == "findings.csv" else "verdict"
+        assert Counter(row[column] for row in rows) == Counter(table[column]), file
+    keys = account.access_keys.query("active and not is_root")
+    assert f"Old keys {(keys['age_days'] > 21).sum()} over 21 days" in made["02-credentials"]
+    for check in ("old_access_key", "old_password", "unused_role"):
+        result = account.audit.results.set_index("check").loc[check]
+        words = f"{result['failing']} of {result['total']} {result['among']}"
+        assert words in made["07-controls"], check
 
 
 def plain(account: str) -> list[str]:

@@ -30,6 +30,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
+
 AVAILABLE = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
 
 # pyplot is not here: it must be imported after a kernel's shell exists, to show figures in it.
@@ -119,6 +121,8 @@ class ForkServer:
         which then load the account themselves. Returns at once.
         """
         self._arguments = dict(arguments)
+        given = {name: value for name, value in arguments.items() if name in Settings.names()}
+        self.env[FOR_ALL_NOTEBOOKS] = json.dumps(given)
         self._begin(json.dumps(arguments))
 
     def fork_kernel(self, arguments: Sequence[str], cwd: Path) -> ForkedProcess:
@@ -225,6 +229,8 @@ def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
     """Build every table of the account, and keep it; stop early if the report has ended."""
     from iamkit.account import Account, keep, load
 
+    given = {name: value for name, value in arguments.items() if name in Settings.names()}
+    os.environ[FOR_ALL_NOTEBOOKS] = json.dumps(given)
     account = load(**arguments)
     keep(account)
     for name in Account.tables():

@@ -26,6 +26,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# Settings that a command line may give; what a file says of risks and checks is not for one line.
+THRESHOLDS = frozenset(Settings.names()) - {"accepted", "own_checks"}
 PATTERN = "[0-9][0-9]-*"
 
 
@@ -74,7 +76,7 @@ def parameter_values(
     sources: Sequence[SourceNotebook], given: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, dict[str, object]]:
     """For each notebook, the parameters that it declares, in their types."""
-    every = sorted({*Settings.names(), *(n for each in sources for n in each.declared)} - set(OWN))
+    every = sorted({*THRESHOLDS, *(n for each in sources for n in each.declared)} - set(OWN))
     for name in given:
         if name in OWN:
             raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
@@ -110,7 +112,7 @@ def thresholds(given: Mapping[str, str]) -> dict[str, Any]:
     {'max_key_age_days': 20, 'approved_networks': ['10.0.0.0/8']}
     """
     try:
-        found = {name: yaml_of(text) for name, text in given.items() if name in Settings.names()}
+        found = {name: yaml_of(text) for name, text in given.items() if name in THRESHOLDS}
     except (YAMLError, ValueError) as error:
         raise SettingsError(f"a value after -p is not YAML: {one_line(error)}") from error
     found = {name: value for name, value in found.items() if value not in (None, "None")}

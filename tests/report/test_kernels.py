@@ -79,7 +79,7 @@ def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
 
 def test_the_same_evidence_gives_the_same_bytes_anywhere(varied: Audit, tmp_path: Path):
     here = rendered(varied, "forked")
-    assert set(here) == {"said", "00-a.html", "00-a.ipynb", "index.html", *TABLES}
+    assert set(here) == {"said", "00-a.html", "00-a.ipynb", "glossary.html", "index.html", *TABLES}
 
     home = tmp_path / "a quite different home {x}"
     startup = home / ".ipython" / "profile_default" / "startup"

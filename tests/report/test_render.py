@@ -53,9 +53,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Audit:
 
 
 def test_pages_are_in_order_of_name_and_link_to_each_other(made: Audit):
-    for name in ("index", "00-first", "01-middle", "02-last"):
+    pages = ["index.html", "00-first.html", "01-middle.html", "02-last.html", "glossary.html"]
+    for name in ("index", "00-first", "01-middle", "02-last", "glossary"):
         links = re.findall(r'<a href="([\w-]+\.html)"', made.page(name).partition("</nav>")[0])
-        assert links == ["index.html", "00-first.html", "01-middle.html", "02-last.html"]
+        assert links == pages
     assert '<a href="00-first.html" aria-current="page">' in made.page("00-first")
 
 
@@ -110,8 +111,11 @@ def test_code_is_folded_away_and_parameter_cells_are_not_shown(made: Audit):
 
 
 def test_changed_parameters_are_shown(made: Audit):
-    assert "<code>max_key_age_days = 60</code>" in made.page("00-first")
-    assert "Changed for this report" not in made.page("01-middle")
+    """A threshold holds on every page; another parameter only where a notebook declares it."""
+    for name in ("00-first", "01-middle"):
+        assert "<code>max_key_age_days = 60</code>" in made.page(name)
+    assert "<code>strict = True</code>" in made.page("00-first")
+    assert "strict = " not in made.page("01-middle")
 
 
 def test_sentences_figures_and_charts_become_markup_here(made: Audit):
@@ -152,7 +156,8 @@ def test_only_the_owner_can_read_a_report(audit: Audit):
     for path in made.index.parent.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in made.index.parent.iterdir()) == [
-        "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "identities.csv", "index.html",
+        "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "glossary.html",
+        "identities.csv", "index.html",
     ]  # fmt: skip
 
 
@@ -163,7 +168,8 @@ def test_a_page_of_an_earlier_run_does_not_stay(audit: Audit):
     audit.notebook("00-a", "1")
     audit.render()
     left = {path.name for path in audit.out.iterdir()}
-    assert left == {"00-a.html", "00-a.ipynb", "index.html", "notes.html", "snapshot", *TABLES}
+    made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", *TABLES}
+    assert left == {*made, "notes.html", "snapshot"}
     assert "out of date" not in audit.page("index")
     assert "out of date" not in (audit.out / "findings.csv").read_text()
 
@@ -203,8 +209,8 @@ def test_parameters_keep_their_declared_types(made: Audit):
     ("name", "value", "message"),
     [
         ("max_key_age_day", "60", "did you mean 'max_key_age_days'?"),
-        ("colour", "red", "no notebook has a parameter 'colour'"),
-        ("colour", "red", "account, max_key_age_days, share, strict"),
+        ("colour", "red", "there is no setting or parameter 'colour'"),
+        ("colour", "red", "account, approved_networks, break_glass, "),
         ("max_key_age_days", "9O", "takes int or None, not '9O'"),
         ("max_key_age_days", "60.5", "takes int or None, not '60.5'"),
         ("share", "half", "takes float, not 'half'"),

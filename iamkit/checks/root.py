@@ -136,7 +136,7 @@ def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.Da
 
 @check(
     severity="high",
-    title="The root user's MFA is no hardware",
+    title="The root user has a virtual MFA device, or none",
     among="root users who can sign in",
     remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
     source=MFA,

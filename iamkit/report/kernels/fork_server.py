@@ -121,8 +121,7 @@ class ForkServer:
         which then load the account themselves. Returns at once.
         """
         self._arguments = dict(arguments)
-        given = {name: value for name, value in arguments.items() if name in Settings.names()}
-        self.env[FOR_ALL_NOTEBOOKS] = json.dumps(given)
+        self.env |= _thresholds(arguments)
         self._begin(json.dumps(arguments))
 
     def fork_kernel(self, arguments: Sequence[str], cwd: Path) -> ForkedProcess:
@@ -169,6 +168,12 @@ class ForkServer:
             self._process.wait()
             self._begin()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _thresholds(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The variable by which each notebook learns the thresholds among arguments of `load`."""
+    given = {name: value for name, value in arguments.items() if name in Settings.names()}
+    return {FOR_ALL_NOTEBOOKS: json.dumps(given)}
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -229,8 +234,7 @@ def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
     """Build every table of the account, and keep it; stop early if the report has ended."""
     from iamkit.account import Account, keep, load
 
-    given = {name: value for name, value in arguments.items() if name in Settings.names()}
-    os.environ[FOR_ALL_NOTEBOOKS] = json.dumps(given)
+    os.environ |= _thresholds(arguments)
     account = load(**arguments)
     keep(account)
     for name in Account.tables():

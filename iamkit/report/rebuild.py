@@ -133,7 +133,8 @@ def _as_yaml(values: Mapping[str, Any]) -> str:
     text = "accepted: ["
     for entry in values["accepted"]:
         at = text.count("\n") + 1
-        said = {name: value for name, value in entry.items() if name not in ("line", "expires")}
+        texts = {name: entry[name] for name in entry if name not in ("line", "expires")}
+        said = {name: text for name, text in texts.items() if text}  # a ticket may be missing
         written = json.dumps(said, ensure_ascii=False)[:-1]
         text += (
             "\n" * max((entry["line"] or at) - at, 0)

@@ -142,8 +142,8 @@ def _text_of(snapshot: Snapshot) -> str:
     texts = []
     for name in ("", *snapshot.manifest["files"]):
         content = snapshot.bytes(name) if name else snapshots.canonical(snapshot.manifest)
-        text = (content or b"").decode("utf-8", "replace").replace("\\/", "/")
-        while re.search("%2f", text, re.IGNORECASE) and text != (decoded := unquote(text)):
+        text = re.sub(r"\\+/", "/", (content or b"").decode("utf-8", "replace"))
+        while re.search("%(25)*2f", text, re.IGNORECASE) and text != (decoded := unquote(text)):
             text = decoded
         texts.append(text)
     return "\n".join(texts)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
-from iamkit.errors import BrokenCheckError, NotebookError, WriteError
+from iamkit.errors import BrokenCheckError, IamkitError, NotebookError, WriteError
 
 
 class ExitCode(IntEnum):
@@ -48,16 +48,16 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
 
 def of_error(error: BaseException) -> ExitCode:
     """
-    Return the exit code of a command that an error ended.
+    Return the exit code of a command that ended with an error of the kit, or was interrupted.
 
-    >>> of_error(WriteError("disk full")), of_error(ValueError("no"))
-    (<ExitCode.NOT_WRITTEN: 5>, <ExitCode.WRONG_INPUT: 2>)
+    >>> of_error(IamkitError("no such file")), of_error(KeyboardInterrupt())
+    (<ExitCode.WRONG_INPUT: 2>, <ExitCode.NOT_WRITTEN: 5>)
     """
     if isinstance(error, NotebookError | BrokenCheckError):
         return ExitCode.FAILED
-    if isinstance(error, WriteError | OSError | KeyboardInterrupt):
-        return ExitCode.NOT_WRITTEN
-    return ExitCode.WRONG_INPUT
+    if isinstance(error, IamkitError) and not isinstance(error, WriteError):
+        return ExitCode.WRONG_INPUT
+    return ExitCode.NOT_WRITTEN
 
 
 def of_command(name: str) -> dict[int, str]:

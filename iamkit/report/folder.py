@@ -175,14 +175,19 @@ def settle(folder: Path) -> None:
 
     Raises `WriteError` if that cannot be done, because the folder then mixes two reports.
     """
-    if (folder / HIDDEN / "ready" / MANIFEST).exists():
+    if _is_there(folder / HIDDEN / "ready" / MANIFEST):
         with ReportFolder(folder):
             pass
 
 
 def is_report(folder: Path) -> bool:
     """Whether a folder holds a report, perhaps one that is not all in its place."""
-    return (folder / MANIFEST).exists() or (folder / HIDDEN / "ready" / MANIFEST).exists()
+    return any(map(_is_there, (folder / MANIFEST, folder / HIDDEN / "ready" / MANIFEST)))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there; a path that can be none's is not."""
+    return os.path.exists(path)  # noqa: PTH110 - which raises for a name that is too long
 
 
 def _sync(folder: Path) -> None:

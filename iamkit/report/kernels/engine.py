@@ -31,12 +31,16 @@ from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from iamkit.errors import one_line
 from iamkit.report.kernels import fork_server
-from iamkit.report.kernels.internals import ERROR_CELL_TAG, was_started
+from iamkit.report.kernels.internals import (
+    ERROR_CELL_TAG,
+    notebook_client,
+    start_with,
+    was_started,
+)
 
 try:
     import resource
@@ -105,9 +109,10 @@ class Kernels:
             manager.transport = "ipc"
             manager.ip = str(folder / "k")
         manager.client_factory = _Client
-        manager.provisioner = _Provisioner(
+        provisioner = _Provisioner(
             self, kernel_id=str(uuid4()), kernel_spec=manager.kernel_spec, parent=manager
         )
+        start_with(manager, provisioner)
         return manager
 
     def start(self, command: list[str], options: dict[str, Any]) -> Process:
@@ -192,7 +197,7 @@ class KernelEngine(Engine):  # type: ignore[misc]
         own marks in it; the report needs the notebook and writes it itself.
         """
         results.append(nb_man.nb)
-        client = PapermillNotebookClient(
+        client = notebook_client(
             nb_man,
             km=kernels.manager(),
             shutdown_kernel="immediate",

@@ -9,10 +9,11 @@ jsonschema
     Imports `rfc3987_syntax` if it can, and does without if not. `without_grammar`.
 jupyter_client
     `AsyncKernelManager.provisioner` may be set before a kernel is started; the documented way asks
-    for an installed entry point. `LocalProvisioner.process` is the process that it looks after.
+    for an installed entry point. `start_with`. `LocalProvisioner.process` is what it looks after.
 papermill
-    `PapermillNotebookClient`, the class with which its own engine runs cells. What it notes of a
-    cell that it has begun: `was_started`. The tag of the cells that it adds after an error.
+    The class with which its own engine runs cells, and that it passes options on to nbclient's:
+    `notebook_client`. What it notes of a cell that it has begun: `was_started`. The tag of the
+    cells that it adds after an error.
 ipykernel
     The file names that it gives to cells, which tracebacks and warnings show. `CELL_FILE`.
 """
@@ -58,3 +59,15 @@ def without_grammar() -> Iterator[None]:
 def was_started(cell: Any) -> bool:
     """Whether papermill has begun to run a cell."""
     return bool(cell.metadata.papermill["start_time"])
+
+
+def start_with(manager: Any, provisioner: Any) -> None:
+    """Have a manager of jupyter_client start its kernel with this provisioner."""
+    manager.provisioner = provisioner
+
+
+def notebook_client(*given: Any, **options: Any) -> Any:
+    """Return what runs the cells of a notebook, as papermill's own engine does."""
+    from papermill.clientwrap import PapermillNotebookClient
+
+    return PapermillNotebookClient(*given, **options)

@@ -58,15 +58,28 @@ class Acceptance:
     line: int | None = None
 
 
+def _short(value: Any) -> str:
+    """
+    A value as an error shows it: on one line, and not for longer than a line.
+
+    >>> _short("x" * 100)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
+    """
+    said = repr(value)
+    return said if len(said) <= 60 else f"{said[:51]}…"
+
+
 def _acceptance(entry: Any, line: int | None) -> Acceptance:
     """Read one entry of `accepted`; raises `SettingsError` with its line."""
     at = f"accepted, line {line}" if line else "accepted"
     if not isinstance(entry, Mapping):
-        raise SettingsError(f"{at}: an entry is lines such as check: root_used, not {entry!r}")
+        raise SettingsError(
+            f"{at}: an entry is lines such as check: root_used, not {_short(entry)}"
+        )
     known = [each.name for each in fields(Acceptance) if each.name != "line"]
     for name in entry:
         if name not in known:
-            raise SettingsError(f"{at}: there is no {name!r}; {_hint(str(name), known)}")
+            raise SettingsError(f"{at}: there is no {_short(name)}; {_hint(str(name), known)}")
     for name in known:
         value = entry.get(name)
         if name == "ticket" and value is None:
@@ -77,7 +90,7 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
             )
     expires = entry["expires"]
     if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
-        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {expires!r}")
+        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {_short(expires)}")
     texts = {name: str(entry.get(name) or "").strip() for name in known if name != "expires"}
     return Acceptance(expires=expires, line=line, **texts)
 
@@ -85,21 +98,22 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
 def _days(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 36500:
         raise SettingsError(
-            f"{name} is a number of days from 1 to 36500, not {value!r} ({type(value).__name__})"
+            f"{name} is a number of days from 1 to 36500, not {_short(value)} "
+            f"({type(value).__name__})"
         )
     return value
 
 
 def _number(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 100_000:
-        raise SettingsError(f"{name} is a number from 1 to 100000, not {value!r}")
+        raise SettingsError(f"{name} is a number from 1 to 100000, not {_short(value)}")
     return value
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str) and each.strip() for each in given):
-        raise SettingsError(f"{name} is a list of names or ARNs, not {value!r}")
+        raise SettingsError(f"{name} is a list of names or ARNs, not {_short(value)}")
     return tuple(given)
 
 
@@ -109,7 +123,7 @@ def _networks(name: str, value: Any) -> tuple[str, ...]:
         # `ip_network` takes numbers for addresses, and zones, which no policy can name.
         if not isinstance(network, str) or "%" in network:
             raise SettingsError(
-                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {network!r}"
+                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {_short(network)}"
             )
         try:
             ipaddress.ip_network(network)
@@ -124,7 +138,7 @@ def _actions(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(
         isinstance(each, str) and ":" in each for each in value
     ):
-        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {value!r}")
+        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {_short(value)}")
     return tuple(value)
 
 
@@ -133,21 +147,21 @@ def _accounts(name: str, value: Any) -> tuple[str, ...]:
     for each in given:
         if not (isinstance(each, str) and len(each) == 12 and each.isdecimal()):
             raise SettingsError(
-                f"{name} is a list of account ids, twelve digits in quotes, not {each!r}"
+                f"{name} is a list of account ids, twelve digits in quotes, not {_short(each)}"
             )
     return tuple(given)
 
 
 def _whose(name: str, value: Any) -> str:
     if value not in WHOSE:
-        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {value!r}")
+        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {_short(value)}")
     return str(value)
 
 
 def _paths(name: str, value: Any) -> tuple[Path, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str | Path) and str(each).strip() for each in given):
-        raise SettingsError(f"{name} is a list of Python files, not {value!r}")
+        raise SettingsError(f"{name} is a list of Python files, not {_short(value)}")
     return tuple(Path(each) for each in given)
 
 
@@ -280,7 +294,7 @@ class Settings:
         known = {entry.name: entry.metadata["fit"] for entry in fields(self)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"there is no setting {name!r}; {_hint(name, known)}")
+                raise SettingsError(f"there is no setting {_short(name)}; {_hint(name, known)}")
         fitted = {
             name: known[name](name, value) for name, value in values.items() if value is not None
         }

@@ -27,6 +27,7 @@ from iamkit.access.permissions import risky_actions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     CERTAIN,
+    DOUBT,
     ENDPOINT_KEYS,
     SOURCE_IP_KEYS,
     UNKNOWN,
@@ -58,7 +59,9 @@ POLICY_GRANTS: Final = Table(
             "aws (managed by AWS), customer or inline",
             values=("aws", "customer", "inline"),
         ),
-        Column("unseen", TRUTH, "its document is not in the evidence, or cannot be read"),
+        Column(
+            "unseen", TRUTH, "its document is not in the evidence, or a part of it cannot be read"
+        ),
         Column("everything", TRUTH, "allows every action on every resource"),
         Column(
             "administrative", TRUTH, "everything, or all but exceptions that its holder can lift"
@@ -95,8 +98,9 @@ def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
 
     An escalation method counts if all its actions are allowed, and those that use a resource, such
     as a role, on resources that are not named one by one (see `names_no_resource`). What an action
-    on one named role gains depends on that role, so there this errs towards silence. Equal
-    documents are evaluated once.
+    on one named role gains depends on that role, so there this errs towards silence. Where one
+    statement cannot be read, what the others grant is known, and nothing else. Equal documents are
+    evaluated once.
     """
     table = account.policies
     numbers: dict[str, int] = {}
@@ -107,11 +111,17 @@ def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
             numbers[policy.content] = len(distinct)
             distinct.append(policy)
         which.append(-1 if policy is None else numbers[policy.content])
-    judged = _judged(distinct, callers).reindex(which).set_axis(table.index)
-    unknown = pd.Series(which, table.index) < 0
-    lists = ["full_services", "escalations"]
-    judged[lists] = judged[lists].astype("object").mask(unknown, None)
-    return POLICY_GRANTS.conform(table.assign(unseen=table["problem"].notna()).join(judged))
+    judged = _judged(distinct, callers).reindex(which).astype("object").set_axis(table.index)
+    doubtful = [at < 0 or _is_doubtful(distinct[at]) for at in which]
+    silent = judged.isna() | ~judged.map(bool)
+    silent[["actions", "risky"]] = True  # there may be more
+    judged = judged.mask(silent.mul(doubtful, axis=0), None)
+    return POLICY_GRANTS.conform(table.assign(unseen=doubtful).join(judged))
+
+
+def _is_doubtful(policy: Policy) -> bool:
+    """Whether a statement of it cannot be read."""
+    return any(DOUBT in each.condition_keys for each in policy.statements)
 
 
 def administrative(documents: Iterable[Any], callers: Principals) -> list[bool]:

@@ -35,7 +35,6 @@ class State:
     IN_FORCE: Final = "in force"
     EXPIRED: Final = "expired"
     NO_MATCH: Final = "matches nothing"
-    NO_CHECK: Final = "no such check"
 
 
 FINDINGS: Final = Table(
@@ -118,8 +117,8 @@ ACCEPTANCES: Final = Table(
         Column(
             "state",
             TEXT,
-            "in force, expired, matches nothing, or no such check",
-            values=(State.IN_FORCE, State.EXPIRED, State.NO_MATCH, State.NO_CHECK),
+            "in force, expired, or matches nothing",
+            values=(State.IN_FORCE, State.EXPIRED, State.NO_MATCH),
         ),
         Column("findings", COUNT, "findings that it is about"),
     ),
@@ -152,7 +151,7 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
         found.append(rows)
         outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
-    acceptances = _accept(account, findings, checks)
+    acceptances = _accept(account, findings)
     results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)
 
@@ -216,7 +215,7 @@ def _outcome(
         counted = [name for name in needs(POPULATIONS[each.among]) if name not in FACTS]
         nobody = not members and not account.missing(*counted)
         returned = _call(account, each.find)
-        rows, errors = rows_of(each, returned, members | named)
+        rows, errors = rows_of(each, returned, members | named, nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, each, members, told)
     except Exception as error:
@@ -339,7 +338,7 @@ _NAMED: Final = (
 )
 
 
-def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
+def _accept(account: Any, findings: pd.DataFrame) -> pd.DataFrame:
     """
     What became of each accepted risk of the settings; marks the findings that it is about.
 
@@ -355,9 +354,7 @@ def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -
         about &= named.reindex(findings.index, fill_value=False)
         said = f"accepted by {entry.owner}, until {entry.expires}: {entry.reason}"
         said += f" ({entry.ticket})" if entry.ticket else ""
-        if entry.check not in checks:
-            state = State.NO_CHECK
-        elif entry.expires < account.as_of.date():
+        if entry.expires < account.as_of.date():
             state = State.EXPIRED
             lapsed = about & findings["status"].eq(Status.FAIL)
             findings.loc[lapsed, "acceptance"] = f"expired; was {said}"

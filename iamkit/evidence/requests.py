@@ -23,6 +23,7 @@ class Request:
     members: tuple[str, ...]  # of the answer; a saved file is recognised by them
     meaning: str
     none: str = ""  # the error code that means "there is none": an answer, not a gap
+    key: str = ""  # of an entry of its list: what the entry is about
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,6 +60,7 @@ MFA: Final = Request(
     "mfa_devices.json",
     ("MFADevices",),
     "which kind of MFA device users have is known for virtual devices at most",
+    key="UserName",
 )
 
 PROVIDERS: Final = Request(
@@ -66,6 +68,7 @@ PROVIDERS: Final = Request(
     "open_id_connect_providers.json",
     ("OpenIDConnectProviderList",),
     "OpenID Connect providers are not known",
+    key="Arn",
 )
 
 PROVIDER_DETAILS: Final = Request(
@@ -117,6 +120,7 @@ ONE_CALL: Final = (
         "virtual_mfa_devices.json",
         ("VirtualMFADevices",),
         "whether the root user's MFA device is virtual is not known",
+        key="SerialNumber",
     ),
     Request(
         "iam:ListServiceSpecificCredentials",
@@ -124,18 +128,21 @@ ONE_CALL: Final = (
         ("ServiceSpecificCredentials",),
         "credentials for CodeCommit, Bedrock and CloudWatch are not known",
         parameters={"AllUsers": True},
+        key="UserName",
     ),
     Request(
         "iam:ListServerCertificates",
         "server_certificates.json",
         ("ServerCertificateMetadataList",),
         "certificates stored in IAM are not known",
+        key="Arn",
     ),
     Request(
         "iam:ListSAMLProviders",
         "saml_providers.json",
         ("SAMLProviderList",),
         "SAML providers are not known",
+        key="Arn",
     ),
     PROVIDERS,
     Request(
@@ -153,6 +160,7 @@ ONE_CALL: Final = (
         "which accounts belong to the organization is not known: an account counts as yours only "
         "if the settings name it",
         none="AWSOrganizationsNotInUseException",
+        key="Id",
     ),
     Request(
         "account:GetContactInformation",
@@ -177,6 +185,7 @@ ONE_CALL: Final = (
         "analyzers.json",
         ("analyzers",),
         "whether IAM Access Analyzer runs in this region is not known",
+        key="arn",
     ),
 )
 

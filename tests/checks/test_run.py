@@ -13,9 +13,11 @@ import pytest
 
 from iamkit import Account, load
 from iamkit.checks import registry as findings
+from iamkit.checks.own import every
 from iamkit.checks.registry import CHECKS, Check, check, population
+from iamkit.checks.returned import rows_of
 from iamkit.checks.run import run
-from iamkit.errors import CheckError
+from iamkit.errors import CheckError, SettingsError
 from iamkit.report import render
 from iamkit.report.notebooks import NOTEBOOKS
 from iamkit.settings import Acceptance, Settings
@@ -185,9 +187,25 @@ def test_an_acceptance_holds_through_its_last_day(people: Account) -> None:
 
 
 def test_acceptances_that_match_nothing_are_reported(people: Account) -> None:
-    entries = [risk(subject="ben"), risk(check="no_such")]
-    acceptances = run(accepting(people, *entries), rule()).acceptances
-    assert acceptances["state"].tolist() == ["matches nothing", "no such check"]
+    acceptances = run(accepting(people, risk(subject="ben")), rule()).acceptances
+    assert acceptances["state"].tolist() == ["matches nothing"]
+
+
+def test_a_risk_that_no_check_is_about_is_refused() -> None:
+    entry = risk(check="old_acces_key")
+    said = "accepted, line 7: there is no check 'old_acces_key'; did you mean old_access_key?"
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        every(Settings(accepted=(dataclasses.replace(entry, line=7),)))
+
+
+def test_a_row_without_a_subject_breaks_a_check_only_where_no_evidence_is_missing() -> None:
+    nameless = pd.DataFrame({"subject": [None, "a"], "detail": ["no name", "is wrong"]})
+    (one,) = rule().values()
+    rows, wrong = rows_of(one, nameless, {"a"})
+    assert wrong == ["it returned a row without a subject"]
+    rows, wrong = rows_of(one, nameless, {"a"}, nameless=True)
+    assert [row.subject for row in rows] == ["a"]
+    assert wrong == []
 
 
 def test_what_was_not_assessed_cannot_be_accepted(people: Account) -> None:

@@ -110,6 +110,14 @@ def _number(name: str, value: Any) -> int:
     return value
 
 
+def _limit(name: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 10_000_000:
+        raise SettingsError(
+            f"{name} is a number from 1 to 10000000, or 0 for no limit, not {value!r}"
+        )
+    return value
+
+
 def _names(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str) and each.strip() for each in given):
@@ -276,6 +284,21 @@ class Settings:
         meaning="checks of your own, run beside iamkit's",
         source="yours to say",
     )
+    max_cell_seconds: int = _setting(
+        3600,
+        _limit,
+        "seconds; 0: no limit",
+        meaning="a cell of a report's notebook that runs longer is stopped, and its page says so",
+        source="yours to say",
+    )
+    max_kernel_mib: int = _setting(
+        0,
+        _limit,
+        "MiB; 0: no limit",
+        meaning="the memory that each notebook of a report may take, the audited account included; "
+        "on Linux only",
+        source="yours to say; it depends on the account's size and on the machine",
+    )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -300,6 +323,10 @@ class Settings:
         }
         changed: Settings = replace(self, **fitted)
         return changed
+
+    def values(self) -> dict[str, Any]:
+        """Return each setting as JSON and YAML can hold it; of files and of risks, what counts."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
 
     def describe(self) -> pd.DataFrame:
         """One row per setting: `setting`, `value`, `default`, `meaning`, `source`."""
@@ -328,6 +355,15 @@ def for_all_notebooks() -> dict[str, Any]:
         return dict(json_of(os.environ.get(FOR_ALL_NOTEBOOKS) or "{}"))
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{FOR_ALL_NOTEBOOKS} is no JSON object ({error}); unset it") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Acceptance):
+        said = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {**said, "expires": value.expires.isoformat()}
+    return value.name if isinstance(value, Path) else value
 
 
 def _shown(value: Any) -> Any:

@@ -9,9 +9,12 @@ with what the reader cannot know without it.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from iamkit.errors import SettingsError
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,3 +207,20 @@ REQUESTS: Final = (
 def by_call(call: str) -> Request:
     """The first request that makes an API call."""
     return next(request for request in REQUESTS if request.call == call)
+
+
+def named(name: str) -> Request:
+    """
+    The request whose evidence has a name: that of its file, without the ending.
+
+    Raises `SettingsError` for a name that no evidence has, with what may have been meant.
+
+    >>> named("credential_report").call
+    'iam:GetCredentialReport'
+    """
+    known = {request.file.partition(".")[0]: request for request in REQUESTS}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"no evidence is named {name!r}{hint} There are: {', '.join(known)}")
+    return known[name]

@@ -158,7 +158,7 @@ def store(
     """
     Write the answers as a snapshot under `out` and return its folder.
 
-    Raises `CollectError` as `contents` does and `SnapshotError` as `snapshot.write` does.
+    Raises `CollectError` as `contents` does; other errors as `snapshot.write` does.
     """
     manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
     return snapshot.write(out, manifest, files)

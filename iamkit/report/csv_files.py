@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -34,20 +35,31 @@ TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
 
 
 MARK: Final = "\ufeff"
-BROKEN: Final = "broken_checks.txt"  # goes with the files, and is none of the report
+OUTCOME: Final = "outcome.json"  # goes with the files, and is none of the report
 
 
 def csv_files(account: Account) -> dict[str, str]:
     """
     Return the text of each file, by its name.
 
-    Under `BROKEN` comes a line for each check that broke; the report says it, no file holds it.
+    Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
+    each check that broke; `findings`, the number that fail of each severity; `actions`, the list of
+    actions that permissions were evaluated with.
     """
-    results = account.audit.results
+    from iamkit.checks import Status
+    from iamkit.reference import load_catalog
+
+    findings, results, _ = account.audit
     broken = results[results["error"].notna()]
-    said = (broken["check"] + ": " + broken["error"]).tolist()
+    failing = findings.loc[findings["status"] == Status.FAIL, "severity"]
+    actions = load_catalog()
+    outcome = {
+        "broken": (broken["check"] + ": " + broken["error"]).tolist(),
+        "findings": failing.value_counts().to_dict(),
+        "actions": f"{actions.version}, as of {actions.date}",
+    }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
-    return files | {BROKEN: "\n".join(said)}
+    return files | {OUTCOME: json.dumps(outcome)}
 
 
 def as_csv(frame: pd.DataFrame) -> str:

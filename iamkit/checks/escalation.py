@@ -93,7 +93,7 @@ def can_escalate(
     paths = _besides(escalations, administrators).query("status == 'proven'")
     paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
     target = paths["target_arn"].str.split("/").str[-1]
-    to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
+    to = (": " + target).where(paths["category"].ne("extend own permissions"), "").fillna("")
     detail = paths["description"] + to + " (" + paths["method"] + ")"
     found = _first_three(paths.assign(detail=detail)).assign(status="fail")
     highest = paths.loc[paths["reaches_admin"], "principal_arn"]
@@ -247,7 +247,7 @@ def escalates_with_a_target(
     >>> from iamkit.escalation import ESCALATIONS
     >>> found = ESCALATIONS.rows(dict(principal_arn="u", method="lambda-003",
     ...     description="Replace the code", status="needs a target", reaches_admin=False,
-    ...     category="use what has a role", prerequisite="a function that has a role"))
+    ...     category="use a resource with a role", prerequisite="a function that has a role"))
     >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
     ['Replace the code (lambda-003), which takes a function that has a role']
     """
@@ -255,7 +255,7 @@ def escalates_with_a_target(
     certain = paths["status"].eq("proven")
     certain &= paths["reaches_admin"] | ~paths["method"].isin(INTENDED)
     told = paths["principal_arn"].isin(paths.loc[certain, "principal_arn"])
-    paths = paths[paths["category"].eq("use what has a role") & ~told]
+    paths = paths[paths["category"].eq("use a resource with a role") & ~told]
     method = paths["description"] + " (" + paths["method"] + ")"
     return _first_three(paths.assign(detail=method + ", if there is " + paths["prerequisite"]))
 

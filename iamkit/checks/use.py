@@ -77,11 +77,7 @@ def replace_key(access_keys: pd.DataFrame, limit: int) -> pd.Series[Any]:
         "Move the work of " + name + ", which " + of_other + ", to this one and delete that one; "
     )
     step = step.mask(busy, both + "then make a new key, " + end)
-    over = (
-        ("Let the program that uses this key use ")
-        + name
-        + " instead, then deactivate this one: it "
-    )
+    over = "Let its program use " + name + " instead, then deactivate this one: it "
     step = step.mask(young, over + used + ".")
     use, idle = keys["use"], keys["idle_days"]
     return step.where(lately(use, idle), retire(use, idle))

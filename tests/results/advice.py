@@ -397,7 +397,7 @@ TRIED: list[tuple[str, str, Build]] = [
     ("old_access_key|access_key_made_with_user", "Move the work of access key", room_for_a_key),
     (
         "old_access_key|access_key_made_with_user",
-        "Let the program that uses this key use",
+        "Let its program use",
         key(changes.DeactivateAccessKey),
     ),
     (
@@ -420,7 +420,7 @@ TRIED: list[tuple[str, str, Build]] = [
     ("old_password", "Have the pass", lambda a, f: [changes.ChangePassword(f.subject)]),
     ("unusable_user|unused_role|empty_group_.*", "(Delete the|Remove the role's)", delete),
     ("administrator_without_mfa|trusts_deleted_identity", "Delete the (user|role) if", delete),
-    ("unused_role", "Delete it if people come in another way", delete),
+    ("unused_role", "Delete it if people have another way", delete),
     ("console_user_without_mfa", "Register an MFA device", device("passkey", instead=False)),
     ("administrator_without_mfa", "Register an MFA device", device("passkey", instead=False)),
     ("root_without_mfa", "Register a passkey", device("passkey", instead=False)),

@@ -32,7 +32,7 @@ from iamkit.table import Table, stack
 
 POSSIBLE_ADMINISTRATORS: Final = Table(
     name="possible_administrators",
-    row="one user or role that is an administrator if the conditions that nobody knows hold",
+    row="one user or role that is an administrator if unknown conditions hold",
     key=("principal_arn",),
     columns=ADMINISTRATORS.columns,
 )

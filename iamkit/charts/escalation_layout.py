@@ -33,13 +33,21 @@ BOXES: Final = Table(
     key=("box",),
     columns=(
         Column("box", COUNT, "number"),
-        Column("steps", COUNT, "its column: steps to administrator access, 7 for more; 0: has it"),
-        Column("place", COUNT, "place in its column, 0 at the top"),
+        Column(
+            "steps",
+            COUNT,
+            ("column of the box: steps to administrator access, 7 for 7 and more; 0: has it"),
+        ),
+        Column("place", COUNT, "position in its column, 0 at the top"),
         Column("kind", TEXT, "user, role or group; missing: several kinds"),
-        Column("label", TEXT, "name of the one, or how many there are"),
-        Column("members", COUNT, "users and roles in it that the rows are about"),
-        Column("through", COUNT, "further ones whose shortest path goes through it"),
-        Column("names", OBJECT, "list of the names in it, those that most go through first"),
+        Column("label", TEXT, "name of the identity, or the number of identities"),
+        Column("members", COUNT, "number of users and roles in the box that start a path"),
+        Column(
+            "through",
+            COUNT,
+            ("number of further identities whose shortest path goes through the box"),
+        ),
+        Column("names", OBJECT, "list of the names in the box, those with the most paths first"),
     ),
 )
 
@@ -50,7 +58,7 @@ LINKS: Final = Table(
     columns=(
         Column("from", COUNT, "box"),
         Column("to", COUNT, "box"),
-        Column("members", COUNT, "users and roles whose shortest path has this link"),
+        Column("members", COUNT, "number of users and roles whose shortest path uses this link"),
     ),
 )
 

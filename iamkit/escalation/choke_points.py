@@ -35,7 +35,10 @@ EFFORT: Final = 20_000_000  # edges to follow for each choke point that is found
 
 CHOKE_POINTS: Final = Table(
     name="choke_points",
-    row="one place at which paths to administrator access can be removed, after those before it",
+    row=(
+        "one change that removes paths to administrator access, made after the changes in the rows "
+        "above"
+    ),
     key=("kind", "arn"),
     columns=(
         Column(

@@ -63,13 +63,13 @@ POLICY_GRANTS: Final = Table(
         Column(
             "administrative",
             TRUTH,
-            ("allows everything, or everything but exceptions that its holder can remove"),
+            "allows everything, or everything but exceptions that its holder can remove",
         ),
         Column("conditional", TRUTH, "grants less to a caller without MFA or from outside"),
         Column(
             "full_services",
             OBJECT,
-            ("list of services with every action allowed on every resource"),
+            "list of services with every action allowed on every resource",
         ),
         Column("escalations", OBJECT, "list of escalation methods, by their id in escalation.yaml"),
         Column("assumes_any_role", TRUTH, "allows assuming roles that it does not name one by one"),
@@ -77,12 +77,12 @@ POLICY_GRANTS: Final = Table(
         Column(
             "subscribes",
             TRUTH,
-            ("allows subscribing to AWS Marketplace products on every resource"),
+            "allows subscribing to AWS Marketplace products on every resource",
         ),
         Column(
             "actions",
             COUNT,
-            ("number of actions that it certainly allows, on at least one resource"),
+            "number of actions that it certainly allows, on at least one resource",
         ),
         Column("risky", COUNT, "number of these actions that are in a risk class"),
     ),
@@ -105,7 +105,7 @@ _SECRETS: Final = {
 
 def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
-    Judge every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
+    Evaluate every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
 
     An escalation method counts if all its actions are allowed, and those that use a resource, such
     as a role, on resources that are not named one by one (see `names_no_resource`). What an action

@@ -66,7 +66,7 @@ def administrative_aws_policy(
     policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Attached AWS managed policies that allow everything, judged by their content, not by name.
+    Attached AWS managed policies that allow everything, by their content, not by their name.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS

@@ -319,7 +319,7 @@ def too_many_administrators(
     roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    More administrators than the settings' `max_administrators`, roles of platforms aside.
+    More administrators than the setting `max_administrators`, not counting roles of platforms.
 
     >>> six = pd.DataFrame({"principal_arn": list("abcdef"), "name": list("abcdef")})
     >>> too_many_administrators(six, "111122223333", Settings()).detail.tolist()

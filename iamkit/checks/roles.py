@@ -98,7 +98,7 @@ def unused_role(
         {
             "subject": hit["role_arn"],
             "detail": said.mask(
-                undated, ("the evidence has neither a last use nor a day of creation")
+                undated, "the evidence has neither a last use nor a day of creation"
             ),
             "status": status(~undated[hit.index]),
             "next_step": DELETE + beside(hit["role_arn"], attachments, trust, policies),

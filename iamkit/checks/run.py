@@ -68,7 +68,7 @@ FINDINGS: Final = Table(
         Column(
             "acceptance",
             TEXT,
-            ("who accepts it, until when and why, or that the acceptance has expired"),
+            "who accepts it, until when and why, or that the acceptance has expired",
         ),
     ),
 )
@@ -102,12 +102,12 @@ RESULTS: Final = Table(
         Column(
             "reason",
             TEXT,
-            ("why it is not assessed or not applicable, or what is missing from the result"),
+            "why it is not assessed or not applicable, or what is missing from the result",
         ),
         Column(
             "error",
             TEXT,
-            ("the error that stopped it, a fault of the check and not of the account"),
+            "the error that stopped it, a fault of the check and not of the account",
         ),
         Column("evidence_of", TIME, "time of the evidence; later changes are not included"),
         Column("errs", TEXT, "in which direction it can be wrong"),

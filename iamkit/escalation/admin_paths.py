@@ -42,14 +42,14 @@ ADMIN_PATHS: Final = Table(
         Column(
             "has_credential",
             TRUTH,
-            ("has the credential of this request context; missing: not known"),
+            "has the credential of this request context; missing: not known",
         ),
         Column(
-            "steps", COUNT, ("steps to administrator access; 0: has it; missing: no certain path")
+            "steps", COUNT, "steps to administrator access; 0: has it; missing: no certain path"
         ),
         Column("possible_steps", COUNT, "steps if every unknown condition helps the caller"),
         Column(
-            "route", OBJECT, ("list of ARNs on the shortest path; the last one can do everything")
+            "route", OBJECT, "list of ARNs on the shortest path; the last one can do everything"
         ),
         Column("how", OBJECT, "list of texts, one per step: the method, the deciding statements"),
     ),

@@ -50,12 +50,12 @@ ESCALATIONS: Final = Table(
         Column(
             "reaches_admin",
             TRUTH,
-            ("proven, and the path ends in administrator access, if necessary in further steps"),
+            "proven, and the path ends in administrator access, if necessary in further steps",
         ),
         Column(
             "target_arn",
             TEXT,
-            ("the target with the most permissions, or the identity's own resource; missing: none"),
+            "the target with the most permissions, or the identity's own resource; missing: none",
         ),
         Column("prerequisite", TEXT, "the target that is needed; missing: the path is proven"),
         Column("context", TEXT, "the first of its possible request contexts with the largest gain"),

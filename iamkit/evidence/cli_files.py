@@ -1,5 +1,5 @@
 """
-Evidence from files that the AWS CLI saved, for whoever has no credentials for the account.
+Evidence from files that the AWS CLI saved, for auditors without credentials for the account.
 
 A file is known by what is in it, not by its name. The credential report may be the CSV itself, the
 CLI's JSON with the CSV in base64, or that base64 as `--output text` prints it; authorization

@@ -66,7 +66,7 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
             "users",
             enforced[0],
             len(users),
-            ("users with permissions beyond the self-service minimum"),
+            "users with permissions beyond the self-service minimum",
         ),
         (
             "administrators",

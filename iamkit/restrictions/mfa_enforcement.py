@@ -105,7 +105,7 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "covered",
             "Float64",
-            ("share of the possible actions that needs MFA, 0 to 1, with the weaker credential"),
+            "share of the possible actions that needs MFA, 0 to 1, with the weaker credential",
         ),
         Column(
             "actions_without_mfa",

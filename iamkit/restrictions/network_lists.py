@@ -43,7 +43,7 @@ NETWORK_LISTS: Final = Table(
         Column(
             "use",
             TEXT,
-            ("allow list: requests from these networks are allowed; block list: they are denied"),
+            "allow list: requests from these networks are allowed; block list: they are denied",
         ),
         Column("networks", OBJECT, "list as written"),
         Column("problems", OBJECT, "list of sentences"),
@@ -51,12 +51,12 @@ NETWORK_LISTS: Final = Table(
         Column(
             "unapproved",
             OBJECT,
-            ("entries that are not in settings.approved_networks, if networks are approved"),
+            "entries that are not in settings.approved_networks, if networks are approved",
         ),
         Column(
             "behind",
             COUNT,
-            ("number of users and roles it applies to, also through groups and as a boundary"),
+            "number of users and roles it applies to, also through groups and as a boundary",
         ),
         Column("who", OBJECT, "list of their names"),
     ),

@@ -107,8 +107,8 @@ class NetworkReach:
     """
     What principals can do, by where their requests come from: rows of bits, shape (words,).
 
-    `outside` are the contexts of callers from outside, in which statements are judged. `everywhere`
-    is what is possible in some context, `from_outside` what is possible from outside.
+    `outside` are the contexts of callers from outside, in which statements are evaluated.
+    `everywhere` is what is possible in some context, `from_outside` what is possible from outside.
     `one_credential_only` says that networks restrict requests with MFA or those without, not both.
     The rest are columns of `NETWORK_RESTRICTIONS`. One reach is shared by many principals, whose
     policies may differ.

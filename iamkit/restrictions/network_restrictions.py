@@ -108,7 +108,7 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column(
             "unapproved",
             OBJECT,
-            ("networks that are not in settings.approved_networks, if networks are approved"),
+            "networks that are not in settings.approved_networks, if networks are approved",
         ),
         Column("why", TEXT, "the verdict in a sentence"),
         Column(

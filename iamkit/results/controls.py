@@ -55,7 +55,7 @@ MATRIX: Final = Table(
         Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),
         Column("evidence", TEXT, "the result of each check; missing: there is no check"),
         Column(
-            "note", TEXT, ("what a person has to examine, and how the checks interpret the control")
+            "note", TEXT, "what a person has to examine, and how the checks interpret the control"
         ),
     ),
 )

@@ -85,7 +85,7 @@ IDENTITIES: Final = Table(
         Column(
             "access",
             TEXT,
-            ("for users: console, programmatic, both or none; for roles: who may assume it"),
+            "for users: console, programmatic, both or none; for roles: who may assume it",
         ),
         Column(
             "use", TEXT, ("used, unused (for longer than the setting) or never used"), values=USES
@@ -116,7 +116,7 @@ IDENTITIES: Final = Table(
             Column(
                 name,
                 COUNT,
-                ("actions of this risk class, in the request context that allows the most"),
+                "actions of this risk class, in the request context that allows the most",
             )
             for name in CLASSES
         ),
@@ -127,7 +127,7 @@ IDENTITIES: Final = Table(
         Column(
             "owner",
             TEXT,
-            ("value of its tag owner, contact or team, the first of these that it has"),
+            "value of its tag owner, contact or team, the first of these that it has",
         ),
         Column("findings", COUNT, "number of findings that fail"),
         Column("next_steps", OBJECT, f"list of the most useful next steps, {MOST_STEPS} at most"),

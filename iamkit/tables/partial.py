@@ -53,7 +53,7 @@ def rows(details: AuthorizationDetails, report: pd.DataFrame) -> list[Row]:
     Subject, kind, source and reason of all that is not known of single subjects.
 
     `source` is the AWS call, or the table, whose answer is wanting. Service-linked roles, which
-    nobody of the account can judge or mend, are left out.
+    nobody in the account can change, are left out.
     """
     found = [
         *_reported(details, report),

@@ -108,7 +108,7 @@ ROLES: Final = Table(
         Column("last_used", TIME, "RoleLastUsed; NaT if not within AWS's tracking period"),
         Column("last_used_region", TEXT, "region of that use"),
         Column(
-            "service_linked", TRUTH, ("a service-linked role: an AWS service made and manages it")
+            "service_linked", TRUTH, "a service-linked role: an AWS service made and manages it"
         ),
         Column("instance_profiles", OBJECT, "list of the names of its instance profiles"),
     ),
@@ -153,7 +153,7 @@ CREDENTIALS: Final = Table(
         Column(
             "password_enabled",
             TRUTH,
-            ("can sign in to the console; missing: the report does not say"),
+            "can sign in to the console; missing: the report does not say",
         ),
         Column(
             "password_use",
@@ -195,7 +195,7 @@ CREDENTIALS: Final = Table(
             ),
         ),
         Column(
-            "last_used", TIME, ("latest use of the password and both keys; NaT: no use on record")
+            "last_used", TIME, "latest use of the password and both keys; NaT: no use on record"
         ),
     ),
 )
@@ -266,7 +266,7 @@ POLICIES: Final = Table(
         Column(
             "policy_arn",
             TEXT,
-            ("ARN; for an inline policy OWNER_ARN#NAME, which only this kit uses"),
+            "ARN; for an inline policy OWNER_ARN#NAME, which only this kit uses",
         ),
         Column("policy_name", TEXT, "name"),
         Column(
@@ -287,7 +287,7 @@ POLICIES: Final = Table(
         Column(
             "bounding",
             COUNT,
-            ("number of principals it is the permissions boundary of, as AWS counts them"),
+            "number of principals it is the permissions boundary of, as AWS counts them",
         ),
         Column("created", TIME, "CreateDate"),
         Column("updated", TIME, "UpdateDate"),

@@ -93,7 +93,7 @@ def loose_token(entry: TrustEntry) -> LooseToken | None:
     """
     Return a token of an OIDC provider that an entry admits and should not; None: there is none.
 
-    Claims that whoever asks for a token chooses are left unknown.
+    Claims that the requester of a token chooses are left unknown.
     """
     url = issuer(entry.principal.name)
     claims = _Claims(entry, url)
@@ -144,7 +144,7 @@ class _Claims:
         """
         A token with these claims, of a stranger for the rest.
 
-        Claims that whoever asks for a token chooses are left unknown.
+        Claims that the requester of a token chooses are left unknown.
         """
         fixed = dict.fromkeys(set(self.tested) - self.chosen, WORD)
         values = {**fixed, **claims}

@@ -154,7 +154,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
 
 
 def home_of(account: AccountTables) -> Home:
-    """The account, as far as callers are told apart by it."""
+    """The account, with the facts that distinguish callers."""
     organization = account.organization["organization_id"].dropna()
     return Home(
         account.partition,

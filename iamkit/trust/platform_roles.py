@@ -46,7 +46,7 @@ PLATFORM_ROLES: Final = Table(
         Column(
             "problem",
             TEXT,
-            ("what differs from the platform's role, or is not known; missing: genuine"),
+            "what differs from the platform's role, or is not known; missing: genuine",
         ),
         Column(
             "named",

@@ -220,7 +220,7 @@ class Settings:
         _names,
         "names or ARNs",
         meaning="users and roles kept for emergencies, in addition to those with a tag break-glass",
-        source="yours to say",
+        source="your decision",
     )
     hardware_mfa: str = _setting(
         "administrators",
@@ -234,14 +234,14 @@ class Settings:
         _networks,
         "CIDRs",
         meaning="networks from which requests are expected",
-        source="yours to say",
+        source="your decision",
     )
     known_accounts: tuple[str, ...] = _setting(
         (),
         _accounts,
         "account ids",
         meaning="your own other accounts, which roles may trust",
-        source="yours to say",
+        source="your decision",
     )
     self_service: tuple[str, ...] = _setting(
         SELF_SERVICE,
@@ -256,14 +256,14 @@ class Settings:
         _accepted,
         "entries",
         meaning="accepted risks, each with an owner and a last day",
-        source="yours to say",
+        source="your decision",
     )
     own_checks: tuple[Path, ...] = _setting(
         (),
         _paths,
         "Python files",
         meaning="files with your own checks, which run together with iamkit's",
-        source="yours to say",
+        source="your decision",
     )
 
     @classmethod

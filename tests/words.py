@@ -9,8 +9,7 @@ import re
 
 HAVE_A_BETTER_ONE = (
     # names, and the plain ones
-    r"password only",  # console only
-    r"key only",  # keys only
+    r"(password|key) only(?=\s*[:;,.*\"`|])",  # console only, keys only: the verdicts
     r"escapable",  # bypassable
     r"not by people",  # not assumable by people
     r"holed",  # partly required
@@ -39,7 +38,6 @@ HAVE_A_BETTER_ONE = (
     r"nothing but",  # only
     r"for all (that is|anybody) knows?n?",  # possibly
     r"so many",
-    r"comes? in by",  # assumes
     r"page 0\d",  # the page by its name
     r"every life",
     r"vouch(es)?",

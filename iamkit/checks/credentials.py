@@ -267,7 +267,7 @@ def unused_kind_of_access(
     >>> key = ACCESS_KEYS.rows(dict(user_arn=ana, slot=1, is_root=False, active=True, use="used",
     ...                             idle_days=1))
     >>> unused_kind_of_access(user, key, Settings()).detail.tolist()
-    ['a password unused for 210 days, beside an access key used yesterday']
+    ['a password unused for 210 days, and an access key used yesterday']
     """
     users = credentials.query("not is_root and password_enabled")
     keys = _active(access_keys).sort_values("idle_days").drop_duplicates("user_arn")
@@ -276,9 +276,9 @@ def unused_kind_of_access(
     idle_password = password.ge(limit) & key.lt(limit)
     idle_key = key.ge(limit) & password.lt(limit)
     unknown = password.isna() | key.isna()
-    said = "a password unused for " + day_count(password) + ", beside an access key "
+    said = "a password unused for " + day_count(password) + ", and an access key "
     said += _in_use(both["use"], key)
-    other = "no access key used for " + day_count(key) + ", beside a password "
+    other = "no access key used for " + day_count(key) + ", and a password "
     other += _in_use(both["password_use"], password)
     said = said.mask(idle_key.fillna(value=False), other)
     said = said.mask(unknown, "when the password or the key was last used is not known")

@@ -387,9 +387,9 @@ def policy_names_nothing(lint: pd.DataFrame) -> pd.DataFrame:
 
     >>> from iamkit.lint import LINT
     >>> lint = LINT.rows(dict(policy_arn="p", kind="inline", rule="unknown-action",
-    ...                       problem='"s3:GetObjekt" is no known action'))
+    ...                       problem='"s3:GetObjekt" is not a known action'))
     >>> policy_names_nothing(lint).detail.tolist()
-    ['"s3:GetObjekt" is no known action']
+    ['"s3:GetObjekt" is not a known action']
     """
     own = _own_lint(lint)
     return _problems(own[own["rule"] == "unknown-action"])

@@ -105,7 +105,7 @@ def responses_in(
     responses = [
         found[request][1]
         if request in found
-        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file holds it")
+        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file contains it")
         for request in REQUESTS
         if request is not CALLER  # nobody called
     ]

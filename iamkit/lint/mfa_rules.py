@@ -25,7 +25,7 @@ def bool_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
     """
     if s.effect == "Deny" and _reaches(s) == (False, True, False) and not _caught(s, KEY):
         tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
-        said = f"{tests} denies passwords without MFA, but not access keys, which lack the key"
+        said = f"{tests} denies passwords without MFA, but not access keys: they lack the key"
         yield Finding("high", said, MFA_DENY)
 
 
@@ -38,10 +38,10 @@ def null_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
     """
     tests = " and ".join(test.said for test in s.tests if test.key in MFA_KEYS)
     if s.effect == "Deny" and _reaches(s) == (True, False, False) and not _caught(s, PASSWORD):
-        said = f"{tests} denies access keys, but not passwords without MFA, which have it as false"
+        said = f"{tests} denies access keys, but not passwords without MFA: there the key is false"
         yield Finding("high", said, MFA_DENY)
     if s.effect == "Allow" and _reaches(s) == (False, True, True):
-        said = f"{tests} also allows passwords without MFA, which have it as false"
+        said = f"{tests} also allows passwords without MFA: there the key is false"
         yield Finding("high", said, 'Write "Bool": {"aws:MultiFactorAuthPresent": "true"}')
 
 
@@ -60,7 +60,7 @@ def age_on_mfa(s: WrittenStatement) -> Iterator[Finding]:
     key, password, _ = _reaches(s)
     if not (key or password) and not (_caught(s, KEY) and _caught(s, PASSWORD)):
         said = f"{tests[0].said} denies sessions whose MFA is old, but not access keys and "
-        said += "passwords without MFA, which lack the key"
+        said += "passwords without MFA: their requests lack the key"
         operator = tests[0].said.split()[0]
         yield Finding("high", said, f'Write "{operator}IfExists"')
 
@@ -78,8 +78,8 @@ def mfa_carve_out(s: WrittenStatement) -> Iterator[Finding]:
     if s.effect == "Deny" and s.not_actions and (key or password) and not protected:
         listed = s.lookup.listed
         if names := listed.names(listed.bits(s.not_actions) & s.lookup.dangerous):
-            said = f"NotAction leaves open without MFA: {', '.join(names)}"
-            yield Finding("high", said, "Leave only what enrolling a device needs in NotAction")
+            said = f"NotAction excepts actions that bypass MFA: {', '.join(names)}"
+            yield Finding("high", said, "List only the actions to register a device in NotAction")
 
 
 def _reaches(s: WrittenStatement) -> tuple[bool, bool, bool]:

@@ -91,7 +91,7 @@ def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
         elif not WILD.search(service) and service not in s.lookup.services:
             said = "is of an unknown service"
         else:
-            said = f"{'matches' if WILD.search(pattern) else 'is'} no known action"
+            said = f"{'matches no' if WILD.search(pattern) else 'is not a'} known action"
         hint = _instead(s.lookup.close_action(pattern))
         yield Finding(severity, f"{quoted(pattern)} {said}", hint)
 
@@ -112,7 +112,7 @@ def unknown_key(s: WrittenStatement) -> Iterator[Finding]:
         if not owners:
             severity = "low" if key.partition(":")[0] in s.lookup.services else "medium"
             hint = _instead(s.lookup.close_key(key))
-            yield Finding(severity, f"{quoted(key)} is no known condition key", hint)
+            yield Finding(severity, f"{quoted(key)} is not a known condition key", hint)
         elif s.bits.any() and not (s.lookup.named.bits(f"{o}:*" for o in owners) & s.bits).any():
             said = f"{quoted(key)} belongs to {', '.join(owners)}, which has no action here"
             yield Finding("low", said, "Test a key that requests for these actions have")

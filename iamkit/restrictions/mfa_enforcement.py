@@ -140,7 +140,7 @@ MFA_ENFORCEMENT: Final = Table(
     ),
 )
 
-REMEDY: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
+REMEDY: Final = f"deny all except the self-service minimum, on every resource, with {ON_DENY}"
 
 
 def mfa_enforcement(
@@ -431,9 +431,7 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
     if found is MfaVerdict.NONE:
-        return sentence(
-            f"{rule.name} allows without MFA, and nothing requires MFA: {allowed}; {REMEDY}"
-        )
+        return sentence(f"{rule.name} does not require MFA, and no other does: {allowed}; {REMEDY}")
     bypasses = ", ".join(reach.user["bypasses"][:3]) if found is MfaVerdict.BYPASSABLE else ""
     allowed += f", among them {bypasses}" if bypasses else ""
     if rule.passes(weaker):

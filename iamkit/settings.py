@@ -1,9 +1,9 @@
 """
-What an organization may decide for itself: thresholds, networks, and the risks it accepts.
+The settings of an organization: thresholds, networks, and the risks that it accepts.
 
 One YAML file holds them, `iamkit report --settings FILE` reads it, and a notebook's parameter of
-the same name wins over it. A name or value that does not fit is an error with its line: a threshold
-that is silently ignored is worse than none, and so is a risk accepted by nobody.
+the same name wins over it. A wrong name or value is an error with its line, because a threshold
+that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
@@ -203,70 +203,73 @@ class Settings:
         90,
         _days,
         "days",
-        meaning="a console password not changed for longer is old",
+        meaning="a console password that was not changed for more days is old",
         source="PCI DSS 4.0.1, 8.3.9",
     )
     unused_days: int = _setting(
         45,
         _days,
         "days",
-        meaning="a credential not used for this long is unused",
+        meaning="a credential that was not used for this number of days is unused",
         source="CIS AWS Foundations 7.0, 2.11",
     )
     unused_role_days: int = _setting(
         180,
         _days,
         "days",
-        meaning="a role not used for this long is unused; AWS looks back 400 days",
+        meaning=(
+            "a role that was not used for this number of days is unused; AWS records the last 400 "
+            "days"
+        ),
         source="IAM User Guide, Security best practices: regularly review and remove unused roles",
     )
     root_quiet_days: int = _setting(
         30,
         _days,
         "days",
-        meaning="the root user should not have been used for this long",
+        meaning="the root user should not have been used for this number of days",
         source="CIS AWS Foundations 7.0, 2.7, which says: not for daily tasks",
     )
     max_administrators: int = _setting(
         5,
         _number,
         "users and roles",
-        meaning="more administrators than these are too many, roles of platforms aside",
-        source="yours to say; AWS asks for few and names no number",
+        meaning="more administrators than this number fail, not counting roles of platforms",
+        source="your decision; AWS recommends few administrators and gives no number",
     )
     break_glass: tuple[str, ...] = _setting(
         (),
         _names,
         "names or ARNs",
-        meaning="users and roles kept for emergencies, besides those with a tag break-glass",
-        source="yours to say",
+        meaning="users and roles kept for emergencies, in addition to those with a tag break-glass",
+        source="your decision",
     )
     hardware_mfa: str = _setting(
         "administrators",
         _whose,
         "nobody, administrators or everyone",
-        meaning="whose MFA must be a hardware token or a passkey, the root user aside",
+        meaning="users whose MFA must be a hardware token or a passkey, besides the root user",
         source="IAM User Guide, Security best practices: phishing-resistant MFA wherever possible",
     )
     approved_networks: tuple[str, ...] = _setting(
         (),
         _networks,
         "CIDRs",
-        meaning="networks that requests are meant to come from",
-        source="yours to say",
+        meaning="networks from which requests are expected",
+        source="your decision",
     )
     known_accounts: tuple[str, ...] = _setting(
         (),
         _accounts,
         "account ids",
-        meaning="accounts of yours, which roles may trust",
-        source="yours to say",
+        meaning="your own other accounts, which roles may trust",
+        source="your decision",
     )
     self_service: tuple[str, ...] = _setting(
         SELF_SERVICE,
         _actions,
         "actions",
-        meaning="what may stay open without MFA, to enrol a device",
+        meaning="actions that may be allowed without MFA, to register a device",
         source="IAM User Guide, AWS: Allows MFA-authenticated IAM users to manage their own "
         "credentials on the Security credentials page",
     )
@@ -274,15 +277,15 @@ class Settings:
         (),
         _accepted,
         "entries",
-        meaning="risks that somebody accepts, until a day",
-        source="yours to say",
+        meaning="accepted risks, each with an owner and a last day",
+        source="your decision",
     )
     own_checks: tuple[Path, ...] = _setting(
         (),
         _paths,
         "Python files",
-        meaning="checks of your own, run beside iamkit's",
-        source="yours to say",
+        meaning="files with your own checks, which run together with iamkit's",
+        source="your decision",
     )
     max_cell_seconds: int = _setting(
         3600,
@@ -407,7 +410,7 @@ def read(path: Path) -> Settings:
     for each in beside:
         if not each.is_file():
             line = lines["own_checks"][0]
-            said = f"own_checks names {each}, which is no file; mend the name or take it out"
+            said = f"own_checks names {each}, which is no file; correct the name or remove it"
             raise SettingsError(f"settings file {path}: line {line}: {said}")
     return replace(found, own_checks=beside)
 

@@ -64,16 +64,30 @@ POLICY_GRANTS: Final = Table(
         ),
         Column("everything", TRUTH, "allows every action on every resource"),
         Column(
-            "administrative", TRUTH, "everything, or all but exceptions that its holder can lift"
+            "administrative",
+            TRUTH,
+            "allows everything, or everything but exceptions that its holder can remove",
         ),
-        Column("conditional", TRUTH, "grants less to a caller from anywhere without MFA"),
-        Column("full_services", OBJECT, "list of services: every action on every resource"),
+        Column("conditional", TRUTH, "grants less to a caller without MFA or from outside"),
+        Column(
+            "full_services",
+            OBJECT,
+            "list of services with every action allowed on every resource",
+        ),
         Column("escalations", OBJECT, "list of escalation methods, by their id in escalation.yaml"),
-        Column("assumes_any_role", TRUTH, "may assume roles that it does not name one by one"),
-        Column("reads_secrets", TRUTH, "reads every secret, or every parameter"),
-        Column("subscribes", TRUTH, "subscribes to AWS Marketplace products on every resource"),
-        Column("actions", COUNT, "actions it certainly allows, on one resource at least"),
-        Column("risky", COUNT, "of these in a class of `permissions.RISKY`"),
+        Column("assumes_any_role", TRUTH, "allows assuming roles that it does not name one by one"),
+        Column("reads_secrets", TRUTH, "allows reading every secret, or every parameter"),
+        Column(
+            "subscribes",
+            TRUTH,
+            "allows subscribing to AWS Marketplace products on every resource",
+        ),
+        Column(
+            "actions",
+            COUNT,
+            "number of actions that it certainly allows, on at least one resource",
+        ),
+        Column("risky", COUNT, "number of these actions that are in a risk class"),
     ),
 )
 
@@ -94,7 +108,7 @@ _SECRETS: Final = {
 
 def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
-    Judge every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
+    Evaluate every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
 
     An escalation method counts if all its actions are allowed, and those that use a resource, such
     as a role, on resources that are not named one by one (see `names_no_resource`). What an action

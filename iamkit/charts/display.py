@@ -1,10 +1,10 @@
 """
 What a notebook shows in words and numbers: tables, sentences and figures, as data.
 
-Text in a report comes from the audited account, so whoever names a role there writes on the page.
-The objects here therefore display as *data*: JSON under our own media types, which the report
-escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an escaped
-HTML preview as well; the report never uses it. Notebooks reach all of it through `charts`.
+Text in a report comes from the audited account, so anyone who can name a role there can write on
+the page. The objects here therefore display as *data*: JSON under our own media types, which the
+report escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an
+escaped HTML preview as well; the report never uses it. Notebooks reach all of it through `charts`.
 """
 
 import datetime as dt

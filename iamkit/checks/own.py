@@ -2,8 +2,8 @@
 An organization's own checks, in files that the settings name, beside the kit's.
 
 A file that cannot be read is a mistake in the settings: an error that names file and line, before
-any table is made (exit code 2, and no report). A check that breaks while it runs costs only itself:
-it is not assessed, and the report is written and says so (exit code 1).
+any table is made (exit code 2, and no report). A check that stops with an error does not affect the
+others: it is not assessed, and the report is written and says so (exit code 1).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from iamkit.checks.run import Audit
 from iamkit.errors import CheckError, SettingsError
 from iamkit.settings import Settings
 
-MEND: Final = "mend the file, or take it out of own_checks in the settings"
+MEND: Final = "correct the file, or remove it from own_checks in the settings"
 
 
 def run_checks(account: Any) -> Audit:

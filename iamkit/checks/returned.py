@@ -1,8 +1,8 @@
 """
-What a check returned: the findings that are in order, and what is wrong with the others.
+What a check returned: its valid findings, and the errors of the others.
 
-A check may be anybody's. A row that is no finding is left out and told, so the check is not
-assessed, or fails on the other rows; it never takes the audit down, and never passes.
+Anybody can write a check. An invalid row is left out and reported as an error, so the check is not
+assessed, or fails on its valid rows. It never stops the audit, and never passes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Evidence from files that the AWS CLI saved, for whoever has no credentials for the account.
+Evidence from files that the AWS CLI saved, for auditors without credentials for the account.
 
 A file is known by what is in it, not by its name. The credential report may be the CSV itself, the
 CLI's JSON with the CSV in base64, or that base64 as `--output text` prints it; authorization
@@ -105,7 +105,7 @@ def responses_in(
     responses = [
         found[request][1]
         if request in found
-        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file holds it")
+        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file contains it")
         for request in REQUESTS
         if request is not CALLER  # nobody called
     ]

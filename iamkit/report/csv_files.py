@@ -2,8 +2,8 @@
 Tables as files beside the pages: every identity, every finding, every control.
 
 CSV, because everything reads it: with a byte order mark, without which Excel takes UTF-8 for the
-code page of the machine. Spreadsheets run what looks like a formula, and whoever names a
-role in the account chooses the first character, so such text gets an apostrophe in front.
+code page of the machine. Spreadsheets run what looks like a formula, and anyone who can name a role
+in the account chooses the first character, so such text gets an apostrophe in front.
 
 What takes long to import is imported where it is used: a report only asks for the names of the
 files, while another process writes them.

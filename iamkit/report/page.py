@@ -1,5 +1,5 @@
 """
-An executed notebook as one HTML file that loads nothing and runs nothing but its own script.
+An executed notebook as one HTML file that loads nothing and runs only its own script.
 
 The template (`data/page/`) is our own and small, and escapes every value it is given. Outputs are
 *chosen*, not copied: the tables, sentences and figures of `charts` travel as data and become

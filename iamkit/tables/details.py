@@ -96,7 +96,7 @@ class AuthorizationDetails:
 
     @cached_property
     def attached(self) -> list[tuple[str, str, str]]:
-        """Rows (principal, policy, how); whoever is not shown as a whole may hold any policy."""
+        """Rows (principal, policy, how); an incomplete principal may have any policy."""
         rows = []
         for kind in KINDS:
             for entry in self.lists[f"{kind}DetailList"]:

@@ -268,7 +268,7 @@ def test_mending_one_statement_is_not_proposed_where_it_is_not_enough(tmp_path: 
     row = ana(tmp_path, slipping, allow("ec2:StopInstances"))
     assert states(row) == ("partial", "not required", "partly required")
     assert row["statement"] == "statement “IfMFA”"
-    assert "deny all but the self-service minimum" in row["why"]
+    assert "deny all except the self-service minimum" in row["why"]
 
 
 def test_a_boundary_is_not_blamed_for_what_the_user_was_given(tmp_path: Path) -> None:

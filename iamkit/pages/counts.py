@@ -64,12 +64,17 @@ def grouped(frame: pd.DataFrame, by: list[str], *, first: int, of: str = "name")
     return made.assign(among_them=made["among_them"].str[:first])
 
 
-def listed(keys: pd.Series[Any], frame: pd.DataFrame, by: str, of: str) -> pd.Series[Any]:
+def listed(
+    keys: pd.Series[Any], frame: pd.DataFrame, by: str, of: str, *, first: int | None = None
+) -> pd.Series[Any]:
     """
     Return for each key the list of what goes with it in the frame; missing where there is nothing.
 
+    `first` is how many at most; if left out, all.
+
     >>> held = pd.DataFrame({"arn": ["a", "a"], "policy": ["Ops", "Read"]})
-    >>> listed(pd.Series(["a", "b"]), held, "arn", "policy").tolist()
-    [['Ops', 'Read'], nan]
+    >>> listed(pd.Series(["a", "b"]), held, "arn", "policy", first=1).tolist()
+    [['Ops'], nan]
     """
-    return keys.map(lists_by_key(frame[by], frame[of]))
+    found = lists_by_key(frame[by], frame[of])
+    return keys.map({key: values[:first] for key, values in found.items()})

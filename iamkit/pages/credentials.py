@@ -127,17 +127,3 @@ def two_active_keys(account: Account) -> pd.DataFrame:
     return keys[keys["user_arn"].duplicated(keep=False)][
         ["user_name", "slot", "age_days", "use", "used"]
     ]
-
-
-def found_by(account: Account, check: str) -> pd.DataFrame:
-    """Return what a check finds: name, detail, next_step."""
-    findings = account.audit.findings
-    return findings[findings["check"] == check][["name", "detail", "next_step"]]
-
-
-def checks_of(account: Account, subject: str) -> pd.DataFrame:
-    """Return what becomes of the checks whose names begin with a word, such as `root`."""
-    results = account.audit.results
-    return results[results["check"].str.startswith(f"{subject}_")][
-        ["title", "severity", "status", "reason", "remedy"]
-    ]

@@ -19,3 +19,9 @@ def checks_of(account: Account, subject: str) -> pd.DataFrame:
     return results[results["check"].str.startswith(subject)][
         ["title", "severity", "status", "reason", "remedy"]
     ]
+
+
+def accepted_risks(account: Account) -> pd.DataFrame:
+    """Return the accepted risks of the settings, and what has become of each."""
+    found = account.audit.acceptances
+    return found[["state", "check", "subject", "owner", "reason", "ticket", "expires", "findings"]]

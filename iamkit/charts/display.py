@@ -259,6 +259,16 @@ def assessed(value: object, missing: str) -> object:
     return ("–", "not assessed", "note") if missing else value
 
 
+def none_is_good(number: int, note: str = "", otherwise: Tone = "bad") -> tuple[int, str, Tone]:
+    """
+    A figure's value, note and tone where zero is what one wants.
+
+    >>> none_is_good(2, "roles"), none_is_good(0, "roles")
+    ((2, 'roles', 'bad'), (0, 'roles', 'good'))
+    """
+    return number, note, otherwise if number else "good"
+
+
 def share(part: Any, whole: Any) -> str:
     """
     A part of a whole in words, with the percentage where there is one.

@@ -42,6 +42,7 @@ IMPORTS = (
     "matplotlib.backends.backend_svg",
     "iamkit",
     "iamkit.charts",
+    "iamkit.pages",
 )
 
 AUDIT_SECONDS = 86400  # a process that has ended is noticed at once, a long audit is waited for

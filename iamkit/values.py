@@ -1,8 +1,9 @@
-"""JSON and YAML of which nothing is certain: lists, objects, text and counts, or an empty one."""
+"""JSON, YAML and text of which nothing is certain, as a table and a terminal can take them."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable
 from typing import Any, Final
 
@@ -93,6 +94,24 @@ def _parts(node: yaml.Node, known: dict[int, int]) -> int:
             children = [each for pair in children for each in pair]
         known[id(node)] = 1 + sum(_parts(each, known) for each in children)
     return known[id(node)]
+
+
+# What acts on a terminal, reorders what stands beside it, or has no UTF-8 form.
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""
+    Text as a terminal, a page and a file can show it: what would act on them is written out.
+
+    Tabs and line breaks stay.
+
+    >>> printable("red \x1b[31m, and \u202eback")
+    'red \\x1b[31m, and \\u202eback'
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def listed(value: Any) -> list[Any]:

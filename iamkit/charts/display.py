@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.values import printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -155,8 +156,8 @@ def _absent(value: Any) -> bool:
 
 
 def clean(text: object) -> str:
-    """Text that any file can hold: a lone surrogate, legal in JSON, has no UTF-8 form."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
+    """Text that any page, file and terminal can hold; see `values.printable`."""
+    return printable(str(text))
 
 
 def _label(label: object) -> str:

@@ -87,6 +87,7 @@ class Provenance:
     collected_at: str
     collected_by: str
     demo: bool
+    guessed: bool
     gaps: Sequence[Mapping[str, Any]]
     digest: str
 
@@ -101,6 +102,7 @@ def provenance(snapshot: Snapshot) -> Provenance:
         collected_at=_time(manifest["collected_at"]),
         collected_by=str(manifest.get("caller_arn") or ""),
         demo=snapshot.is_demo,
+        guessed=snapshot.time_is_guessed,
         gaps=list(manifest["gaps"]),
         digest=snapshot.evidence_hash,
     )

@@ -138,7 +138,7 @@ def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(people: Account)
 
     results = run(people, rule(broken) | rule()).results.set_index("check")
     assert results["status"].to_dict() == {"broken": "not assessed", "no_mfa": "fail"}
-    assert "the check broke: KeyError: 'colour'" in results.loc["broken", "reason"]
+    assert "the check stopped with an error: KeyError: 'colour'" in results.loc["broken", "reason"]
 
 
 def test_the_most_severe_come_first(people: Account) -> None:

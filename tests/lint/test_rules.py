@@ -90,7 +90,7 @@ WRONG = [
     ("unknown-action", "medium", "is of an unknown service", deny(Action="dynamdb:Query")),
     ("unknown-action", "low", "names no service", allow(Action="GetObject")),
     ("unknown-action", "low", "matches no known action", allow(Action="s3:Fetch*")),
-    ("unknown-action", "medium", "not a known action", instead_of_action(allow(), "iam:*", "sts:Assume")),
+    ("unknown-action", "medium", "not a known", instead_of_action(allow(), "iam:*", "sts:Assume")),
     ("unknown-key", "medium", "aws:SourceIp", allow(**when("Bool", "aws:SourceIpp", True))),
     ("unknown-key", "low", "s3:prefix", allow(**when("StringEquals", "s3:prefixx", "a"))),
     ("unknown-key", "low", "belongs to ec2", allow(**when("StringEquals", "ec2:Vpc", "a"))),
@@ -186,7 +186,7 @@ WRONG = [
         "network-list", "low", "203.0.113.0/24",
         allow(**when("IpAddress", "aws:SourceIp", "203.0.113.9/24")),
     ),
-    ("allow-all-but", "medium", "every action of new services", instead_of_action(allow(), "iam:*")),
+    ("allow-all-but", "medium", "of new services", instead_of_action(allow(), "iam:*")),
     (
         "allow-all-but", "medium", "NotResource",
         {**without("Resource", allow()), "NotResource": "arn:aws:s3:::example"},

@@ -48,9 +48,7 @@ def test_a_request_that_may_be_allowed_says_on_what_it_depends() -> None:
 
 def test_a_role_that_is_assumed_first_is_named() -> None:
     said = charts.request({**asked(), "assumed": "arn:aws:iam::111122223333:role/path/adm"})
-    assert said == (
-        "as role adm, which it assumes first: s3:GetObject, in any request context"
-    )
+    assert said == ("as role adm, which it assumes first: s3:GetObject, in any request context")
 
 
 def test_without_a_request_there_are_no_words() -> None:

@@ -219,9 +219,7 @@ def test_a_key_whose_use_was_not_tracked_is_not_said_to_be_used(use: str | None,
 def test_a_kind_of_access_whose_use_was_not_tracked_is_not_said_to_be_new() -> None:
     found = kinds(10, 4000, password_use="not tracked")
     assert (
-        found["detail"]
-        .str.endswith("and a password made 10 days ago with no use on record")
-        .all()
+        found["detail"].str.endswith("and a password made 10 days ago with no use on record").all()
     )
     assert len(found) == 1
 
@@ -242,7 +240,8 @@ def test_a_user_who_uses_one_of_two_kinds_of_access_is_asked_to_drop_the_other()
     assert kinds(1, 402)[["detail", "next_step"]].values.tolist() == [
         [
             "no access key used for 402 days, and a password used yesterday",
-            "Deactivate access key 1, which was used 402 days ago; delete it later if nothing fails.",
+            "Deactivate access key 1, which was used 402 days ago; delete it later if nothing "
+            "fails.",
         ]
     ]
 

@@ -240,7 +240,7 @@ def test_a_check_that_breaks_is_told_by_the_exit_code_and_by_the_pages(
     assert "iamkit: check breaks: KeyError: 'colour' (the pages in" in made.stderr
     page = (pages / "00-summary.html").read_text(encoding="utf-8")
     assert "Checks that broke" in page
-    assert "the check broke: KeyError: &#39;colour&#39;" in page
+    assert "the check stopped with an error: KeyError: &#39;colour&#39;" in page
     names = {each.name for each in pages.iterdir()}
     assert {"index.html", "findings.csv", "controls.csv", "identities.csv"} <= names
     assert "outcome.json" not in names

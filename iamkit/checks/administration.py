@@ -167,7 +167,7 @@ def administrative_inline_policy(
     >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", everything=False,
     ...                    administrative=True))
     >>> administrative_inline_policy(grants, ATTACHMENTS.rows(on)).detail.tolist()
-    ['allows all but a few exceptions that its holder can lift; on ann']
+    ['allows everything but a few exceptions that its holder can remove; on ann']
     """
     return _administrative(policy_grants[policy_grants["kind"] == "inline"], attachments)
 

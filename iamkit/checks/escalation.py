@@ -249,7 +249,7 @@ def escalates_with_a_target(
     ...     description="Replace the code", status="needs a target", reaches_admin=False,
     ...     category="use a resource with a role", prerequisite="a function that has a role"))
     >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
-    ['Replace the code (lambda-003), which takes a function that has a role']
+    ['Replace the code (lambda-003), if there is a function that has a role']
     """
     paths = _besides(escalations, administrators)
     certain = paths["status"].eq("proven")

@@ -83,7 +83,7 @@ def security_audit_role_missing(policy_assignments: pd.DataFrame, account_id: st
     >>> held = dict(principal_arn="arn:aws:iam::111122223333:user/ana",
     ...             policy_arn="arn:aws:iam::aws:policy/SecurityAudit")
     >>> security_audit_role_missing(POLICY_ASSIGNMENTS.rows(held), "111122223333").detail.tolist()
-    ['no role holds SecurityAudit; users who do: 1']
+    ['no role holds SecurityAudit; users who hold it: 1']
     """
     who = _holding(policy_assignments, "SecurityAudit")
     roles = who.str.contains(":role/")

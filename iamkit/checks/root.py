@@ -204,7 +204,7 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
     ...                              password_use="never used", last_used="2026-10-29T06:00:00Z"))
     >>> root_used(root, Settings(), pd.Timestamp("2026-11-01T06:00:00Z")).detail.tolist()
-    ['an access key was used on 2026-10-29, less than 30 days before']
+    ['an access key was used on 2026-10-29, less than 30 days before the evidence']
     """
     root = _root(credentials)
     days, used = settings.root_quiet_days, root["last_used"]

@@ -287,10 +287,10 @@ def administrator_role_open_to_account(
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
     ...     dict(role_arn="r", who="own account", statement="statement 1",
-    ...          open_to="whoever in this account may call sts:AssumeRole on it"))
+    ...          open_to="any identity of this account"))
     >>> admins = pd.DataFrame({"principal_arn": ["r"], "admin": ["everything"]})
     >>> administrator_role_open_to_account(trusted, admins).detail.tolist()
-    ['can do everything, and trusts whoever in this account may call sts:AssumeRole on it']
+    ['can do everything, and trusts any identity of this account']
     """
     admin = administrators.set_index("principal_arn")["admin"].map(ADMIN)
     mine = trusted_principals[trusted_principals["role_arn"].isin(admin.index)]

@@ -216,9 +216,7 @@ def wildcard_in_equals(s: WrittenStatement) -> Iterator[Finding]:
         if wild:
             only = len(wild) == len(test.values)
             open_ = negated if s.effect == "Allow" else not negated
-            said = (
-                f"{test.said} compares {quoted(wild[0])} as literal text: * is not a wildcard here"
-            )
+            said = f"{test.said} compares {quoted(wild[0])} as literal text, without wildcards"
             like = "StringNotLike" if negated else "StringLike"
             yield Finding("high" if open_ and only else "medium", said, f'Write "{like}"')
 

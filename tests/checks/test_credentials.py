@@ -240,7 +240,8 @@ def test_a_user_who_uses_one_of_two_kinds_of_access_is_asked_to_drop_the_other()
     assert kinds(1, 402)[["detail", "next_step"]].values.tolist() == [
         [
             "no access key used for 402 days, and a password used yesterday",
-            "Deactivate access key 1, which was used 402 days ago; delete what nobody misses.",
+            "Deactivate access key 1, which was used 402 days ago; delete it later if nothing "
+            "fails.",
         ]
     ]
 

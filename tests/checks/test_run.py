@@ -140,7 +140,7 @@ def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(people: Account)
 
     results = run(people, rule(broken) | rule()).results.set_index("check")
     assert results["status"].to_dict() == {"broken": "not assessed", "no_mfa": "fail"}
-    assert "the check broke: KeyError: 'colour'" in results.loc["broken", "reason"]
+    assert "the check stopped with an error: KeyError: 'colour'" in results.loc["broken", "reason"]
 
 
 def test_the_most_severe_come_first(people: Account) -> None:
@@ -176,7 +176,7 @@ def test_an_expired_acceptance_fails_again_and_says_so(people: Account) -> None:
     entry = risk(expires=date(2026, 10, 31))
     found, results, acceptances = run(accepting(people, entry), rule())
     assert found["status"].tolist() == ["fail"]
-    assert found["acceptance"].str.startswith("expired; was accepted by Ana").all()
+    assert found["acceptance"].str.startswith("expired; it was accepted by Ana").all()
     assert results["status"].tolist() == ["fail"]
     assert acceptances["state"].tolist() == ["expired"]
 
@@ -473,13 +473,13 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
     [
         (
             "x = 1\ndef (",
-            r"own checks in .*ours\.py, line 2: SyntaxError.*; mend the file, or take",
+            r"own checks in .*ours\.py, line 2: SyntaxError.*; correct the file, or remove",
         ),
-        ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; mend"),
-        ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; mend the file"),
-        ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; mend"),
-        ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; mend"),
-        ("x = 1", "there is no function under @check in it; mend"),
+        ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; correct"),
+        ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; correct the file"),
+        ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; correct"),
+        ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; correct"),
+        ("x = 1", "there is no function under @check in it; correct"),
         (OWN.replace("untagged_user", "root_access_key"), r"line \d+: two checks have the name"),
     ],
 )

@@ -177,7 +177,7 @@ def mfa_enforcement(
         at, trust = becoming.rows(arn) if kind == "user" else attackers.rows(arn), assuming.get(arn)
         reach = deciders.reach(arn, at) if kind == "user" else deciders.untagged(at)
         asked = attackers.case(arn)
-        alike = (evaluated.callers.layers(arn), asked, becoming.roles(arn))
+        alike = (evaluated.callers.layers(arn), asked, becoming.steps(arn))
         case = (reach, alike if kind == "user" else trust and arn)
         if case not in cases:
             cases[case] = len(distinct)
@@ -297,9 +297,9 @@ class _Deciders:
 
     def _steps(self, arn: str) -> Iterator[str]:
         """The roles that a user becomes without MFA and without permission."""
-        for name, taken in self.becoming.steps(arn).items():
-            if name not in BY_CREDENTIAL["mfa"]:
-                yield from (step.role_arn for step in taken)
+        for step in self.becoming.steps(arn):
+            if step.context not in BY_CREDENTIAL["mfa"]:
+                yield step.role_arn
 
     def _decided_by(self, arn: str) -> str | None:
         """The role that opens what the user's own policies do not; None if none does."""

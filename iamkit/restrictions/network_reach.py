@@ -40,7 +40,7 @@ from iamkit.policy import (
 )
 from iamkit.reference import Bits
 from iamkit.restrictions.network_lists import admits, covering, network_tests
-from iamkit.restrictions.one_step import OneStep
+from iamkit.restrictions.one_step import OneStep, RoleStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -194,7 +194,7 @@ class NetworkEvaluator:
         layers = self.callers.layers(principal_arn)
         tests_network = not self.attackers.keys(layers).isdisjoint(NETWORK_KEYS)
         asked = self.attackers.case(principal_arn)
-        roles = self._roles(principal_arn)
+        roles = self.becoming.steps(principal_arn)
         same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
         if asked is None and tests_network:  # such as aws:ViaAWSService alone
             same = (layers, self.attackers.rows(principal_arn), roles)
@@ -212,14 +212,10 @@ class NetworkEvaluator:
             self.cases.append((layers, reach))
         return self._numbers[same]
 
-    def _roles(self, arn: str) -> tuple[tuple[str, str], ...]:
-        """The roles that a principal becomes without permission, by the named context."""
-        return self.becoming.roles(arn)
-
-    def _added(self, roles: Iterable[tuple[str, str]], *, outside: bool = False) -> set[int]:
+    def _added(self, steps: Iterable[RoleStep], *, outside: bool = False) -> set[int]:
         """Numbers of rows of what those roles may do, from `outside` only or from anywhere."""
         found: set[int] = set()
-        for name, role_arn in roles:
+        for role_arn, name in steps:
             if outside and CONTEXTS[name].place is not Place.OUTSIDE:
                 continue
             rows = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
@@ -242,7 +238,7 @@ class NetworkEvaluator:
         self,
         case: Case,
         principal_arn: str,
-        roles: Sequence[tuple[str, str]],
+        roles: Sequence[RoleStep],
         lists: Sequence[SourceIpList],
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""

@@ -152,7 +152,7 @@ def _witness(
     for action in worst:
         if (found := witnesses.find(arn, action, Credential, outside)) is not None:
             return found
-    for role_arn in dict.fromkeys(role_arn for _, role_arn in evaluator.becoming.roles(arn)):
+    for role_arn in dict.fromkeys(step.role_arn for step in evaluator.becoming.steps(arn)):
         for action in worst:
             found = witnesses.find(role_arn, action, Credential, outside)
             if found is not None:

@@ -164,7 +164,7 @@ class OneStep:
         return tuple(step for step in steps if step.role_arn != arn)
 
     def _all_said(self, layers: PolicyLayers, *, user: bool) -> tuple[Any, ...]:
-        """What the policies of each layer say; of one that may be silent, those that say nothing."""
+        """What the policies of each layer say; of one that may be silent, those that say any."""
         found = []
         for layer, policies in layers.named():
             silent = layer in _ignored(user=user)

@@ -26,9 +26,8 @@ from iamkit.access.request_classes import CHOSEN_NAMES, Tests
 from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
-    CERTAIN,
     DOUBT,
-    POSSIBLE,
+    STRENGTHS,
     UNKNOWN,
     Decision,
     Mark,
@@ -44,6 +43,7 @@ from iamkit.policy import (
     resolve,
 )
 
+_STRENGTHS: Final = ("certain", "possible")
 _WAYS: Final = 8  # requests that are tried
 _RESOURCES: Final = 24  # resources of each
 _SETTLED: Final = 64  # combinations of values of unknown keys that are tried
@@ -91,12 +91,6 @@ class _About:
         found = ((*each.condition_keys, *each.resource_keys) for each in self.statements)
         return tuple(sorted(frozenset().union(*found)))
 
-    @cached_property
-    def allows(self) -> bool:
-        """Whether the identity's own policies may allow it."""
-        about = (each for policy in self.layers.identity for each in policy.about(self.action))
-        return any(each.allows for each in about)
-
     def effect(self, resource: str, context: RequestContext) -> str:
         """What `decide` says, without the reasons."""
         asked = self.action, resource, context, self.layers
@@ -122,7 +116,7 @@ class Witnesses:
         self._tried: Memo[Any, tuple[str | None, str | None]] = Memo()
         self._settled: Memo[Any, Mapping[str, Value] | None] = Memo()
         self._rows: Memo[Case, list[tuple[AttackRequest, int]]] = Memo()
-        self._strengths: Memo[tuple[int, str], int | None] = Memo()
+        self._strengths: Memo[tuple[int, str], str] = Memo()
         self._tested: Memo[Policy, tuple[tuple[str, str], ...]] = Memo()
         self._written: Memo[Any, list[tuple[str, str]]] = Memo()
 
@@ -160,9 +154,10 @@ class Witnesses:
     def _search(
         self, arn: str, action: str, names: Sequence[str], resources: Sequence[str] = ()
     ) -> Request | None:
-        about = self._all_about(self.attackers.callers.layers(arn), action)
-        if not about.allows:
+        rows = zip(DEFAULT_CONTEXTS, self.attackers.rows(arn), strict=True)
+        if not any(self._strength(row, action) for name, row in rows if name in names):
             return None
+        about = self._all_about(self.attackers.callers.layers(arn), action)
         doubtful: Request | None = None
         for context in islice(self._contexts(arn, action, names), _WAYS):
             asked = about, context.answers(about.keys), resources
@@ -226,9 +221,9 @@ class Witnesses:
             for request, number in self._rows.once(case, self._numbered, case)
             if request.name in names
         ]
-        for strength in (CERTAIN, POSSIBLE):
-            for found, request in asked:
-                if found == strength:
+        for wanted in _STRENGTHS:
+            for strength, request in asked:
+                if strength == wanted:
                     # Who share a case have names of their own.
                     yield request.context.joined(known)
 
@@ -236,15 +231,14 @@ class Witnesses:
         pairs = zip(case.tried.requests, case.outcomes, strict=True)
         return [(request, self.attackers.row(request, outcome)) for request, outcome in pairs]
 
-    def _strength(self, number: int, action: str) -> int | None:
-        """Whether an action is certain or possible by a row; None: neither."""
+    def _strength(self, number: int, action: str) -> str:
+        """Whether an action is certain or possible by a row; empty: neither."""
         return self._strengths.once((number, action), self._find_strength, number, action)
 
-    def _find_strength(self, number: int, action: str) -> int | None:
+    def _find_strength(self, number: int, action: str) -> str:
         row, bit = self.attackers.bits[number], self.attackers.catalog.bits(action)
-        if not (row[POSSIBLE] & bit).any():
-            return None
-        return CERTAIN if (row[CERTAIN] & bit).any() else POSSIBLE
+        held = (name for name in _STRENGTHS if (row[STRENGTHS.index(name)] & bit).any())
+        return next(held, "")
 
     def _resources(self, about: _About, context: RequestContext) -> Iterator[str]:
         """Resources that a statement which allows an action covers, each once."""

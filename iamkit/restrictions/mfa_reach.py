@@ -183,7 +183,7 @@ def _reaches(held: Bits, scale: ActionScale) -> Iterator[MfaReach]:
     certain = without["key"][:, CERTAIN] | without["password"][:, CERTAIN]
     any_mfa_only = mfa_only["key"] | mfa_only["password"]
     from_outside = by["key"][:, 0, POSSIBLE] | by["password"][:, 0, POSSIBLE]
-    outside: list[bool] = from_outside.any(axis=1).tolist()
+    outside = np.asarray(from_outside.any(axis=1)).tolist()
     actions = popcount(np.bitwise_or.reduce(held[:, :, POSSIBLE], axis=1)).tolist()
     measures = scale.measures(possible)
     of_key = dict(zip(*_measured(without["key"][:, POSSIBLE], ~by_key, scale), strict=True))

@@ -229,9 +229,7 @@ class NetworkEvaluator:
 
     def _bits(self, numbers: Iterable[int]) -> Bits:
         """What is possible by any of the rows with these numbers."""
-        none = self.evaluator.none
-        rows = (self.attackers.bits[each][POSSIBLE] for each in numbers)
-        found: Bits = np.bitwise_or.reduce([none, *rows])
+        found: Bits = self.attackers.bits[self.attackers.union(numbers)][POSSIBLE]
         return found
 
     def _evaluated(
@@ -243,25 +241,25 @@ class NetworkEvaluator:
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
         tried = case.tried
-        by_place: dict[tuple[Any, bool], dict[Credential, set[int]]] = {}
+        asked: dict[tuple[Any, bool, Credential, int], None] = {}
         for request, outcome in zip(tried.requests, case.outcomes, strict=True):
-            at = (request.spot.part, request.spot.place is Place.OUTSIDE)
-            numbers = by_place.setdefault(at, {each: set() for each in Credential})
-            numbers[request.credential].add(self.attackers.row(request, outcome))
+            number = self.attackers.row(request, outcome)
+            outer = request.spot.place is Place.OUTSIDE
+            asked[request.spot.part, outer, request.credential, number] = None
+        rows = np.array([self.attackers.bits[number][POSSIBLE] for *_, number in asked])
         # By credential: restrictions that hold for one credential only are told apart.
-        rows = {
-            at: np.array([self._bits(numbers[each]) for each in Credential])
-            for at, numbers in by_place.items()
-        }
-        by_role = self._bits(self._added(roles, outside=True))
-        outside = np.bitwise_or.reduce([row for (_, out), row in rows.items() if out]) | by_role
-        anywhere = np.bitwise_or.reduce([*rows.values()]) | self._bits(self._added(roles))
+        outside, anywhere = (
+            np.array([_united(rows, asked, each, outer=outer) for each in Credential])
+            for outer in (True, False)
+        )
+        outside |= self._bits(self._added(roles, outside=True))
+        anywhere |= self._bits(self._added(roles))
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere
-        inside = [
-            part for (part, _), row in rows.items() if part is not None and (row & relevant).any()
-        ]
+        met = (rows & relevant).any(axis=1).tolist()
+        inside = dict.fromkeys(part for (part, *_), has in zip(asked, met, strict=True) if has)
+        inside.pop(None, None)
         by_service, by_endpoint = self._by_arrival(case, principal_arn)
         through_endpoint = bool((by_endpoint & relevant).any())
         return NetworkReach(
@@ -289,3 +287,16 @@ class NetworkEvaluator:
             outcomes = self.evaluator.outcomes(case.layers, *contexts)
             found.append(self._bits(map(self.attackers.number, dict.fromkeys(outcomes))))
         return found[0], found[1]
+
+
+def _united(
+    rows: Bits,
+    asked: Iterable[tuple[Any, bool, Credential, int]],
+    credential: Credential,
+    *,
+    outer: bool,
+) -> Bits:
+    """What is possible with a credential, from outside only or from anywhere."""
+    chosen = [each is credential and (far or not outer) for _, far, each, _ in asked]
+    found: Bits = np.bitwise_or.reduce(rows[chosen])
+    return found

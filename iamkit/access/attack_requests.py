@@ -5,7 +5,7 @@ A named context is one request of its kind; a verdict has to stand up to all of 
 are follows from the policies that bind the principal, see `request_classes`: each part of the
 internet that they tell apart, a VPC endpoint of the attacker's own and each that they name, each
 age of MFA, each value of a key that the caller chooses. What a credential turns into for nothing
-counts as the credential: whoever has a key has a session too (`sts:GetSessionToken` needs no
+counts as the credential: anyone with a key has a session too (`sts:GetSessionToken` needs no
 permission), in which `aws:MultiFactorAuthPresent` is false and `aws:TokenIssueTime` is present, and
 which cannot call IAM, nor of STS more than AssumeRole and GetCallerIdentity.
 

@@ -91,9 +91,9 @@ def kept_for_emergencies(break_glass: pd.DataFrame) -> pd.Series[Any]:
 @population("administrators")
 def administrators(possible_administrators: pd.DataFrame) -> pd.Series[Any]:
     """
-    Users and roles that can do everything, or give themselves everything, for all anybody knows.
+    Users and roles that can certainly or possibly do everything, or give themselves everything.
 
-    Five behind a condition that nobody knows are not "none of 0".
+    Five possible administrators are not "none of 0".
     """
     return possible_administrators["principal_arn"]
 

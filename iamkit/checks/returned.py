@@ -1,8 +1,8 @@
 """
-What a check returned: the findings that are in order, and what is wrong with the others.
+What a check returned: its valid findings, and the errors of the others.
 
-A check may be anybody's. A row that is no finding is left out and told, so the check is not
-assessed, or fails on the other rows; it never takes the audit down, and never passes.
+Anybody can write a check. An invalid row is left out and reported as an error, so the check is not
+assessed, or fails on its valid rows. It never stops the audit, and never passes.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ class Row(NamedTuple):
     severity: str
 
 
-def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row], list[str]]:
+def rows_of(
+    each: Check, returned: Any, known: Container[str], *, nameless: bool = False
+) -> tuple[list[Row], list[str]]:
     """
     Return the rows that a check found, and what is wrong with what it returned.
 
     `known` are the subjects that there are: ARNs, and the account's id. One subject and detail
-    make one row; of two statuses it has the worse, and of two severities the graver.
+    make one row; of two statuses it has the worse, and of two severities the graver. Where evidence
+    is missing, rows may be `nameless`: they are left out, as the gap says that something is.
     """
     if not isinstance(returned, pd.DataFrame):
         return [], [f"it returned no table, but {type(returned).__name__}"]
@@ -41,6 +44,8 @@ def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row
     twice = returned.columns[returned.columns.duplicated()]
     if len(twice):
         return [], [f"it returned column {twice[0]} twice"]
+    if nameless:
+        returned = returned[returned["subject"].notna()]
     status = returned.get("status", pd.Series(Status.FAIL, returned.index, dtype="object"))
     step = returned.get("next_step", pd.Series(None, returned.index, dtype="object"))
     grave = returned.get("severity", pd.Series(each.severity, returned.index, dtype="object"))

@@ -1,8 +1,8 @@
 """
 What a caller may do once a tag is changed: its own, a role's, or one that it gives a session.
 
-Policies that ask for aws:PrincipalTag are met by whoever may set the tag. For each caller and
-method, every class of values that the policies of whoever acts then tell apart is tried, as far as
+An identity that may set a tag can meet policies that test aws:PrincipalTag. For each caller and
+method, every class of values that the acting identity's policies distinguish is tried, as far as
 the call that sets it is allowed: sts:TagSession has to be allowed by the trust policy too, and a
 session's tag overrides the role's own.
 
@@ -61,7 +61,7 @@ class ChangedTags:
 
     def of_session(self, arn: str, context: str) -> Iterator[Changed]:
         """
-        Return how a role may act by tags that whoever starts its session chooses: nobody knows.
+        Return how a role may act by session tags that its caller chooses.
 
         `context` is a named one. Nothing for roles whose trust policy lets no tags in.
         """

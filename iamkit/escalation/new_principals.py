@@ -1,11 +1,11 @@
 """
 Whether a caller can create a user or role that may do everything, and become it.
 
-Whoever may create a role, write a policy into it and say whom it trusts needs nobody else's role.
-All the calls have to be about the same new principal, so names are tried that the caller's own
-statements admit, and each call is decided like any request. It carries what the caller would
-choose: no permissions boundary, and the administrator's policy. The new role's trust policy names
-its creator, who then needs no permission to assume it.
+An identity that may create a role, write a policy into it and say whom it trusts needs nobody
+else's role. All the calls have to be about the same new principal, so names are tried that the
+caller's own statements admit, and each call is decided like any request. It carries what the caller
+would choose: no permissions boundary, and the administrator's policy. The new role's trust policy
+names its creator, who then needs no permission to assume it.
 
 Errs towards silence: what depends on tags that the caller would choose is not certain, and no name
 is tried that only the patterns of two statements together admit.

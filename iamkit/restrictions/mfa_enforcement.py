@@ -68,8 +68,8 @@ VERDICTS: Final[Mapping[MfaVerdict, str]] = {
     MfaVerdict.ENFORCED: "nothing beyond the minimum works without MFA; role: its trust needs MFA",
     MfaVerdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
     MfaVerdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
-    MfaVerdict.BYPASSABLE: "something needs MFA, but the caller can remove the need without MFA",
-    MfaVerdict.PARTIAL: "something needs MFA, something else does not",
+    MfaVerdict.BYPASSABLE: "some actions need MFA, but the caller can remove this need without MFA",
+    MfaVerdict.PARTIAL: "some actions need MFA, others do not",
     MfaVerdict.NONE: "MFA makes no difference",
     MfaVerdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
     MfaVerdict.NOT_ASSUMABLE: "only services or federated identities may assume it, or nobody",
@@ -97,11 +97,14 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "place",
             TEXT,
-            "where that is allowed from: anywhere, inside only; missing: nowhere, roles",
+            "from where actions without MFA are allowed: anywhere, or inside only; missing: from "
+            "nowhere, and for roles",
         ),
         Column("actions", COUNT, "possible actions beyond the minimum; for a role, without MFA"),
         Column(
-            "covered", "Float64", "share of them that needs MFA, 0 to 1, with the weaker credential"
+            "covered",
+            "Float64",
+            "share of the possible actions that needs MFA, 0 to 1, with the weaker credential",
         ),
         Column(
             "actions_without_mfa",
@@ -111,7 +114,7 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "risky_without_mfa",
             COUNT,
-            "how many of these are in a risk class that attackers look for",
+            "number of these that are in a risk class",
         ),
         Column("without_mfa_by_risk", OBJECT, "dict of risk class to how many of these are in it"),
         Column(
@@ -123,9 +126,9 @@ MFA_ENFORCEMENT: Final = Table(
             "list of up to five actions without MFA: bypasses, then most risk classes",
         ),
         Column("policy_arn", TEXT, "policy that decides, or the role itself; missing: an SCP"),
-        Column("policy_name", TEXT, "its name; the role's for its trust policy"),
+        Column("policy_name", TEXT, "name of the policy; for a trust policy, name of the role"),
         Column("statement", TEXT, "name of the statement; missing: no statement"),
-        Column("why", TEXT, "the reason, and what to write if MFA is not enforced"),
+        Column("why", TEXT, "the reason of the verdict, and what to write if MFA is not enforced"),
         Column(
             "witness",
             OBJECT,
@@ -136,7 +139,7 @@ MFA_ENFORCEMENT: Final = Table(
     ),
 )
 
-REMEDY: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
+REMEDY: Final = f"deny all except the self-service minimum, on every resource, with {ON_DENY}"
 
 
 def mfa_enforcement(
@@ -302,9 +305,11 @@ class _Deciders:
             return columns | self._by_role(role, reach)
         rule = _deciding(list(self._statements(arn)), reach)
         if rule is None:
-            return columns | {"why": "No statement by itself allows or asks for anything."}
+            return columns | {"why": "No single statement allows actions or requires MFA."}
         left = self._left_unknown(arn)
-        unknown = f" Taken as unknown, for want of room: {', '.join(left)}." if left else ""
+        unknown = (
+            f" Too many conditions; these keys count as unknown: {', '.join(left)}." if left else ""
+        )
         return columns | {
             "policy_arn": rule.policy_arn,
             "policy_name": rule.policy,
@@ -343,7 +348,7 @@ class _Deciders:
         return {
             "policy_arn": role_arn,
             "policy_name": name,
-            "why": f"The trust policy of {name} names the user, who assumes it without MFA and "
+            "why": f"The trust policy of {name} names the user, who can assume it without MFA and "
             f"without permission: {count:,} {'action is' if count == 1 else 'actions are'} allowed "
             f'without MFA; add "Bool": {{"aws:MultiFactorAuthPresent": "true"}} to it.',
         }
@@ -372,7 +377,7 @@ class _Deciders:
         if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in unbounded):
             return {"why": "Nothing is allowed beyond the self-service minimum."}
         if not layers.boundary:  # what the policies allow here and there, they deny there too
-            return {"why": "Nothing is allowed by any request that the user can make."}
+            return {"why": "No request that the user can make is allowed."}
         boundary = layers.boundary[0]
         why = f"The permissions boundary {boundary.name} removes everything that policies allow."
         policy_arn = self.callers.policy_arns[boundary]
@@ -465,14 +470,12 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
     if found is MfaVerdict.NONE:
-        return sentence(
-            f"{rule.name} allows without MFA, and nothing asks for it: {allowed}; {REMEDY}"
-        )
+        return sentence(f"{rule.name} does not require MFA, and no other does: {allowed}; {REMEDY}")
     bypasses = ", ".join(reach.user["bypasses"][:3]) if found is MfaVerdict.BYPASSABLE else ""
     allowed += f", among them {bypasses}" if bypasses else ""
     if rule.passes(weaker):
         alone = not (reach.possible & ~rule.covered.bits).any()
         remedy = rule.cure if alone and rule.truths[weaker] is not None else REMEDY
         return sentence(f"{rule.name} {rule.gap(weaker)}: {allowed}; {remedy}")
-    remedy = "leave only what enrolling a device needs in NotAction" if rule.excepts else REMEDY
-    return sentence(f"{rule.name} asks for MFA, but not for everything: {allowed}; {remedy}")
+    remedy = "list only the actions to register a device in NotAction" if rule.excepts else REMEDY
+    return sentence(f"{rule.name} requires MFA, but not for every action: {allowed}; {remedy}")

@@ -26,7 +26,7 @@ from iamkit.settings import Settings
 # credential, or change the policy that requires MFA.
 BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "remove MFA": ("iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice"),
-    "mint credentials": (
+    "create credentials": (
         *("iam:CreateAccessKey", "iam:UpdateAccessKey"),
         *("iam:CreateLoginProfile", "iam:UpdateLoginProfile"),
         *("iam:CreateServiceSpecificCredential", "iam:ResetServiceSpecificCredential"),
@@ -42,7 +42,7 @@ BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
 
 # Of users whom a condition on their own tags makes use MFA: see `mfa_tags`.
 TAG_BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "change tags that policies ask for": (TAG, UNTAG)
+    "change tags that policies require": (TAG, UNTAG)
 }
 
 

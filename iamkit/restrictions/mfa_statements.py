@@ -40,10 +40,18 @@ ON_DENY: Final = '"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}'
 ON_ALLOW: Final = '"Bool": {"aws:MultiFactorAuthPresent": "true"}'
 
 _SLIPS: Final = {
-    "key": "lets access keys pass, whose requests carry no aws:MultiFactorAuthPresent",
-    "session": "lets sessions of sts:GetSessionToken pass, which any access key turns into and "
-    "whose requests carry aws:MultiFactorAuthPresent, false",
-    "password": "lets passwords alone pass, whose requests carry aws:MultiFactorAuthPresent, false",
+    "key": (
+        "does not restrict access keys, because their requests contain no "
+        "aws:MultiFactorAuthPresent"
+    ),
+    "session": (
+        "does not restrict sessions of sts:GetSessionToken, which any access key can get and whose "
+        "requests contain aws:MultiFactorAuthPresent as false"
+    ),
+    "password": (
+        "does not restrict passwords alone, because their requests contain "
+        "aws:MultiFactorAuthPresent as false"
+    ),
 }
 
 
@@ -97,7 +105,7 @@ class MfaTest:
         """Say how they do."""
         form = next((each for each in FORMS[way] if self._lets(each)), way)
         if self.truths[form] is None:
-            return "asks for MFA only where its other conditions hold"
+            return "requires MFA only if its other conditions hold"
         return _SLIPS["session" if form != way else way]
 
     @property
@@ -212,7 +220,7 @@ def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, 
         said = asking[0]
         return (
             said,
-            f"{said.name} {'admits only with MFA' if said.allows else 'denies without MFA'}",
+            f"{said.name} {'requires MFA' if said.allows else 'denies without MFA'}",
         )
     slipping = [each for each in asking if each.passes(way)]
     if found is not MfaVerdict.NONE and slipping:
@@ -221,7 +229,7 @@ def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, 
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
     said = next(each for each in listed if each.allows and each.admitted(way) is not False)
-    why = f"{said.name} admits {said.principal} without MFA; if people assume the role by it, "
+    why = f"{said.name} trusts {said.principal} without MFA; if people use it to assume the role, "
     return said, f"{why}add {ON_ALLOW}"
 
 

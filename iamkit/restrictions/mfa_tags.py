@@ -1,9 +1,9 @@
 """
 Whether a user gets around MFA by changing its own tags, which conditions may ask for.
 
-A denial "without MFA, unless the user has the tag mfa-exempt" is lifted by whoever may set that
-tag; an Allow for those who have a tag gives without MFA what otherwise needs it. Then the calls
-that change tags bypass MFA, as those that remove a device do.
+A denial "without MFA, unless the user has the tag mfa-exempt" does not apply to anyone who may set
+that tag; an Allow for those who have a tag gives without MFA what otherwise needs it. Then the
+calls that change tags bypass MFA, as those that remove a device do.
 
 Errs towards reporting: the value that a call may set is not compared with the one that lifts the
 need; and towards silence where only several tags together lift it.

@@ -56,15 +56,17 @@ SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "a
 NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS, *SERVICE))
 
 NO_ENDPOINTS: Final = (
-    "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
-    "they are meant to work."
+    "Requests through a VPC endpoint are denied too, because they contain no aws:SourceIp. This is "
+    "safe, but such requests fail."
 )
 NO_SERVICES: Final = "Calls that AWS services make on its behalf are denied too."
 ONE_CREDENTIAL_ONLY: Final = (
-    "Networks bind requests with MFA or those without, but not both, so all is possible from "
-    "anywhere."
+    "The network restricts either requests with MFA or requests without MFA, but not both, so "
+    "everything is possible from anywhere."
 )
-NO_EFFECT: Final = "Its policies list networks, but every action is possible from others too."
+NO_EFFECT: Final = (
+    "Its policies list networks, but every action is also possible from other networks."
+)
 
 OUTSIDE: Final = BY_PLACE["outside"]  # by key, password and MFA
 
@@ -85,12 +87,12 @@ class SourceIpList(NamedTuple):
     def notes(self) -> Iterator[str]:
         """What a reader of the verdict should know about this list."""
         if not admits(self.test, allows=self.allows):
-            yield f"{self.policy} lists networks to keep out, which lets in all others."
+            yield f"{self.policy} blocks the listed networks and allows all others."
         elif whole := covering(self.test):
             said = ", ".join(map(str, whole))
-            yield f"{self.policy} lists {said}, so its list keeps nobody out."
+            yield f"{self.policy} lists {said}, so its list does not restrict anything."
         if self.as_text:
-            yield f"{self.policy} compares aws:SourceIp as text; networks may not show it all."
+            yield f"{self.policy} compares aws:SourceIp as text; networks may be incomplete."
 
 
 def _source_ip_lists(layers: PolicyLayers) -> Iterator[SourceIpList]:
@@ -105,8 +107,8 @@ class NetworkReach:
     """
     What principals can do, by where their requests come from: rows of bits, shape (words,).
 
-    `outside` are the contexts of callers from outside, in which statements are judged. `everywhere`
-    is what is possible in some context, `from_outside` what is possible from outside.
+    `outside` are the contexts of callers from outside, in which statements are evaluated.
+    `everywhere` is what is possible in some context, `from_outside` what is possible from outside.
     `one_credential_only` says that networks restrict requests with MFA or those without, not both.
     The rest are columns of `NETWORK_RESTRICTIONS`. One reach is shared by many principals, whose
     policies may differ.
@@ -156,7 +158,9 @@ class NetworkReach:
     def _notes(self) -> list[str]:
         found = [note for each in self.lists for note in each.notes]
         if self.left_unknown:
-            found.append(f"Taken as unknown, for want of room: {', '.join(self.left_unknown)}.")
+            found.append(
+                f"Too many conditions; these keys count as unknown: {', '.join(self.left_unknown)}."
+            )
         if self.is_restricted:
             found += [NO_ENDPOINTS] if self.endpoint == "denied" else []
             found += [NO_SERVICES] if self.via_services == "denied" else []

@@ -51,7 +51,7 @@ from iamkit.tables import AccountTables
 
 NETWORK_RESTRICTIONS: Final = Table(
     name="network_restrictions",
-    row="one user or role, and from where it can be used; a role, as its sessions can",
+    row="one user or role, and from where it can be used; for a role, its sessions",
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
@@ -79,32 +79,38 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column(
             "covered",
             "Float64",
-            "share of the possible actions that are not possible from outside; missing: there are "
-            "no possible actions",
+            "share of the possible actions that are not possible from outside; missing: no action "
+            "is possible",
         ),
         Column("outside_actions", COUNT, "actions possible from outside"),
-        Column("outside_risky", COUNT, "of those, the ones in a class of permissions.RISKY"),
-        Column("worst", OBJECT, "list of up to five of those, the riskiest first"),
+        Column("outside_risky", COUNT, "number of these actions that are in a risk class"),
+        Column("worst", OBJECT, "list of up to five of these actions, the riskiest first"),
         Column("policy_arn", TEXT, "policy that decides; missing for SCPs and where none does"),
         Column("policy_name", TEXT, "its name"),
         Column(
             "statement",
             TEXT,
-            "its Sid or its number, from 1: the one that restricts or, if unrestricted, the Allow",
+            "Sid or number (from 1) of the statement that restricts; if unrestricted, of the "
+            "Allow statement",
         ),
         Column(
             "endpoint",
             TEXT,
-            "through a VPC endpoint, what is restricted works, is denied, or works only so "
-            "(required)",
+            "whether restricted actions work through a VPC endpoint, are denied there, or work "
+            "only there (required)",
         ),
         Column(
             "via_services",
             TEXT,
-            "called by an AWS service on its behalf, the same works or is denied",
+            "whether restricted actions work or are denied if an AWS service makes the request on "
+            "its behalf",
         ),
-        Column("notes", OBJECT, "list of sentences that a reader of the verdict should know"),
-        Column("unapproved", OBJECT, "networks not within settings.approved_networks, if any are"),
+        Column("notes", OBJECT, "list of sentences with notes on the verdict"),
+        Column(
+            "unapproved",
+            OBJECT,
+            "networks that are not in settings.approved_networks, if networks are approved",
+        ),
         Column("why", TEXT, "the verdict in a sentence"),
         Column(
             "witness",
@@ -227,9 +233,9 @@ def _why(reach: NetworkReach, share: str) -> str:
     sources += ["a VPC endpoint"] if reach.endpoint != "denied" else []
     only = f"only from {' or '.join(sources) or 'addresses compared as text'}"
     return {
-        NOTHING_TO_PROTECT: "Nothing is possible from anywhere",
-        UNRESTRICTED: "All that is possible is possible from anywhere",
-        RESTRICTED: f"Possible {only}",
+        NOTHING_TO_PROTECT: "No action is possible from anywhere",
+        UNRESTRICTED: "All possible actions are possible from anywhere",
+        RESTRICTED: f"Actions are possible {only}",
         PARTLY_RESTRICTED: (
             f"{share} possible actions are possible from anywhere, the others {only}"
         ),

@@ -9,7 +9,7 @@ trust policy admits it. From there on the role's own sessions count, and the rol
 turn.
 
 A role that trusts the account needs `sts:AssumeRole` of the caller, which is then itself something
-that the caller may do, so no verdict hangs on it.
+that the caller may do, so no verdict depends on it.
 
 Errs towards open: an unknown condition of a trust policy is taken to help the caller.
 

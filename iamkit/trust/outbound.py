@@ -38,9 +38,16 @@ OUTBOUND_ROLES: Final = Table(
             ),
         ),
         Column("name", TEXT, "name"),
-        Column("role", TEXT, "Resource pattern, or what NotResource leaves out"),
+        Column("role", TEXT, "Resource pattern, or the exceptions of NotResource"),
         Column("account_id", TEXT, "account it names; missing: any account"),
-        Column("whose", TEXT, "known account, unknown account, any account, or conditional: any"),
+        Column(
+            "whose",
+            TEXT,
+            (
+                "known account, unknown account, any account, or conditional (any account, with a "
+                "condition)"
+            ),
+        ),
         Column("policy_arn", TEXT, "policy that allows it"),
         Column("policy_name", TEXT, "its name"),
         Column("number", COUNT, "position of the statement, from 1"),
@@ -48,7 +55,7 @@ OUTBOUND_ROLES: Final = Table(
         Column(
             "certain",
             TRUTH,
-            "the policies of this account allow it whatever unknown conditions say",
+            "the policies of this account allow it regardless of unknown conditions",
         ),
     ),
 )
@@ -98,7 +105,7 @@ def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
     for row in trust_policy.rows(allows[about]):
         shared = (row["policy_arn"], row["number"], called(row))
         if row["not_resources"]:
-            rows.append((*shared, f"all but {', '.join(row['not_resources'])}", None))
+            rows.append((*shared, f"all except {', '.join(row['not_resources'])}", None))
         for text in row["resources"]:
             at = _account_of(text, account.partition)
             if at is not None and at != account.account_id:

@@ -149,6 +149,16 @@ class RequestDeriver:
         requests = tuple(_made_by(known, plan.requests))
         return AttackRequests(requests, plan.parts, plan.left_unknown)
 
+    def asked(self, policy: Policy) -> tuple[tuple[Any, ...], frozenset[str]]:
+        """
+        Return what a policy asks of `DERIVED_KEYS`, and the keys that it takes into account.
+
+        Callers whose policies ask the same in the same order have the same requests.
+        """
+        asking = self._asking.once(policy, _asking, policy)
+        keys = ((*each.condition_keys, *each.resource_keys) for _, each in asking)
+        return tuple(said for said, _ in asking), frozenset().union(*keys)
+
     def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> AttackRequests:
         """The requests, with nothing of who makes them; of `base` only variables count."""
         parts = self._parts(tests)

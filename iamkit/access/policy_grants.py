@@ -171,7 +171,7 @@ def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
         RequestContext(callers.arrival(name), UNKNOWN) for name in ("mfa-inside", "stolen-key")
     )
     cases = [(policy, _admitted(policy, best, stolen)) for policy in policies]
-    certain, anywhere, least, unnamed = _rows(cases, stolen, catalog)
+    certain, anywhere, least, unnamed = _rows(cases, stolen, callers.evaluator)
     everything = ~_any(catalog.every_listed & ~anywhere)
     secrets = catalog.bits(_SECRETS)
     any_secret, every_secret = _any(certain & secrets), _any(anywhere & secrets)
@@ -198,7 +198,9 @@ def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
 
 
 def _rows(
-    cases: Sequence[tuple[Policy, RequestContext]], stolen: RequestContext, catalog: Catalog
+    cases: Sequence[tuple[Policy, RequestContext]],
+    stolen: RequestContext,
+    evaluator: PolicyEvaluator,
 ) -> Bits:
     """
     Rows of each policy, shape (4, policies, words).
@@ -207,7 +209,7 @@ def _rows(
     key; and, of the actions that escalation methods use, those certainly on resources that it does
     not name one by one.
     """
-    evaluator = PolicyEvaluator(catalog)
+    catalog = evaluator.catalog
     combine = cache(evaluator.combine)  # many policies say the same about other resources
     methods = escalation_methods().values()
     used = {action for method in methods for action in method.actions_on_existing}

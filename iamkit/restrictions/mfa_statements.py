@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from iamkit.policy import KEY, PASSWORD, PROTECTED, Truth, conditions, statement_name
@@ -84,14 +85,18 @@ class MfaTest:
     allows: bool
     truths: Mapping[str, Truth]
 
-    @property
+    @cached_property
     def asks(self) -> bool:
         """Whether it tells requests with MFA from others."""
         return len(set(self.truths.values())) > 1
 
     def passes(self, way: str) -> bool:
         """Whether requests that come by a way may get past it: allowed, or not denied."""
-        return any(self._lets(each) for each in FORMS[way])
+        return way in self._passing
+
+    @cached_property
+    def _passing(self) -> frozenset[str]:
+        return frozenset(way for way in WAYS if any(map(self._lets, FORMS[way])))
 
     def _lets(self, form: str) -> bool:
         return self.truths[form] is not (not self.allows)

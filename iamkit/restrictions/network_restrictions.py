@@ -19,13 +19,13 @@ source IP".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access import CHUNK, COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
+from iamkit.access import COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
+from iamkit.memory import Memo
 from iamkit.policy import (
     Network,
     Policy,
@@ -45,6 +45,7 @@ from iamkit.restrictions.verdicts import (
     RESTRICTED,
     UNRESTRICTED,
 )
+from iamkit.restrictions.worst_actions import first_actions
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
@@ -158,7 +159,7 @@ def _witness(
     for action in worst:
         if (found := witnesses.find(arn, action, Credential, outside)) is not None:
             return found
-    for role_arn in dict.fromkeys(role_arn for _, role_arn in evaluator.becoming.roles(arn)):
+    for role_arn in dict.fromkeys(step.role_arn for step in evaluator.becoming.steps(arn)):
         for action in worst:
             found = witnesses.find(role_arn, action, Credential, outside)
             if found is not None:
@@ -204,7 +205,7 @@ def _shared_columns(
     classes = np.array([catalog.mask(risk=risk) for risk in RISKY])
     counts = actions.popcount(bits)
     risky = actions.popcount(bits & np.bitwise_or.reduce(classes))
-    worst, found = _worst(bits, classes, catalog), {}
+    worst, found = first_actions(bits, _riskiest_first(classes, catalog), catalog), {}
     for reach, at, all_at in zip(reaches, outside, whole, strict=True):
         columns = reach.columns()
         found[reach] = {
@@ -219,17 +220,11 @@ def _shared_columns(
     return found
 
 
-def _worst(rows: Bits, classes: Bits, catalog: Catalog) -> list[list[str]]:
-    """The five riskiest actions of each row: by the first of their classes, then by how many."""
+def _riskiest_first(classes: Bits, catalog: Catalog) -> Any:
+    """The numbers of the actions: by the first of their classes, then by how many."""
     risky = catalog.flags(classes)
     first = np.where(risky.any(axis=0), risky.argmax(axis=0), len(risky))
-    order = np.lexsort((-risky.sum(axis=0), first))
-    names = catalog.actions["action"].to_numpy()[order]
-    return [
-        list(names[np.flatnonzero(flags)[:5]])
-        for start in range(0, len(rows), CHUNK)
-        for flags in catalog.flags(rows[start : start + CHUNK])[:, order]
-    ]
+    return np.lexsort((-risky.sum(axis=0), first))
 
 
 def _why(reach: NetworkReach, share: str) -> str:
@@ -254,39 +249,63 @@ def _first_four(texts: Sequence[str]) -> str:
 # ── Deciding statements ────────────────────────────────────────────────────────────────────────
 
 
+class _Candidate(NamedTuple):
+    """A statement that may decide, and the most that it can count for."""
+
+    policy: Policy
+    statement: Statement
+    actions: Bits
+    most: tuple[bool, int]
+
+
 class _DecidingStatements:
-    """Which statement decides, and how many actions each covers, counted once per content."""
+    """Which statement decides."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._count = cache(self._covered)
+        self._candidates: Memo[Policy, list[_Candidate]] = Memo()
+        self._actions: Memo[Any, tuple[Bits, int]] = Memo()
 
     def of(self, layers: PolicyLayers, reach: NetworkReach) -> tuple[Policy, Statement] | None:
         """
         Return the statement that restricts or, where none does, the one that allows from outside.
 
         Of several, a Deny rather than an Allow and an Allow without a Condition rather than one
-        with; then the one about most actions.
+        with; then the one about most of the restricted actions or, if there are none, of those from
+        outside.
         """
-        if reach.is_restricted:
-            policies = [policy for _, each in layers.named() for policy in each]
-            decides = _restricts
-        else:
-            policies, decides = list(layers.identity), _allows_outside
-        ranked = []
-        for policy in policies:
-            for each in policy.statements:
-                if decides(each, reach.outside):
-                    count = self._count(each.actions, each.not_actions, reach)
-                    ranked.append(((not each.allows or not each.condition, count), policy, each))
-        ranked = [entry for entry in ranked if entry[0][1]]
-        return max(ranked, key=lambda entry: entry[0])[1:] if ranked else None
-
-    def _covered(self, patterns: Any, not_actions: bool, reach: NetworkReach) -> int:
-        """Number of the restricted actions or, if there are none, of those from outside."""
+        policies = layers.policies if reach.is_restricted else layers.identity
+        decides = _restricts if reach.is_restricted else _allows_outside
         relevant = reach.restricted if reach.is_restricted else reach.from_outside
+        found = [
+            each
+            for policy in policies
+            for each in self._candidates.once(policy, self._read, policy)
+        ]
+        best: tuple[tuple[bool, int], int] | None = None
+        for at in sorted(range(len(found)), key=lambda at: found[at].most, reverse=True):
+            _, statement, covered, most = found[at]
+            if best is not None and most < best[0]:
+                break  # nor can those that follow count for as much
+            count = int(actions.popcount(covered & relevant))
+            rank = (most[0], count), -at
+            if count and (best is None or rank > best) and decides(statement, reach.outside):
+                best = rank
+        return None if best is None else found[-best[1]][:2]
+
+    def _read(self, policy: Policy) -> list[_Candidate]:
+        found = []
+        for each in policy.statements:
+            same = each.actions, each.not_actions
+            covered, count = self._actions.once(same, self._covered, *same)
+            unconditional = not each.allows or not each.condition
+            found.append(_Candidate(policy, each, covered, (unconditional, count)))
+        return found
+
+    def _covered(self, patterns: Any, complement: bool) -> tuple[Bits, int]:
         named = self._catalog.bits(patterns)
-        return int(actions.popcount(relevant & (~named if not_actions else named)))
+        covered = self._catalog.mask() & ~named if complement else named
+        return covered, int(actions.popcount(covered))
 
 
 def _truths(statement: Statement, contexts: Iterable[RequestContext]) -> set[conditions.Truth]:

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
@@ -67,11 +68,20 @@ def admitted(
     contexts: Callable[[Any], Iterable[RequestContext]],
     caller: CallerKind = CallerKind.STRANGER,
 ) -> pd.Series[bool]:
-    """Whether each row's `entry` may admit one at least of the callers it is tried with."""
-    found = [
-        any(row["entry"].may(context, caller) for context in contexts(row))
-        for row in rows.to_dict("records")
-    ]
+    """
+    Whether each row's `entry` may admit one at least of the callers it is tried with.
+
+    `contexts` are those of a row's `entry`, `conditions` and `who`; rows with the same entry and
+    the same `who`, if there is one, are tried once.
+    """
+    asked = rows[[name for name in ("entry", "conditions", "who") if name in rows]]
+    answers: Memo[Any, bool] = Memo()
+
+    def admits(row: Mapping[str, Any]) -> bool:
+        return any(row["entry"].may(context, caller) for context in contexts(row))
+
+    listed = (dict(zip(map(str, asked), row, strict=True)) for row in asked.itertuples(index=False))
+    found = [answers.once((row["entry"], row.get("who")), admits, row) for row in listed]
     return pd.Series(found, index=rows.index, dtype="bool")
 
 

@@ -145,7 +145,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     has one, since it is not known who may assume the role by it.
     """
     found = trust_policy.entries(account.trust, account.roles)
-    found["entry"] = objects(map(TrustEntry.of, trust_policy.rows(found)), found.index)
+    found["entry"] = objects(trust_policy.shared_entries(found), found.index)
     used = pd.Series([each.used() for each in found["entry"]], found.index, dtype="bool")
     unread = trust_policy.unreadable(account.trust, account.roles)
     narrowed = _narrowed(found[used].reset_index(drop=True), account)

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.memory import Memo
 from iamkit.policy import (
     KEY,
     PASSWORD,
@@ -321,6 +322,20 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     none: tuple[Denial, ...] = ()
     denials = (denying.get(arn, none) for arn in found["role_arn"])
     return found.assign(denials=objects(denials, found.index)).drop(columns="about")
+
+
+def shared_entries(found: pd.DataFrame) -> list[TrustEntry]:
+    """The entry of each row of `entries`, one object for all rows that say the same."""
+    distinct: Memo[Any, TrustEntry] = Memo()
+    columns = ("principal_type", "principal", "account_id", "allowed", "conditions", "denials")
+    made = []
+    for row in found[list(columns)].itertuples(index=False):
+        named = dict(zip(columns, row, strict=True))
+        denials = tuple(each.content for each in named["denials"])
+        condition = conditions.condition_key(named["conditions"])
+        same = (principal_of(named), named["allowed"], condition, denials)
+        made.append(distinct.once(same, TrustEntry.of, named))
+    return made
 
 
 def _comes_with(kind: str, about: frozenset[str]) -> frozenset[str]:

@@ -76,7 +76,7 @@ class Explanations:
     def _same(self, method: EscalationMethod, caller: Caller, who: RequestContext) -> Any:
         """What the same method has in common for callers whom no policy tells apart."""
         own = tuple(caller.own.items()) if method.reach == "self" else ()
-        return method.id, caller.layers, own, who.answers(self._callers.own_keys(caller))
+        return method.id, caller.layers, own, who.answers(caller.own_keys)
 
     def _call_by_call(
         self, method: EscalationMethod, caller: Caller, who: RequestContext, targets: int

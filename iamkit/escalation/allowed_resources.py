@@ -179,25 +179,23 @@ class AllowedResources:
             )
         return found
 
-    def allowing_statement(
-        self, layers: RelevantLayers, context: RequestContext, action: str, kind: str, where: int
-    ) -> tuple[RelevantPolicy, Statement] | None:
+    def about(self, policy: Policy, action: str) -> Sequence[RelevantStatement]:
+        """The statements of one policy that are about an action."""
+        return self._relevant.once(policy.content, self._read, policy).about(action)
+
+    def allows(
+        self, each: RelevantStatement, context: RequestContext, kind: str, where: int = -1
+    ) -> bool:
         """
-        The first statement of the caller's own policies that certainly allows an action.
+        Whether a statement certainly allows what it is about.
 
         `where` is a set of resources, one of which it has to be about; -1: any resource at all.
         """
-        for policy in layers[0] or ():
-            for each in policy.about(action):
-                if not each.statement.allows:
-                    continue
-                if (
-                    each.statement.applies(context)
-                    if where < 0
-                    else (self._applies_to(each, context, kind).certain & where)
-                ):
-                    return policy, each.statement
-        return None
+        if not each.statement.allows:
+            return False
+        if where < 0:
+            return bool(each.statement.applies(context))
+        return bool(self._applies_to(each, context, kind).certain & where)
 
     def granted_by(
         self, policy: RelevantPolicy, context: RequestContext, action: str, kind: str

@@ -13,7 +13,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ import numpy as np
 from iamkit.access import Permissions, Principals, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import KIND, Caller, Callers
-from iamkit.escalation.callers_alike import AlikeCallers
+from iamkit.escalation.callers_alike import Alike, AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
@@ -83,7 +83,6 @@ class AvailablePaths:
         self.targets = Targets(self.callers)
         self._paths: Memo[tuple[str, str], list[EscalationPath]] = Memo()
         self._cases: Memo[Any, Case] = Memo()
-        self._apart: Memo[Any, list[EscalationPath]] = Memo()
         self.tags = ChangedTags(self.callers, self.targets.assuming)
         self._changed: Memo[Any, list[EscalationPath]] = Memo()
         self._usable: Memo[Any, tuple[_Usable, _Usable]] = Memo()
@@ -104,7 +103,7 @@ class AvailablePaths:
         """
         caller = self.callers.caller(arn)
         key = (arn, who.answers((*self.callers.keys(caller), RETAGGED)))
-        return self._changed.once(key, self._paths_with_tags, caller, who)
+        return self._changed.once(key, self._paths_with_tags, arn, who)
 
     def paths_changed(self, changed: Changed, arn: str, context: str) -> list[EscalationPath]:
         """
@@ -129,17 +128,20 @@ class AvailablePaths:
             if path.kind == changed.kind
         ]
 
-    def _paths_with_tags(self, caller: Caller, who: RequestContext) -> list[EscalationPath]:
-        rows = np.array(self.callers.rows_of(caller.layers, who))[None]
-        named = self.callers.assumable.names(caller.arn)
-        own, trusted = self._usable_with(self._methods_of(rows)[:, 0], caller.kind, named)
-        usable = (*own.methods, *trusted.methods)
-        again = ("condition", "session")
-        return self._find([u for u in usable if u.method.gains not in again], caller, who)
+    def _paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
+        alike = self._alike.of(arn)
+        rows = np.array(self.callers.rows_of(alike.caller.layers, who))[None]
+        allowed = self._methods_of(rows)[:, 0] & self._changing_no_tags
+        usable = self._usable_with(allowed, alike.caller.kind, alike.named)
+        cases = self._cases_of(
+            usable, alike, who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
+        )
+        return [path for case in cases for path in self._of_case(case, arn, who)]
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
+        context = self.callers.context(arn, name)
         cases = self.cases(arn, name)
-        return [path for case in cases for path in self._of_case(case, arn, name)]
+        return [path for case in cases for path in self._of_case(case, arn, context)]
 
     def cases(self, arn: str, name: str) -> list[Case]:
         """What a caller in a named context has in common with others: one for each kind of keys."""
@@ -148,30 +150,41 @@ class AvailablePaths:
         usable = self._usable.once(
             (number, kind, alike.named), self._usable_methods, kind, alike.named, number
         )
+        return self._cases_of(
+            usable,
+            alike,
+            self.callers.context(arn, name),
+            lambda keys: (alike.known.answers(keys), self.callers.arrived(name, keys)),
+        )
+
+    def _cases_of(
+        self,
+        usable: tuple[_Usable, _Usable],
+        alike: Alike,
+        context: RequestContext,
+        answers: Callable[[tuple[str, ...]], Any],
+    ) -> list[Case]:
+        """The cases of some methods; `answers` says what tells callers apart by some keys."""
         found = []
         for methods, by_trust in zip(usable, (False, True), strict=True):
             if methods.methods:
                 caller = self._alike.for_actions(alike.caller, methods.actions)
                 keys = self._alike.keys(caller) if by_trust else caller.own_keys
-                known = alike.known.answers(keys)
-                key = (methods, caller, known, self.callers.arrived(name, keys))
-                found.append(self._cases.once(key, self._find_case, methods, caller, arn, name))
+                key = (methods, caller, answers(keys))
+                found.append(self._cases.once(key, self._find_case, methods, caller, context))
         return found
 
-    def _find_case(self, usable: _Usable, caller: Caller, arn: str, name: str) -> Case:
-        context, depends = self.callers.context(arn, name), self.targets.depends_on_caller
+    def _find_case(self, usable: _Usable, caller: Caller, context: RequestContext) -> Case:
+        depends = self.targets.depends_on_caller
         apart = tuple(each for each in usable.methods if depends(each.method, caller, context))
         shared = [each for each in usable.methods if each not in apart]
         return Case(self._find(shared, caller, context), apart)
 
-    def _of_case(self, case: Case, arn: str, name: str) -> list[EscalationPath]:
+    def _of_case(self, case: Case, arn: str, context: RequestContext) -> list[EscalationPath]:
         """The paths of one of the callers of a case."""
         found = [self._for_caller(path, arn) for path in case.shared]
         if case.apart:
-            caller, number = self.callers.caller(arn), self.callers.number(arn, name)
-            context = self.callers.context(arn, name)
-            key = (arn, number, case.apart, context.answers(self.callers.keys(caller)))
-            found += self._apart.once(key, self._find, case.apart, caller, context)
+            found += self._find(case.apart, self.callers.caller(arn), context)
             found.sort(key=lambda path: self._order[path.method.id])
         return [path for path in found if path.where.possible or path.targets.possible]
 
@@ -255,6 +268,11 @@ class AvailablePaths:
     def _order(self) -> dict[str, int]:
         """The place of each method."""
         return {method.id: at for at, method in enumerate(self.methods)}
+
+    @cached_property
+    def _changing_no_tags(self) -> Any:
+        """Whether each method neither changes tags nor comes back with MFA, shape (methods,)."""
+        return np.array([each.gains not in ("condition", "session") for each in self.methods])
 
     @cached_property
     def _need_no_permission(self) -> Any:

@@ -36,7 +36,6 @@ from iamkit.policy import (
     PolicyLayers,
     RequestContext,
     Statement,
-    Truth,
     resolve,
     variable_keys,
     widest,

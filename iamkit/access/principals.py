@@ -16,7 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -49,6 +49,8 @@ from iamkit.policy import (
 from iamkit.reference import Catalog, load_catalog
 from iamkit.tables import AccountTables, service_linked_arns
 from iamkit.values import as_dict
+
+NOBODY: Final = RequestContext({}, UNKNOWN)
 
 
 class Principals:
@@ -229,6 +231,10 @@ class Principals:
     def context(self, principal_arn: str, name: str) -> RequestContext:
         """Return what a request of a principal carries in a named context."""
         return self.arriving(name).joined(self.caller(principal_arn))
+
+    def asked_of(self, principal_arn: str, keys: frozenset[str]) -> RequestContext:
+        """Return what is known of a principal if any of the keys, in lower case, ask who it is."""
+        return NOBODY if self.caller_keys.isdisjoint(keys) else self.caller(principal_arn)
 
     def caller(self, principal_arn: str) -> RequestContext:
         """Return what is `known` of a principal, to be joined to how it arrives."""

@@ -74,6 +74,11 @@ class RequestContext:
         kept = {key: value for key, value in joined.items() if value is not self.default}
         return _made(kept, self.default)
 
+    def only(self, keys: Iterable[str]) -> RequestContext:
+        """Return what this context knows of some keys, in lower case."""
+        values = self.values
+        return _made({key: values[key] for key in keys if key in values}, self.default)
+
     def joined(self, other: RequestContext) -> RequestContext:
         """Return this context with what `other` knows in the place of its own values."""
         return _made({**self.values, **other.values}, self.default)

@@ -7,6 +7,7 @@ Names of policies play no part: an administrator is known by what it can do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
+    Dependencies,
     Policy,
     PolicyLayers,
     RequestContext,
@@ -147,7 +149,7 @@ class SelfPromotion:
         assigned = account.policy_assignments
         assigned = assigned[assigned["policy_arn"].isin(customer)]
         self._policies = lists_by_key(assigned["principal_arn"], assigned["policy_arn"])
-        self._tested: Memo[Policy, frozenset[str]] = Memo()
+        self._about: Memo[Dependencies, bool] = Memo()
         self._keys: Memo[PolicyLayers, tuple[str, ...]] = Memo()
         self._boundless: Memo[Any, bool] = Memo()
         self._found: Memo[Any, bool] = Memo()
@@ -200,15 +202,15 @@ class SelfPromotion:
 
     def _tested_keys(self, layers: PolicyLayers) -> tuple[str, ...]:
         """Condition keys, in lower case, on which it depends whether promotion is allowed."""
-        found = {key for each in layers.policies for key in self._keys_of(each)}
+        evaluator = self.callers.evaluator
+        found: set[str] = set()
+        for each in chain.from_iterable(evaluator.profile(layers).keyed):
+            if self._about.once(each, _about_promotion, each):
+                found |= each.keys
         if layers.boundary is not None:
-            found |= self.callers.evaluator.keys(PolicyLayers(layers.boundary))
+            found |= evaluator.keys(PolicyLayers(layers.boundary))
         return tuple(sorted(found))
 
-    def _keys_of(self, policy: Policy) -> frozenset[str]:
-        return self._tested.once(policy, _keys_about_promotion, policy)
 
-
-def _keys_about_promotion(policy: Policy) -> frozenset[str]:
-    about = (each for action in SELF_PROMOTION for each in policy.about(action))
-    return frozenset().union(*((*each.condition_keys, *each.resource_keys) for each in about))
+def _about_promotion(read: Dependencies) -> bool:
+    return any(each.covers(action) for each in read.statements for action in SELF_PROMOTION)

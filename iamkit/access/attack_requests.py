@@ -50,7 +50,6 @@ from iamkit.policy import (
     Network,
     PolicyLayers,
     RequestContext,
-    Statement,
     Value,
     cidr,
 )
@@ -125,7 +124,7 @@ class Plan:
     @cached_property
     def arrivals(self) -> Arrivals:
         """What the requests carry."""
-        return Arrivals(tuple(each.context for each in self.requests), DERIVED_KEYS)
+        return [each.context for each in self.requests]
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
@@ -185,12 +184,12 @@ class RequestDeriver:
         `DERIVED_KEYS` share everything but that.
         """
         evaluator = self.callers.evaluator
-        _, asking = evaluator.parts(evaluator.profile(layers), DERIVED_KEYS)
+        asking = evaluator.profile(layers).asking(DERIVED_KEYS)
         beside = tuple(further)
-        same = (asking.reads, *map(_written, beside))
-        tests, taken = self._tests.once(same, _tests, asking.statements, beside)
+        same = (*asking, *map(_written, beside))
+        tests, taken = self._tests.once(same, _tests, layers, beside)
         base = self.direct.joined(known)
-        asked = (same, user, known.get(ISSUED), base.answers(taken))
+        asked = (same, user, base.get(ISSUED), base.answers(taken))
         plan = self._plans.once(asked, self._planned, tests, base, user=user)
         return AttackRequests(plan, known.but({ISSUED: UNKNOWN}))
 
@@ -294,11 +293,14 @@ def _written(condition: Any) -> str:
     return json.dumps(condition, default=repr)
 
 
-def _tests(
-    statements: Iterable[Statement], further: Iterable[Any]
-) -> tuple[Tests, tuple[str, ...]]:
+def _tests(layers: PolicyLayers, further: Iterable[Any]) -> tuple[Tests, tuple[str, ...]]:
     """The tests, and the keys that those of `DERIVED_KEYS` take variables from."""
-    tests = Tests(statements, further)
+    asking = (
+        each
+        for each in layers.statements
+        if not DERIVED_KEYS.isdisjoint((*each.condition_keys, *each.resource_keys))
+    )
+    tests = Tests(asking, further)
     return tests, tests.taken_from(DERIVED_KEYS)
 
 

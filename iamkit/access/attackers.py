@@ -119,23 +119,21 @@ class Attackers:
         return self.evaluator.keys(layers)
 
     def _case(self, arn: str) -> Case | None:
-        layers = self.callers.layers(arn)
-        profile = self.evaluator.profile(layers)
+        same = self.callers.case(arn)
+        profile, _ = same
         if profile.keys.isdisjoint(DERIVED_KEYS):
             return None
+        layers = self.callers.layers(arn)
         user = self.callers.principal(arn)["kind"] == "user"
-        same = profile.asked(self.callers.asked_of(arn, profile.keys))
         # Requests carry what policy variables hold, which a case leaves open.
-        whose = layers if any(each.resource_keys for each in profile.reads) else None
-        return self._cases.once((profile, same, user, whose), self._made, arn, layers, user)
+        whose = layers if profile.by_variable else None
+        return self._cases.once((same, user, whose), self._made, arn, layers, user)
 
     def _made(self, arn: str, layers: PolicyLayers, user: bool) -> Case:
-        known = self.known(arn)
-        tried = self.deriver.derive(layers, known, user=user)
-        profile = self.evaluator.profile(layers)
-        return Case(
-            layers, tried, self.evaluator.outcomes_by(profile, tried.plan.arrivals, tried.known)
-        )
+        tried = self.deriver.derive(layers, self.known(arn), user=user)
+        profile, _ = self.callers.case(arn)
+        outcomes = self.evaluator.outcomes_by(profile, tried.plan.arrivals, tried.known)
+        return Case(layers, tried, outcomes)
 
     def rows_of(self, case: Case) -> tuple[int, ...]:
         """Return the numbers of a case's rows, one for each of `DEFAULT_CONTEXTS`."""
@@ -176,7 +174,7 @@ class Attackers:
         return self._united.once(several, self._unite, several)
 
     def _unite(self, several: frozenset[int]) -> int:
-        nothing = self.evaluator.nothing[:3]
+        nothing = self.evaluator.nothing
         rows = (self.bits[each] for each in several)
         return self.evaluator.number_of(np.bitwise_or.reduce([nothing, *rows]))
 

@@ -12,7 +12,7 @@ Source: IAM User Guide, "AWS global condition context keys", aws:RequestedRegion
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -56,7 +56,8 @@ class ChoosingEvaluator(PolicyEvaluator):
         super().__init__(catalog)
         self._carried: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._having: Memo[str, Bits] = Memo()
-        self._chosen_keys: Memo[Profile, frozenset[str]] = Memo()
+        self._chosen_keys: Memo[frozenset[str], frozenset[str]] = Memo()
+        self._chosen: Memo[Any, list[tuple[Choice, ...]]] = Memo()
         self._choices: Memo[Any, tuple[Choice, ...]] = Memo()
         self._by_choices: Memo[Any, int] = Memo()
 
@@ -67,7 +68,10 @@ class ChoosingEvaluator(PolicyEvaluator):
     def rows(self, layers: PolicyLayers, context: RequestContext) -> Bits:
         """Return what is possible, certain and allowed anywhere, shape (3, words)."""
         others, choosing = self._divided(self.profile(layers))
-        return self._best(self._outcome(others, context), self._chosen(choosing, context))
+        own = self._outcome(others, context)
+        if not choosing.reads:
+            return self.combine(own)
+        return self._best(own, self._chosen_in(choosing, context))
 
     def numbers(self, profile: Profile, arrivals: Arrivals, known: RequestContext) -> list[int]:
         """Return the numbers of rows, however somebody arrives, of whom this is `known`."""
@@ -75,12 +79,17 @@ class ChoosingEvaluator(PolicyEvaluator):
         outcomes = self.outcomes_by(others, arrivals, known)
         if not choosing.reads:
             return [self.number(each) for each in outcomes]
-        contexts = (each.joined(known) for each in arrivals.contexts)
-        chosen = (self._chosen(choosing, each) for each in contexts)
+        asked = (id(arrivals), choosing, self._suiting(choosing, known))
+        chosen = self._chosen.once(asked, self._choose_each, arrivals, choosing, known)
         return [
             self._by_choices.once((each, best), self._best_number, each, best)
             for each, best in zip(outcomes, chosen, strict=True)
         ]
+
+    def _choose_each(
+        self, arrivals: Arrivals, choosing: Profile, known: RequestContext
+    ) -> list[tuple[Choice, ...]]:
+        return [self._chosen_in(choosing, each.joined(known)) for each in arrivals]
 
     def _best_number(self, outcome: Outcomes, chosen: tuple[Choice, ...]) -> int:
         if len(chosen) == 1:
@@ -93,13 +102,17 @@ class ChoosingEvaluator(PolicyEvaluator):
         return found
 
     def _divided(self, profile: Profile) -> tuple[Profile, Profile]:
-        """The policies to which the caller's choices make no difference, and the others."""
-        keys = self._chosen_keys.once(profile, _chosen_keys, profile)
-        return self.parts(profile, keys)
+        """The statements to which the caller's choices make no difference, and the others."""
+        keys = self._chosen_keys.once(profile.keys, _chosen_keys, profile.keys)
+        return self.parts(profile, keys) if keys else (profile, _NONE)
 
-    def _chosen(self, choosing: Profile, context: RequestContext) -> tuple[Choice, ...]:
-        """What policies that ask for chosen keys come to, if the caller chooses what suits it."""
-        asked = (choosing, choosing.asked(context), context.answers(_SUITING))
+    def _suiting(self, choosing: Profile, context: RequestContext) -> tuple[Any, ...]:
+        """What of a context decides what is best to choose."""
+        return choosing.asked(context, choosing.keys), context.answers(_SUITING)
+
+    def _chosen_in(self, choosing: Profile, context: RequestContext) -> tuple[Choice, ...]:
+        """What statements that ask for chosen keys come to, if the caller chooses what suits it."""
+        asked = (choosing, self._suiting(choosing, context))
         return self._choices.once(asked, self._choose, choosing, context)
 
     def _choose(self, choosing: Profile, context: RequestContext) -> tuple[Choice, ...]:
@@ -148,7 +161,9 @@ class ChoosingEvaluator(PolicyEvaluator):
         """
         tests = [
             (test, variables)
-            for test, variables in choices.tests_of(choosing.statements)
+            for test, variables in choices.tests_of(
+                each for read in choosing.reads for each in read.statements
+            )
             if choices.is_chosen(test.key)
         ]
         home = choices.home_region(context)
@@ -185,5 +200,8 @@ class ChoosingEvaluator(PolicyEvaluator):
         return self.catalog.bits(action for action, code in actions if having[code])
 
 
-def _chosen_keys(profile: Profile) -> frozenset[str]:
-    return frozenset(filter(choices.is_chosen, profile.keys))
+_NONE: Final = Profile((), alike=True)
+
+
+def _chosen_keys(keys: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(choices.is_chosen, keys))

@@ -19,7 +19,7 @@ import pandas as pd
 
 from iamkit.access.administrators import administration
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
+from iamkit.access.contexts import DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
@@ -29,9 +29,9 @@ from iamkit.policy import (
     CERTAIN,
     POSSIBLE,
     STRENGTHS,
-    Arrivals,
     PolicyEvaluator,
     PolicyLayers,
+    Profile,
 )
 from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
@@ -86,16 +86,17 @@ class _Evaluation:
 
     def __init__(self, callers: Principals, names: Iterable[str]) -> None:
         self._callers = callers
-        self._evaluator = callers.evaluator
-        self._arrivals = Arrivals(tuple(map(callers.arriving, names)), ARRIVAL_KEYS)
+        self._arrivals = [callers.arriving(name) for name in names]
         self._shared: Memo[Any, list[int]] = Memo()
 
     def numbers(self, principal_arn: str) -> list[int]:
         """Return for each context the number of the principal's row."""
-        profile = self._evaluator.profile(self._callers.layers(principal_arn))
-        known = self._callers.asked_of(principal_arn, profile.keys)
-        same = (profile, profile.asked(known))
-        return self._shared.once(same, self._evaluator.numbers, profile, self._arrivals, known)
+        case = self._callers.case(principal_arn)
+        return self._shared.once(case, self._find_numbers, case[0], principal_arn)
+
+    def _find_numbers(self, profile: Profile, principal_arn: str) -> list[int]:
+        known = self._callers.caller(principal_arn)
+        return self._callers.evaluator.numbers(profile, self._arrivals, known)
 
 
 def changing(catalog: Catalog) -> Bits:

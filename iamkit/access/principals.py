@@ -16,7 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -40,6 +40,7 @@ from iamkit.policy import (
     Decision,
     Policy,
     PolicyLayers,
+    Profile,
     RequestContext,
     Statement,
     choices,
@@ -49,8 +50,6 @@ from iamkit.policy import (
 from iamkit.reference import Catalog, load_catalog
 from iamkit.tables import AccountTables, service_linked_arns
 from iamkit.values import as_dict
-
-NOBODY: Final = RequestContext({}, UNKNOWN)
 
 
 class Principals:
@@ -71,6 +70,7 @@ class Principals:
         self._scps = _control_policies(account)
         self._layers: Memo[str, PolicyLayers] = Memo()
         self._callers: Memo[str, RequestContext] = Memo()
+        self._cases: Memo[str, tuple[Profile, Any]] = Memo()
         self._arriving: Memo[str, RequestContext] = Memo()
         self._tag_keys = sorted(
             key for key in self._mentioned if key.startswith("aws:principaltag/")
@@ -232,14 +232,20 @@ class Principals:
         """Return what a request of a principal carries in a named context."""
         return self.arriving(name).joined(self.caller(principal_arn))
 
-    def asked_of(self, principal_arn: str, keys: frozenset[str]) -> RequestContext:
-        """Return what is known of a principal if any of the keys, in lower case, ask who it is."""
-        return NOBODY if self.caller_keys.isdisjoint(keys) else self.caller(principal_arn)
+    def case(self, principal_arn: str) -> tuple[Profile, Any]:
+        """Return what is equal for principals whom no policy tells apart; it names the profile."""
+        return self._cases.once(principal_arn, self._case, principal_arn)
+
+    def _case(self, principal_arn: str) -> tuple[Profile, Any]:
+        profile = self.evaluator.profile(self.layers(principal_arn))
+        if profile.keys.isdisjoint(self.caller_keys):
+            return profile, ()
+        return profile, profile.asked(self.caller(principal_arn), self.caller_keys)
 
     def caller(self, principal_arn: str) -> RequestContext:
         """Return what is `known` of a principal, to be joined to how it arrives."""
         return self._callers.once(
-            principal_arn, lambda: RequestContext(self.known(principal_arn), UNKNOWN)
+            principal_arn, lambda: RequestContext.of(self.known(principal_arn))
         )
 
     def arriving(self, name: str) -> RequestContext:

@@ -50,6 +50,12 @@ class RequestContext:
         kept = {key: value for key, value in values.items() if value is not self.default}
         object.__setattr__(self, "values", MappingProxyType(kept))
 
+    @classmethod
+    def of(cls, values: Mapping[str, Value]) -> RequestContext:
+        """Return what is known by these values of keys in lower case; of others, nothing is."""
+        known = {key: value for key, value in values.items() if value is not UNKNOWN}
+        return _made(known, UNKNOWN)
+
     @cached_property
     def _hash(self) -> int:
         return hash((frozenset(self.values.items()), self.default))

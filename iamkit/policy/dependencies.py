@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -14,17 +14,17 @@ from iamkit.policy.context import RequestContext
 from iamkit.policy.model import Statement
 from iamkit.policy.patterns import Pattern
 
-Reads: TypeAlias = "tuple[tuple[Dependencies, ...], ...]"  # the policies of each layer
+Reads: TypeAlias = "tuple[tuple[Dependencies, ...], ...]"  # layer by layer
 
 
 class Dependencies:
-    """What a policy's statements depend on, whatever the context."""
+    """Statements of a policy that depend on the same condition keys."""
 
     def __init__(self, found: tuple[Statement, ...]) -> None:
         self.statements = found
-        self.condition_keys = _merged(each.condition_keys for each in found)
-        self.resource_keys = _merged(each.resource_keys for each in found)
+        self.condition_keys, self.resource_keys = found[0].condition_keys, found[0].resource_keys
         self.keys = frozenset(self.condition_keys + self.resource_keys)
+        self.content = tuple(map(_content, found))  # equal for those that say the same
         self.numbers: Memo[Any, int] = Memo()  # of what it comes to, by what it depends on
         wide = [not each.not_resources and "*" in each.resources for each in found]
         self.allows_only = all(each.allows for each in found)
@@ -36,8 +36,12 @@ class Dependencies:
 
     @cached_property
     def shape(self) -> tuple[Any, ...]:
-        """Equal for policies with equal rows, if no resource is compared with another."""
-        return tuple(map(_shape, self.statements))
+        """
+        Equal for statements with equal rows, if no resource is compared with another.
+
+        What they say, of resources only whether they are all, some or by a variable.
+        """
+        return tuple((frozenset(map(_kind, resources)), *said) for resources, *said in self.content)
 
     def asked(self, context: RequestContext, *, alike: bool) -> tuple[Any, ...]:
         """What of a context it depends on; `alike`: not on what a Resource's variables hold."""
@@ -48,18 +52,22 @@ class Dependencies:
         return asked
 
 
-def _shape(statement: Statement) -> tuple[Any, ...]:
-    """What a statement says, of its resources only whether they are all, some or by a variable."""
-    resources = {
-        text if "${" in text or Pattern(text).everything else "" for text in statement.resources
-    }
+def grouped(statements: Iterable[Statement]) -> list[tuple[Statement, ...]]:
+    """Return statements, those together that depend on the same condition keys."""
+    found: dict[Any, list[Statement]] = {}
+    for each in statements:
+        found.setdefault((each.condition_keys, each.resource_keys), []).append(each)
+    return [tuple(each) for each in found.values()]
+
+
+def _content(statement: Statement) -> tuple[Any, ...]:
     condition = json.dumps(statement.condition, default=repr) if statement.condition else ""
-    about = statement.actions, statement.not_actions, frozenset(resources)
-    return statement.allows, *about, condition, statement.variables
+    about = statement.actions, statement.not_actions, statement.not_resources
+    return statement.resources, statement.allows, *about, condition, statement.variables
 
 
-def _merged(keys: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted(set().union(*keys)))
+def _kind(resource: str) -> str:
+    return resource if "${" in resource or Pattern(resource).everything else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,30 +84,35 @@ class Profile:
 
     @cached_property
     def reads(self) -> tuple[Dependencies, ...]:
-        """The policies of all layers."""
+        """The statements of all layers, as they depend on keys."""
         return tuple(chain.from_iterable(self.layers))
+
+    @cached_property
+    def keyed(self) -> Reads:
+        """Those that depend on any condition key, layer by layer."""
+        return tuple(tuple(read for read in layer if read.keys) for layer in self.layers)
 
     @cached_property
     def keys(self) -> frozenset[str]:
         """The condition keys, in lower case, that they depend on."""
-        return frozenset().union(*(read.keys for read in self.reads))
-
-    @property
-    def statements(self) -> Iterator[Statement]:
-        """The statements of all layers."""
-        return chain.from_iterable(read.statements for read in self.reads)
+        return frozenset().union(*(read.keys for layer in self.keyed for read in layer))
 
     @cached_property
-    def asking(self) -> tuple[Dependencies, ...]:
-        """The policies that depend on any condition key."""
-        return tuple(read for read in self.reads if read.keys)
+    def by_variable(self) -> bool:
+        """Whether policy variables say about which resources a statement is."""
+        return any(read.resource_keys for layer in self.keyed for read in layer)
 
-    def asked(self, context: RequestContext) -> tuple[Any, ...]:
-        """What of a context they depend on, policy by policy."""
-        return tuple([read.asked(context, alike=self.alike) for read in self.asking])
+    def asking(self, keys: frozenset[str]) -> list[Dependencies]:
+        """Those that depend on one of some condition keys."""
+        keyed = chain.from_iterable(self.keyed)
+        return [read for read in keyed if not read.keys.isdisjoint(keys)]
+
+    def asked(self, context: RequestContext, keys: frozenset[str]) -> tuple[Any, ...]:
+        """What of a context those ask that depend on one of some condition keys."""
+        return tuple([read.asked(context, alike=self.alike) for read in self.asking(keys)])
 
     def parts(self, keys: frozenset[str]) -> tuple[Reads, Reads]:
-        """The policies that depend on none of some condition keys, and those that do."""
+        """Those that depend on none of some condition keys, and those that do."""
         still, moving = [], []
         for layer in self.layers:
             still.append(tuple(read for read in layer if read.keys.isdisjoint(keys)))

@@ -24,9 +24,9 @@ Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import reduce
+from itertools import chain
 from operator import and_, or_
 from typing import Any, Final, TypeAlias
 
@@ -35,7 +35,7 @@ import numpy as np
 from iamkit.memory import Memo
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
-from iamkit.policy.dependencies import Dependencies, Profile, Reads
+from iamkit.policy.dependencies import Dependencies, Profile, Reads, grouped
 from iamkit.policy.effects import Cells, Effects, add, compared, to_compare
 from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
 from iamkit.policy.patterns import Pattern, resolve
@@ -47,15 +47,8 @@ CERTAIN: Final = 1
 ANYWHERE: Final = 2
 STRENGTHS: Final = ("possible", "certain", "anywhere")
 _SOME: Final = Scope((Pattern("some"),))  # stands for any where none is compared with another
+Arrivals: TypeAlias = Sequence[RequestContext]  # what requests carry, whoever makes them
 Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effects, layer by layer
-
-
-@dataclass(frozen=True, eq=False)
-class Arrivals:
-    """Contexts of requests, whoever makes them, that differ in the keys `varying` only."""
-
-    contexts: tuple[RequestContext, ...]
-    varying: frozenset[str]
 
 
 class PolicyEvaluator:
@@ -72,22 +65,23 @@ class PolicyEvaluator:
         self.resource = resource
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
-        self.nothing = np.zeros((5, catalog.words), dtype=self.every.dtype)
+        self.nothing = np.zeros((3, catalog.words), dtype=self.every.dtype)
         self.bits: list[Bits] = []
         self._row_numbers: dict[bytes, int] = {}
         self._outcome_numbers: Memo[Outcomes, int] = Memo()
-        self._dependencies: Memo[str, Dependencies] = Memo()
-        self._by_policy: Memo[Policy, Dependencies] = Memo()
+        self._by_content: Memo[Any, Dependencies] = Memo()
+        self._by_policy: Memo[Policy, tuple[Dependencies, ...]] = Memo()
         self._by_shape: Memo[Any, Dependencies] = Memo()
         self._profiles: Memo[PolicyLayers, Profile] = Memo()
         self._distinct: Memo[tuple[Reads, bool], Profile] = Memo()
         self._parts: Memo[tuple[Profile, frozenset[str]], tuple[Profile, Profile]] = Memo()
-        self._moved: Memo[Any, list[Outcomes]] = Memo()
-        self._unmoved: Memo[Profile, Outcomes] = Memo()
+        self._keyless: Memo[Profile, Outcomes] = Memo()
+        self._across: Memo[Any, list[int]] = Memo()
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
-        self._alone: list[Bits] = []  # by number of effects, what they come to by themselves
+        self._allowed: list[Bits] = []  # by number of effects, what they allow by themselves
+        self._denied: dict[int, Bits] = {}  # and deny, if they deny something everywhere
         self._by_answers: Memo[Any, int] = Memo()
         self._by_rows: Memo[bytes, int] = Memo()
         self._comparisons: Memo[Outcomes, Bits] = Memo()
@@ -121,7 +115,9 @@ class PolicyEvaluator:
         return self._profiles.once(layers, self._profile, layers)
 
     def _profile(self, layers: PolicyLayers) -> Profile:
-        read = tuple(tuple(map(self._read, policies)) for _, policies in layers.named())
+        read = tuple(
+            tuple(chain.from_iterable(map(self._read, policies))) for _, policies in layers.named()
+        )
         identity, *others = read
         alike = (
             self.resource is None
@@ -162,23 +158,47 @@ class PolicyEvaluator:
         """
         Return what layers come to however somebody arrives, of whom this is `known`.
 
-        Policies that do not depend on how, as most, are judged once; the others once for all who
-        hold them and of whom they ask the same.
+        Statements that depend on no condition key, as most, are judged once; the others once for
+        all who hold them and of whom they ask the same.
         """
-        still, moving = self.parts(profile, arrivals.varying)
-        if not still.keys:
-            fixed = self._unmoved.once(still, self._outcome, still, known)
-        else:
-            fixed = self._outcome(still, arrivals.contexts[0].joined(known))
-        if not moving.reads:
-            return [fixed] * len(arrivals.contexts)
-        asked = (arrivals, moving, moving.asked(known))
-        moved = self._moved.once(asked, self._move, arrivals, moving, known)
-        both = {each: together(fixed, each) for each in dict.fromkeys(moved)}
-        return [both[each] for each in moved]
+        layers = []
+        keyless = self._keyless.once(profile, self._judge_keyless, profile)
+        for fixed, keyed in zip(keyless, profile.keyed, strict=True):
+            if keyed:
+                columns = [self._judge_across(arrivals, each, profile, known) for each in keyed]
+                moved = [*zip(*columns, strict=True)]
+                both = {each: tuple(sorted({*fixed, *each})) for each in dict.fromkeys(moved)}
+                layers.append([both[each] for each in moved])
+            else:
+                layers.append([fixed] * len(arrivals))
+        return [*zip(*layers, strict=True)]
 
-    def _move(self, arrivals: Arrivals, moving: Profile, known: RequestContext) -> list[Outcomes]:
-        return [self._outcome(moving, each.joined(known)) for each in arrivals.contexts]
+    def _judge_keyless(self, profile: Profile) -> Outcomes:
+        anybody = RequestContext({}, UNKNOWN)
+        return tuple(
+            tuple(
+                sorted(
+                    {
+                        self._judged(read, anybody, alike=profile.alike)
+                        for read in layer
+                        if not read.keys
+                    }
+                )
+            )
+            for layer in profile.layers
+        )
+
+    def _judge_across(
+        self, arrivals: Arrivals, read: Dependencies, profile: Profile, known: RequestContext
+    ) -> list[int]:
+        alike = profile.alike
+        asked = (id(arrivals), read, alike, read.asked(known, alike=alike))
+        return self._across.once(asked, self._judge_each, arrivals, read, known, alike)
+
+    def _judge_each(
+        self, arrivals: Arrivals, read: Dependencies, known: RequestContext, alike: bool
+    ) -> list[int]:
+        return [self._judged(read, each.joined(known), alike=alike) for each in arrivals]
 
     def _outcome(self, profile: Profile, context: RequestContext) -> Outcomes:
         alike = profile.alike
@@ -195,13 +215,14 @@ class PolicyEvaluator:
         holds.
         """
         profile = self.profile(layers)
-        return profile, profile.asked(known)
+        return profile, profile.asked(known, profile.keys)
 
-    def _read(self, policy: Policy) -> Dependencies:
-        return self._by_policy.once(policy, self._read_content, policy)
+    def _read(self, policy: Policy) -> tuple[Dependencies, ...]:
+        return self._by_policy.once(policy, self._read_anew, policy)
 
-    def _read_content(self, policy: Policy) -> Dependencies:
-        return self._dependencies.once(policy.content, lambda: Dependencies(policy.statements))
+    def _read_anew(self, policy: Policy) -> tuple[Dependencies, ...]:
+        read = map(Dependencies, grouped(policy.statements))
+        return tuple(self._by_content.setdefault(each.content, each) for each in read)
 
     def _judged(self, read: Dependencies, context: RequestContext, *, alike: bool) -> int:
         """Number of what a policy comes to; the same for contexts that it does not tell apart."""
@@ -239,7 +260,9 @@ class PolicyEvaluator:
             number = self._by_rows.setdefault(alone.tobytes(), number)
         if number == len(self._effects):
             self._effects.append(effects)
-            self._alone.append(alone)
+            self._allowed.append(alone[:3].copy())
+            if alone[3:].any():
+                self._denied[number] = alone[3:]
         return number
 
     def effects(self, number: int) -> Effects:
@@ -284,13 +307,10 @@ class PolicyEvaluator:
 
         Resources are compared only where that can change something.
         """
-        found = self._united(outcomes)
-        rows, surely, denied = found[:3], found[3], found[3] | found[4]
-        rows[POSSIBLE] &= ~surely
-        rows[CERTAIN:] &= ~denied
+        rows, surely, denied = self._united(outcomes)
         layers = [[self._effects[number] for number in layer] for layer in outcomes]
         wanted = to_compare(layers)
-        if (wanted & rows[POSSIBLE]).any():
+        if wanted is not None and (wanted & rows[POSSIBLE]).any():
             relevant = tuple(
                 tuple(
                     number
@@ -307,21 +327,27 @@ class PolicyEvaluator:
     def _compare(self, outcomes: Outcomes, wanted: Bits) -> Bits:
         return compared([[self._effects[number] for number in layer] for layer in outcomes], wanted)
 
-    def _united(self, outcomes: Outcomes) -> Bits:
+    def _united(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
         """
-        What all layers allow: possibly, certainly, everywhere; what any denies: surely, perhaps.
+        What all layers allow less what any denies, and what is denied surely, and at all.
 
-        Each policy is taken by itself: what is denied on some resources only is left out. Shape
-        (5, words).
+        Each policy is taken by itself: what is denied on some resources only is left out.
         """
-        layers = [
-            reduce(or_, [self._alone[number] for number in layer], self.nothing)
-            for layer in outcomes
-        ]
-        found: Bits = reduce(and_, layers)
-        if len(layers) > 1:
-            found[3:] = reduce(or_, [layer[3:] for layer in layers])
-        return found
+        rows = reduce(
+            and_,
+            [
+                reduce(or_, [self._allowed[number] for number in layer], self.nothing)
+                for layer in outcomes
+            ],
+        )
+        denying = [self._denied[n] for layer in outcomes for n in layer if n in self._denied]
+        if not denying:
+            return rows, self.none, self.none
+        surely, perhaps = reduce(or_, denying)
+        denied = surely | perhaps
+        rows[POSSIBLE] &= ~surely
+        rows[CERTAIN:] &= ~denied
+        return rows, surely, denied
 
 
 def together(outcomes: Outcomes, others: Outcomes) -> Outcomes:

@@ -100,12 +100,13 @@ def administration(
     """
     callers, catalog = attackers.callers, attackers.catalog
     best = index.copy()  # rows of what some request of the kind is allowed
-    for column, name in enumerate(contexts):
-        if name in DEFAULT_CONTEXTS:
-            at = DEFAULT_CONTEXTS.index(name)
-            for place, arn in enumerate(arns):
-                if (case := attackers.case(arn)) is not None:
-                    best[place, column] = attackers.rows_of(case)[at]
+    named = [name for name in contexts if name in DEFAULT_CONTEXTS]
+    columns = [contexts.index(name) for name in named]
+    places = [DEFAULT_CONTEXTS.index(name) for name in named]
+    for at, case in enumerate(map(attackers.case, arns)):
+        if case is not None:
+            of_case = attackers.rows_of(case)
+            best[at, columns] = [of_case[place] for place in places]
     rows = callers.evaluator.all_rows()
     complete = ~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1)
     promoting = (rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1)
@@ -205,12 +206,13 @@ class SelfPromotion:
         evaluator = self.callers.evaluator
         found: set[str] = set()
         for each in chain.from_iterable(evaluator.profile(layers).keyed):
-            if self._about.once(each, _about_promotion, each):
+            if self._about.once(each, self._about_promotion, each):
                 found |= each.keys
         if layers.boundary is not None:
             found |= evaluator.keys(PolicyLayers(layers.boundary))
         return tuple(sorted(found))
 
-
-def _about_promotion(read: Dependencies) -> bool:
-    return any(each.covers(action) for each in read.statements for action in SELF_PROMOTION)
+    def _about_promotion(self, read: Dependencies) -> bool:
+        promoting = self.callers.catalog.bits(SELF_PROMOTION)
+        covered = map(self.callers.evaluator.covered, read.statements)
+        return any((each & promoting).any() for each in covered)

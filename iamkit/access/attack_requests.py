@@ -124,7 +124,7 @@ class Plan:
     @cached_property
     def arrivals(self) -> Arrivals:
         """What the requests carry."""
-        return [each.context for each in self.requests]
+        return Arrivals([each.context for each in self.requests], DERIVED_KEYS)
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:

@@ -79,7 +79,7 @@ class ChoosingEvaluator(PolicyEvaluator):
         outcomes = self.outcomes_by(others, arrivals, known)
         if not choosing.reads:
             return [self.number(each) for each in outcomes]
-        asked = (id(arrivals), choosing, self._suiting(choosing, known))
+        asked = (arrivals, choosing, self._suiting(choosing, known))
         chosen = self._chosen.once(asked, self._choose_each, arrivals, choosing, known)
         return [
             self._by_choices.once((each, best), self._best_number, each, best)
@@ -89,7 +89,7 @@ class ChoosingEvaluator(PolicyEvaluator):
     def _choose_each(
         self, arrivals: Arrivals, choosing: Profile, known: RequestContext
     ) -> list[tuple[Choice, ...]]:
-        return [self._chosen_in(choosing, each.joined(known)) for each in arrivals]
+        return [self._chosen_in(choosing, each.joined(known)) for each in arrivals.contexts]
 
     def _best_number(self, outcome: Outcomes, chosen: tuple[Choice, ...]) -> int:
         if len(chosen) == 1:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from iamkit.access.administrators import administration
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import DEFAULT_CONTEXTS
+from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
@@ -29,6 +29,7 @@ from iamkit.policy import (
     CERTAIN,
     POSSIBLE,
     STRENGTHS,
+    Arrivals,
     PolicyEvaluator,
     PolicyLayers,
     Profile,
@@ -86,7 +87,7 @@ class _Evaluation:
 
     def __init__(self, callers: Principals, names: Iterable[str]) -> None:
         self._callers = callers
-        self._arrivals = [callers.arriving(name) for name in names]
+        self._arrivals = Arrivals([callers.arriving(name) for name in names], ARRIVAL_KEYS)
         self._shared: Memo[Any, list[int]] = Memo()
 
     def numbers(self, principal_arn: str) -> list[int]:

@@ -25,6 +25,7 @@ Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from operator import and_, or_
@@ -47,8 +48,15 @@ CERTAIN: Final = 1
 ANYWHERE: Final = 2
 STRENGTHS: Final = ("possible", "certain", "anywhere")
 _SOME: Final = Scope((Pattern("some"),))  # stands for any where none is compared with another
-Arrivals: TypeAlias = Sequence[RequestContext]  # what requests carry, whoever makes them
 Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effects, layer by layer
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """What requests carry, whoever makes them, that differ in the keys `varying` only."""
+
+    contexts: Sequence[RequestContext]
+    varying: frozenset[str]
 
 
 class PolicyEvaluator:
@@ -170,7 +178,7 @@ class PolicyEvaluator:
                 both = {each: tuple(sorted({*fixed, *each})) for each in dict.fromkeys(moved)}
                 layers.append([both[each] for each in moved])
             else:
-                layers.append([fixed] * len(arrivals))
+                layers.append([fixed] * len(arrivals.contexts))
         return [*zip(*layers, strict=True)]
 
     def _judge_keyless(self, profile: Profile) -> Outcomes:
@@ -192,13 +200,16 @@ class PolicyEvaluator:
         self, arrivals: Arrivals, read: Dependencies, profile: Profile, known: RequestContext
     ) -> list[int]:
         alike = profile.alike
-        asked = (id(arrivals), read, alike, read.asked(known, alike=alike))
+        asked = (arrivals, read, alike, read.asked(known, alike=alike))
         return self._across.once(asked, self._judge_each, arrivals, read, known, alike)
 
     def _judge_each(
         self, arrivals: Arrivals, read: Dependencies, known: RequestContext, alike: bool
     ) -> list[int]:
-        return [self._judged(read, each.joined(known), alike=alike) for each in arrivals]
+        contexts = arrivals.contexts
+        if read.keys.isdisjoint(arrivals.varying):
+            return [self._judged(read, contexts[0].joined(known), alike=alike)] * len(contexts)
+        return [self._judged(read, each.joined(known), alike=alike) for each in contexts]
 
     def _outcome(self, profile: Profile, context: RequestContext) -> Outcomes:
         alike = profile.alike
@@ -244,7 +255,7 @@ class PolicyEvaluator:
         cells: Cells = {}
         denials = []
         for statement, certain, scope in answers:
-            bits = self._covered(statement)
+            bits = self.covered(statement)
             if statement.allows:
                 where: Scopes = frozenset() if scope.everything else frozenset([scope])
                 add(cells, (where, certain), bits)
@@ -294,7 +305,8 @@ class PolicyEvaluator:
             return (ALL if statement.not_resources else None), known
         return Scope(tuple(patterns), statement.not_resources), known
 
-    def _covered(self, statement: Statement) -> Bits:
+    def covered(self, statement: Statement) -> Bits:
+        """Return the actions that a statement is about."""
         return self._bits.once((statement.actions, statement.not_actions), self._about, statement)
 
     def _about(self, statement: Statement) -> Bits:

@@ -24,6 +24,7 @@ import click
 from iamkit import exit_codes
 from iamkit.errors import IamkitError, one_line
 from iamkit.exit_codes import ExitCode
+from iamkit.values import printable
 
 if TYPE_CHECKING:
     from iamkit.evidence import Snapshot
@@ -58,8 +59,13 @@ class _Commands(click.Group):
                 raise  # whoever read the output has ended; click knows what to do
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            click.echo(f"iamkit: {' '.join(_said(error).split())}", err=True)
+            _tell(f"iamkit: {_said(error)}")
             ctx.exit(exit_codes.of_error(error))
+
+
+def _tell(text: str) -> None:
+    """Write one line to standard error; nothing in it acts on the terminal."""
+    click.echo(printable(" ".join(text.split())), err=True)
 
 
 def _said(error: BaseException) -> str:
@@ -141,10 +147,8 @@ def collect(
         if given:
             option = given[0].replace("_", "-")
             raise click.UsageError(f"--{option} asks AWS, which saved files replace; leave one out")
-        note = partial(click.echo, err=True)
-        _collected(
-            cli_files.from_files(out, from_files, named, as_of=_time(as_of), note=note), required
-        )
+        path = cli_files.from_files(out, from_files, named, as_of=_time(as_of), note=_tell)
+        _collected(path, required)
         return
     if as_of:
         raise click.UsageError("--as-of goes with saved files; AWS says itself when it answered")
@@ -161,13 +165,13 @@ def collect(
 
 
 def _collected(path: Path, required: tuple[str, ...]) -> None:
-    """Say where the evidence is, and the hash that is to be kept elsewhere."""
+    """Say what was taken, what is missing, and the hash that is to be kept elsewhere."""
     from iamkit.evidence import snapshot as snapshots
 
     opened = snapshots.read(path)
-    click.echo(
-        f"Evidence {opened.evidence_hash}: keep this hash where others cannot write", err=True
-    )
+    for line in snapshots.taken(opened):
+        _tell(line)
+    _tell(f"Evidence {opened.evidence_hash}: keep this hash where others cannot write")
     click.echo(path)
     _end(ExitCode.GAPS, _gaps(opened, required))
 

@@ -40,11 +40,11 @@ class CatalogError(IamkitError):
 
 
 class CheckError(IamkitError):
-    """Raised when a check, perhaps an organization's own, is not made as checks are."""
+    """Raised when a check, of the kit or of an organization, is not valid."""
 
 
 class ChangeError(IamkitError):
-    """Raised when a change to try is one that AWS refuses, or is about what is not there."""
+    """Raised when AWS would refuse a change to try, or its subject does not exist."""
 
 
 class SettingsError(IamkitError):

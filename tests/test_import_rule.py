@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "iamkit"
 ORDER = [
     "errors", "memory values", "settings table", "reference", "policy", "evidence", "tables",
     "access", "trust restrictions lint", "escalation", "checks", "results", "account", "charts",
-    "report demo", "__init__", "exit_codes", "cli", "__main__",
+    "pages", "report demo", "__init__", "exit_codes", "cli", "__main__",
 ]  # fmt: skip
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 

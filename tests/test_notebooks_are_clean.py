@@ -84,6 +84,17 @@ def test_its_code_asks_and_does_not_build(path):
         assert len(lambdas) <= 4, f"cell {cell.id} is better as a function of the package"
 
 
+def test_its_cells_are_short():
+    # Whoever reads a notebook sees the question, not how a table is made: `iamkit.pages` does that.
+    lines = {
+        f"{path.stem}, {cell.id}": len(cell.source.splitlines())
+        for path in NOTEBOOKS
+        for cell in code_cells(path)
+    }
+    assert {name: count for name, count in lines.items() if count > 15} == {}
+    assert sum(count <= 5 for count in lines.values()) >= len(lines) / 2
+
+
 @every_notebook
 def test_it_leaves_aws_and_plotting_to_the_package(path):
     nodes = [node for cell in code_cells(path) for node in syntax(cell)]

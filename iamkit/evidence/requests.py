@@ -26,6 +26,7 @@ class Request:
     members: tuple[str, ...]  # of the answer; a saved file is recognised by them
     meaning: str
     none: str = ""  # the error code that means "there is none": an answer, not a gap
+    key: str = ""  # of an entry of its list: what the entry is about
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -47,21 +48,22 @@ DETAILS: Final = Request(
     "iam:GetAccountAuthorizationDetails",
     "authorization_details.json",
     ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
-    "groups, roles, policies and what anyone may do are not known, or not completely",
+    "groups, roles, policies and permissions are not known, or not completely",
 )
 
 SUMMARY: Final = Request(
     "iam:GetAccountSummary",
     "account_summary.json",
     ("SummaryMap",),
-    "whether every user, group, role and policy was seen cannot be checked",
+    "it cannot be checked whether the evidence contains every user, group, role and policy",
 )
 
 MFA: Final = Request(
     "iam:ListMFADevices",
     "mfa_devices.json",
     ("MFADevices",),
-    "which kind of MFA device users have is known for virtual devices at most",
+    "the kind of a user's MFA device is known only for virtual devices",
+    key="UserName",
 )
 
 PROVIDERS: Final = Request(
@@ -69,6 +71,7 @@ PROVIDERS: Final = Request(
     "open_id_connect_providers.json",
     ("OpenIDConnectProviderList",),
     "OpenID Connect providers are not known",
+    key="Arn",
 )
 
 PROVIDER_DETAILS: Final = Request(
@@ -82,7 +85,7 @@ ORGANIZATION: Final = Request(
     "organizations:DescribeOrganization",
     "organization.json",
     ("Organization",),
-    "whether the account belongs to an organization is not known",
+    "it is not known whether the account belongs to an organization",
     none="AWSOrganizationsNotInUseException",
 )
 
@@ -90,14 +93,14 @@ CONTROL_POLICIES: Final = Request(
     "organizations:ListPoliciesForTarget",
     "service_control_policies.json",
     (),
-    "service control policies are not known: what they forbid is reported as allowed",
+    "service control policies are not known: actions that they deny are reported as allowed",
 )
 
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
     (),
-    "which granted services each identity really uses is not known",
+    "it is not known which of its allowed services each identity uses",
 )
 
 ONE_CALL: Final = (
@@ -119,7 +122,8 @@ ONE_CALL: Final = (
         "iam:ListVirtualMFADevices",
         "virtual_mfa_devices.json",
         ("VirtualMFADevices",),
-        "whether the root user's MFA device is virtual is not known",
+        "it is not known whether the root user's MFA device is virtual",
+        key="SerialNumber",
     ),
     Request(
         "iam:ListServiceSpecificCredentials",
@@ -127,25 +131,28 @@ ONE_CALL: Final = (
         ("ServiceSpecificCredentials",),
         "credentials for CodeCommit, Bedrock and CloudWatch are not known",
         parameters={"AllUsers": True},
+        key="UserName",
     ),
     Request(
         "iam:ListServerCertificates",
         "server_certificates.json",
         ("ServerCertificateMetadataList",),
         "certificates stored in IAM are not known",
+        key="Arn",
     ),
     Request(
         "iam:ListSAMLProviders",
         "saml_providers.json",
         ("SAMLProviderList",),
         "SAML providers are not known",
+        key="Arn",
     ),
     PROVIDERS,
     Request(
         "iam:ListOrganizationsFeatures",
         "organizations_features.json",
         ("OrganizationId", "EnabledFeatures"),
-        "whether root access is managed centrally is not known",
+        "it is not known whether root access is managed centrally",
         none="OrganizationNotFoundException",
     ),
     ORGANIZATION,
@@ -153,9 +160,10 @@ ONE_CALL: Final = (
         "organizations:ListAccounts",
         "organization_accounts.json",
         ("Accounts",),
-        "which accounts belong to the organization is not known: an account counts as yours only "
-        "if the settings name it",
+        "the accounts of the organization are not known: an account counts as yours only if the "
+        "settings name it",
         none="AWSOrganizationsNotInUseException",
+        key="Id",
     ),
     Request(
         "account:GetContactInformation",
@@ -179,7 +187,8 @@ ONE_CALL: Final = (
         "access-analyzer:ListAnalyzers",
         "analyzers.json",
         ("analyzers",),
-        "whether IAM Access Analyzer runs in this region is not known",
+        "it is not known whether IAM Access Analyzer is active in this Region",
+        key="arn",
     ),
 )
 

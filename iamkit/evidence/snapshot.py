@@ -34,6 +34,7 @@ YEARS: Final = range(2006, 2200)  # AWS began in 2006
 MANIFEST: Final = "manifest.json"
 FOLDER: Final = "snapshot"
 REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
+LAST_CHANGE: Final = "modification time of"  # begins `as_of_source` where only a file's time says
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Snapshot:
     def is_demo(self) -> bool:
         """Whether the account is the made-up demo company."""
         return bool(self.manifest["source"] == "demo")
+
+    @property
+    def time_is_guessed(self) -> bool:
+        """Whether nobody said when the evidence was taken, so that a file's last change counts."""
+        return str(self.manifest.get("as_of_source")).startswith(LAST_CHANGE)
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -88,6 +94,22 @@ class InMemory(Snapshot):
     def bytes(self, name: str) -> bytes | None:
         """Return a file's content, or None if the evidence does not have it."""
         return self.files.get(name)
+
+
+def taken(opened: Snapshot) -> list[str]:
+    """Return what a snapshot holds and what is missing from it, as sentences."""
+    manifest = opened.manifest
+    calls = dict.fromkeys(call["call"] for call in manifest["calls"] if call["file"])
+    said = [f"Taken of account {manifest['account_id']}: {', '.join(calls)}"]
+    if opened.time_is_guessed:
+        source = str(manifest["as_of_source"]).removeprefix(LAST_CHANGE).strip()
+        said.append(
+            f"No file says when AWS answered. Ages are counted up to {manifest['as_of']}, when "
+            f"{source} was last changed; if that is not right, collect again with --as-of"
+        )
+    return said + [
+        f"Missing: {gap['meaning']} ({gap['call']}: {gap['code']})" for gap in manifest["gaps"]
+    ]
 
 
 def in_memory(manifest: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> InMemory:

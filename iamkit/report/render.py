@@ -92,7 +92,7 @@ def render(
     workers : int, optional
         How many notebooks run at a time, each in a process of its own.
     progress : callable
-        Told each finished notebook's name, how many are finished, and of how many.
+        Called with each finished notebook's name, how many are finished, and of how many.
 
     Raises SnapshotError if the evidence is not as it was collected; SettingsError, before anything
     is written, for a parameter that no notebook declares or whose value has the wrong type,

@@ -3,10 +3,12 @@
 from iamkit.results import changes
 from iamkit.results.controls import matrix
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
+from iamkit.results.privileges import PRIVILEGES
 
 __all__ = [
     "CLASSES",
     "IDENTITIES",
+    "PRIVILEGES",
     "changes",
     "identities",
     "matrix",

@@ -3,7 +3,7 @@ A process that holds the audited account, and forks a kernel from itself on requ
 
 Most of the time of a notebook would go into importing pandas and matplotlib and into auditing the
 account. Here one process, started fresh and with a single thread, does both once; each kernel is a
-fork of it, so it begins with a clean state, the imports done and the account at hand. The tables
+fork of it, so it begins with a clean state, the imports done and the account loaded. The tables
 that become CSV files are written by a fork, too. `ForkServer` is the report's end of the socket
 between the two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking
 exists.
@@ -42,6 +42,7 @@ IMPORTS = (
     "matplotlib.backends.backend_svg",
     "iamkit",
     "iamkit.charts",
+    "iamkit.pages",
 )
 
 AUDIT_SECONDS = 86400  # a process that has ended is noticed at once, a long audit is waited for

@@ -1,0 +1,35 @@
+"""
+What the notebooks ask of an account: a module per notebook, a function per question.
+
+Each takes the account and returns the table that the page shows, so that a cell of a notebook reads
+as one question and an analyst can go on from its answer. `headline` returns the numbers at the top
+of the page, counted from the tables below them.
+"""
+
+from iamkit.pages import (
+    controls,
+    credentials,
+    escalation,
+    findings,
+    method,
+    mfa,
+    names,
+    network,
+    permissions,
+    summary,
+    trust,
+)
+
+__all__ = [
+    "controls",
+    "credentials",
+    "escalation",
+    "findings",
+    "method",
+    "mfa",
+    "names",
+    "network",
+    "permissions",
+    "summary",
+    "trust",
+]

@@ -1,0 +1,64 @@
+"""The page on controls: which controls of which framework hold, on what evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.account import Account
+from iamkit.checks import Status
+from iamkit.pages import counts
+from iamkit.results import matrix
+
+# How checks can stand, as the page counts them, with the tone of each number.
+TONES: Final[Mapping[str, str]] = {
+    Status.FAIL: "bad",
+    Status.PASS: "good",
+    Status.NOT_ASSESSED: "note",
+    Status.ACCEPTED: "note",
+    Status.NOTED: "plain",
+    Status.NOT_APPLICABLE: "plain",
+}
+
+# How controls can stand, as bars show them.
+COLORS: Final[Mapping[str, str]] = {
+    "fail": charts.ORANGE,
+    "not assessed": charts.PURPLE,
+    "manual": charts.GREY,
+    "accepted": charts.BLUE,
+    "not applicable": charts.MUTED,
+    "pass": charts.TEAL,
+}
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page: how many checks have each status."""
+    status = account.audit.results["status"].value_counts()
+    numbers: dict[str, Any] = {
+        name.capitalize(): (int(status.get(name, 0)), "checks", tone)
+        for name, tone in TONES.items()
+    }
+    return charts.figures(**numbers)
+
+
+def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
+    """Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`."""
+    found = matrix(account.audit.results)
+    return found[found["framework"].eq(framework) | (framework == "")]
+
+
+def by_framework(account: Account, framework: str = "") -> pd.DataFrame:
+    """Return how many controls of each framework and version stand how."""
+    versions = ["framework", "version"]
+    found = of_framework(account, framework)
+    return counts.crossed(found, versions, "status", all_columns=COLORS, sort=False)
+
+
+def controls(account: Account, framework: str = "") -> pd.DataFrame:
+    """Return the controls, the checks that answer them, and what is left to a person."""
+    found = of_framework(account, framework)
+    named = found["framework"] + " " + found["version"] + ", " + found["id"]
+    return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]

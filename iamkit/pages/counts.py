@@ -1,0 +1,80 @@
+"""How many rows there are of each kind, and whom they name: what bars and short tables show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from iamkit.table import lists_by_key
+
+
+def crossed(
+    frame: pd.DataFrame,
+    rows: str | list[str],
+    columns: str,
+    *,
+    all_rows: Iterable[Any] | None = None,
+    all_columns: Iterable[Any] | None = None,
+    sort: bool = True,
+) -> pd.DataFrame:
+    """
+    Return how many rows of the frame have each pair of values.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows that lack one of the values are not counted.
+    rows, columns : str, or a list of str for the rows
+        Columns of the frame: whose values become the rows and the columns of what is returned.
+    all_rows, all_columns : iterable, optional
+        The values to show, in their order, with a zero for those that nothing has. If left out,
+        those that are there.
+    sort : bool
+        Whether values that are there are sorted, or else stay in the order of the frame.
+
+    >>> keys = pd.DataFrame({"kind": ["user", "role", "user"], "use": ["used", "used", "unused"]})
+    >>> crossed(keys, "kind", "use", all_rows=["user"]).loc["user"].to_dict()
+    {'unused': 1, 'used': 1}
+    """
+    by = [*([rows] if isinstance(rows, str) else rows), columns]
+    counts = frame.groupby(by, sort=sort).size().unstack(fill_value=0)
+    if all_rows is not None:
+        counts = counts.reindex(index=list(all_rows), fill_value=0)
+    if all_columns is not None:
+        counts = counts.reindex(columns=list(all_columns), fill_value=0)
+    return counts
+
+
+def grouped(frame: pd.DataFrame, by: list[str], *, first: int, of: str = "name") -> pd.DataFrame:
+    """
+    Return a row for each combination of values: how many rows have it, and the first few names.
+
+    Its columns are those of `by`, `identities`, the number, and `among_them`, a list of at most
+    `first` values of the column `of`. A missing value is a value as any other; the combinations
+    stay in their order.
+
+    >>> held = pd.DataFrame({"policy": ["Ops", "Ops", None], "name": ["ana", "bo", "cy"]})
+    >>> grouped(held, ["policy"], first=1)[["identities", "among_them"]].values.tolist()
+    [[2, ['ana']], [1, ['cy']]]
+    """
+    found = frame.groupby(by, sort=False, dropna=False)[of]
+    made = found.agg(identities="size", among_them=list).reset_index()
+    return made.assign(among_them=made["among_them"].str[:first])
+
+
+def listed(
+    keys: pd.Series[Any], frame: pd.DataFrame, by: str, of: str, *, first: int | None = None
+) -> pd.Series[Any]:
+    """
+    Return for each key the list of what goes with it in the frame; missing where there is nothing.
+
+    `first` is how many at most; if left out, all.
+
+    >>> held = pd.DataFrame({"arn": ["a", "a"], "policy": ["Ops", "Read"]})
+    >>> listed(pd.Series(["a", "b"]), held, "arn", "policy", first=1).tolist()
+    [['Ops'], nan]
+    """
+    found = lists_by_key(frame[by], frame[of])
+    return keys.map({key: values[:first] for key, values in found.items()})

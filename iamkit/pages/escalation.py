@@ -1,0 +1,221 @@
+"""The page on escalation: who can become someone else, in how many steps and by which method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.account import Account
+from iamkit.pages import counts
+from iamkit.pages.names import chains, names
+
+# What an identity arrives with, by request context.
+ARRIVALS: Final[Mapping[str, str]] = {
+    "stolen-key": "a stolen key or session",
+    "key-inside": "a key or session, from inside",
+    "stolen-password": "a stolen password",
+    "password-inside": "a password, from inside",
+    "mfa-outside": "MFA, from outside",
+    "mfa-inside": "MFA, from inside",
+}
+_DISTANCES: Final = {0: "administrators", 1: "one step", 2: "two steps", 3: "more steps"}
+_UNCERTAIN: Final = {True: "possible", False: "no path known"}
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page: users and roles, by how they arrive."""
+    found = becoming(account)
+    key = _how_many(found.query("context == 'stolen-key'"))
+    password = _how_many(found.query("context == 'stolen-password'"))
+    mfa = _how_many(found.query("context in ['mfa-outside', 'mfa-inside']"))
+    near = _how_many(found.query("steps == 1"))
+    maybe = _how_many(_perhaps_becoming(account))
+    depends = "depends on unknown conditions"
+    return charts.figures(
+        missing=account.missing("escalations"),
+        **{
+            "Stolen key or session": charts.none_is_good(key, "can become administrator"),
+            "With a password": charts.none_is_good(password, "stolen, no MFA"),
+            "With MFA": charts.none_is_good(mfa, "can become administrator"),
+            "One step away": charts.none_is_good(near, "users and roles, in some context"),
+            "Possible": charts.none_is_good(maybe, depends, otherwise="note"),
+        },
+    )
+
+
+def _how_many(paths: pd.DataFrame) -> int:
+    """Return how many users and roles there are in rows of several contexts."""
+    return paths["principal_arn"].nunique()
+
+
+def usable(account: Account) -> pd.DataFrame:
+    """
+    Return the users and roles in the contexts for which they have, or may have, a credential.
+
+    All columns of `account.admin_paths`.
+    """
+    paths = account.admin_paths
+    return paths[paths["has_credential"].fillna(value=True)]
+
+
+def becoming(account: Account) -> pd.DataFrame:
+    """Return those that are no administrators and can become one, the nearest first."""
+    return usable(account).query("steps > 0").sort_values(["steps", "kind", "name"])
+
+
+def _perhaps_becoming(account: Account) -> pd.DataFrame:
+    """Return those of whom the evidence does not say whether they can, in any context."""
+    paths = usable(account)
+    unsure = paths[paths["steps"].isna() & paths["possible_steps"].notna()]
+    return unsure[~unsure["principal_arn"].isin(becoming(account)["principal_arn"])]
+
+
+def by_distance(account: Account) -> pd.DataFrame:
+    """Return how many users and roles are how far from administrator access, a context a row."""
+    paths = usable(account)
+    steps = paths["steps"].clip(upper=max(_DISTANCES)).astype("object").map(_DISTANCES)
+    distance = steps.fillna(paths["possible_steps"].notna().map(_UNCERTAIN))
+    found = counts.crossed(
+        paths.assign(distance=distance, arrives_with=paths["context"].map(ARRIVALS)),
+        "arrives_with",
+        "distance",
+        all_rows=ARRIVALS.values() if len(paths) else (),
+        all_columns=[*_DISTANCES.values(), *_UNCERTAIN.values()],
+    )
+    return found.rename_axis(index="arrives_with", columns=None)
+
+
+def one_step(account: Account) -> pd.DataFrame:
+    """Return who is one step from administrator access, whom each becomes and by which method."""
+    found, named = becoming(account).query("steps == 1"), names(account)
+    found = found.assign(
+        becomes=[named.get(route[-1], route[-1]) for route in found["route"]],
+        method=[how[0].partition(" (")[0] for how in found["how"]],
+    )
+    return _with_arrivals(found, ["kind", "name", "becomes", "method"])[
+        ["kind", "name", "arrives_with", "becomes", "method"]
+    ]
+
+
+def possible(account: Account) -> pd.DataFrame:
+    """Return who may become administrator, if conditions hold that nobody knows."""
+    unsure = _perhaps_becoming(account)
+    found = _with_arrivals(unsure, ["kind", "name"])
+    steps = unsure.groupby(["kind", "name"])["possible_steps"].min().rename("steps_at_least")
+    return found.join(steps, on=["kind", "name"]).sort_values(["kind", "name"])
+
+
+def _with_arrivals(paths: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return a row for each combination of values, with all that it arrives with in one text."""
+    arrives = paths.assign(arrives_with=paths["context"].map(ARRIVALS))
+    return arrives.groupby(by, sort=False)["arrives_with"].agg("; ".join).reset_index()
+
+
+def becoming_by_context(account: Account) -> pd.Series[int]:
+    """Return how many can become administrator, by request context."""
+    found = becoming(account).groupby("context")["principal_arn"].nunique()
+    return found.reindex(list(ARRIVALS), fill_value=0)
+
+
+def worst_context(account: Account) -> str:
+    """Return the request context in which the most can become administrator."""
+    return str(becoming_by_context(account).idxmax())
+
+
+def in_context(account: Account, context: str) -> pd.DataFrame:
+    """Return the rows of `usable` in one request context."""
+    paths = usable(account)
+    return paths[paths["context"] == context]
+
+
+def described(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return the boxes of the diagram as a table to read; see `charts.boxes_and_links`."""
+    several = boxes["names"].str.len() > 1
+    words = {"label": "box", "members": "start_here", "through": "go_through"}
+    found = boxes.assign(among_them=boxes["names"].str[:5].where(several)).drop(columns="box")
+    return found.rename(columns=words)[
+        ["steps", "box", "kind", "start_here", "go_through", "among_them"]
+    ]
+
+
+def shortest_paths(account: Account, context: str) -> pd.DataFrame:
+    """Return the shortest path of each identity in a context, the longest first."""
+    found = in_context(account, context).query("steps > 0")
+    found = found.sort_values(["steps", "name"], ascending=[False, True])
+    return found.assign(
+        onward=chains(found["route"].str[1:], names(account)), the_first_step=found["how"].str[0]
+    )[["steps", "name", "onward", "the_first_step"]]
+
+
+def changes(account: Account, context: str) -> pd.DataFrame:
+    """Return what to change first: whom each line makes lose administrator access, in a context."""
+    found = account.choke_points(context)[["kind", "name", "removed_count", "remaining_count"]]
+    return found.rename(columns={"removed_count": "removed", "remaining_count": "remaining"})
+
+
+def proven(account: Account) -> pd.DataFrame:
+    """
+    Return the proven paths of all but administrators, those to administrator access first.
+
+    All columns of `account.escalations`; `target` is the name of the target besides.
+    """
+    found = _others(account).query("status == 'proven'")
+    oneself = found["target_arn"].eq(found["principal_arn"])
+    target = found["target_arn"].str.rsplit("/", n=1).str[-1].mask(oneself, "oneself")
+    found = found.assign(target=target)
+    return found.sort_values(["reaches_admin", "name"], ascending=[False, True])
+
+
+def _others(account: Account) -> pd.DataFrame:
+    """Return the rows of `account.escalations` that are not of administrators."""
+    found = account.escalations
+    return found[~found["principal_arn"].isin(account.administrators["principal_arn"])]
+
+
+def proven_by_category(account: Account) -> pd.DataFrame:
+    """Return how many users and roles have a proven path, a category of methods a row."""
+    once = proven(account).drop_duplicates(["category", "principal_arn"])
+    found = counts.crossed(once, "category", "kind", all_columns=["user", "role"])
+    return found.rename(columns={"user": "users", "role": "roles"})
+
+
+def proven_by_method(account: Account) -> pd.DataFrame:
+    """Return the methods and targets of proven paths, with how many identities have each."""
+    by = ["method", "target", "administrator"]
+    words = {"description": "method", "reaches_admin": "administrator"}
+    found = proven(account).drop(columns="method").rename(columns=words)
+    found = counts.grouped(found, by, first=3)
+    return found.sort_values(["administrator", "identities"], ascending=False)
+
+
+def proven_by_identity(account: Account) -> pd.DataFrame:
+    """Return who has which proven path: method, target and statements."""
+    found = proven(account)[["name", "description", "target", "statements"]]
+    return found.rename(columns={"description": "method"})
+
+
+def lacking_a_target(account: Account) -> pd.DataFrame:
+    """Return the permissions that are enough once a target exists, those of most first."""
+    found = _others(account).query("status == 'needs a target'").drop(columns="method")
+    words = {"description": "method", "prerequisite": "what_to_look_for"}
+    by = ["category", "method", "what_to_look_for"]
+    made = counts.grouped(found.rename(columns=words), by, first=3)
+    return made.sort_values(["identities", "method"], ascending=[False, True]).drop(
+        columns="category"
+    )
+
+
+def example(account: Account) -> str:
+    """Return the ARN of the first that can become administrator; empty if nobody can."""
+    return next(iter(becoming(account)["principal_arn"]), "")
+
+
+def reach(account: Account, principal: str, context: str) -> pd.DataFrame:
+    """Return whom a principal can become in a context; no rows without a principal."""
+    found = account.reach(principal, context) if principal else account.admin_paths.head(0)
+    return found.assign(
+        through=chains(found["route"].str[1:-1], names(account)), the_last_step=found["how"].str[-1]
+    )[["steps", "kind", "name", "through", "the_last_step"]]

@@ -1,0 +1,27 @@
+"""What single checks found and what became of them, for the pages that show some of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from iamkit.account import Account
+
+
+def found_by(account: Account, *checks: str) -> pd.DataFrame:
+    """Return what some checks found, accepted or not: name, detail, next_step."""
+    findings = account.audit.findings
+    return findings[findings["check"].isin(checks)][["name", "detail", "next_step"]]
+
+
+def checks_of(account: Account, subject: str) -> pd.DataFrame:
+    """Return what became of the checks whose names begin with a word, such as `root`."""
+    results = account.audit.results
+    return results[results["check"].str.startswith(subject)][
+        ["title", "severity", "status", "reason", "remedy"]
+    ]
+
+
+def accepted_risks(account: Account) -> pd.DataFrame:
+    """Return the accepted risks of the settings, and what has become of each."""
+    found = account.audit.acceptances
+    return found[["state", "check", "subject", "owner", "reason", "ticket", "expires", "findings"]]

@@ -1,0 +1,59 @@
+"""The page on method: how the answers were reached, and what they leave out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.access import CONTEXTS
+from iamkit.account import Account
+from iamkit.tables import schema
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page."""
+    gaps, as_of = len(account.gaps), account.as_of
+    numbers: dict[str, Any] = {
+        "Account": (account.account_id, account.alias or "no alias"),
+        "Evidence of": (f"{as_of:%Y-%m-%d}", f"{as_of:%H:%M} UTC"),
+        "Files": len(account.snapshot.manifest["files"]),
+        "Gaps": charts.none_is_good(gaps, "kinds of evidence missing"),
+    }
+    return charts.figures(**numbers)
+
+
+def files(account: Account) -> pd.DataFrame:
+    """Return the files of the snapshot with the size in bytes and the SHA-256 of each."""
+    listed = pd.DataFrame.from_dict(account.snapshot.manifest["files"], orient="index")
+    return listed.rename_axis("file")[["size", "sha256"]]
+
+
+def calls(account: Account) -> pd.DataFrame:
+    """Return the calls to AWS and what came of each."""
+    return pd.DataFrame(account.snapshot.manifest["calls"])[["call", "status", "code", "file"]]
+
+
+def contexts(account: Account) -> pd.DataFrame:
+    """Return the named request contexts, a key that a request may carry a column."""
+    carried = pd.DataFrame({name: account.callers.arrival(name) for name in CONTEXTS}).T
+    written = carried.map(lambda value: getattr(value, "value", value))
+    return written.fillna("unknown").rename_axis("context")
+
+
+def tables(account: Account) -> pd.DataFrame:
+    """Return the tables of the evidence: what one row is, and how many rows there are."""
+    return pd.DataFrame(
+        {
+            "table": [table.name for table in schema.TABLES],
+            "one_row_is": [table.row for table in schema.TABLES],
+            "rows": [len(getattr(account, table.name)) for table in schema.TABLES],
+        }
+    )
+
+
+def columns() -> pd.DataFrame:
+    """Return the columns of all tables of the evidence, and what each means."""
+    described = (table.describe().assign(table=table.name) for table in schema.TABLES)
+    return pd.concat(described)[["table", "column", "type", "key", "meaning"]]

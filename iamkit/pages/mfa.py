@@ -1,0 +1,171 @@
+"""The page on MFA: who has MFA, and for whom it is enforced."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.account import Account
+from iamkit.pages import counts
+from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict, coverage, mfa_gaps
+
+# What a user's verdict may be who may do anything beyond the minimum, the best first.
+VERDICTS: Final = (
+    MfaVerdict.ENFORCED,
+    MfaVerdict.CONSOLE_ONLY,
+    MfaVerdict.KEYS_ONLY,
+    MfaVerdict.BYPASSABLE,
+    MfaVerdict.PARTIAL,
+    MfaVerdict.NONE,
+)
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page."""
+    missing = account.missing("credentials")
+    root = ("MFA", "", "good") if root_device(account) else ("no MFA", "", "bad")
+    tone = "good" if all_registered(account) else "bad"
+    without = (len(without_device(account)), "can sign in with a password alone", tone)
+    numbers: dict[str, Any] = {
+        "MFA registered": registered(account),
+        "Without MFA": charts.assessed(without, missing),
+        "MFA enforced": enforced(account, "users", "of users, by policies"),
+        "Of administrators": enforced(account, "administrators", "MFA enforced"),
+        "Root user": charts.assessed(root, missing),
+    }
+    return charts.figures(**numbers)
+
+
+def registered(account: Account) -> object:
+    """Return the figure that says which share of the console users has an MFA device."""
+    users = console_users(account)
+    share = charts.percent(users["mfa_registered"].sum(), len(users))
+    return charts.assessed((share, "of console users"), account.missing("credentials"))
+
+
+def enforced(account: Account, of: str, note: str) -> object:
+    """Return the figure that says for which share of users or administrators MFA is enforced."""
+    shares = enforced_shares(account).set_index("of")["share"]
+    return charts.assessed((shares[of], note), account.missing("mfa_enforcement"))
+
+
+def console_users(account: Account) -> pd.DataFrame:
+    """Return the users with a console password, all columns of `account.credentials`."""
+    return account.credentials.query("password_enabled and not is_root")
+
+
+def all_registered(account: Account) -> bool:
+    """Return whether every console user has an MFA device; one of whom nobody knows has none."""
+    return bool(console_users(account)["mfa_registered"].fillna(value=False).all())
+
+
+def without_device(account: Account) -> pd.DataFrame:
+    """Return the console users without an MFA device, the most recently used password first."""
+    users = console_users(account).query("mfa_registered == False")
+    use = ["password_use", "password_used", "password_age_days"]
+    return users.sort_values(["password_used", "user_name"], ascending=[False, True])[
+        ["user_name", *use, "keys_active", "created"]
+    ]
+
+
+def by_access(account: Account) -> pd.DataFrame:
+    """Return how many users have MFA and how many have none, a kind of access a row."""
+    users = account.credentials.query("not is_root")
+    has = users["mfa_registered"].map({True: "has MFA", False: "no MFA"})
+    kinds = ["console", "both", "programmatic", "none"]
+    return counts.crossed(users.assign(mfa=has), "access", "mfa", all_rows=kinds)
+
+
+def by_verdict(account: Account) -> pd.Series[int]:
+    """Return how many users have each verdict on MFA enforcement, the best first."""
+    verdicts = account.mfa_enforcement.query("kind == 'user'")["verdict"].value_counts()
+    return verdicts.reindex(list(VERDICTS), fill_value=0)
+
+
+def enforced_shares(account: Account) -> pd.DataFrame:
+    """
+    Return for how many users, administrators and permissions MFA is enforced, in per cent.
+
+    Columns as in `restrictions.COVERAGE`, with the share in words.
+    """
+    found = coverage(account.mfa_enforcement, account.administrators["principal_arn"])
+    shares = map(charts.percent, found["part"], found["whole"])
+    return found.assign(share=list(shares))[["of", "part", "whole", "share", "meaning"]]
+
+
+def not_enforced(account: Account) -> pd.DataFrame:
+    """
+    Return the users without enforced MFA, those with the most risky actions without MFA first.
+
+    `covered` is in per cent, and 100 only where MFA is enforced.
+    """
+    enforcement = account.mfa_enforcement
+    unsafe = enforcement["verdict"].isin(VERDICTS[1:])
+    users = enforcement[unsafe & enforcement["kind"].eq("user")]
+    devices = account.credentials.set_index("user_arn")["mfa_registered"]
+    found = users.assign(
+        mfa_registered=users["principal_arn"].map(devices),
+        covered=(100 * users["covered"]).round().clip(upper=99).astype("Int64"),
+        risky=users["risky_without_mfa"],
+    )
+    return found.sort_values(["risky", "name"], ascending=[False, True])[
+        ["name", "verdict", "mfa_registered", "covered", "risky", "why"]
+    ]
+
+
+def requests(account: Account) -> pd.DataFrame:
+    """Return the users and roles without enforced MFA, each with a request that shows it."""
+    enforcement = account.mfa_enforcement
+    found = charts.with_requests(enforcement[enforcement["verdict"].isin(VERDICTS[1:])])
+    order = ["risky_without_mfa", "kind", "name"]
+    return found.sort_values(order, ascending=[False, False, True])[
+        ["name", "kind", "verdict", "statement that decides", "request that is allowed"]
+    ]
+
+
+def statements_that_leave_gaps(account: Account) -> pd.DataFrame:
+    """Return the statements that leave users without enforced MFA, the most users first."""
+    gaps = mfa_gaps(account.mfa_enforcement)
+    return gaps[["policy_name", "statement", "verdict", "users", "who", "would_be"]]
+
+
+def roles(account: Account) -> pd.DataFrame:
+    """Return the roles that AWS principals may assume, by whether assuming them needs MFA."""
+    enforcement = account.mfa_enforcement
+    assumable = ~enforcement["verdict"].isin(NOT_APPLICABLE)
+    found = enforcement[assumable & enforcement["kind"].eq("role")]
+    privileges = account.identities.set_index("principal_arn")["privilege"]
+    found = found.assign(privilege=found["principal_arn"].map(privileges))
+    return found.sort_values(["verdict", "risky_without_mfa"], ascending=[True, False])[
+        ["name", "verdict", "privilege", "key", "password", "risky_without_mfa", "why"]
+    ]
+
+
+def old_keys_without_device(account: Account) -> pd.DataFrame:
+    """
+    Return the active keys that are too old, of users without an MFA device, the oldest first.
+
+    All columns of `account.access_keys`; `max_key_age_days` of the settings says what is too old.
+    """
+    users = account.credentials.query("mfa_registered == False and not is_root")["user_arn"]
+    keys = account.access_keys.query("active")
+    old = keys["age_days"] > account.settings.max_key_age_days
+    return keys[old & keys["user_arn"].isin(users)].sort_values("age_days", ascending=False)
+
+
+def root_device(account: Account) -> str:
+    """
+    Return what kind of MFA device the root user has, in words; empty if it has none.
+
+    Its devices are in the list of virtual devices only, so whoever is not on that list has another
+    kind; without the list nobody knows.
+    """
+    if not account.credentials.query("is_root")["mfa_registered"].any():
+        return ""
+    if account.mfa_devices.dropna(subset="user_arn")["is_root"].any():
+        return "a virtual device"
+    if account.missing("mfa_devices"):
+        return "a device of a kind that the evidence does not say"
+    return "a device that is not virtual: a hardware token or a passkey"

@@ -1,0 +1,218 @@
+"""The page on permissions: who can do what, and who is an administrator in all but name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.access import EVERYTHING, THROUGH_IAM
+from iamkit.account import Account
+from iamkit.checks import SEVERITIES
+from iamkit.pages import counts, names
+
+# The request contexts that the page compares, and what it calls them.
+CONTEXTS: Final[Mapping[str, str]] = {
+    "stolen-key": "stolen key",
+    "stolen-password": "stolen password",
+    "mfa-outside": "MFA, from outside",
+    "mfa-inside": "MFA, from inside",
+}
+_ADMINS_FIRST: Final = {EVERYTHING: 0, THROUGH_IAM: 1}
+_MOST_FIRST: Final = {"near-admin": 0, "write": 1, "read": 2}
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page."""
+    admins = ranked(account).query("admin != ''")
+    alone = admins.query("context in ['stolen-key', 'stolen-password'] and kind == 'user'")
+    problems = policy_problems(account).query("severity == 'high'")
+    return charts.figures(
+        missing=account.missing("policy_assignments"),
+        **{
+            "Users and roles": len(account.permissions.principals),
+            "Administrators": (
+                admins["principal_arn"].nunique(),
+                "by what they can do, in some context",
+            ),
+            "Without MFA": (
+                alone["principal_arn"].nunique(),
+                "users who are administrators with a key or password alone",
+                "bad",
+            ),
+            "Policy problems": (len(problems), "of high severity", "note"),
+        },
+    )
+
+
+def control_policies(account: Account) -> charts.Sentence:
+    """Return the sentence that says whether service control policies count on this page."""
+    if account.has_control_policies:
+        return charts.say("Service control policies are in the evidence and count.")
+    said = "Service control policies are not in the evidence: what they deny is shown as allowed."
+    return charts.say(said, tone="note")
+
+
+def ranked(account: Account) -> pd.DataFrame:
+    """
+    Return the users and roles in each request context, administrators and the most powerful first.
+
+    All columns of `account.permissions.summary()`.
+    """
+    summary = account.permissions.summary()
+    rank = summary["admin"].map(_ADMINS_FIRST).rename("rank")
+    order = summary.assign(rank=rank).sort_values(
+        ["rank", "risky", "certain"], ascending=[True, False, False]
+    )
+    return order.drop(columns="rank")
+
+
+def most_powerful(account: Account, number: int = 10) -> pd.DataFrame:
+    """
+    Return the users and roles that can do most: their risky actions, a column per context.
+
+    Columns: principal_arn, kind, name, admin, those of `CONTEXTS`, and policies, a list of names.
+    """
+    summary = ranked(account)
+    risky = summary.pivot(index="principal_arn", columns="context", values="risky")
+    risky = risky.reindex(columns=list(CONTEXTS)).rename(columns=CONTEXTS)
+    found = summary.drop_duplicates("principal_arn").head(number)
+    found = found[["principal_arn", "kind", "name", "admin"]].join(risky, on="principal_arn")
+    held = counts.listed(found["principal_arn"], assigned(account), "principal_arn", "policy_name")
+    return found.assign(policies=held)
+
+
+def assigned(account: Account) -> pd.DataFrame:
+    """Return which policy applies to which user or role, by the names of both."""
+    found = account.policy_assignments
+    policies = account.policies.set_index("policy_arn")["policy_name"]
+    return found.assign(
+        name=found["principal_arn"].map(names.names(account)),
+        policy_name=found["policy_arn"].map(policies),
+    )
+
+
+def administrators(account: Account) -> pd.DataFrame:
+    """Return the administrators, each with the contexts in which it is one."""
+    admins = ranked(account).query("admin != ''")
+    found = admins.groupby(["principal_arn", "kind", "name", "admin"], sort=False)["context"]
+    return found.agg(list).reset_index().drop(columns="principal_arn")
+
+
+def what_makes_administrators(account: Account) -> pd.DataFrame:
+    """Return who is or may be an administrator, with the statements and a request that show it."""
+    certain = ranked(account).query("admin != ''")["principal_arn"]
+    found = charts.with_requests(account.possible_administrators)
+    return found.assign(certain=found["principal_arn"].isin(certain))[
+        ["name", "kind", "admin", "certain", "statement that decides", "request that is allowed"]
+    ]
+
+
+def changes(account: Account) -> pd.DataFrame:
+    """Return what each identity may change, or be handed, administrators aside, the most first."""
+    found = account.identities.dropna(subset="privilege_detail")
+    found = found.assign(rank=found["privilege"].map(_MOST_FIRST))
+    order = ["rank", "infrastructure modification", "credential exposure"]
+    found = found.sort_values(order, ascending=[True, False, False])
+    return found[["kind", "name", "privilege_detail"]].rename(
+        columns={"privilege_detail": "privilege"}
+    )
+
+
+def by_service(account: Account, identities: int = 16, services: int = 28) -> pd.DataFrame:
+    """
+    Return the number of actions per service that those who can do most may take, with MFA.
+
+    A row per identity, administrators aside, and a column per service, the most used first.
+    """
+    permissions = account.permissions
+    limited = ranked(account).query("context == 'mfa-inside' and admin == ''")
+    broadest = limited.sort_values("certain", ascending=False)["principal_arn"].head(identities)
+    shown = permissions.principals["principal_arn"].isin(broadest)
+    rows = permissions.by_service(permissions.bits("certain", "mfa-inside")[shown])
+    who = permissions.principals.loc[shown, "name"]
+    spread = charts.labelled(rows, who, permissions.services)
+    return spread[spread.sum().sort_values(ascending=False).index[:services]]
+
+
+def exposed_by_stolen_key(account: Account) -> pd.DataFrame:
+    """Return the risky actions that a stolen key allows on every resource, and to whom."""
+    found = account.permissions.holders("stolen-key")
+    return found.assign(who=found["who"].str[:6]).rename(columns={"who": "among_them"})
+
+
+def example(account: Account) -> str:
+    """Return the ARN of the most powerful user or role; empty if there is none."""
+    return next(iter(most_powerful(account, 1)["principal_arn"]), "")
+
+
+def why(account: Account, principal: str, action: str, resource: str) -> pd.DataFrame:
+    """Return what decides a principal's request, a context a row; no rows without a principal."""
+    if principal:
+        return account.why(principal, action, resource)
+    return pd.DataFrame(columns=["context", "effect", "why"])
+
+
+def wide_statements(account: Account) -> pd.DataFrame:
+    """
+    Return the Allow statements with wildcards or NotAction on every resource, most holders first.
+
+    AWS managed policies are left out. `holders` counts the users and roles that a policy is for.
+    """
+    own = account.policies.query("kind != 'aws'").set_index("policy_arn")["policy_name"]
+    allows = account.statements.query("effect == 'Allow' and any_resource")
+    wild = allows["actions"].map(lambda actions: any(each.endswith("*") for each in actions))
+    wide = allows[
+        (wild | allows["not_actions"].str.len().gt(0)) & allows["policy_arn"].isin(own.index)
+    ]
+    holders = account.policy_assignments.groupby("policy_arn")["principal_arn"].nunique()
+    wide = wide.assign(
+        policy=wide["policy_arn"].map(own),
+        holders=wide["policy_arn"].map(holders).fillna(0),
+    )
+    return wide.sort_values("holders", ascending=False)[
+        ["policy", "sid", "actions", "not_actions", "conditional", "holders"]
+    ]
+
+
+def boundaries(account: Account) -> pd.DataFrame:
+    """Return how many actions each permissions boundary removes, those that remove none first."""
+    return account.permissions.boundaries("mfa-inside").sort_values("removed")
+
+
+def unused_services(account: Account) -> pd.DataFrame:
+    """Return how many services each identity may use, and how many it has not used, most first."""
+    services = account.last_accessed
+    use = services.assign(unused=services["last_used"].isna()).groupby("principal_arn")["unused"]
+    found = use.agg(services_allowed="size", unused="sum").reset_index()
+    found = found.assign(name=found["principal_arn"].map(names.names(account)))
+    return found.sort_values("unused", ascending=False)[["name", "services_allowed", "unused"]]
+
+
+def policies_held(account: Account) -> pd.DataFrame:
+    """Return how many policies apply to each user and role, the most first."""
+    held = assigned(account).groupby(["principal_arn", "name"]).size().reset_index(name="policies")
+    return held.sort_values(["policies", "name"], ascending=[False, True])[["name", "policies"]]
+
+
+def unattached_policies(account: Account) -> pd.DataFrame:
+    """Return the customer managed policies that are attached to nothing."""
+    found = account.policies.query("kind == 'customer' and attached == 0 and bounding == 0")
+    return found.sort_values("policy_name")[["policy_arn", "policy_name", "updated", "versions"]]
+
+
+def open_to_anyone(account: Account) -> pd.DataFrame:
+    """Return the roles whose trust policy names everyone as principal."""
+    found = account.trust.query("effect == 'Allow' and principal_type == '*'")
+    found = found.assign(role=found["role_arn"].map(names.names(account)))
+    return found[["role", "actions", "conditional", "conditions"]]
+
+
+def policy_problems(account: Account) -> pd.DataFrame:
+    """Return what is wrong with the account's own policies as written, the most severe first."""
+    problems = account.lint.query("kind != 'aws'")
+    order = {severity: place for place, severity in enumerate(SEVERITIES)}
+    found = problems.sort_values("severity", key=lambda severities: severities.map(order))
+    return found[["severity", "policy_name", "sid", "problem", "suggestion"]]

@@ -1,0 +1,133 @@
+"""The summary: what should be done first, and what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit import charts
+from iamkit.account import Account
+from iamkit.checks import Status
+from iamkit.pages import counts, mfa
+from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
+from iamkit.results import CLASSES, PRIVILEGES, matters
+
+# How well a user can be protected, as bars show it.
+PROTECTION: Final[Mapping[str, str]] = {
+    "MFA enforced": charts.TEAL,
+    "MFA not enforced": charts.PURPLE,
+    "no MFA device": charts.ORANGE,
+}
+
+
+def headline(account: Account) -> charts.Figures | charts.Sentence:
+    """Return the numbers at the top of the page; one for checks that broke only if any did."""
+    results = account.audit.results
+    status = results["status"].value_counts()
+    broken = int(results["error"].notna().sum())
+    said = f"of {len(results)}; {status.get(Status.PASS, 0)} pass{_what_else(status)}"
+    lacking = charts.none_is_good(
+        status.get(Status.NOT_ASSESSED, 0), "checks that lack evidence", otherwise="note"
+    )
+    numbers: dict[str, Any] = {
+        "Checks that fail": charts.none_is_good(status.get(Status.FAIL, 0), said),
+        "Not assessed": lacking,
+    }
+    if broken:
+        numbers["Checks that broke"] = (broken, "not assessed in full: see below", "bad")
+    admins = (len(account.administrators), "users and roles, by what they can do")
+    numbers |= {
+        "Administrators": charts.assessed(admins, account.missing("policy_assignments")),
+        "Can become administrator": _becoming(results),
+        "MFA registered": mfa.registered(account),
+        "MFA enforced": mfa.enforced(account, "users", "of users, by policies"),
+    }
+    return charts.figures(**numbers)
+
+
+def _what_else(status: pd.Series[int]) -> str:
+    """
+    Return what became of the checks that neither fail nor pass, as the end of a sentence.
+
+    >>> _what_else(pd.Series({"noted": 1, "not applicable": 2}))
+    '; 1 notes facts; 2 have nothing to examine'
+    """
+    noted, idle = status.get(Status.NOTED, 0), status.get(Status.NOT_APPLICABLE, 0)
+    said = f"; {noted} {'notes' if noted == 1 else 'note'} facts" if noted else ""
+    return said + (f"; {idle} {'has' if idle == 1 else 'have'} nothing to examine" if idle else "")
+
+
+def _becoming(results: pd.DataFrame) -> object:
+    """Return the figure for those who can become administrator, as the check counts them."""
+    found: Any = results.set_index("check").loc["can_become_administrator"]
+    if found["status"] == Status.NOT_ASSESSED:
+        return charts.assessed(None, found["reason"])
+    tone = {Status.FAIL: "bad", Status.PASS: "good"}.get(found["status"], "plain")
+    return found["failing"], "users and roles, in one step or more", tone
+
+
+def identities_first(account: Account) -> pd.DataFrame:
+    """Return the identities with a finding of high severity or worse, and what to do of each."""
+    found = matters(account.identities)
+    words = {
+        "mfa_enforced": "enforced",
+        "network_restriction": "network",
+        "exposed_actions": "exposed_if_stolen",
+    }
+    found = found.assign(next_step=found["next_steps"].str[0]).rename(columns=words)
+    return found.replace(dict.fromkeys(NOT_APPLICABLE, "–"))[
+        ["verdict", "name", "privilege", "mfa_registered", *words.values(), "next_step"]
+    ]
+
+
+def failing_checks(account: Account) -> pd.DataFrame:
+    """Return the checks that fail: how many of what, the first six names, and what to do."""
+    failing = account.audit.results.query("status == 'fail'")
+    rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
+    count = [f"{part} of {total} {among}" for part, total, among in rows]
+    who = _of_each_check(account, Status.FAIL)["among_them"]
+    return failing.assign(count=count, who=failing["check"].map(who))[
+        ["severity", "title", "count", "who", "remedy"]
+    ]
+
+
+def facts(account: Account) -> pd.DataFrame:
+    """Return the facts that the checks note: how many subjects, and the first six names."""
+    results, noted = account.audit.results, _of_each_check(account, Status.NOTED)
+    known = results[results["check"].isin(noted.index)]
+    return known.assign(
+        count=known["check"].map(noted["identities"]), who=known["check"].map(noted["among_them"])
+    )[["title", "count", "who"]]
+
+
+def _of_each_check(account: Account, status: str) -> pd.DataFrame:
+    """Return of each check how many subjects it finds with a status, and the first six names."""
+    findings = account.audit.findings
+    once = findings[findings["status"] == status].drop_duplicates(["check", "subject"])
+    return counts.grouped(once, ["check"], first=6).set_index("check")
+
+
+def by_protection(account: Account) -> pd.DataFrame:
+    """Return how well users are protected, a privilege a row; see `PROTECTION`."""
+    users = account.identities.query("kind == 'user'")
+    enforced = users["mfa_enforced"].isin([MfaVerdict.ENFORCED, NOTHING_TO_PROTECT])
+    words = enforced.map({True: "MFA enforced", False: "MFA not enforced"})
+    protection = words.where(users["mfa_registered"].fillna(value=False), "no MFA device")
+    held = [privilege for privilege in PRIVILEGES if privilege in set(users["privilege"])]
+    users = users.assign(protection=protection)
+    return counts.crossed(users, "privilege", "protection", all_rows=held)
+
+
+def by_exposed_risk(account: Account) -> pd.Series[int]:
+    """Return for how many identities each risk class is the worst that stolen credentials allow."""
+    identities = account.identities
+    exposed = identities[identities["exposed_actions"].fillna(0) > 0]
+    return exposed["exposed_worst"].value_counts().reindex(list(CLASSES), fill_value=0)
+
+
+def not_assessed(account: Account) -> pd.DataFrame:
+    """Return the checks that could not be assessed, or broke, and why."""
+    found = account.audit.results.query("status == 'not assessed' or error.notna()")
+    return found[["severity", "title", "reason"]]

@@ -1,4 +1,4 @@
-"""The page on controls: which controls of which framework hold, on what evidence."""
+"""The page on controls: which controls of each framework pass, and on what evidence."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
 
 
 def by_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return how many controls of each framework and version stand how."""
+    """Return how many controls of each framework and version have each status."""
     versions = ["framework", "version"]
     found = of_framework(account, framework)
     return counts.crossed(found, versions, "status", all_columns=COLORS, sort=False)
 
 
 def controls(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return the controls, the checks that answer them, and what is left to a person."""
+    """Return the controls, the checks that answer them, and what a person has to examine."""
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]

@@ -156,7 +156,7 @@ class _Routes:
             step, before, after = placed.step(node), nodes[at - 1], nodes[at + 1]
             if not step.method:
                 route.append(arns[after // len(MODES)])
-                how.append("as one who can do everything")
+                how.append("as an administrator, who can do everything")
                 continue
             ends_here = after == placed.admin_node
             target = (

@@ -159,6 +159,8 @@ def mfa_reaches(
     `held` are numbers of `bits`, each row of shape (3, words), one for each of `DEFAULT_CONTEXTS`.
     """
     numbers = list(dict.fromkeys(held))
+    if not numbers:
+        return {}
     rows = np.array([row[[POSSIBLE, CERTAIN]] for row in bits]) & ~scale.minimum
     found: dict[tuple[int, ...], MfaReach] = {}
     for start in range(0, len(numbers), CHUNK):

@@ -161,9 +161,9 @@ class SelfPromotion:
         """
         Return whether a principal can give itself every permission with one call to IAM.
 
-        `arriving` is what requests carry, whoever makes them; this is `known` of the principal. A
-        permissions boundary that it cannot lift limits that, so it must allow everything. Errs
-        towards no: escalation paths of several calls are not looked for here.
+        `arriving` is what requests contain, independent of the caller; this is `known` of the
+        principal. A permissions boundary that it cannot lift limits that, so it must allow
+        everything. Errs towards no: escalation paths of several calls are not looked for here.
         """
         layers = self.callers.layers(principal_arn)
         keys = self._keys.once(layers, self._tested_keys, layers)

@@ -41,7 +41,8 @@ class Effects:
 
     def alone(self, none: Bits) -> Bits:
         """
-        What it allows by itself: possibly, certainly, everywhere; what it denies: surely, perhaps.
+        What it allows by itself: possibly, certainly, everywhere; what it denies: certainly,
+        possibly.
 
         What is denied on some resources only is left out. Shape (5, words).
         """

@@ -53,7 +53,7 @@ Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effect
 
 @dataclass(frozen=True, eq=False)
 class Arrivals:
-    """What requests carry, whoever makes them, that differ in the keys `varying` only."""
+    """What requests contain, independent of the caller, that differ in the keys `varying` only."""
 
     contexts: Sequence[RequestContext]
     varying: frozenset[str]

@@ -164,7 +164,7 @@ def proven(account: Account) -> pd.DataFrame:
     """
     found = _others(account).query("status == 'proven'")
     oneself = found["target_arn"].eq(found["principal_arn"])
-    target = found["target_arn"].str.rsplit("/", n=1).str[-1].mask(oneself, "oneself")
+    target = found["target_arn"].str.rsplit("/", n=1).str[-1].mask(oneself, "itself")
     found = found.assign(target=target)
     return found.sort_values(["reaches_admin", "name"], ascending=[False, True])
 

@@ -3,7 +3,7 @@
 # `python -m`: the scripts in .venv/bin name their interpreter by its full path.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report collect lab test test-large check docs bench lock clean
+.PHONY: help setup report collect lab test test-large fuzz check docs bench lock clean
 
 VENV := .venv/bin/python
 # Files side by side, in the order of tests/conftest.py: the longest come first.
@@ -102,6 +102,9 @@ test: setup ## Run the tests; ARGS="-k mfa" for some of them
 
 test-large: setup ## Run the tests with forty times as many examples of each property
 	@$(VENV) $(TESTS) --hypothesis-profile=large $(ARGS)
+
+fuzz: setup ## Damage saved files 100,000 times; ARGS="1000 7" for a thousand from seed 7
+	@$(VENV) -m tests.mutations $(ARGS)
 
 docs: setup ## Write docs/reference/ anew from the code
 	@$(VENV) docs/make_reference.py

@@ -23,6 +23,7 @@ from iamkit import Account
 from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
+from iamkit.exit_codes import MEANINGS
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import schema, tables_of
@@ -99,8 +100,8 @@ def commands() -> str:
         "# Commands\n\n`python -m iamkit` does the same as `iamkit`. The path of what was made is "
         "the only thing on standard output; progress and errors go to standard error.\n\n"
         "| exit code | means |\n| --- | --- |\n"
-        "| 0 | done |\n| 1 | done, but a notebook or a check failed; the pages say why |\n"
-        "| 2 | wrong input or usage, or no evidence |\n",
+        + "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in MEANINGS.items())
+        + "\nWhere several apply, it is the highest. `iamkit lab` ends with JupyterLab's own.\n",
     ]
     for name in sorted(main.commands):
         context = click.Context(

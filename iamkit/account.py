@@ -123,7 +123,7 @@ class Account(AccountTables):
         """
         Users and roles that are administrators if the conditions that nobody knows hold.
 
-        Whoever is one for certain is one of them. Rows: see `access.POSSIBLE_ADMINISTRATORS`.
+        Certain administrators are included. Rows: see `access.POSSIBLE_ADMINISTRATORS`.
         """
         users = self.users
         unseen = users.loc[users["evidence"] == REPORT_ONLY, "user_arn"]

@@ -1,25 +1,33 @@
 """
-The command line: `iamkit collect`, `verify`, `demo`, `report` and `lab`. No logic lives here.
+The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild` and `lab`.
 
-The path of what was made is the only thing on standard output; progress and errors go to standard
-error. Exit codes: 0 done, 1 a notebook or a check failed and the pages say why, 2 bad input or no
-evidence.
+No logic lives here. The path of what was made is the only thing on standard output; progress, notes
+and errors go to standard error. Exit codes: see `exit_codes`.
 """
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from iamkit.errors import BrokenCheckError, IamkitError, NotebookError
+from iamkit import exit_codes
+from iamkit.errors import IamkitError, one_line
+from iamkit.exit_codes import ExitCode
+from iamkit.values import printable
+
+if TYPE_CHECKING:
+    from iamkit.evidence import Snapshot
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,17 +37,62 @@ OUT = click.option(
 )
 
 
+REQUIRE = click.option(
+    "--require",
+    "required",
+    multiple=True,
+    metavar="EVIDENCE",
+    help="Evidence that must be there, such as credential_report; exit code 3 if it is not.",
+)
+SEVERITY = click.Choice(["critical", "high", "medium", "low"])
+
+
 class _Commands(click.Group):
-    """Turns the kit's errors into one line and an exit code; with --debug, shows everything."""
+    """Turns errors and signals into one line and an exit code; with --debug, shows everything."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except IamkitError as error:
+            with _signals_interrupt():
+                return super().invoke(ctx)
+        except (IamkitError, OSError, KeyboardInterrupt, click.Abort) as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # whoever read the output has ended; click knows what to do
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            click.echo(f"iamkit: {' '.join(str(error).split())}", err=True)
-            ctx.exit(1 if isinstance(error, NotebookError | BrokenCheckError) else 2)
+            _tell(f"iamkit: {_said(error)}")
+            ctx.exit(exit_codes.of_error(error))
+
+
+def _tell(text: str) -> None:
+    """Write one line to standard error; nothing in it acts on the terminal."""
+    click.echo(printable(" ".join(text.split())), err=True)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {one_line(error)}" if error.filename else one_line(error)
+    if isinstance(error, IamkitError):
+        return str(error)
+    return "interrupted; what was there before is as it was"
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that it clears up behind it."""
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    # What is ignored stays so: `nohup` asks for that.
+    before = {
+        n: signal.getsignal(n) for n in numbers if n and signal.getsignal(n) == signal.SIG_DFL
+    }
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,8 +120,11 @@ def main(debug: bool) -> None:
 @click.option("--password-policy", type=FILE, help="Saved account password policy.")
 @click.option("--account-summary", type=FILE, help="Saved account summary.")
 @click.option("--as-of", help="When saved files were made, if none says: 2026-11-01T06:00:00Z.")
+@REQUIRE
 @OUT
-def collect(out: Path, as_of: str | None, from_files: Path | None, **options: Any) -> None:
+def collect(
+    out: Path, as_of: str | None, from_files: Path | None, required: tuple[str, ...], **options: Any
+) -> None:
     """
     Take an account's evidence, from AWS or from saved files, and print the snapshot's path.
 
@@ -81,16 +137,18 @@ def collect(out: Path, as_of: str | None, from_files: Path | None, **options: An
       aws iam get-account-password-policy > password-policy.json
       aws iam get-account-summary > summary.json
     """  # noqa: D301 - click reads the character, which keeps the lines apart
-    from iamkit.evidence import cli_files
+    from iamkit.evidence import cli_files, requests
 
+    for name in required:
+        requests.named(name)
     named = {name: path for name in cli_files.NAMED if (path := options.pop(name))}
     if named or from_files:
         given = [name for name, value in options.items() if value]
         if given:
             option = given[0].replace("_", "-")
             raise click.UsageError(f"--{option} asks AWS, which saved files replace; leave one out")
-        note = partial(click.echo, err=True)
-        click.echo(cli_files.from_files(out, from_files, named, as_of=_time(as_of), note=note))
+        path = cli_files.from_files(out, from_files, named, as_of=_time(as_of), note=_tell)
+        _collected(path, required)
         return
     if as_of:
         raise click.UsageError("--as-of goes with saved files; AWS says itself when it answered")
@@ -103,18 +161,47 @@ def collect(out: Path, as_of: str | None, from_files: Path | None, **options: An
             progress=progress,
             **options,
         )
+    _collected(path, required)
+
+
+def _collected(path: Path, required: tuple[str, ...]) -> None:
+    """Say what was taken, what is missing, and the hash that is to be kept elsewhere."""
+    from iamkit.evidence import snapshot as snapshots
+
+    opened = snapshots.read(path)
+    for line in snapshots.taken(opened):
+        _tell(line)
+    _tell(f"Evidence {opened.evidence_hash}: keep this hash where others cannot write")
     click.echo(path)
+    _end(ExitCode.GAPS, _gaps(opened, required))
 
 
 @main.command()
-@click.argument("snapshot", type=FOLDER)
-def verify(snapshot: Path) -> None:
-    """Check every file of SNAPSHOT against the hash taken when it was collected."""
-    from iamkit.evidence import snapshot as snapshots
+@click.argument("path", type=FOLDER)
+@click.option("--expect", metavar="SHA256", help="Hash, kept elsewhere, of the evidence or report.")
+def verify(path: Path, expect: str | None) -> None:
+    """
+    Check every file of PATH, a snapshot or a report, against the hash taken when it was made.
 
-    opened = snapshots.read(snapshot)
-    files = len(opened.manifest["files"])
-    click.echo(f"{opened.path}: {files} files are as collected; evidence {opened.evidence_hash}")
+    This proves that nothing was changed by accident, or by somebody who did not seal it anew.
+    Somebody who may write to the folder can do that, so compare with a hash that they cannot
+    change: `iamkit collect` and `iamkit report` print it, and each page has the evidence's at its
+    foot.
+    """
+    from iamkit.report import PROVES
+    from iamkit.report import verify as verified
+
+    found = verified(path)
+    said = found.expected(expect) if expect else f"{PROVES}."
+    if found.report:
+        click.echo(f"{found.path}: {found.files} files are as made; report {found.report}")
+        where = found.snapshot or "of evidence that is not beside it"
+        click.echo(f"{where}: evidence {found.evidence}")
+    else:
+        click.echo(f"{found.path}: {found.files} files are as collected; evidence {found.evidence}")
+    for failure in found.failures:
+        click.echo(f"iamkit: when it was made, this failed: {failure}", err=True)
+    click.echo(said, err=True)
 
 
 @main.command()
@@ -152,16 +239,29 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
     help="Setting for the whole report, or notebook parameter: -p max_key_age_days 60.",
 )
 @click.option("--notebooks", type=FOLDER, help="Folder of notebooks  [default: the kit's own]")
+@click.option("--fail-on", type=SEVERITY, help="Exit code 1 if a finding is as severe, or more.")
+@REQUIRE
 def report(
     snapshot: Path,
     out: Path | None,
     settings: Path | None,
     parameters: tuple[tuple[str, str], ...],
     notebooks: Path | None,
+    fail_on: str | None,
+    required: tuple[str, ...],
 ) -> None:
-    """Run the notebooks on SNAPSHOT, render one HTML file each, and print the index's path."""
+    """
+    Run the notebooks on SNAPSHOT, render one HTML file each, and print the index's path.
+
+    The folder holds the old report until the new one is whole. Files in it that are of no report
+    are never touched; one that is in the way is an error.
+    """
+    from iamkit.evidence import requests
+    from iamkit.evidence import snapshot as snapshots
     from iamkit.report import render
 
+    for name in required:
+        requests.named(name)
     with _progress("Reporting") as progress:
         made = render(
             snapshot,
@@ -171,7 +271,37 @@ def report(
             notebooks=notebooks,
             progress=progress,
         )
+    click.echo(f"Report {made.sha256}: keep this hash where others cannot write", err=True)
     click.echo(made.index)
+    _end(ExitCode.GAPS, _gaps(snapshots.read(snapshot), required))
+    _end(ExitCode.FOUND, _found(made.findings, fail_on))
+
+
+@main.command()
+@click.argument("report", type=FOLDER)
+@click.option("--snapshot", type=FOLDER, help="Its evidence  [default: beside the pages]")
+@click.option("--settings", type=FILE, help="Its settings file, if that names checks of your own.")
+@click.option("--notebooks", type=FOLDER, help="Its notebooks, if they are not the kit's own.")
+def rebuild(
+    report: Path, snapshot: Path | None, settings: Path | None, notebooks: Path | None
+) -> None:
+    """
+    Make REPORT again from its evidence, in a temporary folder, and say whether every byte is equal.
+
+    Settings and parameters are those of the report. Nothing is written to its folder.
+    """
+    from iamkit.report import rebuild as rebuilt
+
+    with _progress("Rebuilding") as progress:
+        made = rebuilt(report, snapshot, settings=settings, notebooks=notebooks, progress=progress)
+    for reason in made.reasons:
+        click.echo(f"iamkit: not made with the same: {reason}", err=True)
+    if not made.differing:
+        click.echo(f"{made.path}: made again, every byte of {made.files} files is equal")
+    for name in made.differing:
+        click.echo(f"{name} differs")
+    said = f"{len(made.differing)} of {made.files} files differ from what the evidence gives"
+    _end(ExitCode.FOUND, said if made.differing else "")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -203,6 +333,29 @@ def lab(out: Path, options: tuple[str, ...]) -> None:
         with _progress("Demo company") as progress:
             demo_company.snapshots(root, progress=progress)
     sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - its own interpreter
+
+
+def _gaps(opened: Snapshot, required: tuple[str, ...]) -> str:
+    """What required evidence is missing, in words; empty if none is."""
+    from iamkit.evidence import requests
+
+    asked = {name: requests.named(name) for name in required}
+    lacking = [f"{name} ({of.meaning})" for name, of in asked.items() if opened.lacks(of.file)]
+    return f"evidence that --require names is missing: {'; '.join(lacking)}" if lacking else ""
+
+
+def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
+    """How many findings are as severe as that, in words; empty if none is."""
+    grave = SEVERITY.choices[: SEVERITY.choices.index(fail_on) + 1] if fail_on else ()
+    counted = [f"{findings[name]} {name}" for name in grave if findings.get(name)]
+    return f"findings at or above {fail_on}: {', '.join(counted)}" if counted else ""
+
+
+def _end(code: ExitCode, said: str) -> None:
+    """End the command with a code, and say why, if there is something to say."""
+    if said:
+        click.echo(f"iamkit: {said}", err=True)
+        click.get_current_context().exit(code)
 
 
 @contextmanager
@@ -237,3 +390,8 @@ def _time(text: str | None) -> datetime | None:
         raise click.BadParameter(
             f"{text!r} is no ISO 8601 time such as 2026-11-01T06:00:00Z ({error})"
         ) from error
+
+
+for _name, _command in main.commands.items():
+    _codes = "\n".join(f"  {code}  {said}" for code, said in exit_codes.of_command(_name).items())
+    _command.epilog = f"\b\nExit codes:\n{_codes}"

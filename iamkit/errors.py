@@ -9,12 +9,12 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── CheckError        a check has a name twice, or asks for or returns what does not fit
     ├── ChangeError       a change to try that AWS would refuse, or about what is not there
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
-    └── ReportError       a page cannot be made or written
+    ├── WriteError        something cannot be written: disk full, read-only, another run writes it
+    └── ReportError       a report cannot be made, or is not as it was made
         ├── NotebookError a notebook failed; all pages are there and its own shows the failure
         └── BrokenCheckError a check broke; all pages are there and say that it was not assessed
 
-The command line turns any of them into one line on standard error and exit code 2, or 1 for a
-`NotebookError` and a `BrokenCheckError`: the report is written, and not whole.
+The command line turns each into one line on standard error and an exit code: see `exit_codes`.
 A refused AWS call is not an error but a row in `gaps`.
 """
 
@@ -40,19 +40,23 @@ class CatalogError(IamkitError):
 
 
 class CheckError(IamkitError):
-    """Raised when a check, perhaps an organization's own, is not made as checks are."""
+    """Raised when a check, of the kit or of an organization, is not valid."""
 
 
 class ChangeError(IamkitError):
-    """Raised when a change to try is one that AWS refuses, or is about what is not there."""
+    """Raised when AWS would refuse a change to try, or its subject does not exist."""
 
 
 class SettingsError(IamkitError):
     """Raised when a setting or parameter is unknown, of the wrong type or out of range."""
 
 
+class WriteError(IamkitError):
+    """Raised when something cannot be written; what was there before is still there, whole."""
+
+
 class ReportError(IamkitError):
-    """Raised when a page cannot be made or written: disk full, folder not writable."""
+    """Raised when a report cannot be made, is in the way of another, or is not as it was made."""
 
 
 class NotebookError(ReportError):

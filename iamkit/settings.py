@@ -1,9 +1,9 @@
 """
-What an organization may decide for itself: thresholds, networks, and the risks it accepts.
+The settings of an organization: thresholds, networks, and the risks that it accepts.
 
 One YAML file holds them, `iamkit report --settings FILE` reads it, and a notebook's parameter of
-the same name wins over it. A name or value that does not fit is an error with its line: a threshold
-that is silently ignored is worse than none, and so is a risk accepted by nobody.
+the same name wins over it. A wrong name or value is an error with its line, because a threshold
+that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
@@ -58,15 +58,28 @@ class Acceptance:
     line: int | None = None
 
 
+def _short(value: Any) -> str:
+    """
+    A value as an error shows it: on one line, and not for longer than a line.
+
+    >>> _short("x" * 100)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
+    """
+    said = repr(value)
+    return said if len(said) <= 60 else f"{said[:51]}…"
+
+
 def _acceptance(entry: Any, line: int | None) -> Acceptance:
     """Read one entry of `accepted`; raises `SettingsError` with its line."""
     at = f"accepted, line {line}" if line else "accepted"
     if not isinstance(entry, Mapping):
-        raise SettingsError(f"{at}: an entry is lines such as check: root_used, not {entry!r}")
+        raise SettingsError(
+            f"{at}: an entry is lines such as check: root_used, not {_short(entry)}"
+        )
     known = [each.name for each in fields(Acceptance) if each.name != "line"]
     for name in entry:
         if name not in known:
-            raise SettingsError(f"{at}: there is no {name!r}; {_hint(str(name), known)}")
+            raise SettingsError(f"{at}: there is no {_short(name)}; {_hint(str(name), known)}")
     for name in known:
         value = entry.get(name)
         if name == "ticket" and value is None:
@@ -77,7 +90,7 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
             )
     expires = entry["expires"]
     if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
-        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {expires!r}")
+        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {_short(expires)}")
     texts = {name: str(entry.get(name) or "").strip() for name in known if name != "expires"}
     return Acceptance(expires=expires, line=line, **texts)
 
@@ -85,21 +98,30 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
 def _days(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 36500:
         raise SettingsError(
-            f"{name} is a number of days from 1 to 36500, not {value!r} ({type(value).__name__})"
+            f"{name} is a number of days from 1 to 36500, not {_short(value)} "
+            f"({type(value).__name__})"
         )
     return value
 
 
 def _number(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 100_000:
-        raise SettingsError(f"{name} is a number from 1 to 100000, not {value!r}")
+        raise SettingsError(f"{name} is a number from 1 to 100000, not {_short(value)}")
+    return value
+
+
+def _limit(name: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 10_000_000:
+        raise SettingsError(
+            f"{name} is a number from 1 to 10000000, or 0 for no limit, not {value!r}"
+        )
     return value
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str) and each.strip() for each in given):
-        raise SettingsError(f"{name} is a list of names or ARNs, not {value!r}")
+        raise SettingsError(f"{name} is a list of names or ARNs, not {_short(value)}")
     return tuple(given)
 
 
@@ -109,7 +131,7 @@ def _networks(name: str, value: Any) -> tuple[str, ...]:
         # `ip_network` takes numbers for addresses, and zones, which no policy can name.
         if not isinstance(network, str) or "%" in network:
             raise SettingsError(
-                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {network!r}"
+                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {_short(network)}"
             )
         try:
             ipaddress.ip_network(network)
@@ -124,7 +146,7 @@ def _actions(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(
         isinstance(each, str) and ":" in each for each in value
     ):
-        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {value!r}")
+        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {_short(value)}")
     return tuple(value)
 
 
@@ -133,21 +155,21 @@ def _accounts(name: str, value: Any) -> tuple[str, ...]:
     for each in given:
         if not (isinstance(each, str) and len(each) == 12 and each.isdecimal()):
             raise SettingsError(
-                f"{name} is a list of account ids, twelve digits in quotes, not {each!r}"
+                f"{name} is a list of account ids, twelve digits in quotes, not {_short(each)}"
             )
     return tuple(given)
 
 
 def _whose(name: str, value: Any) -> str:
     if value not in WHOSE:
-        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {value!r}")
+        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {_short(value)}")
     return str(value)
 
 
 def _paths(name: str, value: Any) -> tuple[Path, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str | Path) and str(each).strip() for each in given):
-        raise SettingsError(f"{name} is a list of Python files, not {value!r}")
+        raise SettingsError(f"{name} is a list of Python files, not {_short(value)}")
     return tuple(Path(each) for each in given)
 
 
@@ -181,70 +203,73 @@ class Settings:
         90,
         _days,
         "days",
-        meaning="a console password not changed for longer is old",
+        meaning="a console password that was not changed for more days is old",
         source="PCI DSS 4.0.1, 8.3.9",
     )
     unused_days: int = _setting(
         45,
         _days,
         "days",
-        meaning="a credential not used for this long is unused",
+        meaning="a credential that was not used for this number of days is unused",
         source="CIS AWS Foundations 7.0, 2.11",
     )
     unused_role_days: int = _setting(
         180,
         _days,
         "days",
-        meaning="a role not used for this long is unused; AWS looks back 400 days",
+        meaning=(
+            "a role that was not used for this number of days is unused; AWS records the last 400 "
+            "days"
+        ),
         source="IAM User Guide, Security best practices: regularly review and remove unused roles",
     )
     root_quiet_days: int = _setting(
         30,
         _days,
         "days",
-        meaning="the root user should not have been used for this long",
+        meaning="the root user should not have been used for this number of days",
         source="CIS AWS Foundations 7.0, 2.7, which says: not for daily tasks",
     )
     max_administrators: int = _setting(
         5,
         _number,
         "users and roles",
-        meaning="more administrators than these are too many, roles of platforms aside",
-        source="yours to say; AWS asks for few and names no number",
+        meaning="more administrators than this number fail, not counting roles of platforms",
+        source="your decision; AWS recommends few administrators and gives no number",
     )
     break_glass: tuple[str, ...] = _setting(
         (),
         _names,
         "names or ARNs",
-        meaning="users and roles kept for emergencies, besides those with a tag break-glass",
-        source="yours to say",
+        meaning="users and roles kept for emergencies, in addition to those with a tag break-glass",
+        source="your decision",
     )
     hardware_mfa: str = _setting(
         "administrators",
         _whose,
         "nobody, administrators or everyone",
-        meaning="whose MFA must be a hardware token or a passkey, the root user aside",
+        meaning="users whose MFA must be a hardware token or a passkey, besides the root user",
         source="IAM User Guide, Security best practices: phishing-resistant MFA wherever possible",
     )
     approved_networks: tuple[str, ...] = _setting(
         (),
         _networks,
         "CIDRs",
-        meaning="networks that requests are meant to come from",
-        source="yours to say",
+        meaning="networks from which requests are expected",
+        source="your decision",
     )
     known_accounts: tuple[str, ...] = _setting(
         (),
         _accounts,
         "account ids",
-        meaning="accounts of yours, which roles may trust",
-        source="yours to say",
+        meaning="your own other accounts, which roles may trust",
+        source="your decision",
     )
     self_service: tuple[str, ...] = _setting(
         SELF_SERVICE,
         _actions,
         "actions",
-        meaning="what may stay open without MFA, to enrol a device",
+        meaning="actions that may be allowed without MFA, to register a device",
         source="IAM User Guide, AWS: Allows MFA-authenticated IAM users to manage their own "
         "credentials on the Security credentials page",
     )
@@ -252,15 +277,30 @@ class Settings:
         (),
         _accepted,
         "entries",
-        meaning="risks that somebody accepts, until a day",
-        source="yours to say",
+        meaning="accepted risks, each with an owner and a last day",
+        source="your decision",
     )
     own_checks: tuple[Path, ...] = _setting(
         (),
         _paths,
         "Python files",
-        meaning="checks of your own, run beside iamkit's",
+        meaning="files with your own checks, which run together with iamkit's",
+        source="your decision",
+    )
+    max_cell_seconds: int = _setting(
+        3600,
+        _limit,
+        "seconds; 0: no limit",
+        meaning="a cell of a report's notebook that runs longer is stopped, and its page says so",
         source="yours to say",
+    )
+    max_kernel_mib: int = _setting(
+        0,
+        _limit,
+        "MiB; 0: no limit",
+        meaning="the memory that each notebook of a report may take, the audited account included; "
+        "on Linux only",
+        source="yours to say; it depends on the account's size and on the machine",
     )
 
     @classmethod
@@ -280,12 +320,16 @@ class Settings:
         known = {entry.name: entry.metadata["fit"] for entry in fields(self)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"there is no setting {name!r}; {_hint(name, known)}")
+                raise SettingsError(f"there is no setting {_short(name)}; {_hint(name, known)}")
         fitted = {
             name: known[name](name, value) for name, value in values.items() if value is not None
         }
         changed: Settings = replace(self, **fitted)
         return changed
+
+    def values(self) -> dict[str, Any]:
+        """Return each setting as JSON and YAML can hold it; of files and of risks, what counts."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
 
     def describe(self) -> pd.DataFrame:
         """One row per setting: `setting`, `value`, `default`, `meaning`, `source`."""
@@ -314,6 +358,15 @@ def for_all_notebooks() -> dict[str, Any]:
         return dict(json_of(os.environ.get(FOR_ALL_NOTEBOOKS) or "{}"))
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{FOR_ALL_NOTEBOOKS} is no JSON object ({error}); unset it") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Acceptance):
+        said = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {**said, "expires": value.expires.isoformat()}
+    return value.name if isinstance(value, Path) else value
 
 
 def _shown(value: Any) -> Any:
@@ -357,7 +410,7 @@ def read(path: Path) -> Settings:
     for each in beside:
         if not each.is_file():
             line = lines["own_checks"][0]
-            said = f"own_checks names {each}, which is no file; mend the name or take it out"
+            said = f"own_checks names {each}, which is no file; correct the name or remove it"
             raise SettingsError(f"settings file {path}: line {line}: {said}")
     return replace(found, own_checks=beside)
 

@@ -64,9 +64,9 @@ class Table:
 
     def gather(self, frame: pd.DataFrame) -> pd.DataFrame:
         """
-        Return `frame` as `conform` does, the first row of each key only.
+        Return `frame` as `conform` does, with only the first row of each key.
 
-        For evidence, which may say the same thing twice, such as lists that were joined by hand.
+        For evidence, which may say the same thing twice, such as lists that a user joined.
         """
         made = self.cast(frame)
         return made[~self._again(made)].reset_index(drop=True)

@@ -1,10 +1,11 @@
-"""JSON and YAML of which nothing is certain: lists, objects, text and counts, or an empty one."""
+"""JSON, YAML and text of which nothing is certain, as a table and a terminal can take them."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -12,6 +13,9 @@ try:  # the parser in C, where PyYAML was built with one, is several times as fa
     from yaml import CSafeLoader as _YamlLoader
 except ImportError:
     from yaml import SafeLoader as _YamlLoader  # type: ignore[assignment]
+
+
+MOST_PARTS: Final = 1_000_000
 
 
 class RepeatedNameError(ValueError):
@@ -61,12 +65,53 @@ def yaml_of(text: str) -> Any:
     r"""
     What YAML says. Raises `ValueError` or `YAMLError` where it is none, or names a key twice.
 
+    So is a value of more than a million parts: a few lines of aliases can stand for that.
+
     >>> yaml_of("days: 90\nnetworks: []\ndays: 30")
     Traceback (most recent call last):
         ...
     iamkit.values.RepeatedNameError: line 3: days is there twice
     """
-    return yaml.load(text, Loader=_DistinctLoader)  # noqa: S506 - it is a SafeLoader
+    loader = _DistinctLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _parts(node, {}) > MOST_PARTS:
+            raise ValueError("its aliases stand for more than a million values")
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    finally:
+        loader.dispose()
+
+
+def _parts(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, itself included, its aliases written out."""
+    if id(node) not in known:
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            children = [each for pair in children for each in pair]
+        known[id(node)] = 1 + sum(_parts(each, known) for each in children)
+    return known[id(node)]
+
+
+# What acts on a terminal, reorders what stands beside it, or has no UTF-8 form.
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""
+    Text as a terminal, a page and a file can show it: what would act on them is written out.
+
+    Tabs and line breaks stay.
+
+    >>> printable("red \x1b[31m, and \u202eback")
+    'red \\x1b[31m, and \\u202eback'
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def listed(value: Any) -> list[Any]:
@@ -87,4 +132,5 @@ def as_text(value: Any) -> str | None:
 
 
 def as_count(value: Any) -> int | None:
-    return value if type(value) is int else None
+    """A number of things; None for what no table could hold as one."""
+    return value if type(value) is int and 0 <= value < 2**63 else None

@@ -15,7 +15,7 @@ from iamkit.report.notebooks import NOTEBOOKS
 from tests.accounts import details, report, user
 from tests.processes import run
 
-COMMANDS = ["collect", "verify", "demo", "report"]
+COMMANDS = ["collect", "verify", "demo", "report", "rebuild", "lab"]
 
 
 def iamkit(*arguments: object) -> Result:
@@ -70,6 +70,28 @@ def test_collect_prints_the_path_and_verify_accepts_it(tmp_path: Path, files: Pa
     assert re.search(r"2 files are as collected; evidence [0-9a-f]{64}", verified.stdout)
 
 
+def test_collect_says_what_it_took_and_what_it_lacks(tmp_path: Path, files: Path) -> None:
+    result = iamkit("collect", "--from-files", files, "--out", tmp_path / "out")
+    taken, guessed, *missing, kept = result.stderr.splitlines()
+    assert taken.endswith(": iam:GetCredentialReport, iam:GetAccountAuthorizationDetails")
+    assert "when report.csv was last changed; if that is not right" in guessed
+    assert "--as-of" in guessed
+    gaps = json.loads((Path(result.stdout.strip()) / "manifest.json").read_text())["gaps"]
+    assert len(missing) == len(gaps) > 10
+    assert all(line.startswith("Missing: ") for line in missing)
+    assert kept.startswith("Evidence ")
+    made = ("collect", "--from-files", files, "--as-of", "2026-11-01", "--out", tmp_path / "again")
+    assert "--as-of" not in iamkit(*made).stderr
+
+
+def test_a_name_of_the_account_never_acts_on_the_terminal(tmp_path: Path, files: Path) -> None:
+    name = "a\x1b[31m\u202e"
+    text = report(f"{name},{'x,' * 30}")
+    (files / "report.csv").write_text(text)
+    said = failed(iamkit("collect", "--from-files", files, "--out", tmp_path / "out"))
+    assert "of a\\x1b[31m\\u202e, has more cells" in said
+
+
 def test_collecting_twice_names_what_is_there(tmp_path: Path, files: Path) -> None:
     arguments = ("collect", "--from-files", files, "--out", tmp_path / "out")
     arguments += ("--as-of", "2026-11-01T06:00:00Z")
@@ -119,7 +141,8 @@ def test_wrong_usage_says_what_is_right(arguments: list[str], says: str) -> None
 
 def test_an_unwritable_folder_is_one_line(tmp_path: Path, files: Path) -> None:
     (tmp_path / "out").write_text("in the way")
-    said = failed(iamkit("collect", "--from-files", files, "--out", tmp_path / "out" / "deeper"))
+    out = tmp_path / "out" / "deeper"
+    said = failed(iamkit("collect", "--from-files", files, "--out", out), 5)
     assert "cannot write" in said
 
 
@@ -213,11 +236,11 @@ def test_a_check_that_breaks_is_told_by_the_exit_code_and_by_the_pages(
         "report", path, "--out", pages, "--notebooks", notebooks, "--settings",
         tmp_path / "iamkit.yml",
     )  # fmt: skip
-    assert made.exit_code == 1, made.stderr
+    assert made.exit_code == 4, made.stderr
     assert "iamkit: check breaks: KeyError: 'colour' (the pages in" in made.stderr
     page = (pages / "00-summary.html").read_text(encoding="utf-8")
     assert "Checks that broke" in page
-    assert "the check broke: KeyError: &#39;colour&#39;" in page
+    assert "the check stopped with an error: KeyError: &#39;colour&#39;" in page
     names = {each.name for each in pages.iterdir()}
     assert {"index.html", "findings.csv", "controls.csv", "identities.csv"} <= names
-    assert "broken_checks.txt" not in names
+    assert "outcome.json" not in names

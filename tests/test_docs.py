@@ -36,7 +36,7 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "heading", "says"),
     [
-        ("tables.md", "identities", r"`exposed_actions` \| count \| actions possible"),
+        ("tables.md", "identities", r"`exposed_actions` \| count \| number of actions"),
         ("settings.md", "`unused_days`", r"- Default: 45\n- Unit: days\n- Source: CIS"),
         ("checks.md", "`old_access_key`", r"- Fix: .+\n- Source: https://"),
         ("commands.md", "`iamkit collect`", r"\n    aws iam generate-credential-report\n"),

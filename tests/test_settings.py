@@ -151,3 +151,41 @@ def test_own_checks_are_looked_for_beside_the_file(tmp_path: Path) -> None:
         settings.read(path)
     (tmp_path / "ours.py").touch()
     assert settings.read(path).own_checks == (tmp_path / "ours.py",)
+
+
+BOMB = "approved_networks:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"- &{after} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOMB, "its aliases stand for more than a million values"),
+        ("approved_networks: &a [*a]\n", "it is nested too deep"),
+        (f"approved_networks: {'[' * 3000}{']' * 3000}\n", "it is nested too deep"),
+    ],
+    ids=["aliases of aliases", "an alias in itself", "nesting"],
+)
+def test_what_would_fill_the_memory_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=says):
+        settings.read(path)
+
+
+def test_an_alias_stands_for_what_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text("approved_networks: &nets [203.0.113.0/24]\nbreak_glass: *nets\n")
+    read = settings.read(path)
+    assert read.break_glass == read.approved_networks == ("203.0.113.0/24",)
+
+
+@pytest.mark.parametrize("name", settings.Settings.names())
+def test_a_long_value_is_shown_cut(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text(f"{name}: [{{x: {'9' * 5000}}}]\n")
+    with pytest.raises(SettingsError) as caught:
+        settings.read(path)
+    assert len(str(caught.value).replace(str(path), "")) < 300

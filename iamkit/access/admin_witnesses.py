@@ -92,7 +92,7 @@ class AdminWitnesses:
         self, arn: str, admin: str, decision: Decision, context: RequestContext
     ) -> dict[str, Any]:
         """Return the same of one who may be an administrator, by a request that may be allowed."""
-        found = self.witnesses.settled(decision, context, self.callers.layers(arn))
+        found = self.witnesses.settled(arn, decision, context)
         return self.columns(arn, admin, found)
 
     def columns(self, arn: str, admin: str, found: Found) -> dict[str, Any]:

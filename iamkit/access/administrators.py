@@ -63,15 +63,15 @@ ADMINISTRATORS: Final = Table(
         Column(
             "statements",
             OBJECT,
-            "list of the statements that make it one, each with its policy: those that together "
-            "allow every action or, through IAM, the one that allows the call; empty: its policies "
-            "are not in the evidence",
+            "list of the statements that make it an administrator, each with its policy: those "
+            "that together allow every action or, for through IAM, the one that allows the call; "
+            "empty: its policies are not in the evidence",
         ),
         Column(
             "witness",
             OBJECT,
-            "one request of an administrator that it is allowed, a dict of action, resource, "
-            "context and effect; missing: none was found",
+            "one administrator request that is allowed to it, a dict of action, resource, context "
+            "and effect; missing: none was found",
         ),
     ),
 )

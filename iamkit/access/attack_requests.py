@@ -5,7 +5,7 @@ A named context is one request of its kind; a verdict has to stand up to all of 
 are follows from the policies that bind the principal, see `request_classes`: each part of the
 internet that they tell apart, a VPC endpoint of the attacker's own and each that they name, each
 age of MFA, each value of a key that the caller chooses. What a credential turns into for nothing
-counts as the credential: whoever has a key has a session too (`sts:GetSessionToken` needs no
+counts as the credential: anyone with a key has a session too (`sts:GetSessionToken` needs no
 permission), in which `aws:MultiFactorAuthPresent` is false and `aws:TokenIssueTime` is present, and
 which cannot call IAM, nor of STS more than AssumeRole and GetCallerIdentity.
 
@@ -148,6 +148,16 @@ class RequestDeriver:
         plan = self._plans.once((same, user, values), self._planned, tests, base, user=user)
         requests = tuple(_made_by(known, plan.requests))
         return AttackRequests(requests, plan.parts, plan.left_unknown)
+
+    def asked(self, policy: Policy) -> tuple[tuple[Any, ...], frozenset[str]]:
+        """
+        Return what a policy asks of `DERIVED_KEYS`, and the keys that it takes into account.
+
+        Callers whose policies ask the same in the same order have the same requests.
+        """
+        asking = self._asking.once(policy, _asking, policy)
+        keys = ((*each.condition_keys, *each.resource_keys) for _, each in asking)
+        return tuple(said for said, _ in asking), frozenset().union(*keys)
 
     def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> AttackRequests:
         """The requests, with nothing of who makes them; of `base` only variables count."""

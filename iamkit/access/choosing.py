@@ -1,11 +1,11 @@
 """
 Rows of bits for a caller that chooses what suits it: the Region, the user agent, the tags it asks.
 
-`policy.evaluation` leaves a key that nobody knows open: an allow or a deny that hangs on it is not
-certain. Some of those keys the caller picks itself, see `policy.choices`, so here every class of
-their values is tried, and an action is certain if it is with one of them. `anywhere` is judged
-action by action, as each call makes its own choice. What is called in one Region only is tried in
-that one.
+`policy.evaluation` leaves a key that nobody knows open: an allow or a deny that depends on it is
+not certain. Some of those keys the caller picks itself, see `policy.choices`, so here every class
+of their values is tried, and an action is certain if it is with one of them. `anywhere` is
+evaluated action by action, as each call makes its own choice. An action that exists in one Region
+only is tried in this Region.
 
 Source: IAM User Guide, "AWS global condition context keys", aws:RequestedRegion.
 """

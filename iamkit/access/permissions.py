@@ -207,8 +207,8 @@ class Permissions:
         (anywhere; certain: on some resource; possible: if unknown conditions allow it), policies
         that allow it, `known` to the action list.
 
-        Raises `SettingsError`, with what may have been meant, for whoever has no row: a group, the
-        root user, who may do all that service control policies leave, and unknown names.
+        Raises `SettingsError`, with what may have been meant, for a principal without a row: a
+        group, the root user, who may do all that service control policies leave, and unknown names.
         """
         arn = evaluated(self.callers, principal)
         at = self.principals.index[self.principals["principal_arn"] == arn][0]

@@ -27,6 +27,7 @@ from iamkit.access.permissions import risky_actions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     CERTAIN,
+    DOUBT,
     ENDPOINT_KEYS,
     SOURCE_IP_KEYS,
     UNKNOWN,
@@ -58,19 +59,35 @@ POLICY_GRANTS: Final = Table(
             "aws (managed by AWS), customer or inline",
             values=("aws", "customer", "inline"),
         ),
-        Column("unseen", TRUTH, "its document is not in the evidence, or cannot be read"),
+        Column(
+            "unseen", TRUTH, "its document is not in the evidence, or a part of it cannot be read"
+        ),
         Column("everything", TRUTH, "allows every action on every resource"),
         Column(
-            "administrative", TRUTH, "everything, or all but exceptions that its holder can lift"
+            "administrative",
+            TRUTH,
+            "allows everything, or everything but exceptions that its holder can remove",
         ),
-        Column("conditional", TRUTH, "grants less to a caller from anywhere without MFA"),
-        Column("full_services", OBJECT, "list of services: every action on every resource"),
+        Column("conditional", TRUTH, "grants less to a caller without MFA or from outside"),
+        Column(
+            "full_services",
+            OBJECT,
+            "list of services with every action allowed on every resource",
+        ),
         Column("escalations", OBJECT, "list of escalation methods, by their id in escalation.yaml"),
-        Column("assumes_any_role", TRUTH, "may assume roles that it does not name one by one"),
-        Column("reads_secrets", TRUTH, "reads every secret, or every parameter"),
-        Column("subscribes", TRUTH, "subscribes to AWS Marketplace products on every resource"),
-        Column("actions", COUNT, "actions it certainly allows, on one resource at least"),
-        Column("risky", COUNT, "of these in a class of `permissions.RISKY`"),
+        Column("assumes_any_role", TRUTH, "allows assuming roles that it does not name one by one"),
+        Column("reads_secrets", TRUTH, "allows reading every secret, or every parameter"),
+        Column(
+            "subscribes",
+            TRUTH,
+            "allows subscribing to AWS Marketplace products on every resource",
+        ),
+        Column(
+            "actions",
+            COUNT,
+            "number of actions that it certainly allows, on at least one resource",
+        ),
+        Column("risky", COUNT, "number of these actions that are in a risk class"),
     ),
 )
 
@@ -91,12 +108,13 @@ _SECRETS: Final = {
 
 def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
     """
-    Judge every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
+    Evaluate every policy by itself. Rows: see `POLICY_GRANTS`, in the order of `policies`.
 
     An escalation method counts if all its actions are allowed, and those that use a resource, such
     as a role, on resources that are not named one by one (see `names_no_resource`). What an action
-    on one named role gains depends on that role, so there this errs towards silence. Equal
-    documents are evaluated once.
+    on one named role gains depends on that role, so there this errs towards silence. Where one
+    statement cannot be read, what the others grant is known, and nothing else. Equal documents are
+    evaluated once.
     """
     table = account.policies
     numbers: dict[str, int] = {}
@@ -107,11 +125,17 @@ def policy_grants(account: AccountTables, callers: Principals) -> pd.DataFrame:
             numbers[policy.content] = len(distinct)
             distinct.append(policy)
         which.append(-1 if policy is None else numbers[policy.content])
-    judged = _judged(distinct, callers).reindex(which).set_axis(table.index)
-    unknown = pd.Series(which, table.index) < 0
-    lists = ["full_services", "escalations"]
-    judged[lists] = judged[lists].astype("object").mask(unknown, None)
-    return POLICY_GRANTS.conform(table.assign(unseen=table["problem"].notna()).join(judged))
+    judged = _judged(distinct, callers).reindex(which).astype("object").set_axis(table.index)
+    doubtful = [at < 0 or _is_doubtful(distinct[at]) for at in which]
+    silent = judged.isna() | ~judged.map(bool)
+    silent[["actions", "risky"]] = True  # there may be more
+    judged = judged.mask(silent.mul(doubtful, axis=0), None)
+    return POLICY_GRANTS.conform(table.assign(unseen=doubtful).join(judged))
+
+
+def _is_doubtful(policy: Policy) -> bool:
+    """Whether a statement of it cannot be read."""
+    return any(DOUBT in each.condition_keys for each in policy.statements)
 
 
 def administrative(documents: Iterable[Any], callers: Principals) -> list[bool]:
@@ -147,7 +171,7 @@ def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
         RequestContext(callers.arrival(name), UNKNOWN) for name in ("mfa-inside", "stolen-key")
     )
     cases = [(policy, _admitted(policy, best, stolen)) for policy in policies]
-    certain, anywhere, least, unnamed = _rows(cases, stolen, catalog)
+    certain, anywhere, least, unnamed = _rows(cases, stolen, callers.evaluator)
     everything = ~_any(catalog.every_listed & ~anywhere)
     secrets = catalog.bits(_SECRETS)
     any_secret, every_secret = _any(certain & secrets), _any(anywhere & secrets)
@@ -174,7 +198,9 @@ def _judged(policies: Sequence[Policy], callers: Principals) -> pd.DataFrame:
 
 
 def _rows(
-    cases: Sequence[tuple[Policy, RequestContext]], stolen: RequestContext, catalog: Catalog
+    cases: Sequence[tuple[Policy, RequestContext]],
+    stolen: RequestContext,
+    evaluator: PolicyEvaluator,
 ) -> Bits:
     """
     Rows of each policy, shape (4, policies, words).
@@ -183,7 +209,7 @@ def _rows(
     key; and, of the actions that escalation methods use, those certainly on resources that it does
     not name one by one.
     """
-    evaluator = PolicyEvaluator(catalog)
+    catalog = evaluator.catalog
     combine = cache(evaluator.combine)  # many policies say the same about other resources
     methods = escalation_methods().values()
     used = {action for method in methods for action in method.actions_on_existing}

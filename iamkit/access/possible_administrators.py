@@ -1,9 +1,10 @@
 """
-Who may be an administrator: certainly, or for all anybody knows.
+Users and roles that are certainly or possibly administrators.
 
-`administrators` accuses, so it takes an unknown condition for a denial. Whoever reassures about all
-administrators, such as "each has MFA", has to count those too who would be one if the conditions
-that nobody knows hold, or if a document that is not in the evidence allows everything.
+`administrators` reports problems, so an unknown condition counts as a denial there. A statement
+about all administrators, such as "each has MFA", also has to count principals that are
+administrators only if unknown conditions hold, or if a document that is not in the evidence allows
+everything.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from iamkit.table import Table, stack
 
 POSSIBLE_ADMINISTRATORS: Final = Table(
     name="possible_administrators",
-    row="one user or role that is an administrator if the conditions that nobody knows hold",
+    row="one user or role that is an administrator if unknown conditions hold",
     key=("principal_arn",),
     columns=ADMINISTRATORS.columns,
 )

@@ -85,7 +85,7 @@ class Principals:
 
     @cached_property
     def evaluator(self) -> ChoosingEvaluator:
-        """What judges the principals' policies: all who ask share it, as they ask much alike."""
+        """What evaluates the principals' policies: all who ask share it, as they ask much alike."""
         return ChoosingEvaluator(self.catalog)
 
     @property
@@ -237,7 +237,7 @@ class Principals:
         )
 
     def arriving(self, name: str) -> RequestContext:
-        """Return what every request carries in a named context, whoever makes it."""
+        """Return what every request contains in a named context, independent of the caller."""
         if not isinstance(name, str):  # such as a list, which would be no key
             self.arrival(name)
         return self._arriving.once(name, lambda: RequestContext(self.arrival(name), UNKNOWN))

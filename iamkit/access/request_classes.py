@@ -1,12 +1,11 @@
 """
-The values that a principal's policies tell apart, key by key: which requests are worth trying.
+The values that a principal's policies tell apart, key by key: which requests have to be tried.
 
 Two values of a condition key that give every test of every statement the same answer are one class,
 and one value of each class is enough. Of the keys that a caller chooses every class is tried, of a
 network or a VPC endpoint every part that the policies tell apart, of an MFA session every age. A
-key of which nothing is said here stays unknown: that helps the caller where a result reassures and
-does not count where it accuses. A key that a policy variable takes its value from stays unknown
-too.
+key of which nothing is said here stays unknown: it counts as possibly allowed, but not as certainly
+allowed. A key that a policy variable takes its value from stays unknown too.
 
 Source: IAM User Guide, "AWS global condition context keys"; STS API Reference, GetSessionToken (a
 session lasts 36 hours at most, and its MFA is as old as the caller likes).
@@ -154,7 +153,8 @@ class Moment:
 
 def moments(tests: Tests, known: RequestContext, as_of: datetime) -> list[Mapping[str, Value]]:
     """
-    When a caller may come: now or, as whoever waits can, later; with a new session or an old one.
+    When a caller may come: now or, because a caller can wait, later; with a new session or an old
+    one.
 
     A dict of `TIMES` per class. The first is now, with a new session.
     """

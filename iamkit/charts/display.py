@@ -1,10 +1,10 @@
 """
 What a notebook shows in words and numbers: tables, sentences and figures, as data.
 
-Text in a report comes from the audited account, so whoever names a role there writes on the page.
-The objects here therefore display as *data*: JSON under our own media types, which the report
-escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an escaped
-HTML preview as well; the report never uses it. Notebooks reach all of it through `charts`.
+Text in a report comes from the audited account, so anyone who can name a role there can write on
+the page. The objects here therefore display as *data*: JSON under our own media types, which the
+report escapes where it makes the page (`data/page/page.html.j2`). For JupyterLab each carries an
+escaped HTML preview as well; the report never uses it. Notebooks reach all of it through `charts`.
 """
 
 import datetime as dt
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.values import printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -155,8 +156,8 @@ def _absent(value: Any) -> bool:
 
 
 def clean(text: object) -> str:
-    """Text that any file can hold: a lone surrogate, legal in JSON, has no UTF-8 form."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
+    """Text that any page, file and terminal can hold; see `values.printable`."""
+    return printable(str(text))
 
 
 def _label(label: object) -> str:

@@ -33,13 +33,21 @@ BOXES: Final = Table(
     key=("box",),
     columns=(
         Column("box", COUNT, "number"),
-        Column("steps", COUNT, "its column: steps to administrator access, 7 for more; 0: has it"),
-        Column("place", COUNT, "place in its column, 0 at the top"),
+        Column(
+            "steps",
+            COUNT,
+            "column of the box: steps to administrator access, 7 for 7 and more; 0: has it",
+        ),
+        Column("place", COUNT, "position in its column, 0 at the top"),
         Column("kind", TEXT, "user, role or group; missing: several kinds"),
-        Column("label", TEXT, "name of the one, or how many there are"),
-        Column("members", COUNT, "users and roles in it that the rows are about"),
-        Column("through", COUNT, "further ones whose shortest path goes through it"),
-        Column("names", OBJECT, "list of the names in it, those that most go through first"),
+        Column("label", TEXT, "name of the identity, or the number of identities"),
+        Column("members", COUNT, "number of users and roles in the box that start a path"),
+        Column(
+            "through",
+            COUNT,
+            "number of further identities whose shortest path goes through the box",
+        ),
+        Column("names", OBJECT, "list of the names in the box, those with the most paths first"),
     ),
 )
 
@@ -50,7 +58,7 @@ LINKS: Final = Table(
     columns=(
         Column("from", COUNT, "box"),
         Column("to", COUNT, "box"),
-        Column("members", COUNT, "users and roles whose shortest path has this link"),
+        Column("members", COUNT, "number of users and roles whose shortest path uses this link"),
     ),
 )
 
@@ -78,7 +86,7 @@ def boxes_and_links(admin_paths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
         Rows of `escalation.ADMIN_PATHS` of one context that are to be counted; rows without steps
         are not. An identity that is only on another's path is shown, but is not a member.
 
-    In each column, members and through add up to the rows with at least so many steps.
+    In each column, members and through add up to the rows with at least this number of steps.
     """
     rows = admin_paths[admin_paths["steps"].notna()]
     steps = _steps(rows)
@@ -291,7 +299,7 @@ def _texts(
 
 def fitted(text: str, letters: int, lines: int = 1) -> str:
     r"""
-    Text in so many lines of so many letters, the end left out where it is longer.
+    Text in a number of lines of a number of letters; longer text is cut.
 
     Whatever is not a printable letter of ASCII, as all of IAM's names are, is a question mark.
 

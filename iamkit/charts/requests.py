@@ -37,8 +37,8 @@ _SAID: Final[Mapping[tuple[str, str], str]] = {
 
 # How a sentence says the value of a key, by key in lower case.
 _WITH: Final[Mapping[str, str]] = {
-    "aws:multifactorauthage": "given {} seconds ago",
-    "aws:tokenissuetime": "in a session begun {}",
+    "aws:multifactorauthage": "used {} seconds ago",
+    "aws:tokenissuetime": "in a session that began at {}",
     "aws:currenttime": "at {}",
     "aws:epochtime": "at {} seconds since 1970",
     "aws:sourceip": "from the address {}",
@@ -92,10 +92,10 @@ def request(witness: Any) -> str | None:
     said = ", ".join([asked, *by, *filter(None, _carried(found))])
     certain, values = found.get("effect") == "Allowed", {*as_dict(found.get("context")).values()}
     if certain and values <= {UNKNOWN}:
-        said += ", whatever the request carries"
+        said += ", in any request context"
     if isinstance(found.get("assumed"), str):
         said = f"as role {found['assumed'].rpartition('/')[2]}, which it assumes first: {said}"
-    return said if certain else f"perhaps: {said}"
+    return said if certain else f"possible: {said}"
 
 
 def statement(row: Mapping[Any, Any]) -> str | None:
@@ -143,7 +143,7 @@ def caller(witness: Any) -> str | None:
     if not found:
         return None
     said = ", ".join([_who(found), *filter(None, _carried(found))])
-    return said if found.get("effect") == "Allowed" else f"perhaps: {said}"
+    return said if found.get("effect") == "Allowed" else f"possible: {said}"
 
 
 def _who(found: Mapping[str, Any]) -> str:
@@ -189,7 +189,7 @@ def _phrase(key: str, value: str, *, certain: bool) -> str:
     if lower == DOUBT:
         return "" if certain else "if the policies that cannot be read allow it"
     if value == UNKNOWN:  # of a request that is allowed, it makes no difference
-        return "" if certain else f"if {key.removeprefix(_CLAIM)} suits"
+        return "" if certain else f"if {key.removeprefix(_CLAIM)} has a suitable value"
     if value == ABSENT:
         return "" if _USUAL.match(lower) else f"without {key.removeprefix(_CLAIM)}"
     if key.startswith(_CLAIM):

@@ -3,7 +3,7 @@ The checks: one function per rule, in files by subject. Adding one is adding a f
 
 `registry` says what a check is, `run` runs them, `own` adds those of an organization, from files
 that the settings name (`own_checks`). Every file of this folder is read. A subject is an ARN.
-Comparisons with a missing value are false, so a check that asks for an age says what becomes of a
+Comparisons with a missing value are false, so a check that compares an age says what happens to a
 credential without one.
 """
 

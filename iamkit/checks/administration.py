@@ -1,11 +1,12 @@
 """
-Policies that give full administration, now or as soon as somebody attaches or restores them.
+Policies that give administrator access, now or as soon as somebody attaches or restores them.
 
-That a policy in use does so is a fact and no fault: somebody has to administer an account. What
-makes it one is told of those who have it: see `administrators`, `mfa` and `trust`.
+For a policy in use this is noted as a fact, because somebody has to administer an account. The
+checks in `administrators`, `mfa` and `trust` report problems of the principals that have the
+policy.
 
-A policy is judged by itself, with its denies and for a caller who meets its conditions on MFA and
-networks: see `access.policy_grants`.
+A policy is evaluated by itself, with its Deny statements, for a caller who meets its conditions on
+MFA and networks: see `access.policy_grants`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _administrative(policies: pd.DataFrame, attachments: pd.DataFrame) -> pd.Dat
     everything = policies["everything"].fillna(value=True)
     conditional = policies["conditional"].fillna(value=False)
     detail = everything.map(
-        {True: FULL, False: "allows all but a few exceptions that its holder can lift"}
+        {True: FULL, False: "allows everything but a few exceptions that its holder can remove"}
     )
     detail += conditional.map({True: ", if its conditions are met", False: ""})
     detail += ("; on " + on).fillna("")
@@ -52,10 +53,12 @@ def _of_kind(
 
 @check(
     severity=INFO,
-    title="A policy managed by AWS that gives full administration is attached",
+    title="An AWS managed policy that gives administrator access is attached",
     among="attached AWS managed policies",
-    remedy="Attach policies for what its holders do instead; keep one administrator role for "
-    "emergencies, assumed with MFA.",
+    remedy=(
+        "Replace it with policies that allow only what its holders need. Keep one administrator "
+        "role for emergencies that requires MFA."
+    ),
     source=CIS,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -63,7 +66,7 @@ def administrative_aws_policy(
     policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Attached AWS managed policies that allow everything, judged by their content, not by name.
+    Attached AWS managed policies that allow everything, by their content, not by their name.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
@@ -82,9 +85,9 @@ def administrative_aws_policy(
 
 @check(
     severity=INFO,
-    title="An attached customer managed policy gives full administration",
+    title="An attached customer managed policy gives administrator access",
     among="attached customer policies",
-    remedy="Replace it by policies that name the actions and resources its holders need.",
+    remedy="Replace it with policies that name the actions and resources that its holders need.",
     source=CIS,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -113,9 +116,9 @@ def administrative_customer_policy(
 
 @check(
     severity="low",
-    title="A customer managed policy that nobody has gives full administration",
+    title="An unattached customer managed policy gives administrator access",
     among="unattached customer policies",
-    remedy="Delete it: whoever may attach a policy may attach this one.",
+    remedy="Delete it: anyone who can attach policies can attach this one.",
     source=CIS,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -126,7 +129,7 @@ def administrative_unattached_policy(
     statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Customer policies on nobody that allow everything; boundaries: see `open_boundary`.
+    Unattached customer policies that allow everything; for boundaries, see `open_boundary`.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
@@ -140,15 +143,15 @@ def administrative_unattached_policy(
     bounds = attachments.loc[attachments["how"] == "boundary", "policy_arn"]
     found = _administrative(unused[~unused["policy_arn"].isin(bounds)], attachments)
     by = asked_for(found["subject"], statements)
-    narrow = "Make it narrow, and keep it as long as " + by + " asks for it."
+    narrow = "Reduce its permissions, and keep it as long as " + by + " refers to it."
     return found.assign(next_step=narrow.astype("object"))
 
 
 @check(
     severity=INFO,
-    title="An inline policy gives full administration",
+    title="An inline policy gives administrator access",
     among="inline policies",
-    remedy="Replace it by policies that name the actions and resources its owner needs.",
+    remedy="Replace it with policies that name the actions and resources that its owner needs.",
     source=CIS,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -164,16 +167,16 @@ def administrative_inline_policy(
     >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="inline", everything=False,
     ...                    administrative=True))
     >>> administrative_inline_policy(grants, ATTACHMENTS.rows(on)).detail.tolist()
-    ['allows all but a few exceptions that its holder can lift; on ann']
+    ['allows everything but a few exceptions that its holder can remove; on ann']
     """
     return _administrative(policy_grants[policy_grants["kind"] == "inline"], attachments)
 
 
 @check(
     severity="medium",
-    title="An old version of a policy gives full administration",
+    title="An old version of a customer managed policy gives administrator access",
     among="customer policies",
-    remedy="Delete the version: one call makes it the default again.",
+    remedy="Delete the version: one API call can make it the default version again.",
     source=VERSIONS,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -184,9 +187,10 @@ def administrative_old_version(
     callers: Principals,
 ) -> pd.DataFrame:
     """
-    Versions not in force that allow everything, of customer policies that do not themselves.
+    Versions other than the default that allow everything, if the default version does not.
 
-    Whoever may call iam:SetDefaultPolicyVersion on the policy makes its holders administrators.
+    A principal that may call iam:SetDefaultPolicyVersion on the policy can make its holders
+    administrators.
     """
     already = policy_grants.loc[policy_grants["administrative"].fillna(value=False), "policy_arn"]
     mine = policies.loc[policies["kind"] == "customer", "policy_arn"]
@@ -197,7 +201,7 @@ def administrative_old_version(
     seen = old["problem"].isna()
     holds = pd.Series(administrative(old["document"], callers), old.index, dtype="boolean")
     made = old["created"].dt.strftime(" of %Y-%m-%d").fillna("")
-    detail = "version " + old["version_id"] + made + " gives full administration"
+    detail = "version " + old["version_id"] + made + " gives administrator access"
     found = policy_rows(old, holds.where(seen), detail)
     step = "Delete version " + old["version_id"] + " of the policy"
     return found.assign(next_step=step.reindex(found.index))  # an empty frame would take all rows
@@ -205,9 +209,9 @@ def administrative_old_version(
 
 @check(
     severity="medium",
-    title="A permissions boundary limits nothing",
+    title="A permissions boundary does not limit anything",
     among="boundaries",
-    remedy="Allow in it only what those who have it may at most do.",
+    remedy="Allow in it only the maximum permissions that its users and roles may have.",
     source=BOUNDARIES,
     errs=ERRS_ON_CONDITIONS,
 )

@@ -1,8 +1,8 @@
 """
-Who has a policy that gives full administration, or can give itself one.
+Identities that have a policy that gives administrator access, or can give themselves one.
 
-The first three look at what is attached. A principal that a boundary or a Deny keeps from
-administration is not in table `administrators`, and passes.
+The first three checks look at attached policies. If a boundary or a Deny prevents administrator
+access, the principal is not in table `administrators` and passes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
 
-ASSUME: Final = "Let the user assume an administrator role, with MFA, and "
+ASSUME: Final = "Let the user assume an administrator role with MFA, and "
 OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline
 # Services that run code of the account's own with a role.
 COMPUTE: Final = (
@@ -70,9 +70,9 @@ def _holders(
 
 def _unlimited(found: pd.DataFrame, administrators: pd.DataFrame, possible: Any) -> pd.DataFrame:
     """
-    Leave out those whom a boundary or a Deny keeps from administration.
+    Leave out principals that a boundary or a Deny prevents from being administrators.
 
-    Of whom a boundary or a Deny with an unknown condition may keep from it, nothing is known.
+    If the boundary or the Deny has an unknown condition, the result is not known.
     """
     limited = found["status"].eq("fail") & ~found["unseen"].fillna(value=False)
     limited &= ~found["subject"].isin(administrators["principal_arn"])
@@ -100,7 +100,7 @@ def _doubtful(
 
 
 def everything(possible: pd.DataFrame | None) -> list[str]:
-    """ARNs of those who may do everything if the conditions that nobody knows hold."""
+    """ARNs of the principals that can do everything if the unknown conditions hold."""
     if possible is None:
         return []
     arns = possible.loc[possible["admin"].eq("everything"), "principal_arn"]
@@ -109,9 +109,9 @@ def everything(possible: pd.DataFrame | None) -> list[str]:
 
 @check(
     severity="high",
-    title="A policy that gives full administration is on a user",
+    title="A user has a policy that gives administrator access",
     among="users",
-    remedy=ASSUME + "take the policy away.",
+    remedy=ASSUME + "remove the policy from the user.",
     source=LEAST_PRIVILEGE,
     errs="towards more: what service control policies that are not in the evidence forbid counts",
 )
@@ -127,8 +127,8 @@ def administrator_user(
     """
     Users with an administrative policy attached or inline; see `administrator_group` for groups'.
 
-    That one who is kept for emergencies, and protected as such, has it is a fact. Allow `*` beside
-    Deny `*`, or under a boundary that allows little, is no administration.
+    A user that is kept for emergencies, and protected accordingly, is noted as a fact. Allow `*`
+    together with Deny `*`, or with a boundary that allows little, is not administrator access.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS
@@ -149,21 +149,24 @@ def administrator_user(
 def _allowed_only(
     users: pd.Series[Any], attachments: pd.DataFrame, statements: pd.DataFrame | None
 ) -> pd.Series[Any]:
-    """A step for those whose policies also deny, such as without MFA: that is to stay."""
+    """The next step for users whose policies also deny something: keep the Deny."""
     step = pd.Series(None, users.index, "object")
     if statements is None:
         return step
     denying = statements.loc[statements["effect"].eq("Deny"), "policy_arn"]
     both = attachments.loc[attachments["policy_arn"].isin(denying), "principal_arn"]
-    keep = "take away what the policy allows; keep what it denies as a policy of its own."
+    keep = "remove what the policy allows. Keep what it denies in a separate policy."
     return step.mask(users.isin(both), ASSUME + keep)
 
 
 @check(
     severity=INFO,
-    title="A policy that gives full administration is on a group",
+    title="A group has a policy that gives administrator access",
     among="groups",
-    remedy="Keep few members, all with MFA, or let them assume an administrator role instead.",
+    remedy=(
+        "Keep the group small and require MFA of its members, or let them assume an administrator "
+        "role instead."
+    ),
     source=LEAST_PRIVILEGE,
 )
 def administrator_group(
@@ -194,10 +197,12 @@ def administrator_group(
 
 @check(
     severity=INFO,
-    title="A policy that gives full administration is on a role",
+    title="A role has a policy that gives administrator access",
     among="roles",
-    remedy="Give the role what its work needs; keep an administrator role for emergencies, which "
-    "few may assume, and with MFA.",
+    remedy=(
+        "Give the role only the permissions that it needs. Keep an administrator role for "
+        "emergencies that only a few users can assume, with MFA."
+    ),
     source=LEAST_PRIVILEGE,
     errs="towards more: what service control policies that are not in the evidence forbid counts",
 )
@@ -212,10 +217,11 @@ def administrator_role(
     platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Roles with an administrative policy, and who may assume them; service-linked ones aside.
+    Roles with an administrative policy, and who may assume them; without service-linked roles.
 
-    That people have such a role is a fact. That code has one, on an instance, in a function or in a
-    pipeline, is a finding of medium severity: whoever can change the code is an administrator.
+    A role for people is noted as a fact. A role for code (on an instance, in a function or in a
+    pipeline) is a finding of medium severity, because anyone who can change the code is an
+    administrator.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
@@ -246,12 +252,14 @@ def administrator_role(
 
 @check(
     severity="high",
-    title="An identity can give itself any permission with IAM",
+    title="An identity can give itself any permission through IAM",
     among="users and roles",
-    remedy="Limit its IAM actions to identities and policies other than its own, or set a "
-    "permissions boundary that it cannot lift.",
+    remedy=(
+        "Limit its IAM actions to identities and policies other than its own, or set a permissions "
+        "boundary that it cannot remove."
+    ),
     source=f"{GUIDE}access_policies_boundaries.html",
-    errs="towards silence: one call to IAM is looked for, no path of several steps",
+    errs="towards silence: only a single call to IAM counts, not a path of several steps",
 )
 def administrator_through_iam(
     administrators: pd.DataFrame,
@@ -261,7 +269,7 @@ def administrator_through_iam(
     possible_administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Users and roles that are administrators in all but name: they can write or attach a policy.
+    Users and roles that can make themselves administrator: they can write or attach a policy.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import POLICY_ASSIGNMENTS, ROLES
@@ -294,9 +302,14 @@ def administrator_through_iam(
     severity="low",
     title="There are more administrators than the settings allow",
     among="the account",
-    remedy="Give those who do not administer the account what their work needs instead.",
+    remedy=(
+        "Give identities that do not administer the account only the permissions that they need."
+    ),
     source=LEAST_PRIVILEGE,
-    errs="towards silence: who may be an administrator under unknown conditions is not counted",
+    errs=(
+        "towards silence: identities that are administrators only under unknown conditions do not "
+        "count"
+    ),
 )
 def too_many_administrators(
     administrators: pd.DataFrame,
@@ -306,7 +319,7 @@ def too_many_administrators(
     roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    More administrators than the settings' `max_administrators`, roles of platforms aside.
+    More administrators than the setting `max_administrators`, not counting roles of platforms.
 
     >>> six = pd.DataFrame({"principal_arn": list("abcdef"), "name": list("abcdef")})
     >>> too_many_administrators(six, "111122223333", Settings()).detail.tolist()

@@ -1,7 +1,7 @@
 """
-Policies on users, on empty groups and on nobody.
+Policies on users and on empty groups, and unattached policies.
 
-What is attached to a principal itself or inline counts; a permissions boundary grants nothing.
+Policies that are attached directly or inline count. A permissions boundary grants nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
 
-DELETE_GROUP = "Delete the group: whoever is put into it gets what it gives."
+DELETE_GROUP = "Delete the group: anyone who is added to it gets its permissions."
 
 
 def _with_policies(
@@ -34,9 +34,9 @@ def _with_policies(
 
 @check(
     severity="low",
-    title="A policy is on a user instead of a group or role",
+    title="A policy is attached to a user instead of a group or role",
     among="users",
-    remedy="Put the user into a group that has the policy, or use a role.",
+    remedy="Put the user into a group that has the policy, or use a role instead.",
     source="https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2",
 )
 def policy_on_user(
@@ -65,7 +65,7 @@ def policy_on_user(
 )
 def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
     """
-    Users, groups and roles that may carry data in and out through CloudShell.
+    Users, groups and roles that can upload and download files through CloudShell.
 
     >>> from iamkit.tables import ATTACHMENTS
     >>> arn = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"
@@ -80,9 +80,9 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="low",
-    title="A customer managed policy is on nobody",
+    title="A customer managed policy is not attached",
     among="customer policies",
-    remedy="Delete it; keep its text where infrastructure is described.",
+    remedy="Delete it; keep its text in your infrastructure code if you need it again.",
     source=f"{GUIDE}access_policies_managed-vs-inline.html",
 )
 def unattached_policy(
@@ -92,16 +92,17 @@ def unattached_policy(
     statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Customer policies that neither give nor bound anything, by the evidence and by AWS's counts.
+    Customer policies that are neither attached nor a boundary, by the evidence and by AWS's counts.
 
-    One that a condition asks for, as the boundary of what is created, is noted: it is to be kept.
+    A policy that a condition names as the required boundary of new principals is noted, because it
+    is needed.
 
     >>> from iamkit.tables import ATTACHMENTS, POLICIES
     >>> policies = POLICIES.rows(dict(policy_arn="p", kind="customer",
     ...                               updated=pd.Timestamp("2026-01-01", tz="UTC")))
     >>> now = pd.Timestamp("2026-01-31", tz="UTC")
     >>> unattached_policy(policies, ATTACHMENTS.rows(), now).detail.tolist()
-    ['on nobody; unchanged for 30 days']
+    ['not attached; unchanged for 30 days']
     """
     counted = policies["attached"].fillna(0) + policies["bounding"].fillna(0)
     idle = counted.eq(0) & ~policies["policy_arn"].isin(attachments["policy_arn"])
@@ -112,8 +113,8 @@ def unattached_policy(
     rows = pd.DataFrame(
         {
             "subject": found["policy_arn"],
-            "detail": "on nobody" + since + ("; " + by + " asks for it").fillna(""),
-            "next_step": ("Keep it as long as " + by + " asks for it.").astype("object"),
+            "detail": "not attached" + since + ("; " + by + " refers to it").fillna(""),
+            "next_step": ("Keep it as long as " + by + " refers to it.").astype("object"),
         }
     )
     return graded(rows, "low", frozenset(rows.loc[by.notna(), "subject"]))
@@ -130,7 +131,7 @@ def empty_group_with_policies(
     groups: pd.DataFrame, attachments: pd.DataFrame, policies: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Groups that give permissions to nobody yet.
+    Groups that have policies but no members.
 
     >>> from iamkit.tables import ATTACHMENTS, GROUPS
     >>> empty = GROUPS.rows(dict(group_arn="g", members=0))

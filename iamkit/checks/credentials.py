@@ -1,8 +1,9 @@
 """
 Credentials that are old, unused or more than needed; root's are in `root`.
 
-Inactive keys do not count: nobody can use them. A credential that was never used counts from when
-it was made, so an old one is unused. One without the date that a rule asks for is not assessed.
+Inactive keys do not count: nobody can use them. The idle time of a credential that was never used
+starts when it was made, so an old one is unused. A credential without the date that a check needs
+is not assessed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pandas as pd
 
 from iamkit.checks.deletions import beside
 from iamkit.checks.facts import graded, kept_for_emergencies
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
 from iamkit.checks.wording import GUIDE, ago, day_count, status
@@ -22,7 +24,7 @@ from iamkit.table import TEXT
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
 REMOVE: Final = "Remove the password (delete the login profile); the user and its keys stay."
-KEEP: Final = "Keep it, and try it on the days that the plan for emergencies names."
+KEEP: Final = "Keep it, and test it on the days that your emergency plan names."
 DELETE: Final = "Delete the user if it has no SSH keys for CodeCommit: no other credential is left."
 SETUP: Final = pd.Timedelta(hours=24)  # a key made this soon after its user was made with it
 
@@ -47,7 +49,7 @@ def _too_long(
     severity="medium",
     title="An active access key is older than allowed",
     among="users with active keys",
-    remedy="Replace the key by a role; if that cannot be, rotate it.",
+    remedy="Replace the key with a role; if that is not possible, rotate it.",
     source=f"{GUIDE}id-credentials-access-keys-update.html",
 )
 def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -72,15 +74,15 @@ def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFram
     severity="medium",
     title="An active access key is not used",
     among="users with active keys",
-    remedy="Deactivate the key, wait for complaints, then delete it.",
+    remedy="Deactivate the key, wait to see if anything fails, then delete it.",
     source=UNUSED,
-    errs="towards fail for keys older than April 2015, when AWS began to record their use",
+    errs="towards reporting for keys older than April 2015: AWS did not record their use before",
 )
 def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """
     Active keys unused for `unused_days` or longer, each slot by itself.
 
-    A never used, 701 days old key is unused; so is key 2 of a user whose key 1 is inactive.
+    A key that is 701 days old and was never used is unused. Key 2 counts even if key 1 is inactive.
 
     >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_arn="arn:aws:iam::111122223333:user/ana", slot=1, is_root=False,
@@ -105,7 +107,7 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
     severity="medium",
     title="A console password is older than allowed",
     among="console users",
-    remedy="Have the password changed; better, let the user sign in through federation.",
+    remedy="Have the password changed or, better, let the user sign in through federation.",
     source=f"{GUIDE}id_credentials_passwords_account-policy.html",
 )
 def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -118,7 +120,7 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     >>> old_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
     ['the password was last changed 430 days ago']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     days = users["password_age_days"]
     said = "the password was last changed " + day_count(days) + " ago"
     unsaid = "when the password was changed is not known"
@@ -131,7 +133,10 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     among="console users",
     remedy=REMOVE,
     source=UNUSED,
-    errs="towards fail for passwords older than October 2014, when AWS began to record their use",
+    errs=(
+        "towards reporting for passwords older than October 2014: AWS did not record their use "
+        "before"
+    ),
 )
 def unused_password(
     credentials: pd.DataFrame, settings: Settings, break_glass: pd.DataFrame | None = None
@@ -139,8 +144,8 @@ def unused_password(
     """
     Passwords of console users unused for `unused_days` or longer.
 
-    That one kept for emergencies is not used is a fact, and as it should be. One that was never
-    used counts from when it was set: 301 days later it is unused.
+    The unused password of a user for emergencies is noted as a fact: it should not be used. The
+    idle time of a password that was never used starts when it was set: 301 days later it is unused.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
@@ -148,7 +153,7 @@ def unused_password(
     >>> unused_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
     ['the password was never used in the 301 days since it was set']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     use = users["password_use"]
     idle = users["password_idle_days"].mask(use == "not known")
     said = "the password was last used " + day_count(idle) + " ago"
@@ -172,7 +177,7 @@ def unused_password(
     among="users with active keys",
     remedy="Finish the rotation: deactivate the older key, then delete it.",
     source=f"{GUIDE}id-credentials-access-keys-update.html",
-    errs="towards fail: during a rotation both keys have to be active for a while",
+    errs="towards reporting: during a rotation both keys have to be active for some time",
 )
 def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
     """
@@ -194,18 +199,17 @@ def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="low",
-    title="An access key was made along with its console user",
+    title="An access key was made together with its console user",
     among="users with active keys",
-    remedy="Ask whether the key is needed: if not, delete it; if so, rotate it.",
+    remedy="Ask whether the key is needed. If not, delete it. If so, rotate it.",
     source=KEYS,
-    errs="towards fail: a key that a user asked for on the first day is reported",
+    errs="towards reporting: a key that the user really needed on the first day is reported",
 )
 def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFrame) -> pd.DataFrame:
     """
-    Active keys of console users made within 24 hours of the user, as by habit, used or not.
+    Active keys of console users that were made within 24 hours of the user, used or not.
 
-    A key without a date counts as one of these if it was never used: nothing says that anybody
-    asked for it. With a use on record it is not assessed.
+    A key without a date is reported if it was never used. If it was used, it is not assessed.
 
     >>> from iamkit.tables import ACCESS_KEYS, CREDENTIALS
     >>> ana = "arn:aws:iam::111122223333:user/ana"
@@ -236,26 +240,26 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
     )
     found["status"] = status(apart.notna() | never)
     young = never & ~keys["idle_days"].ge(RECENT).fillna(value=False)
-    ask = "Ask whether it is needed, and delete it if not: it was not used yet."
+    ask = "Ask whether it is needed. If not, delete it: it was not used yet."
     found["next_step"] = keys["step"].mask(young, ask)
     return found[apart.lt(SETUP) | apart.isna()]
 
 
 @check(
     severity="low",
-    title="A user has a password and a key, and uses one of them",
+    title="A user has a password and an access key but uses only one of them",
     among="users with credentials",
-    remedy="Take away the kind of access that is not used.",
+    remedy="Remove the credential that is not used.",
     source=UNUSED,
 )
 def unused_kind_of_access(
     credentials: pd.DataFrame, access_keys: pd.DataFrame, settings: Settings
 ) -> pd.DataFrame:
     """
-    Users with both kinds of access of whom one kind has been idle for `unused_days`.
+    Users with a password and access keys who have not used one of them for `unused_days`.
 
-    The key used last stands for a user's keys. A user who uses neither is left to the rules for
-    unused passwords and keys.
+    The key used last stands for a user's keys. The checks of unused passwords and keys report a
+    user who uses neither.
 
     >>> from iamkit.tables import ACCESS_KEYS, CREDENTIALS
     >>> ana = "arn:aws:iam::111122223333:user/ana"
@@ -264,18 +268,18 @@ def unused_kind_of_access(
     >>> key = ACCESS_KEYS.rows(dict(user_arn=ana, slot=1, is_root=False, active=True, use="used",
     ...                             idle_days=1))
     >>> unused_kind_of_access(user, key, Settings()).detail.tolist()
-    ['a password unused for 210 days, beside an access key used yesterday']
+    ['a password unused for 210 days, and an access key used yesterday']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     keys = _active(access_keys).sort_values("idle_days").drop_duplicates("user_arn")
     both = users.merge(keys[["user_arn", "use", "idle_days"]], on="user_arn")
     password, key, limit = both["password_idle_days"], both["idle_days"], settings.unused_days
     idle_password = password.ge(limit) & key.lt(limit)
     idle_key = key.ge(limit) & password.lt(limit)
     unknown = password.isna() | key.isna()
-    said = "a password unused for " + day_count(password) + ", beside an access key "
+    said = "a password unused for " + day_count(password) + ", and an access key "
     said += _in_use(both["use"], key)
-    other = "no access key used for " + day_count(key) + ", beside a password "
+    other = "no access key used for " + day_count(key) + ", and a password "
     other += _in_use(both["password_use"], password)
     said = said.mask(idle_key.fillna(value=False), other)
     said = said.mask(unknown, "when the password or the key was last used is not known")
@@ -300,7 +304,10 @@ def _one_kind(
         recent.fillna(value=False), "Ask its user, then remove the password: it " + said
     )
     keys = idle_keys(users["user_arn"], access_keys)
-    wait = "Deactivate the access keys, wait for complaints, then delete them: the latest use was "
+    wait = (
+        "Deactivate the access keys, wait to see if anything fails, then delete them: the latest "
+        "use was "
+    )
     keys = keys.fillna(wait + ago(users["idle_days"]) + ".")
     return (password + ".").mask(idle_key, keys)
 
@@ -313,18 +320,18 @@ def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
 
 @check(
     severity="info",
-    title="Work is done with long-lived access keys",
+    title="Users work with long-lived access keys",
     among="the account",
     remedy="Move programs to roles, and people to federation, one key at a time.",
     source=f"{GUIDE}best-practices.html#bp-workloads-use-roles",
-    errs="towards less: of each key only the service of its latest use is known",
+    errs="towards silence: only the service of the latest use of a key is known",
 )
 def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
     Active keys of users that were last used for more than signing in or getting a session.
 
-    Advice about the account, not an accusation of a user: a key that works from the office only, or
-    with MFA only, is no weakness by itself; see `key_usable_from_anywhere`.
+    This is advice for the account. A key that works only from the office, or only with MFA, is not
+    a weakness by itself; see `key_usable_from_anywhere`.
 
     >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_name="ann", slot=1, is_root=False, active=True, used_service="s3")
@@ -344,11 +351,11 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
 
 @check(
     severity="low",
-    title="Nobody can use a user",
+    title="A user has no credentials",
     among="users",
     remedy=DELETE,
     source=UNUSED,
-    errs="towards fail: SSH keys for CodeCommit are in no evidence",
+    errs="towards reporting: SSH keys for CodeCommit are not in the evidence",
     absence=True,
 )
 def unusable_user(
@@ -369,7 +376,7 @@ def unusable_user(
     >>> user = CREDENTIALS.rows(dict(user_arn=ana, access="none"))
     >>> none = SERVICE_CREDENTIALS.rows()
     >>> unusable_user(USERS.rows(dict(user_arn=ana)), user, none).detail.tolist()
-    ['no password, no active key, and no other credential']
+    ['no password, no active access key and no other credential']
     """
     everyone = users[["user_arn"]].merge(
         credentials[["user_arn", "access", "certificates_active"]], on="user_arn", how="left"
@@ -377,7 +384,9 @@ def unusable_user(
     working = service_credentials.loc[service_credentials["active"].fillna(value=True), "user_arn"]
     other = everyone["certificates_active"].fillna(0).gt(0) | everyone["user_arn"].isin(working)
     unknown = everyone["access"].isna()
-    said = pd.Series("no password, no active key, and no other credential", index=everyone.index)
+    said = pd.Series(
+        "no password, no active access key and no other credential", index=everyone.index
+    )
     found = pd.DataFrame(
         {
             "subject": everyone["user_arn"],

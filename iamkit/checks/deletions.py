@@ -1,9 +1,9 @@
 """
-What a deletion leaves behind, and what it breaks: said with the advice to delete.
+Side effects of a deletion, which are added to the advice to delete.
 
-A trust policy that names a user or role has its unique id from the day on which that is deleted; a
-policy that was on nobody else is on nobody then. A policy that is on nobody may still be asked
-for: by a condition that makes it the boundary of whatever is created.
+When a user or role is deleted, trust policies that name it contain its unique ID instead. A policy
+that was attached only to it is unattached. An unattached policy may still be needed: a condition
+may require it as the boundary of new principals.
 
 Source: IAM User Guide, "AWS JSON policy elements: Principal", "Delete IAM policies" and
 "Permissions boundaries for IAM entities: delegating responsibility to others".
@@ -19,8 +19,11 @@ import pandas as pd
 from iamkit.checks.wording import join_names, names_by_key
 from iamkit.table import TEXT
 
-SHARED: Final = (" Take it out of the trust policy of ", " first.")
-ONLY: Final = (" Nobody else may assume ", ": delete that first, or name who may.")
+SHARED: Final = (" Remove it from the trust policy of ", " first.")
+ONLY: Final = (
+    " It is the only principal that may assume ",
+    ": delete that role first, or name another principal.",
+)
 
 
 def beside(
@@ -30,10 +33,11 @@ def beside(
     policies: pd.DataFrame | None,
 ) -> pd.Series[Any]:
     """
-    Sentences to add to the advice to delete users, groups or roles; empty where nothing is beside.
+    Sentences to add to the advice to delete users, groups or roles; empty if there is no side
+    effect.
 
     They name the roles whose trust policies name the subject, and the customer managed policies
-    that would be on nobody.
+    that would be unattached.
     """
     said = pd.Series("", subjects.index, dtype=TEXT)
     if trust is not None:
@@ -52,15 +56,15 @@ def beside(
         lonely = mine[mine["policy_arn"].map(holders).eq(1)]
         names = lonely["policy_arn"].str.rsplit("/", n=1).str[-1]
         left = names_by_key(subjects, lonely["principal_arn"], names)
-        said += (" Then delete " + left + ", on nobody else.").fillna("")
+        said += (" Then delete " + left + ", which nobody else has.").fillna("")
     return said
 
 
 def asked_for(arns: pd.Series[Any], statements: pd.DataFrame | None) -> pd.Series[Any]:
     """
-    Return which policies ask for each policy in a condition, as on iam:PermissionsBoundary.
+    Return which policies refer to each policy in a condition, such as on iam:PermissionsBoundary.
 
-    Names are joined; missing where none does.
+    Names are joined; missing if no policy does.
 
     >>> from iamkit.tables import STATEMENTS
     >>> asked = {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::111122223333:policy/b"}}

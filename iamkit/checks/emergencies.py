@@ -1,5 +1,5 @@
 """
-Identities kept for emergencies: whether they are fit for it, and when they were used.
+Identities kept for emergencies: whether they are protected, and when they were used.
 
 See `restrictions.break_glass`: the settings or a tag name them.
 """
@@ -18,16 +18,16 @@ PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergen
 
 @check(
     severity="medium",
-    title="An identity kept for emergencies is not protected for it",
+    title="An identity kept for emergencies is not well enough protected",
     among="users and roles kept for emergencies",
-    remedy="Give it a hardware token or a passkey, and deny it everything without MFA.",
+    remedy="Register a hardware token or a passkey for it, and deny all its actions without MFA.",
     source=PLAN,
 )
 def break_glass_not_ready(break_glass: pd.DataFrame) -> pd.DataFrame:
     """
-    Break-glass users and roles that one can use without MFA, or users whose MFA can be copied.
+    Break-glass users and roles that can be used without MFA, or users whose MFA can be copied.
 
-    Until that is mended, they are judged as all others are.
+    Until this is corrected, all other checks treat them as any other identity.
 
     >>> from iamkit.restrictions import BREAK_GLASS
     >>> kept = dict(principal_arn="u", said_by="its tag", ready=False, lacks="it has no passkey")
@@ -42,11 +42,11 @@ def break_glass_not_ready(break_glass: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="medium",
-    title="An identity kept for emergencies was used lately",
+    title="An identity kept for emergencies was used recently",
     among="users and roles kept for emergencies",
-    remedy="Find out who used it and why; change its credentials afterwards.",
+    remedy="Find out who used it and why, then change its credentials.",
     source=PLAN,
-    errs="towards silence: the evidence has the last use only, by the day or the hour",
+    errs="towards silence: the evidence has only the latest use",
 )
 def break_glass_used(
     break_glass: pd.DataFrame, settings: Settings, as_of: pd.Timestamp

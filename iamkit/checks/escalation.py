@@ -1,4 +1,4 @@
-"""Who has more power than intended: almost an administrator, or able to become one."""
+"""Identities with more permissions than intended: near-administrators, and escalation paths."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was 
     severity="medium",
     title="An identity can change most of the account",
     among="users and roles",
-    remedy="Give it the services that its work needs, by name.",
+    remedy="Allow only the services and actions that it needs.",
     source=LEAST_PRIVILEGE,
-    errs="towards less: what only some resources allow does not count",
+    errs="towards silence: actions that are allowed only on some resources do not count",
 )
 def near_administrator(
     permissions: Permissions,
@@ -45,24 +45,27 @@ def near_administrator(
     """
     Users and roles with half of AWS's changing actions or more, on every resource.
 
-    Such as those of AWS's PowerUserAccess. Administrators are left to the checks about them.
+    An example is AWS's PowerUserAccess. Other checks report administrators.
     """
     most = changes_most(permissions.rows[:, ANYWHERE], permissions.catalog)
     people, broad = permissions.principals, most[permissions.index].any(axis=1)
     beside = {*administrators["principal_arn"], *service_linked_arns(roles)}
     found = people[broad & ~people["principal_arn"].isin(beside)]
-    detail = "may change most of the account, by a policy that leaves out little"
+    detail = "can change most of the account"
     made = pd.DataFrame({"subject": found["principal_arn"], "detail": detail})
     return graded(made, "medium", of_platforms(platform_roles))
 
 
 @check(
     severity="high",
-    title="An identity can gain permissions that nobody gave it",
+    title="An identity can escalate its privileges",
     among="users and roles",
-    remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
+    remedy=(
+        "Remove one of the actions, or limit it to the roles, users and other resources that it is "
+        "meant for."
+    ),
     source=GAIN,
-    errs="towards less: what depends on an unknown condition does not count",
+    errs="towards silence: paths that depend on an unknown condition do not count",
 )
 def can_escalate(
     escalations: pd.DataFrame,
@@ -73,23 +76,24 @@ def can_escalate(
     platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Users and roles, administrators aside, with a proven path to more permissions than they have.
+    Users and roles with a proven path to more permissions than they have; without administrators.
 
-    Denials, boundaries, conditions and what the target trusts count; see `escalation`. Assuming a
-    role counts only if it leads to administrator access, because roles are meant to be assumed. So
-    does registering an MFA device of one's own: the checks on MFA are about users without one.
+    Deny statements, boundaries, conditions and the target's trust policy are considered; see
+    `escalation`. Assuming a role counts only if it leads to administrator access, because roles are
+    meant to be assumed. The same holds for a user who registers its own MFA device, because the
+    checks on MFA report users without one.
 
-    Where the credential report does not say which credentials a user has, whoever may make some for
-    others is not assessed, unless there is a proven path; nor is whoever may become somebody whose
-    policies nobody can read.
+    Without a proven path, two kinds of identities are not assessed: those that can create
+    credentials for a user whose present credentials are unknown, and those that can become an
+    identity whose policies cannot be read.
 
-    What leads to administrator access is of high severity, the rest of medium. Of whoever
-    `can_become_administrator` reports, this notes the methods.
+    A path to administrator access has high severity, any other path medium. If
+    `can_become_administrator` reports the identity, this check only notes the methods.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
     paths = paths[paths["reaches_admin"] | ~paths["method"].isin(INTENDED)]
     target = paths["target_arn"].str.split("/").str[-1]
-    to = (": " + target).where(paths["category"].ne("give oneself more"), "").fillna("")
+    to = (": " + target).where(paths["category"].ne("extend own permissions"), "").fillna("")
     detail = paths["description"] + to + " (" + paths["method"] + ")"
     found = _first_three(paths.assign(detail=detail)).assign(status="fail")
     highest = paths.loc[paths["reaches_admin"], "principal_arn"]
@@ -117,12 +121,12 @@ def _perhaps(
     unread = incomplete[source.eq(ASSIGNED) & incomplete["kind"].ne("policy")]
     if len(unread):  # whoever is become may be worth more
         possible = admin_paths[admin_paths["steps"].isna() & admin_paths["possible_steps"].notna()]
-        reason = "may gain what nobody can read: " + unread["reason"].iloc[0]
+        reason = "may gain permissions that are not in the evidence: " + unread["reason"].iloc[0]
         found |= dict.fromkeys(possible["principal_arn"], reason)
     silent = incomplete[source.eq(requests.REPORT.call) & incomplete["kind"].eq("user")]
     if len(silent):  # a user may have no key yet, and so on
         able = _making_credentials(permissions)
-        reason = "may use a user of whom nobody can tell: " + silent["reason"].iloc[0]
+        reason = "may create credentials for a user of unknown state: " + silent["reason"].iloc[0]
         found |= dict.fromkeys(able["principal_arn"], reason)
     return found
 
@@ -142,13 +146,17 @@ def _making_credentials(permissions: Permissions) -> pd.DataFrame:
 
 @check(
     severity="high",
-    title="Somebody who is no administrator can become one",
+    title="An identity that is not an administrator can become one",
     among="users and roles",
-    remedy="Remove the permission or trust that most paths need: page 05 names it. Under Principal "
-    "of a trust policy, name only who needs the role, and require MFA of people.",
+    remedy=(
+        "Remove the permission or trust that most paths need; the escalation page names it. In "
+        "trust policies, name only principals that need the role, and require MFA for people."
+    ),
     source=LEAST_PRIVILEGE,
-    errs="towards not assessed: a step that depends on an unknown condition is neither counted nor "
-    "ruled out; SCPs that are not in the evidence are taken to allow",
+    errs=(
+        "towards not assessed: a step that depends on an unknown condition is neither counted nor "
+        "ruled out; SCPs that are not in the evidence count as allowing everything"
+    ),
 )
 def can_become_administrator(
     admin_paths: pd.DataFrame,
@@ -163,8 +171,8 @@ def can_become_administrator(
     so on; see `escalation.graph`. Only contexts count for which they have the credential. The
     detail names the one that requires least, first those from anywhere without MFA.
 
-    A user whom the trust policy of an administrator role names, and asks for MFA, is meant to be
-    one: that is noted, if nothing leads there without MFA.
+    If the trust policy of an administrator role names a user and requires MFA, this is intended. It
+    is noted as a fact, unless the user can also become administrator without MFA.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -218,36 +226,38 @@ def _appointed(able: pd.DataFrame, trusted_principals: pd.DataFrame | None) -> f
 
 @check(
     severity="low",
-    title="An identity can gain permissions if something to use for it exists",
+    title="An identity can escalate its privileges if a suitable target exists",
     among="users and roles",
-    remedy="Look in the services named whether there is such a thing; take the actions away, or "
-    "name the resources that they are for.",
+    remedy=(
+        "Check in the named services whether such a target exists. Remove the actions, or limit "
+        "them to the resources that they are meant for."
+    ),
     source=GAIN,
-    errs="towards reporting: that no such thing exists is not in the evidence",
+    errs="towards reporting: the evidence does not show whether a target exists",
 )
 def escalates_with_a_target(
     escalations: pd.DataFrame, administrators: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Users and roles, administrators aside, with paths that lack nothing but a target.
+    Users and roles with paths that lack only a target; without administrators.
 
-    Those with a proven path are left to `can_escalate`. Targets in IAM, such as a user without a
-    password, are known not to exist and left out.
+    The check `can_escalate` reports identities with a proven path. Targets in IAM, such as a user
+    without a password, are in the evidence, so paths without such a target are left out.
 
     >>> from iamkit.escalation import ESCALATIONS
     >>> found = ESCALATIONS.rows(dict(principal_arn="u", method="lambda-003",
     ...     description="Replace the code", status="needs a target", reaches_admin=False,
-    ...     category="use what has a role", prerequisite="a function that has a role"))
+    ...     category="use a resource with a role", prerequisite="a function that has a role"))
     >>> escalates_with_a_target(found, pd.DataFrame({"principal_arn": []})).detail.tolist()
-    ['Replace the code (lambda-003), which takes a function that has a role']
+    ['Replace the code (lambda-003), if there is a function that has a role']
     """
     paths = _besides(escalations, administrators)
     certain = paths["status"].eq("proven")
     certain &= paths["reaches_admin"] | ~paths["method"].isin(INTENDED)
     told = paths["principal_arn"].isin(paths.loc[certain, "principal_arn"])
-    paths = paths[paths["category"].eq("use what has a role") & ~told]
+    paths = paths[paths["category"].eq("use a resource with a role") & ~told]
     method = paths["description"] + " (" + paths["method"] + ")"
-    return _first_three(paths.assign(detail=method + ", which takes " + paths["prerequisite"]))
+    return _first_three(paths.assign(detail=method + ", if there is " + paths["prerequisite"]))
 
 
 def _able(admin_paths: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:
@@ -258,7 +268,7 @@ def _able(admin_paths: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFra
 def _named(route: list[str]) -> str:
     """Whom a route goes through, in words, without its start."""
     names = [arn.split("/")[-1] for arn in route[1:] if arn != route[0]]
-    return f": {', '.join(names)}" if names else ", all by itself"
+    return f": {', '.join(names)}" if names else ", without another identity"
 
 
 def _besides(table: pd.DataFrame, administrators: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """
-What is a fact and no fault: rows that are noted, because of whom they are about.
+Facts: rows that are noted instead of reported, because of the identity that they are about.
 
-A row of severity `info` is shown and counted, and no verdict rests on it; see `registry.check`.
+A row of severity `info` is shown and counted, but does not change a result; see `registry.check`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Trust in identity providers: roles that too many, or none, of a provider's identities may assume.
+Trust in identity providers: roles that too many of a provider's identities, or none, may assume.
 
 `iamkit.trust` finds which of a provider's identities a trust statement admits.
 
@@ -29,28 +29,31 @@ SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
     severity="high",
     title="Too many identities of an identity provider may assume the role",
     among="roles",
-    remedy="Add conditions on the subject of the tokens that are meant, and on the audience, to "
-    "the trust policy.",
+    remedy=(
+        "Add conditions on the subject and on the audience of the intended tokens to the trust "
+        "policy."
+    ),
     source=f"{GUIDE}id_roles_create_for-idp_oidc.html",
-    errs="towards reporting: a provider of your own, all of whose users are trusted, counts too",
+    errs="towards reporting: a provider of your own counts too, even if you trust all its users",
 )
 def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles for federated identities that do not say which of them, or name a whole organisation.
+    Roles for federated identities whose trust policy does not limit these identities enough.
 
-    OIDC: the role accepts a token of another customer of the provider, whose project is called so
-    that its claims fit the wildcards, or one of any project of an organisation, where the subject
-    has a wildcard for it or names the organisation only. At GitHub each repository chooses the
-    parts of its subject, so environment:production alone names nobody. Guests of a Cognito identity
-    pool are anybody. A wildcard for the branches of one
-    repository is no finding. Callers choose the audience and the names of their branches,
-    environments and workflows, so conditions on these do not count; conditions on other claims,
-    such as the repository's id, count as the subject does. Public providers, such as Google and
-    Cognito, identify the application: without a condition on it, any application's token is
-    accepted. SAML: without a condition on SAML:aud, the role accepts assertions that are made for
-    other audiences than AWS. A missing audience beside a subject is no finding: STS refuses tokens
-    for audiences that the provider does not list. A wildcard for the tokens of a provider that the
-    kit does not know is not assessed.
+    OIDC: the role accepts a token of another customer of the provider, because the claims of this
+    customer's project can match the wildcards. Or it accepts a token of any project of an
+    organisation, because the subject has a wildcard for the project or names only the organisation.
+    On GitHub each repository chooses the parts of its subject, so a condition on
+    environment:production alone limits nothing. Anyone can be a guest of a Cognito identity pool. A
+    wildcard for the branches of one repository is not a finding. Callers choose the audience and
+    the names of their branches, environments and workflows, so conditions on these do not count.
+    Conditions on other claims, such as the ID of the repository, count like conditions on the
+    subject. Public providers, such as Google and Cognito, identify the application: without a
+    condition on it, any application's token is accepted. SAML: without a condition on SAML:aud, the
+    role accepts assertions that were issued for other audiences than AWS. A missing audience
+    together with a condition on the subject is not a finding, because STS rejects tokens for
+    audiences that the provider does not list. A wildcard for the tokens of a provider that the kit
+    does not know is not assessed.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -70,7 +73,7 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
     }
     found = found.assign(next_step=found["subject"].map(steps).astype("object"))
     vague = trusted_principals[trusted_principals["problem"].eq("unknown provider")]
-    said = "who gets a token that fits is not known, as the provider is not: " + vague["open_to"]
+    said = "the provider, and so who can get a matching token, is not known: " + vague["open_to"]
     open_ = pd.DataFrame({"subject": vague["role_arn"], "detail": said, "status": "not assessed"})
     return stack(found, open_[~open_["subject"].isin(found["subject"])].drop_duplicates("subject"))
 
@@ -82,7 +85,9 @@ def _narrow(who: str, provider: str, principal: str) -> str | None:
     if principal in oidc_providers.application_claims():
         key = f"{principal}:{oidc_providers.application_claims()[principal]}"
         more = f', and on {principal}:amr: "authenticated"' if "cognito" in principal else ""
-        return f"Add a condition on {key} to the trust policy, the id of your application{more}."
+        return (
+            f"Add a condition on {key} to the trust policy, with the ID of your application{more}."
+        )
     example = oidc_providers.subject_examples().get(provider)
     if example is None:
         return None
@@ -93,8 +98,10 @@ def _narrow(who: str, provider: str, principal: str) -> str | None:
     severity="low",
     title="A role trusts an identity provider that does not exist",
     among="roles",
-    remedy="Remove the provider from the trust policy, and delete the role if no other principal "
-    "may assume it.",
+    remedy=(
+        "Remove the provider from the trust policy. Delete the role if no other principal may "
+        "assume it."
+    ),
     source=f"{GUIDE}id_roles_providers_create_oidc.html",
     absence=True,
 )
@@ -104,9 +111,9 @@ def federation_without_provider(
     """
     Roles that trust a SAML or OpenID Connect provider that is not in the account.
 
-    Nobody may assume the role by it today. Whoever can create a provider of that name could then
-    decide who may.
-    Google, Cognito, Facebook and Login with Amazon need no provider in the account.
+    Nobody can assume the role through it today. Anyone who can create a provider with this name can
+    then decide who assumes the role. Google, Cognito, Facebook and Login with Amazon need no
+    provider in the account.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> from iamkit.tables import IDENTITY_PROVIDERS

@@ -1,9 +1,9 @@
 """
-Advice that fits whom it is about: a platform's roles, identities for emergencies, and doubt.
+Next steps for special cases: platform roles, identities for emergencies, missing evidence.
 
-A check's remedy speaks of any subject. What a platform made is changed where the platform says, or
-the change is undone; what is kept for emergencies stays; and where evidence is missing nobody
-should delete anything. A step that a check gives for one subject is left as it is.
+A check's remedy applies to any subject. But a platform role has to be changed through its platform,
+which reverts other changes. An identity for emergencies is kept. And nothing should be deleted if
+evidence is missing. A step that a check gives for one subject stays as it is.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pandas as pd
 from iamkit.checks.facts import kept_for_emergencies, of_platforms
 from iamkit.checks.registry import Check, Status
 
-KEEP: Final = "Keep it as it is: it is for emergencies, and protected for that."
+KEEP: Final = "Keep it as it is: it is for emergencies and is protected accordingly."
 TAKES: Final = re.compile(r"(Delete|Deactivate|Remove|Detach|Take|Replace) ")
-FIND_OUT: Final = "Find that out first. Where it is so: "
+FIND_OUT: Final = "Find out first whether this is the case. If so: "
 
 
 def fitted(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:

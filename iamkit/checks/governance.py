@@ -1,5 +1,5 @@
 """
-What an account should have: somebody for incidents and audits, federation, contacts, an analyzer.
+What an account should have: roles for incidents and audits, federation, contacts, an analyzer.
 
 Each fails because something was not found, so each needs all the evidence that could show it.
 """
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.policy import AWS_MANAGED
@@ -40,19 +41,20 @@ def _holding(policy_assignments: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 @check(
     severity="low",
-    title="Nobody is set up to deal with AWS Support",
+    title="No identity is set up to manage AWS Support cases",
     among="the account",
-    remedy="Make a role with AWSSupportAccess that those who handle incidents may assume.",
+    remedy="Make a role with AWSSupportAccess that the people who handle incidents can assume.",
     source="https://docs.aws.amazon.com/awssupport/latest/user/accessing-support.html",
-    errs="towards fail: a policy of your own that gives support access is not counted",
+    errs="towards reporting: a policy of your own that gives support access does not count",
     absence=True,
 )
 def support_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
     An account in which no role, and no user, holds AWSSupportAccess.
 
-    A role is what is wanted; users who have it, through a group or not, are enough. A group without
-    members is not, and administrators are not: they are not who should be needed for that.
+    A role is recommended. Users who have the policy, directly or through a group, are enough. A
+    group without members does not count, and administrators do not count, because support cases
+    should not need an administrator.
 
     >>> from iamkit.tables import POLICY_ASSIGNMENTS
     >>> support_role_missing(POLICY_ASSIGNMENTS.rows(), "111122223333").detail.tolist()
@@ -68,37 +70,41 @@ def support_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> p
     among="the account",
     remedy="Make a role with SecurityAudit that auditors and their tools may assume.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html",
-    errs="towards fail: a policy of your own that lets auditors read is not counted",
+    errs="towards reporting: a policy of your own that lets auditors read does not count",
     absence=True,
 )
 def security_audit_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
     An account in which no role holds SecurityAudit.
 
-    Users who hold it do not count: an audit should run on temporary credentials. The detail says
-    how many there are.
+    Users who have the policy do not count, because an audit should use temporary credentials. The
+    detail says how many there are.
 
     >>> from iamkit.tables import POLICY_ASSIGNMENTS
     >>> held = dict(principal_arn="arn:aws:iam::111122223333:user/ana",
     ...             policy_arn="arn:aws:iam::aws:policy/SecurityAudit")
     >>> security_audit_role_missing(POLICY_ASSIGNMENTS.rows(held), "111122223333").detail.tolist()
-    ['no role holds SecurityAudit; users who do: 1']
+    ['no role holds SecurityAudit; users who hold it: 1']
     """
     who = _holding(policy_assignments, "SecurityAudit")
     roles = who.str.contains(":role/")
-    said = "no role holds SecurityAudit" + (f"; users who do: {len(who)}" if len(who) else "")
+    said = "no role holds SecurityAudit" + (f"; users who hold it: {len(who)}" if len(who) else "")
     return _account(account_id, not roles.any(), said)
 
 
 @check(
     severity="medium",
-    title="People sign in with passwords of this account instead of a central identity",
+    title="People sign in with passwords of this account instead of federation",
     among="the account",
-    remedy="Let people sign in through IAM Identity Center or a SAML provider, and remove their "
-    "users.",
+    remedy=(
+        "Let people sign in through IAM Identity Center or a SAML provider, then remove their IAM "
+        "users."
+    ),
     source=PRACTICES,
-    errs="towards pass: an OpenID Connect provider that is not known to serve workloads only "
-    "counts as one for people",
+    errs=(
+        "towards silence: an OpenID Connect provider counts as one for people, unless the kit "
+        "knows that it serves only workloads"
+    ),
     absence=True,
 )
 def federation_missing(
@@ -112,7 +118,7 @@ def federation_missing(
 
     A SAML provider, the roles that IAM Identity Center makes, or an OpenID Connect provider count;
     providers of build services and clusters (GitHub, GitLab, EKS, …) do not. Without console users
-    there is nobody to federate, and nothing is found.
+    there is no finding.
 
     >>> from iamkit.tables import CREDENTIALS, IDENTITY_PROVIDERS, ROLES
     >>> ana = CREDENTIALS.rows(dict(user_name="ana", is_root=False, password_enabled=True))
@@ -121,7 +127,7 @@ def federation_missing(
     >>> federation_missing(ana, github, ROLES.rows(), "111122223333").detail.tolist()
     ['no identity provider for people; users with a password: 1']
     """
-    people = credentials.query("not is_root and password_enabled")
+    people = with_password(credentials)
     named = identity_providers["name"].fillna("").str.lower()
     for_people = identity_providers["kind"].eq("SAML") | ~named.str.startswith(
         oidc_providers.workload_prefixes()
@@ -143,7 +149,7 @@ def _contact(contacts: pd.DataFrame, kind: str, account_id: str, said: str) -> p
 
 @check(
     severity="low",
-    title="AWS does not know whom to tell about security",
+    title="The account has no security contact",
     among="the account",
     remedy="Set the security alternate contact to a mailbox that several people read.",
     source=f"{CONTACT}-alternate.html",
@@ -152,7 +158,7 @@ def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.Data
     """
     An account without a security contact.
 
-    AWS says that there is none, so this fails on what was seen and needs no other contact's answer.
+    AWS reports explicitly that there is none. The answers about the other contacts are not needed.
 
     >>> from iamkit.tables import CONTACTS
     >>> contacts = CONTACTS.rows(dict(kind="security", present=False))
@@ -164,11 +170,11 @@ def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.Data
 
 @check(
     severity="low",
-    title="AWS does not know whom to reach about the account",
+    title="The account has no contact information",
     among="the account",
     remedy="Set the account's contact information.",
     source=f"{CONTACT}-primary.html",
-    errs="towards pass: whether the contact is still right, no evidence says",
+    errs="towards silence: the evidence does not show whether the contact is still correct",
 )
 def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
@@ -184,12 +190,16 @@ def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataF
 
 @check(
     severity="low",
-    title="No analyzer watches for access from outside",
+    title="IAM Access Analyzer does not monitor external access",
     among="the account",
-    remedy="Create an external access analyzer of IAM Access Analyzer in every region in use.",
+    remedy=(
+        "Create an external access analyzer in IAM Access Analyzer in every Region that you use."
+    ),
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/what-is-access-analyzer.html",
-    errs="towards pass, for one region is asked and others may have none; towards fail, for an "
-    "organization's analyzer in another account is not seen",
+    errs=(
+        "towards silence: only one Region is examined, and others may have no analyzer; towards "
+        "reporting: an organization analyzer in another account is not in the evidence"
+    ),
     absence=True,
 )
 def external_access_analyzer_missing(analyzers: pd.DataFrame, account_id: str) -> pd.DataFrame:

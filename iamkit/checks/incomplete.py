@@ -1,9 +1,9 @@
 """
-Subjects of which the evidence says too little for a check: it is not assessed for them.
+Subjects that are not assessed, because the evidence about them is not complete enough.
 
-A check says nothing of whom it finds nothing wrong with, and that counts as a pass. Of the subjects
-in `account.incomplete` nothing may be said on what is not there: each that a check is about, or may
-be about, and that it does not find anything of, becomes *not assessed*.
+A subject without a finding counts as a pass. For a subject in `account.incomplete` this would be
+wrong. If a check is about such a subject, or may be, and has no finding for it, the subject becomes
+*not assessed*.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ NO_ROLES: Final = ("credentials", "access_keys", "mfa_devices")  # tables that n
 
 # By what is wanting, how to get it.
 STEPS: Final = {
-    requests.REPORT.call: "Collect again with a new credential report, and look at it by hand.",
-    requests.DETAILS.call: "Collect again, with the whole of the authorization details.",
+    requests.REPORT.call: (
+        "Collect the evidence again with a new credential report, or look at it in the console."
+    ),
+    requests.DETAILS.call: "Collect the evidence again, with the complete authorization details.",
 }
-LOOK: Final = "Collect again without --filter, or read its policies by hand."
+LOOK: Final = "Collect the evidence again without --filter, or read its policies in the console."
 
 # The tables of the credential report. Those derived from them take a credential of which nothing is
 # known as there, which errs towards reporting.
@@ -52,7 +54,7 @@ def unanswered(
     account: Any, check: Check, members: Collection[str], found: Collection[str]
 ) -> list[Row]:
     """
-    Rows for the subjects that a check is not assessed for; `found` are those it has a row for.
+    Rows for the subjects that are not assessed by a check; `found` are those that have a row.
 
     `members` are the subjects that the check counts among.
     """
@@ -69,11 +71,11 @@ def unanswered(
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
     seen, rows = set(found), []
-    lacking = account.incomplete
-    lacking = lacking[lacking["source"].isin(rests)]
     columns = ("subject", "kind", "source", "reason")
-    listed = (lacking[name].tolist() for name in columns)  # which are walked fast
+    listed = (account.incomplete[name].tolist() for name in columns)  # which are walked fast
     for subject, kind, source, reason in zip(*listed, strict=True):
+        if source not in rests:
+            continue
         about = subject in members or (kind in open_to and source in counted)
         if everybody:  # what it says of the account it has looked for at everybody
             about, subject = True, account.account_id

@@ -1,10 +1,10 @@
 """
 MFA: users without a device, users with a weak one, and policies that do not require MFA.
 
-A registered device protects only if policies require MFA, so separate checks report adoption and
-enforcement. `account.mfa_enforcement` has the verdicts on enforcement; the checks combine them with
-the credentials that exist. A user that is only in the credential report has no verdict and is not
-assessed.
+A registered device protects only if policies require MFA, so separate checks report registration
+and enforcement. `account.mfa_enforcement` has the verdicts on enforcement; the checks combine them
+with the credentials that exist. A user that is only in the credential report has no verdict and is
+not assessed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from iamkit.checks.mfa_steps import (
     stronger_step,
     trust_step,
 )
+from iamkit.checks.populations import with_active_keys, with_credentials, with_password
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, was_used
 from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
@@ -51,7 +52,7 @@ DEMAND = (
 
 @check(
     severity="high",
-    title="A console password without an MFA device",
+    title="A user with a console password has no MFA device",
     among="console users",
     remedy="Register an MFA device for the user, or delete the password.",
     source=f"{GUIDE}id_credentials_mfa.html",
@@ -62,8 +63,8 @@ def console_user_without_mfa(
     """
     Users who can sign in with a password and have no MFA device.
 
-    Of administrators `administrator_without_mfa` says so, and this notes it. A user is not assessed
-    if the credential report does not say whether there is a device.
+    Administrators are only noted here, because `administrator_without_mfa` reports them. A user is
+    not assessed if the credential report does not say whether there is a device.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> report = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:user/ana",
@@ -72,7 +73,7 @@ def console_user_without_mfa(
     >>> console_user_without_mfa(report).detail.tolist()
     ['a password used 3 days ago, and no MFA device']
     """
-    console_users = credentials.query("not is_root and password_enabled")
+    console_users = with_password(credentials)
     hit = console_users[~console_users["mfa_registered"].fillna(value=False)]
     unknown = hit["mfa_registered"].isna()
     used = "used " + ago(hit["password_idle_days"])
@@ -97,11 +98,14 @@ def console_user_without_mfa(
 
 @check(
     severity="medium",
-    title="MFA that can be phished or copied",
+    title="An MFA device can be phished or copied",
     among="console users",
     remedy="Register a passkey, security key or hardware token, then remove the virtual device.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
-    errs="neither way: a device whose serial number does not tell its kind is not assessed",
+    errs=(
+        "neither way: a user is not assessed if the serial number does not show the kind of a "
+        "device"
+    ),
     not_in=NO_HARDWARE,
 )
 def user_without_hardware_mfa(
@@ -116,10 +120,10 @@ def user_without_hardware_mfa(
     mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Console users, of those that `settings.hardware_mfa` names, without hardware token and passkey.
+    Console users that `settings.hardware_mfa` names and that have no hardware token or passkey.
 
-    One such device is enough, whatever other devices there are. That one has no device at all is
-    what `console_user_without_mfa` says, and noted here. Users without a password are left
+    One such device is enough, even if there are other devices. A user without any device is only
+    noted here, because `console_user_without_mfa` reports it. Users without a password are left
     out, because they cannot sign in. Where the evidence does not list a user's devices, the user is
     not assessed, unless it has no device at all. In China there are virtual devices only.
 
@@ -131,9 +135,9 @@ def user_without_hardware_mfa(
     >>> nobody = pd.DataFrame({"principal_arn": []}, dtype="str")
     >>> everyone = Settings().with_overrides(hardware_mfa="everyone")
     >>> user_without_hardware_mfa(report, devices, nobody, schema.GAPS.rows(), everyone).detail[0]
-    'no device but virtual ones (1)'
+    'only virtual devices (1)'
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     users = users[:0] if partition in NO_HARDWARE else users
     certain = pd.Series(True, users.index)
     if settings.hardware_mfa == "administrators":
@@ -148,9 +152,7 @@ def user_without_hardware_mfa(
     none = (virtual == 0) & ~unclear & ~hit["mfa_registered"].fillna(value=True)
     unlisted = bool(gaps["call"].eq(requests.MFA.call).any())
     unknown = ~none & (unclear | (virtual == 0) | unlisted)
-    detail = ("no device but virtual ones (" + virtual.astype("str") + ")").mask(
-        none, "no MFA device"
-    )
+    detail = ("only virtual devices (" + virtual.astype("str") + ")").mask(none, "no MFA device")
     detail = detail.mask(unknown, "the evidence does not say which kind of device it has")
     unsure = ~certain.reindex(hit.index)
     unknown |= unsure
@@ -167,11 +169,14 @@ def user_without_hardware_mfa(
 
 @check(
     severity="critical",
-    title="An administrator without an MFA device",
+    title="An administrator has no MFA device",
     among="administrators",
     remedy="Register an MFA device, a passkey or hardware token, today.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
-    errs="towards not assessed: whoever is an administrator under unknown conditions only counts",
+    errs=(
+        "towards not assessed: identities that are administrators only under unknown conditions "
+        "count"
+    ),
 )
 def administrator_without_mfa(
     administrators: pd.DataFrame,
@@ -182,10 +187,10 @@ def administrator_without_mfa(
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
 
-    Their permissions decide who is an administrator, not the names of policies: members of a group
-    whose customer managed policy allows everything count; users to whom a policy denies everything
-    do not. A user without credentials counts: its first password would work without MFA. One who
-    may be an administrator, as far as the evidence says, and has no device is not assessed.
+    Permissions decide who is an administrator, not the names of policies: members of a group whose
+    customer managed policy allows everything count; users with a policy that denies everything do
+    not. A user without credentials counts, because its first password would work without MFA. A
+    user without a device who is possibly an administrator is not assessed.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -202,10 +207,13 @@ def administrator_without_mfa(
     hit = users[~users["mfa_registered"].fillna(value=False)]
     unsure = ~hit["principal_arn"].isin(administrators["principal_arn"])
     unknown = hit["mfa_registered"].isna()
-    can = hit["admin"].map(ADMIN).mask(unsure, "may be able to do everything")
+    can = hit["admin"].map(ADMIN).mask(unsure, "can possibly do everything")
     detail = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
-    retire = "Delete the user if nobody needs it; if not, let its first sign-in register a device."
+    retire = (
+        "Delete the user if nobody needs it. If somebody does, register a device at its first "
+        "sign-in."
+    )
     step = pd.Series("Register an MFA device today.", hit.index).mask(unused, retire)
     if as_of is not None:
         days = (as_of - hit["last_used"].fillna(hit["created"])).dt.days.astype("Int64")
@@ -231,8 +239,10 @@ def administrator_without_mfa(
     among="console users",
     remedy=DENY,
     source=DEMAND,
-    errs="towards reporting: a Deny with an unknown condition does not count, and SCPs that are "
-    "not in the evidence are taken to allow",
+    errs=(
+        "towards reporting: a Deny with an unknown condition does not count, and SCPs that are not "
+        "in the evidence count as allowing everything"
+    ),
 )
 def password_without_enforced_mfa(
     credentials: pd.DataFrame,
@@ -241,7 +251,7 @@ def password_without_enforced_mfa(
     access_keys: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Console users who can do more with the password alone than register an MFA device.
+    Console users for whom policies allow more without MFA than registering a device.
 
     A registered device is not enough: without a policy that requires MFA, a session that began
     before the device was registered, or after it was removed, still works. Users without
@@ -258,7 +268,7 @@ def password_without_enforced_mfa(
     >>> password_without_enforced_mfa(report, verdicts).detail.tolist()
     ['Nothing asks for MFA.']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     users = _with_verdicts(users, mfa_enforcement, incomplete)
     failing = users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE)
     found = _rows(users, failing)
@@ -281,8 +291,8 @@ def key_escapes_mfa(
     """
     Users whose policies require MFA for the console, while their access key works without MFA.
 
-    A request signed with a long-term key carries no aws:MultiFactorAuthPresent, so a denial under
-    `Bool` does not apply to it. Where MFA is required for neither credential,
+    A request signed with a long-term key does not contain aws:MultiFactorAuthPresent, so a Deny
+    with `Bool` does not apply to it. If MFA is required for neither credential,
     `password_without_enforced_mfa` and `mfa_can_be_removed` report it.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
@@ -294,7 +304,7 @@ def key_escapes_mfa(
     >>> key_escapes_mfa(keys, verdicts).detail.tolist()
     ['It says Bool.']
     """
-    users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
+    users = with_active_keys(access_keys).drop_duplicates("user_arn")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
     found = _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
     return found.assign(next_step=if_exists_step(found["subject"], access_keys))
@@ -302,7 +312,7 @@ def key_escapes_mfa(
 
 @check(
     severity="high",
-    title="MFA can be removed or bypassed without MFA",
+    title="A user can remove or bypass the MFA requirement without MFA",
     among="users with credentials",
     remedy=ONLY_DEVICES,
     source=DEMAND,
@@ -316,9 +326,9 @@ def mfa_can_be_removed(
     """
     Users who need MFA for some actions, but can remove that requirement without MFA.
 
-    `mfa_enforcement.BYPASSES` lists the actions that do: removing the device, creating credentials,
-    changing policies. A Deny that excepts iam:DeactivateMFADevice or iam:CreateAccessKey looks
-    complete if only the actions that it denies are reviewed.
+    `mfa_enforcement.BYPASSES` lists the actions that remove it: deactivating the device, creating
+    credentials, changing policies. A Deny that excepts iam:DeactivateMFADevice or
+    iam:CreateAccessKey is not complete.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema
@@ -330,7 +340,7 @@ def mfa_can_be_removed(
     >>> mfa_can_be_removed(report, verdicts).detail.tolist()
     ['It leaves iam:CreateAccessKey out.']
     """
-    users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
+    users = with_credentials(credentials)
     users = _with_verdicts(users, mfa_enforcement)
     found = _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
     return found.assign(next_step=only_devices_step(found["subject"], access_keys))
@@ -342,8 +352,10 @@ def mfa_can_be_removed(
     among="roles",
     remedy=ASK,
     source=f"{GUIDE}id_credentials_mfa_configure-api-require.html",
-    errs="towards reporting: a trusted role counts like a trusted user, and a condition on an "
-    "unknown value is not taken to require MFA",
+    errs=(
+        "towards reporting: a trusted role counts like a trusted user, and a condition on an "
+        "unknown value does not count as requiring MFA"
+    ),
 )
 def administrative_role_without_mfa(
     administrators: pd.DataFrame,
@@ -356,10 +368,11 @@ def administrative_role_without_mfa(
     """
     Administrator roles that AWS principals may assume without MFA.
 
-    MFA is asked for only where people may come in directly. Roles for services and federated
-    identities pass: the identity provider enforces the MFA of its users. So do roles that only
-    named roles may assume, whose sessions carry no MFA, this whole account where it has no users,
-    and roles of platforms, which a demand for MFA would break.
+    MFA is expected only if people can assume the role directly. Roles for services and federated
+    identities pass: the identity provider enforces the MFA of its users. Roles that only named
+    roles may assume pass, because sessions of roles contain no MFA information. Roles that trust
+    this whole account pass if it has no users. Roles of platforms pass, because a requirement for
+    MFA would break them.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> arn = "arn:aws:iam::111122223333:role/admin"
@@ -390,9 +403,10 @@ def _not_for_people(
     trusted_principals: pd.DataFrame | None, users: pd.DataFrame | None
 ) -> frozenset[str]:
     """
-    Roles whose trust policies admit roles only without MFA, or one's own account without users.
+    Roles whose trust policies allow only roles without MFA, or the own account without users.
 
-    Of an account that is not yours an external id is asked: MFA would shut a vendor's tool out.
+    For an account that is not yours an external id is expected, because MFA would lock out the tool
+    of a vendor.
     """
     if trusted_principals is None or users is None:
         return frozenset()
@@ -406,7 +420,7 @@ def _not_for_people(
 
 
 def _with_possible(administrators: pd.DataFrame, possible: pd.DataFrame | None) -> pd.DataFrame:
-    """The administrators, and those who are one if the conditions that nobody knows hold."""
+    """The administrators, and the principals that are administrators if unknown conditions hold."""
     if possible is None:
         return administrators
     return stack(administrators, possible).drop_duplicates("principal_arn")

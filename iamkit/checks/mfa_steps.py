@@ -1,8 +1,9 @@
 """
-Steps to MFA for one user: what a demand for MFA would stop, and what comes first.
+Next steps to MFA for one user: what a requirement of MFA would stop, and what to do before.
 
-A denial without MFA stops access keys as well as the console: a request that is signed with a
-long-term key carries no MFA, and only a session of sts:GetSessionToken with a code does.
+A Deny without MFA stops access keys as well as the console, because a request that is signed with a
+long-term key contains no MFA information. Only a session of sts:GetSessionToken with an MFA code
+does.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import pandas as pd
 from iamkit.checks.use import idle_keys, keys_in_use
 from iamkit.table import TEXT
 
-DENY: Final = "Without MFA, deny all but registering a device, as AWS's example policy does."
+DENY: Final = (
+    "Without MFA, deny all actions except those to register a device, as AWS's example policy does."
+)
 ASK: Final = 'Add "Bool": {"aws:MultiFactorAuthPresent": "true"} to the trust policy\'s condition.'
 IF_EXISTS: Final = (
     'Write "BoolIfExists" instead of "Bool" in the statement that denies without MFA.'
 )
 
 ONLY_DEVICES: Final = (
-    "In the statement that denies without MFA, except only what registering a device needs."
+    "In the statement that denies without MFA, except only the actions to register a device."
 )
 
 
@@ -32,7 +35,7 @@ def stronger_step(
     mfa_enforcement: pd.DataFrame | None,
 ) -> pd.Series[Any]:
     """
-    Which device to register: a passkey gives no code, and a key that needs MFA needs codes.
+    Which device to register: an access key that needs MFA needs codes, and a passkey shows none.
 
     Source: AWS STS API, GetSessionToken: TokenCode, of a hardware or virtual device.
     """
@@ -43,43 +46,46 @@ def stronger_step(
     needs = mfa_enforcement.loc[mfa_enforcement["key"].eq("required"), "principal_arn"]
     busy = keys_in_use(users, access_keys).where(users.isin(needs))
     token = "Register a hardware token, then remove the virtual device: " + busy
-    token += " needs codes of MFA, and a passkey gives none."
+    token += " needs MFA codes, and a passkey shows none."
     return step.mask(busy.notna() & ~none, token)
 
 
 def deny_step(
     users: pd.Series[Any], credentials: pd.DataFrame, access_keys: pd.DataFrame | None
 ) -> pd.Series[Any]:
-    """What comes before a denial without MFA: a device, and another place for a key in use."""
+    """What to do before a Deny without MFA: register a device, and replace a key that is in use."""
     bare = credentials.loc[credentials["mfa_registered"].eq(other=False), "user_arn"]
     step = pd.Series("", users.index, TEXT)
-    step = step.mask(users.isin(bare), "Have an MFA device registered. ")
+    step = step.mask(users.isin(bare), "Let the user register an MFA device. ")
     if access_keys is not None:
-        step += _first("Move what ", users, access_keys, " does to a role: the denial stops it. ")
+        step += _first(
+            "Move the work of ", users, access_keys, " to a role: the Deny stops the key. "
+        )
     return step + DENY
 
 
 def if_exists_step(users: pd.Series[Any], access_keys: pd.DataFrame) -> pd.Series[Any]:
-    """What comes before a denial that stops keys, too; keys that nobody uses go instead."""
-    end = " does to a role, or have it get sessions with MFA (sts:GetSessionToken). "
-    step = _first("Move what ", users, access_keys, end) + IF_EXISTS
+    """What to do before a Deny that also stops keys; keys that nobody uses are removed instead."""
+    end = " to a role, or use the key only to get sessions with MFA (sts:GetSessionToken). "
+    step = _first("Move the work of ", users, access_keys, end) + IF_EXISTS
     idle = idle_keys(users, access_keys)
     return step.mask(idle.notna(), idle)
 
 
 def only_devices_step(users: pd.Series[Any], access_keys: pd.DataFrame | None) -> pd.Series[Any]:
-    """What comes before an exception for more than devices is taken back."""
+    """What to do before an exception for other actions than registering devices is removed."""
     if access_keys is None:
         return pd.Series(ONLY_DEVICES, users.index, TEXT)
-    return _first("See what ", users, access_keys, " does without MFA. ") + ONLY_DEVICES
+    return _first("Check what ", users, access_keys, " is used for without MFA. ") + ONLY_DEVICES
 
 
 def trust_step(roles: pd.Series[Any], trusted_principals: pd.DataFrame | None) -> pd.Series[Any]:
     """
-    How to ask users for MFA in the trust policy of a role without shutting others out of it.
+    How to require MFA from users in the trust policy of a role without locking out other
+    principals.
 
-    Roles, services and identity providers bring no MFA. Where one of them stands in the statement,
-    or a whole account whose roles may come too, the users need a statement of their own.
+    Sessions of roles, services and identity providers have no MFA. If the statement also trusts one
+    of them, or a whole account and so its roles, the users need a separate statement.
     """
     step = pd.Series(ASK, roles.index, TEXT)
     if trusted_principals is None:
@@ -89,10 +95,13 @@ def trust_step(roles: pd.Series[Any], trusted_principals: pd.DataFrame | None) -
     with_user = trusted.loc[user, ["role_arn", "number"]].drop_duplicates()
     beside = trusted[~user].merge(with_user, on=["role_arn", "number"])
     whole = trusted[~user & trusted["who"].isin(["own account", "known account"])]
-    apart = "Put the users into a statement of their own: " + ASK[:1].lower() + ASK[1:-1]
-    apart += " there. Others of the statement bring no MFA, and stay as they are."
+    apart = "Put the users into a separate statement: " + ASK[:1].lower() + ASK[1:-1]
+    apart += " there. Keep the other principals in the old statement: they cannot use MFA."
     name = "Name the users under Principal instead of the account, and " + ASK[:1].lower() + ASK[1:]
-    name += " Roles of the account bring no MFA: those that need this one get another statement."
+    name += (
+        " If roles of the account need this role, name them in a separate statement: roles have no "
+        "MFA."
+    )
     step = step.mask(roles.isin(whole["role_arn"]), name)
     return step.mask(roles.isin(beside["role_arn"]), apart)
 

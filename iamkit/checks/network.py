@@ -1,5 +1,5 @@
 """
-Networks: which credentials work from anywhere, and which lists of networks restrict nobody.
+Networks: which credentials work from anywhere, and which lists of networks have mistakes.
 
 From where an identity can be used is in `network_restrictions`; the lists are in `network_lists`.
 Only lists in customer managed and inline policies are findings: those of AWS cannot be changed.
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_active_keys
 from iamkit.checks.registry import check
 from iamkit.checks.use import idle_keys, keys_in_use
 from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status, unseen
@@ -26,20 +27,22 @@ from iamkit.tables import without_service_linked
 
 DENY_BY_IP: Final = f"{GUIDE}reference_policies_examples_aws_deny-ip.html"
 NONE_LEFT: Final = (
-    "Write the networks that requests come from in its place: without it the list is empty, and a "
-    "denial outside of it stops everybody."
+    "Write the networks that requests come from instead. If you only remove the entry, the list is "
+    "empty, and a Deny outside the list denies every request."
 )
 SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-keys-sourceip"
 
 
 @check(
     severity="high",
-    title="An access key that works from anywhere, without MFA",
+    title="An access key works from anywhere and without MFA",
     among="users with active keys",
     remedy="Deny requests from outside your networks, or use a role instead of the key.",
     source=DENY_BY_IP,
-    errs="towards open: unknown conditions are taken to help the caller, and SCPs that are not in "
-    "the evidence to allow",
+    errs=(
+        "towards reporting: unknown conditions count as met if that helps the caller, and SCPs "
+        "that are not in the evidence count as allowing everything"
+    ),
 )
 def key_usable_from_anywhere(
     access_keys: pd.DataFrame,
@@ -50,10 +53,10 @@ def key_usable_from_anywhere(
     """
     Users with an active key that neither MFA nor a network restricts.
 
-    Either is enough, and so is MFA that is required outside the networks only. A user without
-    permissions passes. Where the network restricts some actions only, the others count. A user
-    whose policies are not in the evidence is not assessed, nor is one of whom only such a policy
-    may allow anything.
+    One of the two is enough, and so is MFA that is required only outside the networks. A user
+    without permissions passes. If the network restricts only some actions, the others count. A user
+    whose policies are not in the evidence is not assessed. A user to whom only such a policy may
+    allow anything is not assessed either.
 
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
@@ -67,7 +70,7 @@ def key_usable_from_anywhere(
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
     ['the oldest active key was made 505 days ago; exposed actions: 41, of them risky: 3']
     """
-    keys = access_keys.query("active and not is_root").groupby("user_arn", as_index=False)
+    keys = with_active_keys(access_keys).groupby("user_arn", as_index=False)
     users = keys.agg(age=("age_days", "max")).merge(
         mfa_enforcement, left_on="user_arn", right_on="principal_arn", how="left"
     )
@@ -85,7 +88,7 @@ def key_usable_from_anywhere(
     detail, known = detail.mask(reason.notna(), reason), known & reason.isna()
     busy, idle = keys_in_use(arns, access_keys), idle_keys(arns, access_keys)
     deny = "deny requests from outside these networks, or use a role instead."
-    step = "See in CloudTrail from where " + busy + " is used; then " + deny
+    step = "Check in CloudTrail from where " + busy + " is used; then " + deny
     step = step.mask(idle.notna(), idle)
     found = pd.DataFrame({"subject": arns, "detail": detail, "status": status(known)})
     return found.assign(next_step=step)
@@ -104,44 +107,47 @@ def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
 
 @check(
     severity="high",
-    title="A list of networks that admits everybody",
+    title="A list of networks allows every address",
     among="own policies",
-    remedy="Take 0.0.0.0/0, ::/0 and whatever else admits everybody out of the list.",
+    remedy="Remove 0.0.0.0/0, ::/0 and all other entries that cover every address from the list.",
     source=SOURCE_IP,
 )
 def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
-    Allow-lists of networks in which every address is.
+    Allow-lists of networks that contain every address.
 
-    Such a list reads like a restriction and restricts nobody.
+    Such a list looks like a restriction but does not restrict anything.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
     >>> lists = NETWORK_LISTS.rows(dict(
     ...     policy_arn="p", kind="customer", number=1, sid="Office", behind=2, key="aws:SourceIp",
     ...     use="allow list", networks=["0.0.0.0/0"], open=True, problems=[]))
     >>> network_list_open(lists).detail.tolist()
-    ['statement “Office”, aws:SourceIp: admits every address (0.0.0.0/0); 2 identities behind it']
+    ['statement “Office”, aws:SourceIp: allows every address (0.0.0.0/0); applies to 2 identities']
     """
     hit = _own(network_lists).query("open")
     listed = hit["networks"].map(lambda texts: ", ".join(map(str, texts)))
-    behind = "; " + hit["behind"].astype("str") + " identities behind it"
-    detail = _where(hit) + "admits every address (" + listed + ")" + behind
+    behind = "; applies to " + hit["behind"].astype("str") + " identities"
+    detail = _where(hit) + "allows every address (" + listed + ")" + behind
     found = pd.DataFrame({"subject": hit["policy_arn"], "detail": detail})
     return found.assign(next_step=hit["networks"].map(_open_alone))
 
 
 @check(
     severity="medium",
-    title="A list of networks that cannot be what was meant",
+    title="A list of networks contains probable mistakes",
     among="own policies",
-    remedy="List the public networks that requests come from, each once, as narrow as they are.",
+    remedy=(
+        "List only the public networks that requests come from, each once and as narrow as "
+        "possible."
+    ),
     source=SOURCE_IP,
 )
 def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Lists of networks with private, very wide, overlapping or unreadable entries.
 
-    For lists that admit everybody, see `network_list_open`.
+    For lists that allow every address, see `network_list_open`.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
     >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="inline", number=2, key="aws:SourceIp",
@@ -157,16 +163,17 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="medium",
-    title="A list of networks that holds others than the approved ones",
+    title="A list of networks contains networks that are not approved",
     among="own policies",
-    remedy="Take the network out of the list, or approve it in the settings.",
+    remedy="Remove the network from the list, or approve it in the settings.",
     source=DENY_BY_IP,
 )
 def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
     """
     Allow-lists with entries outside the approved networks of the settings.
 
-    Without any in the settings nothing is unapproved. A list to keep networks out may hold any.
+    If the settings approve no network, there is no finding. A list that blocks networks may contain
+    any network.
 
     >>> from iamkit.restrictions import NETWORK_LISTS
     >>> lists = NETWORK_LISTS.rows(dict(policy_arn="p", kind="customer", number=1, sid="Office",
@@ -192,7 +199,7 @@ def network_list_unapproved(network_lists: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open_alone(networks: Any) -> str | None:
-    """What to do about a list that holds nothing but what admits everybody; else the remedy."""
+    """The next step for a list without other entries than every address; else the remedy."""
     named = [str(each) for each in listed_of(networks)]
     return NONE_LEFT if all(each.endswith("/0") for each in named) else None
 
@@ -204,11 +211,11 @@ def listed_of(networks: Any) -> list[Any]:
 
 @check(
     severity="medium",
-    title="A network restriction that some or all actions escape",
+    title="A network restriction does not cover all actions",
     among="users and roles",
-    remedy="Deny on every action and resource outside your networks, not on some.",
+    remedy="Deny all actions on all resources from outside your networks, not only some.",
     source=DENY_BY_IP,
-    errs="towards open: an action counts if unknown conditions may allow it",
+    errs="towards reporting: an action counts if unknown conditions may allow it",
 )
 def network_fence_with_holes(
     network_restrictions: pd.DataFrame,
@@ -220,8 +227,8 @@ def network_fence_with_holes(
     """
     Users and roles whose policies list networks, while some or all actions work from anywhere.
 
-    Either the network restricts some actions and not others, or none although a policy has a list
-    of networks: one that admits everybody (see `network_list_open`, which is about the list).
+    Either the network restricts only some actions, or a list of networks in a policy allows every
+    address and so restricts nothing (`network_list_open` reports the list).
 
     >>> from iamkit.tables import schema
     >>> from iamkit.restrictions import NETWORK_RESTRICTIONS

@@ -2,12 +2,13 @@
 An organization's own checks, in files that the settings name, beside the kit's.
 
 A file that cannot be read is a mistake in the settings: an error that names file and line, before
-any table is made (exit code 2, and no report). A check that breaks while it runs costs only itself:
-it is not assessed, and the report is written and says so (exit code 1).
+any table is made (exit code 2, and no report). A check that stops with an error does not affect the
+others: it is not assessed, and the report is written and says so (exit code 1).
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import traceback
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Any, Final
 from iamkit.checks import run
 from iamkit.checks.registry import CHECKS, Check
 from iamkit.checks.run import Audit
-from iamkit.errors import CheckError
+from iamkit.errors import CheckError, SettingsError
 from iamkit.settings import Settings
 
-MEND: Final = "mend the file, or take it out of own_checks in the settings"
+MEND: Final = "correct the file, or remove it from own_checks in the settings"
 
 
 def run_checks(account: Any) -> Audit:
@@ -37,16 +38,24 @@ def every(settings: Settings) -> dict[str, Check]:
     Return every check by name: the kit's, and those in the files of the settings' `own_checks`.
 
     Raises `CheckError`, with file and line, if a file is not there, is no Python, raises an error
-    when it is imported, or holds no check.
+    when it is imported, or holds no check; and `SettingsError`, with the line, if a risk is
+    accepted that no check is about.
     """
     kit = dict(CHECKS)
     try:
         for number, path in enumerate(settings.own_checks):
             _read(path, f"own_checks_{number}")
-        return dict(CHECKS)
+        found = dict(CHECKS)
     finally:
         for name in set(CHECKS) - set(kit):
             del CHECKS[name]
+    for entry in settings.accepted:
+        if entry.check not in found:
+            at = f"accepted, line {entry.line}" if entry.line else "accepted"
+            near = difflib.get_close_matches(entry.check, found, 1)
+            hint = f"did you mean {near[0]}?" if near else "docs/reference/checks.md lists them"
+            raise SettingsError(f"{at}: there is no check {entry.check[:60]!r}; {hint}")
+    return found
 
 
 def _read(path: Path, name: str) -> None:

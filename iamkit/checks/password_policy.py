@@ -1,9 +1,9 @@
 """
 The account's password policy, rule by rule.
 
-What counts is what holds: where an account has no policy of its own, AWS's default does, which asks
-for eight characters of any three kinds and for nothing else. Where the evidence lacks the answer
-there is no row to judge, and no check passes.
+If an account has no custom password policy, AWS's default policy applies. It requires only eight
+characters of any three kinds. If the evidence does not contain the password policy, no check
+passes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.settings import Settings
@@ -22,7 +23,7 @@ PAGE: Final = (
 
 SHORTEST: Final = 14  # characters; CIS AWS Foundations 7.0, 2.8
 EXPIRE: Final = (
-    "Let passwords expire, or accept the risk: with MFA for everybody, expiry adds little."
+    "Let passwords expire, or accept the risk: if every user has MFA, expiry adds little security."
 )
 REMEMBERED: Final = 24  # passwords, the most that IAM remembers; CIS AWS Foundations 7.0, 2.9
 
@@ -45,40 +46,40 @@ def _number(password_policy: pd.DataFrame, rule: str) -> pd.DataFrame:
 
 
 def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str) -> pd.DataFrame:
-    """The account, if its passwords need not hold a kind of character; not set is no."""
+    """The account, if its policy does not require a kind of character, or does not say so."""
     row = password_policy[password_policy["rule"] == rule]
     plain = [False if each is None else each for each in row["value"]]
     truth = [each if type(each) is bool else None for each in plain]
     holds = pd.Series(truth, index=row.index, dtype="boolean")
-    return _judged(row, account_id, holds, f"passwords need no {what}")
+    return _judged(row, account_id, holds, f"no {what} is required")
 
 
 @check(
     severity="medium",
-    title="The account has no password policy of its own",
+    title="The account has no custom password policy",
     among="the account",
-    remedy=f"Set a password policy: {SHORTEST} characters or more of all four kinds, {REMEMBERED} "
-    "passwords remembered, and let users change their own, which is off unless it is asked for.",
+    remedy=f"Set a password policy: require {SHORTEST} characters or more of all four kinds, "
+    f"remember {REMEMBERED} passwords, and let users change their own, which is off by default.",
     source=PAGE,
 )
 def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
     """
-    An account in which AWS's default holds.
+    An account to which AWS's default password policy applies.
 
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MinimumPasswordLength", value=8, origin="AWS default")
     >>> password_policy_missing(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
-    ["AWS's default holds"]
+    ["AWS's default policy applies"]
     """
     default = password_policy.query("origin == 'AWS default'").head(1)
-    return default.assign(subject=account_id, detail="AWS's default holds")
+    return default.assign(subject=account_id, detail="AWS's default policy applies")
 
 
 @check(
     severity="medium",
-    title="Passwords may be short",
+    title="The password policy allows short passwords",
     among="the account",
-    remedy=f"Ask for {SHORTEST} characters or more in the password policy.",
+    remedy=f"Require {SHORTEST} characters or more in the password policy.",
     source=PAGE,
 )
 def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -97,9 +98,9 @@ def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.
 
 @check(
     severity="low",
-    title="Passwords need no symbol",
+    title="The password policy does not require a symbol",
     among="the account",
-    remedy="Ask for a symbol in the password policy.",
+    remedy="Require a symbol in the password policy.",
     source=PAGE,
 )
 def password_policy_no_symbol(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -109,16 +110,16 @@ def password_policy_no_symbol(password_policy: pd.DataFrame, account_id: str) ->
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireSymbols", value=False, origin="account")
     >>> password_policy_no_symbol(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
-    ['passwords need no symbol']
+    ['no symbol is required']
     """
     return _asked(password_policy, account_id, "RequireSymbols", "symbol")
 
 
 @check(
     severity="low",
-    title="Passwords need no digit",
+    title="The password policy does not require a digit",
     among="the account",
-    remedy="Ask for a number in the password policy.",
+    remedy="Require a number in the password policy.",
     source=PAGE,
 )
 def password_policy_no_number(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -128,16 +129,16 @@ def password_policy_no_number(password_policy: pd.DataFrame, account_id: str) ->
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireNumbers", value=False, origin="AWS default")
     >>> password_policy_no_number(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
-    ["passwords need no digit (AWS's default)"]
+    ["no digit is required (AWS's default)"]
     """
     return _asked(password_policy, account_id, "RequireNumbers", "digit")
 
 
 @check(
     severity="low",
-    title="Passwords need no upper-case letter",
+    title="The password policy does not require an upper-case letter",
     among="the account",
-    remedy="Ask for an upper-case letter in the password policy.",
+    remedy="Require an upper-case letter in the password policy.",
     source=PAGE,
 )
 def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -147,7 +148,7 @@ def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str)
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireUppercaseCharacters", value=False, origin="account")
     >>> password_policy_no_uppercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
-    ['passwords need no upper-case letter']
+    ['no upper-case letter is required']
     """
     rule = "RequireUppercaseCharacters"
     return _asked(password_policy, account_id, rule, "upper-case letter")
@@ -155,9 +156,9 @@ def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str)
 
 @check(
     severity="low",
-    title="Passwords need no lower-case letter",
+    title="The password policy does not require a lower-case letter",
     among="the account",
-    remedy="Ask for a lower-case letter in the password policy.",
+    remedy="Require a lower-case letter in the password policy.",
     source=PAGE,
 )
 def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
@@ -167,7 +168,7 @@ def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str)
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="RequireLowercaseCharacters", value=False, origin="account")
     >>> password_policy_no_lowercase(PASSWORD_POLICY.rows(rule), "111122223333").detail.tolist()
-    ['passwords need no lower-case letter']
+    ['no lower-case letter is required']
     """
     rule = "RequireLowercaseCharacters"
     return _asked(password_policy, account_id, rule, "lower-case letter")
@@ -175,7 +176,7 @@ def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str)
 
 @check(
     severity="medium",
-    title="Old passwords may soon be used again",
+    title="The password policy allows users to reuse recent passwords",
     among="the account",
     remedy=f"Let the password policy remember {REMEMBERED} passwords.",
     source=PAGE,
@@ -196,7 +197,7 @@ def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.
 
 @check(
     severity="low",
-    title="Passwords do not expire, or late",
+    title="Passwords do not expire, or expire late",
     among="the account",
     remedy=EXPIRE,
     source=PAGE,
@@ -210,8 +211,8 @@ def password_policy_no_expiry(
     """
     A policy under which passwords never expire, or later than `max_password_age_days`.
 
-    PCI DSS asks for expiry where a password is the only factor, NIST SP 800-63B advises against it:
-    hence advice of the lowest kind that still counts.
+    PCI DSS asks for expiry if a password is the only factor; NIST SP 800-63B advises against it.
+    The severity is therefore low.
 
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MaxPasswordAge", value=180, origin="account")
@@ -233,19 +234,19 @@ def _expire(
     password_policy: pd.DataFrame, settings: Settings, credentials: pd.DataFrame | None
 ) -> str | None:
     """
-    What comes before passwords may expire, as those that are older do so at once.
+    What to do before passwords expire, because older passwords expire at once.
 
-    Whoever may not change a password, or only an administrator may once it has expired, is locked
-    out. Source: IAM User Guide, "Set an account password policy for IAM users".
+    A user who may not change an expired password is locked out. Source: IAM User Guide, "Set an
+    account password policy for IAM users".
     """
     rules = password_policy.set_index("rule")["value"].to_dict()
     steps = []
     if rules.get("AllowUsersToChangePassword") is not True:
         steps.append("Let users change their own passwords first.")
     if rules.get("HardExpiry") is True:
-        steps.append("Turn HardExpiry off first: it locks out whose password has expired.")
+        steps.append("Turn HardExpiry off first: it locks out users whose password has expired.")
     if credentials is not None:
-        people = credentials.query("not is_root and password_enabled")
+        people = with_password(credentials)
         old = people["password_age_days"].gt(settings.max_password_age_days).sum()
         if old:
             whose = "1 password is" if old == 1 else f"{old} passwords are"

@@ -1,8 +1,9 @@
 """
-What policies grant too widely, and where they do not say what they seem to mean.
+Policies that grant too much, and policies with mistakes.
 
-A policy is judged by itself, with its denies and for a caller who meets its conditions on MFA and
-networks: see `access.policy_grants`. A policy that is only a permissions boundary grants nothing.
+A policy is evaluated by itself, with its Deny statements, for a caller who meets its conditions on
+MFA and networks: see `access.policy_grants`. A policy that is only a permissions boundary grants
+nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, TRUTH, lists_by_key, stack
 
 NARROW: Final = "Name the actions and resources that its holders need."
+WITHOUT_ONE: Final = (
+    "Remove one of the actions, or limit it to the roles, users and other resources that it is "
+    "meant for."
+)
+ERRS_ON_TARGETS: Final = (
+    "towards reporting: whether the roles, users and resources that the method needs exist is not "
+    "examined; towards silence: a policy that names a single resource, or needs a second policy, "
+    "does not count"
+)
 
 
 def _granting(policy_grants: pd.DataFrame, attachments: pd.DataFrame, *kinds: str) -> pd.DataFrame:
@@ -45,16 +55,16 @@ def _full(policies: pd.DataFrame, service: str) -> pd.DataFrame:
 
 
 def _within(found: pd.DataFrame, policies: pd.DataFrame, severity: str) -> pd.DataFrame:
-    """Rows with a severity; that an administrative policy gives it too is a fact, told once."""
+    """Rows with a severity; administrative policies, which other checks report, are noted."""
     whole = policies.loc[policies["administrative"].fillna(value=False), "policy_arn"]
     return graded(found, severity, frozenset(whole))
 
 
 @check(
     severity="medium",
-    title="A policy gives all of CloudTrail",
+    title="A policy gives full access to CloudTrail",
     among="own policies",
-    remedy="Leave out what stops, deletes or changes trails; few need it.",
+    remedy="Remove the actions that stop, delete or change trails. Few identities need them.",
     source=LEAST_PRIVILEGE,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -62,7 +72,7 @@ def full_access_to_cloudtrail(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Policies whose holder can stop the recording of what it does; administrative ones as well.
+    Policies whose holder can stop the recording of its own actions; administrative ones as well.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -76,9 +86,9 @@ def full_access_to_cloudtrail(
 
 @check(
     severity="medium",
-    title="A policy gives all of KMS",
+    title="A policy gives full access to KMS",
     among="own policies",
-    remedy="Name keys, and keep their use apart from their administration.",
+    remedy="Name the keys, and separate the permissions to use keys from those to administer them.",
     source=LEAST_PRIVILEGE,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -98,9 +108,11 @@ def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
 
 @check(
     severity="low",
-    title="A policy gives subscriptions to any AWS Marketplace product",
+    title="A policy allows subscribing to any AWS Marketplace product",
     among="own policies",
-    remedy="Give aws-marketplace:Subscribe to those who buy, or use a private marketplace.",
+    remedy=(
+        "Give aws-marketplace:Subscribe only to the people who buy, or use a private marketplace."
+    ),
     source="https://docs.aws.amazon.com/marketplace/latest/buyerguide/"
     "buyer-iam-users-groups-policies.html",
     errs=ERRS_ON_CONDITIONS,
@@ -126,17 +138,17 @@ def marketplace_subscription(
 
 @check(
     severity="high",
-    title="A policy lets its holder assume roles that it does not name",
+    title="A policy allows assuming roles that it does not name",
     among="own policies",
-    remedy="List in Resource the ARNs of the roles that are meant, account included.",
+    remedy="List the ARNs of the intended roles under Resource, with their account.",
     source=f"{GUIDE}id_roles_use_permissions-to-switch.html",
-    errs="towards more: a role that is not named may not trust the holder",
+    errs="towards reporting: the roles may not trust the holder of the policy",
 )
 def permissive_role_assumption(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Policies with sts:AssumeRole on a wildcard: any role, any account, or any that is so called.
+    Policies with sts:AssumeRole on a wildcard: for any role, any account, or any matching name.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -158,8 +170,8 @@ def _escalating(
     """
     Fail where a policy alone allows an escalation method; the detail says how many and which.
 
-    Where a holder can use it, the checks of users and roles say so, and this is noted as the part
-    that the policy has in it. One that nobody holds is of low severity.
+    If a holder can use the method, the checks of users and roles report it, and the policy is noted
+    as a fact. A policy that nobody has is of low severity.
     """
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
@@ -179,17 +191,16 @@ def _methods(found: list[str]) -> str:
     number = f"{len(found)} ways" if len(found) > 1 else "a way"
     ordered = sorted(found, key=lambda method: not method.startswith("iam-"))
     names = join_names(f"{methods[each].name} ({each})" for each in ordered)
-    return f"holds {number} to gain permissions: {names}"
+    return f"allows {number} to gain permissions: {names}"
 
 
 @check(
     severity="high",
-    title="A customer managed policy alone lets its holder gain permissions",
+    title="A customer managed policy by itself allows privilege escalation",
     among="customer policies",
-    remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
+    remedy=WITHOUT_ONE,
     source=LEAST_PRIVILEGE,
-    errs="towards more: whether the roles, users and resources it takes exist is not asked; "
-    "towards silence where it names one resource, or two policies together are needed",
+    errs=ERRS_ON_TARGETS,
 )
 def escalating_customer_policy(
     policy_grants: pd.DataFrame,
@@ -202,7 +213,7 @@ def escalating_customer_policy(
     Policies that alone allow all calls of an escalation method; administrative ones as well.
 
     A Deny without MFA, from elsewhere, or of one unrelated resource does not prevent it. Policies
-    attached to nobody count too: whoever may attach a policy may attach them.
+    attached to nobody count too, because anyone who can attach policies can attach them.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
@@ -221,12 +232,11 @@ def escalating_customer_policy(
 
 @check(
     severity="high",
-    title="An inline policy alone lets its holder gain permissions",
+    title="An inline policy by itself allows privilege escalation",
     among="inline policies",
-    remedy="Take one of the actions away, or name the roles, users and other resources it is for.",
+    remedy=WITHOUT_ONE,
     source=LEAST_PRIVILEGE,
-    errs="towards more: whether the roles, users and resources it takes exist is not asked; "
-    "towards silence where it names one resource, or two policies together are needed",
+    errs=ERRS_ON_TARGETS,
 )
 def escalating_inline_policy(
     policy_grants: pd.DataFrame,
@@ -250,7 +260,7 @@ def escalating_inline_policy(
 
 @check(
     severity="medium",
-    title="A policy reads every secret or parameter",
+    title="A policy allows reading every secret or parameter",
     among="own policies",
     remedy="Name the secrets and parameters, by path or tag.",
     source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
@@ -258,23 +268,23 @@ def escalating_inline_policy(
 )
 def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
-    Policies that read whatever is in Secrets Manager or Parameter Store; administrative ones aside.
+    Policies that allow reading every secret or every parameter, except administrative ones.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
     >>> grants = POLICY_GRANTS.rows(dict(policy_arn="p", kind="customer", reads_secrets=True,
     ...                    administrative=False))
     >>> reads_every_secret(grants, ATTACHMENTS.rows()).detail.tolist()
-    ['reads every secret of Secrets Manager, or every parameter of Parameter Store']
+    ['allows reading every secret of Secrets Manager, or every parameter of Parameter Store']
     """
     mine = _granting(policy_grants, attachments)
-    said = "reads every secret of Secrets Manager, or every parameter of Parameter Store"
+    said = "allows reading every secret of Secrets Manager, or every parameter of Parameter Store"
     return policy_rows(mine, mine["reads_secrets"] & ~mine["administrative"], said)
 
 
 @check(
     severity="medium",
-    title="A policy gives whole services on every resource",
+    title="A policy gives full access to a service on every resource",
     among="own policies",
     remedy=NARROW,
     source=LEAST_PRIVILEGE,
@@ -284,7 +294,7 @@ def whole_services_everywhere(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Allows of `service:*`, or of all but what NotAction lists, on `*` without a condition.
+    Allow statements with `service:*`, or with NotAction, on `*` without a condition.
 
     A service counts if the policy's denies leave all of it; administrative policies are left out.
 
@@ -304,7 +314,7 @@ def whole_services_everywhere(
 
 
 def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:
-    """What of each policy's wildcards `service:*` and of its NotAction is left, in words."""
+    """What each policy allows with wildcards `service:*` and with NotAction, in words."""
     wide = statements[statements["any_resource"] & ~statements["conditional"]]
     wide = wide[wide["effect"].eq("Allow") & wide["problem"].isna()]
     given = policies[["policy_arn", "full_services"]].explode("full_services").dropna()
@@ -312,7 +322,7 @@ def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Seri
     asked = wide[["policy_arn", "actions"]].explode("actions")
     asked["said"] = asked["actions"].astype(TEXT).str.lower()
     most = wide[wide["not_actions"].map(bool) & wide["policy_arn"].isin(given["policy_arn"])]
-    lists = most["not_actions"].map(lambda names: f"all but {join_names(names)}")
+    lists = most["not_actions"].map(lambda names: f"all except {join_names(names)}")
     found = stack(
         asked.merge(given, on=["policy_arn", "said"])[["policy_arn", "said"]],
         most[["policy_arn"]].assign(said=lists),
@@ -339,17 +349,17 @@ def _problems(lint: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="medium",
-    title="A policy does not say what it seems to mean",
+    title="A policy has another effect than it seems to have",
     among="own policies",
-    remedy="Write what is meant.",
+    remedy="Correct the statement, so that it has the intended effect.",
     source=f"{GUIDE}access-analyzer-reference-policy-checks.html",
     errs="either way, as each rule of the policy page says",
 )
 def policy_says_otherwise(lint: pd.DataFrame) -> pd.DataFrame:
     """
-    Policies with a mistake of high severity: a Deny that denies nobody, an Allow that lets all in.
+    Policies with a serious mistake, such as a Deny without effect or an Allow for everybody.
 
-    Such as `Bool` where `BoolIfExists` is needed, or 0.0.0.0/0 in a list of networks.
+    Examples: `Bool` instead of `BoolIfExists`, or 0.0.0.0/0 in a list of networks.
 
     >>> from iamkit.lint import LINT
     >>> lint = LINT.rows(dict(policy_arn="p", kind="customer", severity="high", problem="Effect"))
@@ -362,21 +372,24 @@ def policy_says_otherwise(lint: pd.DataFrame) -> pd.DataFrame:
 
 @check(
     severity="low",
-    title="A policy names actions that do not exist",
+    title="A policy contains actions that do not exist",
     among="own policies",
-    remedy="Correct the name, or leave it out.",
+    remedy="Correct the name, or remove it.",
     source="https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html",
-    errs="towards more: an action newer than the action list counts as none",
+    errs=(
+        "towards reporting: an action that is newer than the kit's list of actions counts as not "
+        "existing"
+    ),
 )
 def policy_names_nothing(lint: pd.DataFrame) -> pd.DataFrame:
     """
-    Policies with a misspelt or retired action, or a wildcard that covers none.
+    Policies with a misspelt or retired action, or a wildcard that matches no action.
 
     >>> from iamkit.lint import LINT
     >>> lint = LINT.rows(dict(policy_arn="p", kind="inline", rule="unknown-action",
-    ...                       problem='"s3:GetObjekt" is no known action'))
+    ...                       problem='"s3:GetObjekt" is not a known action'))
     >>> policy_names_nothing(lint).detail.tolist()
-    ['"s3:GetObjekt" is no known action']
+    ['"s3:GetObjekt" is not a known action']
     """
     own = _own_lint(lint)
     return _problems(own[own["rule"] == "unknown-action"])

@@ -1,5 +1,5 @@
 """
-What a check is, and which checks there are.
+What a check is, and the list of all checks.
 
 A check is one function under `@check`: its name is its id, its arguments name the tables it needs,
 and it returns a row per thing that is wrong. The decorator says what the rows are counted among.
@@ -12,6 +12,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -51,7 +52,7 @@ EVERYWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Check:
-    """One rule: what it says, what it needs, and the function that finds what breaks it."""
+    """One rule: its texts, the tables that it needs, and the function that finds problems."""
 
     name: str
     severity: str
@@ -107,13 +108,13 @@ def check(
     remedy, source : str
         What to do; who asks for it, with the page.
     errs : str
-        Which way it errs where it has to guess.
+        In which direction it errs if the evidence does not answer the question.
     absence : bool
-        It fails because something was *not* found, so missing evidence makes it not assessed
-        whatever it returns.
+        It fails because something was *not* found, so with missing evidence it is always not
+        assessed.
     not_in : mapping
-        Partition of AWS (`aws-us-gov`, `aws-cn`) to why the check has nothing to ask there. Where
-        nothing fails in such an account, it is not applicable: neither a pass nor not assessed.
+        Partition of AWS (`aws-us-gov`, `aws-cn`) to why the check has nothing to ask there. If
+        nothing fails in such an account, the check is not applicable.
 
     Raises `CheckError` for an unknown severity, an argument that no account offers, or a name that
     another check has.
@@ -136,9 +137,9 @@ def check(
 
 def population(name: str) -> Callable[[Members], Members]:
     """
-    Name what checks count among: a function of tables that returns the subjects' ARNs.
+    Register a population, in which checks count: a function of tables that returns ARNs.
 
-    Whoever may belong to it, for all that is known, counts: a pass says something of everybody.
+    Everybody who possibly belongs to it counts, because a pass is a statement about everybody.
     """
 
     def register(members: Members) -> Members:
@@ -151,7 +152,7 @@ def population(name: str) -> Callable[[Members], Members]:
 
 def offer(names: Iterable[str]) -> None:
     """
-    Say what an account offers to checks; from now on an argument of another name is refused.
+    Register the tables that an account offers to checks; other arguments are errors from now on.
 
     Raises `CheckError` if a check or population that is there already asks for something else.
     """
@@ -173,11 +174,13 @@ def demand(name: str, function: Callable[..., Any]) -> None:
             raise CheckError(f"check {name} asks for {argument!r}, which no account has{hint}")
 
 
+@cache
 def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
+@cache
 def needs(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of a function's arguments that have no default."""
     parameters = inspect.signature(function).parameters.values()

@@ -1,13 +1,13 @@
 """
-What a check returned: the findings that are in order, and what is wrong with the others.
+What a check returned: its valid findings, and the errors of the others.
 
-A check may be anybody's. A row that is no finding is left out and told, so the check is not
-assessed, or fails on the other rows; it never takes the audit down, and never passes.
+Anybody can write a check. An invalid row is left out and reported as an error, so the check is not
+assessed, or fails on its valid rows. It never stops the audit, and never passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -26,12 +26,15 @@ class Row(NamedTuple):
     severity: str
 
 
-def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row], list[str]]:
+def rows_of(
+    each: Check, returned: Any, known: Collection[Container[str]], *, nameless: bool = False
+) -> tuple[list[Row], list[str]]:
     """
     Return the rows that a check found, and what is wrong with what it returned.
 
-    `known` are the subjects that there are: ARNs, and the account's id. One subject and detail
-    make one row; of two statuses it has the worse, and of two severities the graver.
+    `known` hold the subjects that there are: ARNs, and the account's id. One subject and detail
+    make one row; of two statuses it has the worse, and of two severities the graver. Where evidence
+    is missing, rows may be `nameless`: they are left out, as the gap says that something is.
     """
     if not isinstance(returned, pd.DataFrame):
         return [], [f"it returned no table, but {type(returned).__name__}"]
@@ -41,13 +44,18 @@ def rows_of(each: Check, returned: Any, known: Container[str]) -> tuple[list[Row
     twice = returned.columns[returned.columns.duplicated()]
     if len(twice):
         return [], [f"it returned column {twice[0]} twice"]
-    status = returned.get("status", pd.Series(Status.FAIL, returned.index, dtype="object"))
-    step = returned.get("next_step", pd.Series(None, returned.index, dtype="object"))
-    grave = returned.get("severity", pd.Series(each.severity, returned.index, dtype="object"))
-    columns = (returned["subject"], returned["detail"], status, step, grave)
+    if nameless:
+        returned = returned[returned["subject"].notna()]
+    if returned.empty:
+        return [], []
+    usual = {"status": Status.FAIL, "next_step": None, "severity": each.severity}
+    columns = [
+        returned[name].tolist() if name in returned else [usual[name]] * len(returned)
+        for name in ("subject", "detail", *usual)
+    ]
     found: dict[tuple[str, str], Row] = {}
     wrong: dict[str, None] = {}  # in the order in which they come
-    for subject, detail, said, advice, severity in zip(*(c.tolist() for c in columns), strict=True):
+    for subject, detail, said, advice, severity in zip(*columns, strict=True):
         problem = _problem(subject, said, severity, known)
         if problem:
             wrong[problem] = None
@@ -69,7 +77,7 @@ def _weight(row: Row) -> tuple[int, int]:
     return STATUSES.index(row.status), SEVERITIES.index(row.severity)
 
 
-def _problem(subject: Any, status: Any, severity: Any, known: Container[str]) -> str:
+def _problem(subject: Any, status: Any, severity: Any, known: Collection[Container[str]]) -> str:
     """What keeps a row from being a finding; empty if nothing does."""
     if not isinstance(subject, str) or not subject:
         return "it returned a row without a subject"
@@ -77,7 +85,7 @@ def _problem(subject: Any, status: Any, severity: Any, known: Container[str]) ->
         return "it returned a status that is neither fail nor not assessed"
     if not isinstance(severity, str) or severity not in SEVERITIES:
         return f"it returned a severity that is none of {', '.join(SEVERITIES)}"
-    if subject not in known:
+    if not any(subject in each for each in known):
         return f"it returned the subject {subject!r}, which is not in the account"
     return ""
 

@@ -1,4 +1,4 @@
-"""Roles as such: which are of platforms, which only look so, and which nobody uses."""
+"""Roles of platforms, roles that only look like them, and unused roles."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from iamkit.trust import IMPOSTOR, days_idle
 # Source: CIS AWS Foundations, "Ensure a support role has been created"; Prowler and AWS's job
 # functions for the other.
 ASKED_FOR: Final = {
-    "AWSSupportAccess": "there has to be somebody to deal with AWS Support",
-    "SecurityAudit": "there has to be a role for security audits",
+    "AWSSupportAccess": "a role for AWS Support is recommended",
+    "SecurityAudit": "a role for security audits is recommended",
 }
 
 
@@ -30,37 +30,37 @@ DELETE: Final = "Remove the role's permissions, and delete the role if nothing f
 
 @check(
     severity="high",
-    title="A role is called like one of a platform's, but is none",
+    title="A role has the name of a platform role but is not one",
     among="roles",
-    remedy="Find out who made or changed it; delete it, or restore its trust policy.",
+    remedy="Find out who made or changed it. Then delete it, or restore its trust policy.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
     errs="towards silence: roles of platforms that are not in platform_roles.yaml are not known",
 )
 def platform_role_impostor(platform_roles: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles with the name of IAM Identity Center's, Control Tower's, … whose path or trust is not.
+    Roles with the name of a platform role but without its path or trust policy.
 
-    Whoever reviews an account skips what it takes for AWS's own. A role that trusts others than its
-    platform was made to be overlooked, or was changed afterwards.
+    Reviewers often skip roles of AWS or of a platform. A role with such a name that trusts other
+    principals was made to be overlooked, or was changed afterwards.
 
     >>> from iamkit.trust import PLATFORM_ROLES
     >>> roles = PLATFORM_ROLES.rows(dict(role_arn="r", platform="AWS Control Tower",
     ...     standing="impostor", problem="it trusts 444455556666"))
     >>> platform_role_impostor(roles).detail.tolist()
-    ['is called like a role of AWS Control Tower; it trusts 444455556666']
+    ['has the name of a role of AWS Control Tower; it trusts 444455556666']
     """
     hit = platform_roles[platform_roles["standing"].eq(IMPOSTOR)]
-    said = "is called like a role of " + hit["platform"] + "; " + hit["problem"]
+    said = "has the name of a role of " + hit["platform"] + "; " + hit["problem"]
     return pd.DataFrame({"subject": hit["role_arn"], "detail": said})
 
 
 @check(
     severity="low",
-    title="The role is unused",
+    title="A role is unused",
     among="roles",
     remedy=DELETE,
     source=f"{GUIDE}best-practices.html (Regularly review and remove unused users, roles, ...)",
-    errs="towards reporting: AWS looks back 400 days, so an earlier use counts as none",
+    errs="towards reporting: AWS records the last 400 days, so an earlier use is not seen",
 )
 def unused_role(
     roles: pd.DataFrame,
@@ -77,9 +77,9 @@ def unused_role(
     """
     Roles not assumed within the settings' `unused_role_days`, or never and created before that.
 
-    An administrator role counts more. One that a control asks for (support, security audit), that
-    is kept for emergencies, or that its platform needs is noted. A role with neither a last use nor
-    a creation date is not assessed.
+    An administrator role has a higher severity. A role that a control requires (support, security
+    audit), that is kept for emergencies, or that its platform needs is noted. A role with neither a
+    last use nor a creation date is not assessed.
 
     >>> from iamkit.tables import ROLES
     >>> made = ROLES.rows(dict(role_arn="r", created="2024-01-01T00:00Z", service_linked=False))
@@ -97,7 +97,9 @@ def unused_role(
     found = pd.DataFrame(
         {
             "subject": hit["role_arn"],
-            "detail": said.mask(undated, "the evidence has neither a use nor a day of creation"),
+            "detail": said.mask(
+                undated, "the evidence has neither a last use nor a day of creation"
+            ),
             "status": status(~undated[hit.index]),
             "next_step": DELETE + beside(hit["role_arn"], attachments, trust, policies),
         }
@@ -116,7 +118,7 @@ def _kept(
     platform_roles: pd.DataFrame | None,
     break_glass: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """Unused roles, with those that are there to be unused noted, and why."""
+    """Unused roles; those that are needed although unused are noted, with the reason."""
     reasons: dict[str, str] = {}
     if policy_assignments is not None:
         for policy, purpose in ASKED_FOR.items():
@@ -142,14 +144,14 @@ def _kept(
 
 @check(
     severity="low",
-    title="A role of a platform can be made narrower",
+    title="A platform role has more permissions or trust than it needs",
     among="roles",
-    remedy="Follow the platform's own way to change it: a change by hand is undone, or breaks it.",
+    remedy="Change it through the platform: a manual change is reverted, or breaks the platform.",
     source="https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-customizing.html",
 )
 def platform_role_wide(platform_roles: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles of platforms that are wider than they need to be, where the platform lets you choose.
+    Roles of platforms with more permissions or trust than needed, if the platform lets you choose.
 
     >>> from iamkit.trust import PLATFORM_ROLES
     >>> roles = PLATFORM_ROLES.rows(dict(role_arn="r", platform="AWS CDK", standing="genuine",

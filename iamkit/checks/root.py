@@ -1,8 +1,8 @@
 """
-The root user: the one identity that no policy of the account limits.
+The root user: the only identity that no policy of the account limits.
 
-What is known of it stands in its row of the credential report; a report without that row leaves
-these checks not assessed.
+The facts come from its row of the credential report. Without this row, these checks are not
+assessed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ CENTRAL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enabl
 # Started with Amazon Web Services in China, "Amazon Identity and Access Management": there is no
 # root user, every user is an IAM user.
 NO_SIGN_IN: Final[Mapping[str, str]] = {
-    "aws-us-gov": "in AWS GovCloud (US) the root user cannot sign in to the console, nor have MFA",
+    "aws-us-gov": (
+        "in AWS GovCloud (US) the root user cannot sign in to the console and cannot have MFA"
+    ),
     "aws-cn": "in the China Regions there are no credentials of a root user",
 }
 NO_ROOT: Final[Mapping[str, str]] = {"aws-cn": NO_SIGN_IN["aws-cn"]}
@@ -65,17 +67,17 @@ def _unless(fine: pd.Series[Any], subject: pd.Series[Any], said: Any, unsaid: st
 
 def _signs_in(root: pd.DataFrame) -> pd.Series[Any]:
     """
-    Whether root has a password or a key: without, MFA has nothing to protect.
+    Whether root has a password or a key; otherwise MFA has nothing to protect.
 
-    That is how a member account's root is left when its credentials are removed centrally; its
-    password cannot be recovered then. A password that the report says nothing of
-    (`not_supported`) counts as there.
+    The root user of a member account has none if its credentials were removed centrally; its
+    password cannot be recovered then. A password that the report does not mention (`not_supported`)
+    counts as present.
     """
     return root["password_enabled"].fillna(value=True) | root["keys_active"].fillna(1).gt(0)
 
 
 def _asked(credentials: pd.DataFrame, partition: str) -> pd.DataFrame:
-    """Root, where it has something to sign in with and could have MFA."""
+    """Root, if it has a credential and could have MFA."""
     root = _root(credentials)
     return root[_signs_in(root) & (partition not in NO_SIGN_IN)]
 
@@ -104,7 +106,9 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
     busy = lately(keys["use"], keys["idle_days"])
     service = ("for " + keys["used_service"] + " ").fillna("")
     used = "it was used " + service + ago(keys["idle_days"])
-    move = "Give what uses the key a role, then deactivate the key, and delete it later: "
+    move = (
+        "Give the program that uses the key a role, then deactivate the key, and delete it later: "
+    )
     step = retire(keys["use"], keys["idle_days"]).mask(busy, move + used + ".")
     return found.assign(next_step=step.where(keys["use"].notna()).reindex(found.index))
 
@@ -113,16 +117,18 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
     severity="critical",
     title="The root user has no MFA",
     among="root users who can sign in",
-    remedy="Register a passkey or a hardware token for the root user, and a second one to keep.",
+    remedy=(
+        "Register a passkey or a hardware token for the root user, and a second one as a backup."
+    ),
     source=MFA,
     not_in=NO_SIGN_IN,
 )
 def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.DataFrame:
     """
-    A root user without an MFA device that has something to sign in with.
+    A root user that has a password or access key but no MFA device.
 
-    Nothing is asked of a root user without a password and without keys, however it came to that:
-    there is nothing to protect. In GovCloud and China root can have none.
+    A root user without a password and without access keys passes, because there is nothing to
+    protect. In GovCloud and China the root user cannot have MFA.
 
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
     ...                              keys_active=0, mfa_registered=False))
@@ -140,7 +146,10 @@ def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.Da
     among="root users who can sign in",
     remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
     source=MFA,
-    errs="towards fail: a virtual device beside a hardware token is reported, for it opens as well",
+    errs=(
+        "towards reporting: a virtual device is reported even if there is a hardware token, "
+        "because either gives access"
+    ),
     not_in=NO_SIGN_IN,
 )
 def root_without_hardware_mfa(
@@ -150,12 +159,11 @@ def root_without_hardware_mfa(
     partition: str = "aws",
 ) -> pd.DataFrame:
     """
-    A root user with a virtual MFA device that has something to sign in with.
+    A root user that has a password or access key and a virtual MFA device.
 
-    That it has none at all is what `root_without_mfa` says, and noted here.
-
-    No call lists root's hardware tokens and passkeys: where the report or the account summary says
-    that there is MFA, and no virtual device of root's is listed, it is one of those.
+    A root user without any device is only noted here, because `root_without_mfa` reports it. No
+    call lists root's hardware tokens and passkeys. If the report or the account summary says that
+    there is MFA, and no virtual device of root is listed, it is one of those.
 
     >>> from iamkit.tables import MFA_DEVICES, SUMMARY
     >>> arn = "arn:aws:iam::111122223333:root"
@@ -176,25 +184,27 @@ def root_without_hardware_mfa(
 
 @check(
     severity="medium",
-    title="The root user was used lately",
+    title="The root user was used recently",
     among="the root user",
-    remedy="Find out what it was used for, and give a role for that.",
+    remedy="Find out what it was used for, and use a role for this task.",
     source=PRACTICES,
-    errs="towards pass: what AWS did not record yet (passwords before October 2014, keys before "
-    "April 2015) counts as no use",
+    errs=(
+        "towards silence: AWS did not record uses of passwords before October 2014 and of keys "
+        "before April 2015"
+    ),
     not_in=NO_ROOT,
 )
 def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp) -> pd.DataFrame:
     """
-    A root user of which any credential was used within `root_quiet_days`.
+    A root user with a credential that was used within `root_quiet_days`.
 
-    The latest use of all counts, an inactive key's too: a key used today beside a password used
-    long ago is a use today. A root user that was never used is as it should be.
+    The latest use of all credentials counts, even of an inactive key: if a key was used today and
+    the password long ago, root was used today. A root user that was never used passes.
 
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
     ...                              password_use="never used", last_used="2026-10-29T06:00:00Z"))
     >>> root_used(root, Settings(), pd.Timestamp("2026-11-01T06:00:00Z")).detail.tolist()
-    ['an access key was used on 2026-10-29, less than 30 days before']
+    ['an access key was used on 2026-10-29, less than 30 days before the evidence']
     """
     root = _root(credentials)
     days, used = settings.root_quiet_days, root["last_used"]
@@ -203,7 +213,7 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     which = recent.map({True: "an access key", False: ""})
     which = which.mask(root["password_used"] == used, "its password")
     said = which + " was used on " + used.dt.strftime("%Y-%m-%d")
-    said += f", less than {days} days before"
+    said += f", less than {days} days before the evidence"
     quiet = (~recent).astype("boolean").mask(unknown)
     return _unless(quiet, root["user_arn"], said, "whether its password was used is not known")
 
@@ -212,14 +222,16 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     severity="high",
     title="The root user has an active signing certificate",
     among="the root user",
-    remedy="Deactivate the certificate, wait for complaints, then delete it: it serves only the "
-    "SOAP interfaces that AWS has given up.",
+    remedy=(
+        "Deactivate the certificate, wait to see if anything fails, then delete it: only the SOAP "
+        "interfaces that AWS has discontinued use it."
+    ),
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
     not_in=NO_ROOT,
 )
 def root_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     """
-    Active X.509 signing certificates of the root user, which sign requests as a key does.
+    Active X.509 signing certificates of the root user, which sign requests like an access key.
 
     >>> root = CREDENTIALS.rows(dict(user_arn="arn:aws:iam::111122223333:root", is_root=True,
     ...                              certificates_active=1))
@@ -247,8 +259,8 @@ def root_not_centrally_managed(
     """
     An account of an organization in which RootCredentialsManagement is not enabled.
 
-    Outside an organization there is nothing to enable, and nothing is found. It is asked of the
-    management account: AWS answers nobody else, and members can do nothing about it.
+    Outside an organization there is nothing to enable, and there is no finding. Only the management
+    account is examined, because AWS answers only this account and only it can enable the feature.
 
     >>> from iamkit.tables import ORGANIZATION, ROOT_MANAGEMENT
     >>> mine = ORGANIZATION.rows(dict(organization_id="o-example"))

@@ -30,24 +30,26 @@ from iamkit.table import COUNT, TEXT, TIME, Column, Table
 
 
 class State:
-    """What becomes of an accepted risk of the settings."""
+    """The states of an accepted risk of the settings."""
 
     IN_FORCE: Final = "in force"
     EXPIRED: Final = "expired"
     NO_MATCH: Final = "matches nothing"
-    NO_CHECK: Final = "no such check"
 
 
 FINDINGS: Final = Table(
     name="findings",
-    row="one thing that a check found, or could not assess, about one subject",
+    row=(
+        "one result of a check about one subject: a problem, a fact, or that it could not be "
+        "assessed"
+    ),
     key=("subject", "check", "detail"),
     columns=(
         Column("check", TEXT, "id of the check"),
         Column(
             "severity",
             TEXT,
-            "critical, high, medium, low, or info: a fact, and nothing wrong",
+            "critical, high, medium, low, or info (a fact, not a problem)",
             values=SEVERITIES,
         ),
         Column("title", TEXT, "what is wrong, in general"),
@@ -58,17 +60,21 @@ FINDINGS: Final = Table(
         Column(
             "status",
             TEXT,
-            "fail, not assessed, accepted, or noted: a fact, and nothing wrong",
+            "fail, not assessed, accepted, or noted (a fact, not a problem)",
             values=(Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.NOTED),
         ),
         Column("next_step", TEXT, "what to do next"),
-        Column("acceptance", TEXT, "who accepts it until when, or whose acceptance has expired"),
+        Column(
+            "acceptance",
+            TEXT,
+            "who accepts it, until when and why, or that the acceptance has expired",
+        ),
     ),
 )
 
 RESULTS: Final = Table(
     name="results",
-    row="one check and what came of it",
+    row="one check and its result",
     key=("check",),
     columns=(
         Column("check", TEXT, "id"),
@@ -76,30 +82,36 @@ RESULTS: Final = Table(
         Column(
             "severity",
             TEXT,
-            "that of its gravest finding; the check's own if it has none",
+            "severity of its most severe finding; the check's own if it has none",
             values=SEVERITIES,
         ),
         Column(
             "status",
             TEXT,
-            "fail, not assessed, accepted, noted (facts, and nothing wrong), not applicable (there "
-            "is nothing to examine) or pass",
+            "fail, not assessed, accepted, noted (facts, no problems), not applicable (nothing to "
+            "examine) or pass",
             values=STATUSES,
         ),
-        Column("failing", COUNT, "numerator: subjects that fail, accepted ones aside"),
-        Column("accepted", COUNT, "subjects whose failing somebody accepts"),
+        Column("failing", COUNT, "numerator: subjects that fail, without accepted ones"),
+        Column("accepted", COUNT, "subjects that fail and are accepted"),
         Column("unknown", COUNT, "subjects that could not be assessed"),
-        Column("noted", COUNT, "other subjects of which it notes a fact"),
+        Column("noted", COUNT, "other subjects about which it notes a fact"),
         Column("total", COUNT, "denominator: subjects examined; missing if not known"),
         Column("among", TEXT, "what is counted: users, console users, roles, …"),
         Column(
-            "reason", TEXT, "why it is not assessed or not applicable, or what the result may lack"
+            "reason",
+            TEXT,
+            "why it is not assessed or not applicable, or what is missing from the result",
         ),
-        Column("error", TEXT, "how it broke, a fault of the check and not of the account"),
-        Column("evidence_of", TIME, "time of the evidence; what happened later is not in it"),
-        Column("errs", TEXT, "which way it errs"),
+        Column(
+            "error",
+            TEXT,
+            "the error that stopped it, a fault of the check and not of the account",
+        ),
+        Column("evidence_of", TIME, "time of the evidence; later changes are not included"),
+        Column("errs", TEXT, "in which direction it can be wrong"),
         Column("remedy", TEXT, "what to do"),
-        Column("source", TEXT, "who asks for it"),
+        Column("source", TEXT, "the page that recommends it"),
     ),
 )
 
@@ -112,22 +124,22 @@ ACCEPTANCES: Final = Table(
         Column("subject", TEXT, "ARN or name, or a pattern"),
         Column("owner", TEXT, "who accepts it"),
         Column("reason", TEXT, "why"),
-        Column("ticket", TEXT, "where it was decided"),
-        Column("expires", TEXT, "last day on which it holds"),
+        Column("ticket", TEXT, "ticket in which it was decided"),
+        Column("expires", TEXT, "last day of the acceptance"),
         Column("line", COUNT, "line of the settings file"),
         Column(
             "state",
             TEXT,
-            "in force, expired, matches nothing, or no such check",
-            values=(State.IN_FORCE, State.EXPIRED, State.NO_MATCH, State.NO_CHECK),
+            "in force, expired, or matches nothing",
+            values=(State.IN_FORCE, State.EXPIRED, State.NO_MATCH),
         ),
-        Column("findings", COUNT, "findings that it is about"),
+        Column("findings", COUNT, "number of findings that it applies to"),
     ),
 )
 
 
 class Audit(NamedTuple):
-    """What running checks gave: a row per finding, per check, per accepted risk."""
+    """The result of running checks: a row per finding, per check and per accepted risk."""
 
     findings: pd.DataFrame
     results: pd.DataFrame
@@ -138,9 +150,10 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     """
     Run checks on an account. Rows: see `FINDINGS`, `RESULTS` and `ACCEPTANCES`.
 
-    The most severe findings come first. A check that breaks, asks for a table or a population that
-    does not exist, or returns what is no finding costs only itself: it is not assessed (or fails on
-    the findings that are in order), and `reason` and `error` say how it broke.
+    The most severe findings come first. A check may stop with an error, ask for a table or a
+    population that does not exist, or return invalid findings. The other checks still run. This
+    check is not assessed (or fails on its valid findings), and `reason` and `error` say what
+    happened.
     """
     ordered = sorted(checks.values(), key=lambda each: (SEVERITIES.index(each.severity), each.name))
     names = _names(account)
@@ -152,13 +165,13 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
         found.append(rows)
         outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
-    acceptances = _accept(account, findings, checks)
+    acceptances = _accept(account, findings)
     results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)
 
 
 class Outcome(NamedTuple):
-    """What came of running one check, besides its findings."""
+    """The result of running one check, besides its findings."""
 
     members: frozenset[str]
     missing: str  # which evidence it lacks
@@ -215,8 +228,9 @@ def _outcome(
         missing = account.missing(*(name for name in tables if name not in FACTS))
         counted = [name for name in needs(POPULATIONS[each.among]) if name not in FACTS]
         nobody = not members and not account.missing(*counted)
-        returned = _call(account, each.find)
-        rows, errors = rows_of(each, returned, members | named)
+        if members:  # of nobody, nothing can be found
+            returned = _call(account, each.find)
+            rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, each, members, told)
     except Exception as error:
@@ -291,7 +305,7 @@ def _status(
     each: Check, outcome: Outcome, failing: int, accepted: int, unknown: int, noted: int
 ) -> tuple[str, str]:
     """The status of a check, and the reason if there is one to say."""
-    broke = f"the check broke: {outcome.error}" if outcome.error else ""
+    broke = f"the check stopped with an error: {outcome.error}" if outcome.error else ""
     if outcome.nowhere and not (failing or accepted or broke):
         return Status.NOT_APPLICABLE, outcome.nowhere
     lacks = "" if outcome.nowhere else outcome.missing
@@ -311,7 +325,7 @@ def _status(
     if noted:
         return Status.NOTED, ""
     if not total and each.among.startswith("the "):  # every account has a root user
-        return Status.NOT_ASSESSED, f"the evidence says nothing of {each.among}"
+        return Status.NOT_ASSESSED, f"the evidence contains nothing about {each.among}"
     if not total:
         return Status.NOT_APPLICABLE, f"there are no {each.among}"
     return Status.PASS, ""
@@ -339,9 +353,9 @@ _NAMED: Final = (
 )
 
 
-def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
+def _accept(account: Any, findings: pd.DataFrame) -> pd.DataFrame:
     """
-    What became of each accepted risk of the settings; marks the findings that it is about.
+    The state of each accepted risk of the settings; marks the findings that it applies to.
 
     `findings` is changed: a finding that somebody accepts has the status *accepted*, and one whose
     acceptance has expired still fails, and says so.
@@ -355,12 +369,10 @@ def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -
         about &= named.reindex(findings.index, fill_value=False)
         said = f"accepted by {entry.owner}, until {entry.expires}: {entry.reason}"
         said += f" ({entry.ticket})" if entry.ticket else ""
-        if entry.check not in checks:
-            state = State.NO_CHECK
-        elif entry.expires < account.as_of.date():
+        if entry.expires < account.as_of.date():
             state = State.EXPIRED
             lapsed = about & findings["status"].eq(Status.FAIL)
-            findings.loc[lapsed, "acceptance"] = f"expired; was {said}"
+            findings.loc[lapsed, "acceptance"] = f"expired; it was {said}"
         else:
             state = State.IN_FORCE if about.any() else State.NO_MATCH
             findings.loc[about, "status"] = Status.ACCEPTED

@@ -1,8 +1,8 @@
 """
 Credentials for single services, certificates, and services that are allowed but not used.
 
-The credential report counts signing certificates and leaves the others out; each has a call of its
-own, without whose answer nothing here passes.
+The credential report contains signing certificates, but not the others. Each of them needs a
+separate API call. Without its answer no check here passes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from iamkit.tables import without_service_linked
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
 UNSEEN: Final = (
-    "Deactivate it, wait for complaints, then delete it: its use is not in the evidence."
+    "Deactivate it, wait to see if anything fails, then delete it: its use is not in the evidence."
 )
 NAMED: Final = 5  # services that a detail names
 
 
 @check(
     severity="medium",
-    title="A credential for one service never expires",
+    title="A service-specific credential never expires",
     among="users with service credentials",
-    remedy="Replace it by temporary credentials of a role, or by a key that expires.",
+    remedy="Replace it with temporary credentials of a role, or with a key that expires.",
     source=f"{GUIDE}id_credentials_service-specific-creds.html",
 )
 def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
             "next_step": password.map(
                 {
                     True: "Use temporary credentials of a role instead. " + UNSEEN,
-                    False: "Where a key is needed, make one with an expiry. " + UNSEEN,
+                    False: "If a key is needed, make one that expires. " + UNSEEN,
                 }
             ),
         }
@@ -70,12 +70,13 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
     severity="low",
     title="A user has an active signing certificate",
     among="users",
-    remedy="Deactivate the certificate, wait for complaints, then delete it.",
+    remedy="Deactivate the certificate, wait to see if anything fails, then delete it.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
 )
 def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     """
-    Users with active X.509 signing certificates, a credential of old that few still know of.
+    Users with active X.509 signing certificates, an old kind of credential that is easily
+    overlooked.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
@@ -92,7 +93,10 @@ def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
     severity="medium",
     title="An expired server certificate is still stored",
     among="server certificates",
-    remedy="Make sure that no load balancer uses it, then delete it; let ACM renew certificates.",
+    remedy=(
+        "Make sure that no load balancer uses it, then delete it. Let AWS Certificate Manager "
+        "renew certificates."
+    ),
     source=f"{GUIDE}id_credentials_server-certs_manage.html",
 )
 def expired_server_certificate(
@@ -123,11 +127,14 @@ def expired_server_certificate(
 
 @check(
     severity="low",
-    title="Risky permissions are held for services that are not used",
+    title="An identity has risky permissions for services that it does not use",
     among="users and roles",
-    remedy="Take the unused services out of its policies.",
+    remedy="Remove the unused services from its policies.",
     source=f"{GUIDE}access_policies_last-accessed.html",
-    errs="towards fail: a service allowed lately, or needed once a year, counts as unused",
+    errs=(
+        "towards reporting: a service that was allowed recently, or is needed once a year, counts "
+        "as unused"
+    ),
 )
 def stale_service_access(
     last_accessed: pd.DataFrame,
@@ -137,12 +144,13 @@ def stale_service_access(
     as_of: pd.Timestamp,
 ) -> pd.DataFrame:
     """
-    Users and roles in use that may do risky things in services unused for `unused_role_days`.
+    Users and roles in use that have risky permissions in services unused for `unused_role_days`.
 
-    Most identities may use services that they never touch, so this is narrowed to what is worth
-    acting on: the identity is older than that and used something since (one that used nothing is
-    unused as a whole, and other rules say so), and in the unused service it may do something of a
-    class in `permissions.RISKY`, from the office and with MFA. AWS looks back 400 days at most.
+    Most identities may use services that they never use, so only important cases are reported. The
+    identity is older than this number of days and has used another service since; other checks
+    report identities that used none. In the unused service it may take an action of a class in
+    `permissions.RISKY`, from inside the approved networks and with MFA. AWS records the last 400
+    days.
     """
     people = permissions.principals
     limit = as_of - pd.Timedelta(days=settings.unused_role_days)

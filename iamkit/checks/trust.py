@@ -1,7 +1,7 @@
 """
-Trust policies: which outsiders, other accounts and services may assume a role, and which do.
+Trust policies: which outsiders, other accounts and services may assume a role.
 
-Each trust policy is tested with callers that it should refuse, see `trust.TRUSTED_PRINCIPALS`: a
+Each trust policy is tested with callers that it should reject, see `trust.TRUSTED_PRINCIPALS`: a
 caller with an AWS account of its own, a vendor acting for another customer, a service acting for
 another account. These checks err towards reporting. A trust policy that cannot be read is not
 assessed.
@@ -70,14 +70,14 @@ def in_use_first(
 
 NAME_THEM: Final = "Name the accounts or roles that you trust under Principal."
 ADD_SOURCE: Final = (
-    "Add a condition on aws:SourceAccount, or on aws:SourceArn, to the trust policy, as the "
-    "service's guide says."
+    "Add a condition on aws:SourceAccount or aws:SourceArn to the trust policy, as the service's "
+    "guide describes."
 )
 LOOK_UP: Final = (
     "Look up in the service's guide whether it sends aws:SourceAccount or aws:SourceArn; if it "
-    "does, add a condition on it. If it does not, a condition would shut the service out."
+    "does, add a condition on it. If it does not, a condition would lock out the service."
 )
-WHO_COMES: Final = "See in CloudTrail who assumes the role"
+WHO_COMES: Final = "Check in CloudTrail who assumes the role"
 
 
 @check(
@@ -86,19 +86,20 @@ WHO_COMES: Final = "See in CloudTrail who assumes the role"
     among="roles",
     remedy=NAME_THEM,
     source=f"{GUIDE}reference_policies_elements_principal.html",
-    errs="towards reporting: a condition on an unknown value is taken to hold for the caller",
+    errs="towards reporting: a condition on an unknown value counts as met",
 )
 def anyone_may_assume(
     trusted_principals: pd.DataFrame, as_of: pd.Timestamp | None = None
 ) -> pd.DataFrame:
     """
-    Roles whose trust policy trusts everyone: Principal * or an Allow with NotPrincipal.
+    Roles whose trust policy trusts everyone: Principal *, or an Allow with NotPrincipal.
 
-    A condition that names organizations, accounts, sources, networks or endpoints is enough. One
-    that a stranger can meet is not: names, paths, tags, session names and the kind of identity can
-    be chosen; a wildcard in the place of an account, organization, VPC or endpoint matches the
-    stranger's own; so does a list of 2**20 IPv4 addresses (a /12) or more, or of more than a /32 of
-    IPv6. An sts:ExternalId alone is not enough: AWS does not treat it as a secret.
+    A condition that names organizations, accounts, sources, networks or endpoints is enough. A
+    condition that an outsider can meet is not enough. An outsider can choose names, paths, tags,
+    session names and the kind of identity. A wildcard for an account, organization, VPC or endpoint
+    matches the outsider's own. A list of 2**20 IPv4 addresses (a /12) or more, or of more than a
+    /32 of IPv6, is too wide. An sts:ExternalId alone is not enough, because AWS does not treat it
+    as a secret.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -116,8 +117,10 @@ def anyone_may_assume(
     severity="high",
     title="Another account may assume the role without an external id",
     among="roles",
-    remedy="Agree on an external id that only you and they use, and ask for it (sts:ExternalId) "
-    "once they send it; if the account is yours, add it to known_accounts in the settings.",
+    remedy=(
+        "Agree on an external id that only you and they use, and require it (sts:ExternalId) as "
+        "soon as they send it. If the account is yours, add it to known_accounts in the settings."
+    ),
     source=f"{GUIDE}id_roles_common-scenarios_third-party.html",
     errs="towards reporting: only accounts in the settings or AWS Organizations are known as yours",
 )
@@ -127,10 +130,10 @@ def vendor_without_external_id(
     """
     Roles that an account not known to be yours may assume without an external id.
 
-    A vendor's other customers could have it act in this account (the confused deputy). The accounts
-    of the settings and of the organization are yours; a condition that asks for an organization is
-    taken to name your own. A platform's role that trusts a role of the platform's in an account of
-    which the evidence does not say whether it is of the organization is not assessed.
+    Other customers of a vendor could make the vendor act in this account (the confused deputy). The
+    accounts in the settings and in the organization count as yours. An organization in a condition
+    counts as yours. A platform role is not assessed if it trusts a role of the platform in an
+    account that is possibly in the organization.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -145,7 +148,7 @@ def vendor_without_external_id(
     open_ = of_platforms(platform_roles, NOT_KNOWN)
     open_ -= frozenset(hit.loc[~hit["principal"].str.contains(":role/", na=False), "role_arn"])
     unknown = found["subject"].isin(list(open_)) & found["status"].eq("fail")
-    doubt = "; whether that is of the organization is not in the evidence"
+    doubt = "; whether this account is in the organization is not in the evidence"
     return found.assign(
         status=found["status"].mask(unknown, "not assessed"),
         detail=found["detail"].mask(unknown, found["detail"] + doubt),
@@ -168,12 +171,12 @@ def service_without_source(
     Roles that a service may assume on behalf of any account's resource (the confused deputy).
 
     A condition on aws:SourceAccount, aws:SourceArn, the source's organization, an external id or
-    aws:PrincipalAccount prevents it, unless a stranger's resource matches: arn:aws:sns:*:*:* and
-    arn:aws:s3:::* do. Roles for services that cannot be a
-    stranger's deputy pass, such as EC2 and Lambda: they assume a role only for a resource of the
-    role's own account, after iam:PassRole. `service_deputies.yaml` lists these, and the services
-    whose guide asks for the keys; of any other, the step is to look that up. Service-linked roles
-    are left out, because AWS writes their trust policies.
+    aws:PrincipalAccount prevents it, unless an outsider's resource matches, as with
+    arn:aws:sns:*:*:* and arn:aws:s3:::*. Roles for some services pass, such as EC2 and Lambda:
+    these services assume a role only for a resource of the role's own account, after iam:PassRole.
+    `service_deputies.yaml` lists them, and the services whose guide recommends these keys. For any
+    other service, the next step is to read its guide. Service-linked roles are left out, because
+    AWS writes their trust policies.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -202,10 +205,10 @@ def service_without_source(
 )
 def service_for_unknown_account(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles that a service may assume for a resource of an account, or organization, not yours.
+    Roles that a service may assume for a resource of an account or organization that is not yours.
 
-    Whoever controls that account has the service act with the role in this one. Where a service may
-    come on behalf of any account, `service_without_source` says so instead.
+    The owner of that account can make the service act with the role in this account. If a service
+    may act on behalf of any account, `service_without_source` reports it instead.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -222,8 +225,11 @@ def service_for_unknown_account(trusted_principals: pd.DataFrame) -> pd.DataFram
     severity="medium",
     title="Another account may read everything",
     among="roles",
-    remedy="Give the role only what the other account needs, such as ViewOnlyAccess, which shows "
-    "no contents of data; if the account is yours, add it to known_accounts in the settings.",
+    remedy=(
+        "Give the role only the permissions that the other account needs, such as ViewOnlyAccess, "
+        "which does not allow reading stored data; if the account is yours, add it to "
+        "known_accounts in the settings."
+    ),
     source=f"{GUIDE}best-practices.html (Apply least-privilege permissions)",
     errs="towards reporting: a permissions boundary that denies reading is not considered",
 )
@@ -231,10 +237,10 @@ def cross_account_read_only(
     trusted_principals: pd.DataFrame, policy_assignments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Roles with AWS's ReadOnlyAccess that another account, or anyone, may assume.
+    Roles with AWS's ReadOnlyAccess that another account or anyone may assume.
 
     ReadOnlyAccess allows reading stored data, not only names and settings. An external id makes no
-    difference. The accounts of the settings and of the organization are yours.
+    difference. The accounts in the settings and in the organization count as yours.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> from iamkit.tables import POLICY_ASSIGNMENTS
@@ -274,16 +280,17 @@ def administrator_role_open_to_account(
     """
     Administrator roles whose trust policy names the account instead of its users or roles.
 
-    A condition on names or tags is enough; one on MFA is not, since it names nobody. The check
-    `can_become_administrator` lists the identities that can certainly assume such a role.
+    A condition on names or tags is enough. A condition on MFA is not enough, because it names
+    nobody. The check `can_become_administrator` lists the identities that can certainly assume such
+    a role.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
     ...     dict(role_arn="r", who="own account", statement="statement 1",
-    ...          open_to="whoever in this account may call sts:AssumeRole on it"))
+    ...          open_to="any identity of this account"))
     >>> admins = pd.DataFrame({"principal_arn": ["r"], "admin": ["everything"]})
     >>> administrator_role_open_to_account(trusted, admins).detail.tolist()
-    ['can do everything, and trusts whoever in this account may call sts:AssumeRole on it']
+    ['can do everything, and trusts any identity of this account']
     """
     admin = administrators.set_index("principal_arn")["admin"].map(ADMIN)
     mine = trusted_principals[trusted_principals["role_arn"].isin(admin.index)]
@@ -315,9 +322,10 @@ def outsiders_go_on(
     administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Roles that anyone, an unknown account, a service for one, or too many of a provider's identities
-    may assume, and whose policies allow assuming roles of other accounts. Those accounts see this
-    one as caller. Administrators can do that like all else, which is noted.
+    Roles through which outsiders can also assume roles of other accounts. Anyone, an unknown
+    account, a service acting for one, or too many identities of a provider may assume the role, and
+    its policies allow assuming roles of other accounts. Those accounts see this account as the
+    caller. For administrator roles this is noted as a fact.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS, OUTBOUND_ROLES
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -340,11 +348,11 @@ def outsiders_go_on(
 
 
 NAME_NEW: Final = (
-    "Remove the id from the trust policy; if a new user or role needs the role, name that."
+    "Remove the id from the trust policy. If a new user or role needs the role, name its ARN."
 )
 NOBODY_LEFT: Final = (
-    "Delete the role if nobody needs it: nobody else may assume it, and a trust policy has to name "
-    "somebody. If it is needed, name who needs it in the place of the id."
+    "Delete the role if nobody needs it: its trust policy names nobody else. If the role is "
+    "needed, replace the id with the ARN of the user or role that needs it."
 )
 
 
@@ -357,10 +365,10 @@ NOBODY_LEFT: Final = (
 )
 def trusts_deleted_identity(trusted_principals: pd.DataFrame) -> pd.DataFrame:
     """
-    Roles that trust an id instead of an ARN: IAM shows it for a user or role that was deleted.
+    Roles that trust an id instead of an ARN. IAM shows the id of a user or role that was deleted.
 
-    Nobody may assume the role by it, not even a new user or role of the same name. The identity
-    that was meant has no access, and the trust policy was not reviewed since.
+    Nobody can assume the role with it, not even a new user or role of the same name. The trust
+    policy was not reviewed after the deletion.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(

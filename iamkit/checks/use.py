@@ -1,9 +1,9 @@
 """
-Whether what advice would stop is in use, and what to do first where it is.
+Whether a credential is in use, and what to do before it is removed.
 
-Advice says *delete* only of what nobody has used for `RECENT` days. What is in use is replaced and
-handed over before it is stopped, and what has no use on record is deactivated first, which can be
-undone. Where AWS keeps a last use, it is of the latest one only.
+Advice says *delete* only of what nobody has used for `RECENT` days. A credential in use is replaced
+before it is stopped. A credential with no use on record is deactivated first, because this can be
+undone. AWS records only the latest use.
 
 Source: IAM User Guide, "Update access keys": make a second key, update what uses the first, check
 that it is not used any more, deactivate it, and delete it later.
@@ -19,7 +19,7 @@ from iamkit.checks.wording import ago
 from iamkit.table import TEXT
 
 RECENT: Final = 90  # days; what was used since then is in use
-WAIT: Final = "Deactivate it, wait for complaints, then delete it: "
+WAIT: Final = "Deactivate it, wait to see if anything fails, then delete it: "
 KEY: Final = "access key "
 
 
@@ -45,7 +45,7 @@ def was_used(use: pd.Series[Any], idle_days: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def retire(use: pd.Series[Any], idle_days: pd.Series[Any]) -> pd.Series[Any]:
-    """How to do away with a credential that is not in use: at once if it never was."""
+    """How to remove a credential that is not in use: at once if it was never used."""
     said = was_used(use, idle_days)
     never = use.eq("never used").fillna(value=False)
     return (WAIT + "it " + said).where(~never, "Delete it: it was never used") + "."
@@ -55,14 +55,14 @@ def replace_key(access_keys: pd.DataFrame, limit: int) -> pd.Series[Any]:
     """
     How to replace each access key of a table that holds all: a step for each row.
 
-    A user has two keys at most, so the way depends on the other: there is room for a new one, there
-    is a younger one already, the other has to go first, or both are in use. `limit` is the age at
-    which a key is too old to be the one that stays.
+    A user can have two keys, so the step depends on the other key: there is room for a new key,
+    there is a younger key already, the other key has to be deleted first, or both are in use.
+    `limit` is the age at which a key is too old to be the one that stays.
     """
     keys = access_keys
     other = _others(keys)
     used = was_used(keys["use"], keys["idle_days"])
-    end = "hand it over, then deactivate this one: it " + used + "."
+    end = "use it instead, then deactivate this one: it " + used + "."
     name = KEY + (3 - keys["slot"]).astype(TEXT)
     there = other["exists"].eq(other=True) | other["active"].eq(other=True)
     inactive = there & ~other["active"].eq(other=True)
@@ -73,9 +73,11 @@ def replace_key(access_keys: pd.DataFrame, limit: int) -> pd.Series[Any]:
     room = ", and make a new key; " + end
     step = step.mask(there, "Delete " + name + ", which " + of_other + room)
     step = step.mask(inactive, "Delete " + name + ", which is inactive" + room)
-    both = "Move what " + name + " does, which " + of_other + ", to this one and delete that one; "
+    both = (
+        "Move the work of " + name + ", which " + of_other + ", to this one and delete that one; "
+    )
     step = step.mask(busy, both + "then make a new key, " + end)
-    over = "Let what uses this key use " + name + " instead, then deactivate this one: it "
+    over = "Let its program use " + name + " instead, then deactivate this one: it "
     step = step.mask(young, over + used + ".")
     use, idle = keys["use"], keys["idle_days"]
     return step.where(lately(use, idle), retire(use, idle))
@@ -91,10 +93,10 @@ def _others(keys: pd.DataFrame) -> pd.DataFrame:
 
 def finish_rotation(keys: pd.DataFrame) -> pd.Series[Any]:
     """
-    Which of two active keys goes, and what comes first, by user.
+    Which of two active keys to remove, and what to do before, by user.
 
-    `keys` are the active keys of those who have two. The older one goes, unless it is in use and
-    the younger one was put aside.
+    `keys` are the active keys of those who have two. The older one is removed, unless it is in use
+    and the younger one is not.
     """
     ordered = keys.sort_values("age_days", ascending=False, kind="stable")
     old = ordered.drop_duplicates("user_arn").set_index("user_arn")
@@ -102,7 +104,7 @@ def finish_rotation(keys: pd.DataFrame) -> pd.Series[Any]:
     new = new.reindex(old.index)
     old_key, new_key = (KEY + each["slot"].astype(TEXT) for each in (old, new))
     old_used, new_used = (was_used(each["use"], each["idle_days"]) for each in (old, new))
-    over = "Finish the rotation: hand " + new_key + " over to what uses " + old_key
+    over = "Finish the rotation: give " + new_key + " to the program that uses " + old_key
     over += ", which " + old_used + "; then deactivate " + old_key + ", and delete it later."
     gone = "Deactivate " + old_key + ", which " + old_used + ", and delete it later."
     aside = "Deactivate " + new_key + ", which " + new_used + "; " + old_key + " " + old_used + "."
@@ -114,7 +116,7 @@ def finish_rotation(keys: pd.DataFrame) -> pd.Series[Any]:
 
 def keys_in_use(users: pd.Series[Any], access_keys: pd.DataFrame) -> pd.Series[Any]:
     """
-    The active keys that users used lately, in words: those that a denial stops; missing: none.
+    The active keys that users used recently, in words: a Deny would stop them; missing: none.
 
     >>> from iamkit.tables import ACCESS_KEYS
     >>> key = dict(user_arn="u", slot=1, active=True, use="used", idle_days=1)
@@ -128,14 +130,14 @@ def keys_in_use(users: pd.Series[Any], access_keys: pd.DataFrame) -> pd.Series[A
 
 
 def idle_keys(users: pd.Series[Any], access_keys: pd.DataFrame) -> pd.Series[Any]:
-    """How to do away with the keys of users who have used none lately; missing: some, or none."""
+    """How to remove the keys of users who have used none recently; missing for other users."""
     active = access_keys[access_keys["active"].eq(other=True).fillna(value=False)]
     idle = active["idle_days"].ge(RECENT).fillna(value=False).astype("bool")
     active = active[~active["user_arn"].isin(active.loc[~idle, "user_arn"])]
     used = was_used(active["use"], active["idle_days"])
     named = KEY + active["slot"].astype(TEXT) + ", which " + used
     found = _by_user(users, active["user_arn"], named)
-    return "Deactivate " + found + "; delete what nobody misses."
+    return "Deactivate " + found + "; delete it later if nothing fails."
 
 
 def _by_user(users: pd.Series[Any], of: pd.Series[Any], said: pd.Series[Any]) -> pd.Series[Any]:

@@ -17,7 +17,7 @@ LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
 
 # Which way a check errs that takes unknown condition keys as denying.
 ERRS_ON_CONDITIONS: Final = (
-    "towards silence: what a condition on an unknown key guards is not counted"
+    "towards silence: permissions with a condition on an unknown key do not count"
 )
 
 POLICIES_MISSING: Final = "its policies are not in the evidence"
@@ -32,7 +32,7 @@ ADMIN: Final = {EVERYTHING: "can do everything", THROUGH_IAM: "can give itself e
 
 def status(known: pd.Series[Any]) -> pd.Series[Any]:
     """
-    Return "fail" where it is known that something is wrong, "not assessed" elsewhere.
+    Return "fail" if it is known that something is wrong, otherwise "not assessed".
 
     >>> status(pd.Series([True, False])).tolist()
     ['fail', 'not assessed']
@@ -44,10 +44,10 @@ def unseen(
     arns: pd.Series[str], verdicts: pd.DataFrame, incomplete: pd.DataFrame | None
 ) -> pd.Series[str]:
     """
-    Return why a verdict may rest only on policies that nobody can read; missing where it does not.
+    Return why a verdict may depend only on policies that cannot be read; missing if it does not.
 
-    `verdicts` has `principal_arn` and `witness`: a request that is certainly allowed comes of what
-    is shown, whatever else is not.
+    `verdicts` has `principal_arn` and `witness`: a request that is certainly allowed is allowed by
+    policies that can be read.
 
     >>> verdicts = pd.DataFrame({"principal_arn": ["a", "b"],
     ...                          "witness": [{"effect": "Allowed"}, {"effect": "Unknown"}]})

@@ -35,8 +35,8 @@ PLANTED: dict[str, str] = {
     # users
     "elena.petrova": "An administrator with a password and no MFA device.",
     "dmitri.volkov": "AdministratorAccess attached to the user; MFA is on, nothing enforces it.",
-    "carlos.mendez": 'Administrator in all but name: Action "*:*"; no MFA or network condition.',
-    "aisha.rahman": "Administrator in all but name: iam:* on everything.",
+    "carlos.mendez": 'Administrator by its permissions: Action "*:*"; no MFA or network condition.',
+    "aisha.rahman": "Administrator by its permissions: iam:* on everything.",
     "priya.raman": "Can pass the administrator role ops-automation to a function of her own.",
     "kofi.mensah": "Can write new versions of any policy, his own included.",
     "nadia.haddad": "Helpdesk: can set an administrator's password and take the MFA device away.",

@@ -23,8 +23,8 @@ REACHABLE: Final = Table(
         Column("principal_arn", TEXT, "whom the caller can become"),
         Column("kind", TEXT, "user or role", values=("user", "role")),
         Column("name", TEXT, "name"),
-        Column("steps", COUNT, "steps that it takes, at least one"),
-        Column("admin", TRUTH, "can do everything, as it is reached"),
+        Column("steps", COUNT, "number of steps, at least one"),
+        Column("admin", TRUTH, "can do everything when it is reached"),
         Column("route", OBJECT, "list of ARNs from the caller to it"),
         Column("how", OBJECT, "list of texts, one per step: the method, the deciding statements"),
     ),
@@ -38,11 +38,19 @@ ADMIN_PATHS: Final = Table(
         Column("principal_arn", TEXT, "user or role"),
         Column("kind", TEXT, "user or role", values=("user", "role")),
         Column("name", TEXT, "name"),
-        Column("context", TEXT, "request context, one of the six"),
-        Column("has_credential", TRUTH, "has the credential that it takes; missing: not known"),
-        Column("steps", COUNT, "steps to administrator access; 0: has it; missing: none certain"),
-        Column("possible_steps", COUNT, "the same if every unknown condition helps the caller"),
-        Column("route", OBJECT, "list of ARNs on the shortest path; the last may do everything"),
+        Column("context", TEXT, "request context"),
+        Column(
+            "has_credential",
+            TRUTH,
+            "has the credential of this request context; missing: not known",
+        ),
+        Column(
+            "steps", COUNT, "steps to administrator access; 0: has it; missing: no certain path"
+        ),
+        Column("possible_steps", COUNT, "steps if every unknown condition helps the caller"),
+        Column(
+            "route", OBJECT, "list of ARNs on the shortest path; the last one can do everything"
+        ),
         Column("how", OBJECT, "list of texts, one per step: the method, the deciding statements"),
     ),
 )

@@ -1,8 +1,8 @@
 """
 What a caller may do once a tag is changed: its own, a role's, or one that it gives a session.
 
-Policies that ask for aws:PrincipalTag are met by whoever may set the tag. For each caller and
-method, every class of values that the policies of whoever acts then tell apart is tried, as far as
+An identity that may set a tag can meet policies that test aws:PrincipalTag. For each caller and
+method, every class of values that the acting identity's policies distinguish is tried, as far as
 the call that sets it is allowed: sts:TagSession has to be allowed by the trust policy too, and a
 session's tag overrides the role's own.
 
@@ -61,7 +61,7 @@ class ChangedTags:
 
     def of_session(self, arn: str, context: str) -> Iterator[Changed]:
         """
-        Return how a role may act by tags that whoever starts its session chooses: nobody knows.
+        Return how a role may act by session tags that its caller chooses.
 
         `context` is a named one. Nothing for roles whose trust policy lets no tags in.
         """
@@ -105,8 +105,7 @@ class ChangedTags:
         for tag, values in self._asked_of_others(caller, who).items():
             for value in values:
                 call = who.joined(_of_request({tag: value}))
-                allowed = self._callers.allowed
-                given = allowed.allowance(caller.relevant, call, action, path.kind).allowed
+                given = caller.allowance(call, action, path.kind).allowed
                 others = given & path.targets
                 tagged = RequestContext({RETAGGED: [f"{tag}={value}"]}, UNKNOWN)
                 for certain, which in ((True, others.certain), (False, others.possible)):
@@ -142,7 +141,7 @@ class ChangedTags:
         return self._values.once(arn, self._find_values, arn)
 
     def _find_values(self, arn: str) -> dict[str, list[str]]:
-        layers, assumable = self._callers.caller(arn).layers, self._callers.assumable
+        layers, assumable = self._callers.layers(arn), self._callers.assumable
         if not _of_tags(self._callers.evaluator.keys(layers) | assumable.keys(arn)):
             return {}
         statements = [
@@ -221,7 +220,7 @@ class ChangedTags:
         for tag, value in tags.items():
             call = who.joined(_of_request({tag: value}))
             action = ends[value is None]
-            allowed &= self._callers.allowed.allowance(caller.relevant, call, action, kind).allowed
+            allowed &= caller.allowance(call, action, kind).allowed
         return allowed
 
 

@@ -6,10 +6,10 @@ tried: how many can still become administrator if nobody can become that identit
 allows none of these calls any more? Where another policy allows them too, the path stays. The best
 choke point is taken first, then the best of what is left.
 
-The search is short: whoever loses administrator access by a removal came through the removed place
-on its shortest path too, so no place removes more than come through it there. The numbers are
-exact. In an account of millions of edges only the likeliest places are tried, so it is not certain
-there that no other place removes more.
+The search is short: an identity that loses administrator access by a removal came through the
+removed place on its shortest path too, so no place removes more than come through it there. The
+numbers are exact. In an account of millions of edges only the likeliest places are tried, so it is
+not certain there that no other place removes more.
 
 Source: none of AWS's; what is counted here by removal is known as dominators of a flow graph.
 """
@@ -35,7 +35,10 @@ EFFORT: Final = 20_000_000  # edges to follow for each choke point that is found
 
 CHOKE_POINTS: Final = Table(
     name="choke_points",
-    row="one place at which paths to administrator access can be removed, after those before it",
+    row=(
+        "one change that removes paths to administrator access, made after the changes in the rows "
+        "above"
+    ),
     key=("kind", "arn"),
     columns=(
         Column(

@@ -47,11 +47,19 @@ ESCALATIONS: Final = Table(
             "proven, or needs a target",
             values=(PROVEN, NEEDS_TARGET),
         ),
-        Column("reaches_admin", TRUTH, "proven, and ends in administrator access by further steps"),
-        Column("target_arn", TEXT, "the best target, or what of its own it uses; missing: none"),
-        Column("prerequisite", TEXT, "what target it takes; missing if proven"),
-        Column("context", TEXT, "the first context with the best gain, of those it can come in"),
-        Column("statements", OBJECT, "list of texts: the statements that decide"),
+        Column(
+            "reaches_admin",
+            TRUTH,
+            "proven, and the path ends in administrator access, if necessary in further steps",
+        ),
+        Column(
+            "target_arn",
+            TEXT,
+            "the target with the most permissions, or the identity's own resource; missing: none",
+        ),
+        Column("prerequisite", TEXT, "the target that is needed; missing: the path is proven"),
+        Column("context", TEXT, "the first of its possible request contexts with the largest gain"),
+        Column("statements", OBJECT, "list of the statements that decide, in words"),
     ),
 )
 

@@ -5,7 +5,8 @@ A node is an identity and the credentials it acts with: a user's access key, its
 session, a role's session. A step is one path of `available_paths`: a role assumed, a key created
 for another user, a password set, a role passed to a function. The first step is made as the caller
 arrived, with MFA for instance; after that everything is done with what was gained, which carries no
-MFA, from the same place. Whoever can do everything, or give itself everything, can become anyone.
+MFA, from the same place. An identity that can do everything, or give itself everything, can become
+anyone.
 
 Thousands of callers who may assume the same thousands of roles share one step instead of millions
 of pairs. So the graph has two kinds of nodes, identities and steps: one edge leads from each caller
@@ -14,7 +15,7 @@ to the step, and one from the step to each target.
 Each place has two graphs. The certain one errs towards too few steps: a step that depends on an
 unknown condition key is left out. The possible one has those too. What needs something beyond IAM's
 evidence, such as a function that exists, is never a step. The graph is of one account: `trust` says
-who comes in from elsewhere.
+who may assume roles from other accounts.
 
 Source: IAM User Guide, "Policy evaluation logic", "Roles terms and concepts" (role chaining) and
 "Secure API access with MFA".
@@ -88,7 +89,7 @@ class PlaceGraph:
 
     @cached_property
     def admin_node(self) -> int:
-        """The node of administrator access: whoever gets there can do everything."""
+        """The node of administrator access: an identity that reaches it can do everything."""
         return len(self.arns) * len(MODES)
 
     def step(self, node: int) -> Step:
@@ -103,7 +104,7 @@ class PlaceGraph:
         """
         Edges that are given reversed, and one node more, the last, that leads to administrators.
 
-        A search from that node finds whoever can become administrator.
+        A search from that node finds every identity that can become administrator.
         """
         first = np.append(np.flatnonzero(self.administrators), self.admin_node)
         columns = np.append(reversed_edges.indices, first.astype(reversed_edges.indices.dtype))
@@ -184,7 +185,7 @@ class EscalationGraph:
 
     def node(self, arn: str, mode: str) -> int:
         """The node of an identity that came in a mode; a role's session is the same in all."""
-        is_role = self.callers.caller(arn).kind == "role"
+        is_role = self.callers.kind(arn) == "role"
         return self.position[arn] * len(MODES) + (0 if is_role else MODES.index(mode))
 
     def first_target(self, step: Step, arn: str) -> str:

@@ -1,11 +1,11 @@
 """
 Whether a caller can create a user or role that may do everything, and become it.
 
-Whoever may create a role, write a policy into it and say whom it trusts needs nobody else's role.
-All the calls have to be about the same new principal, so names are tried that the caller's own
-statements admit, and each call is decided like any request. It carries what the caller would
-choose: no permissions boundary, and the administrator's policy. The new role's trust policy names
-its creator, who then needs no permission to assume it.
+An identity that may create a role, write a policy into it and say whom it trusts needs nobody
+else's role. All the calls have to be about the same new principal, so names are tried that the
+caller's own statements admit, and each call is decided like any request. It carries what the caller
+would choose: no permissions boundary, and the administrator's policy. The new role's trust policy
+names its creator, who then needs no permission to assume it.
 
 Errs towards silence: what depends on tags that the caller would choose is not certain, and no name
 is tried that only the patterns of two statements together admit.
@@ -58,9 +58,9 @@ class NewPrincipals:
         Return a set of one where a caller can use a method, an empty one where not.
 
         `calls` are what a request for each of the method's actions carries. Callers of the same
-        kind, layers and `alike` share an answer.
+        kind, relevant layers and `alike` share an answer.
         """
-        key = (method.id, caller.kind, caller.layers, alike)
+        key = (method.id, caller.kind, caller.relevant, alike)
         return self._found.once(key, self._creatable, method, caller, calls)
 
     def _creatable(

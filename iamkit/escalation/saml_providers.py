@@ -1,9 +1,9 @@
 """
-The SAML providers of an account, and the roles that let in whoever can sign for one.
+The SAML providers of an account, and the roles that trust them.
 
-Whoever may replace a provider's metadata puts a key of its own there, and then writes every
-attribute of an assertion itself. So a role is reached if its trust policy admits some assertion
-of the provider, from where the caller is.
+An identity that may replace a provider's metadata puts a key of its own there, and then writes
+every attribute of an assertion itself. So a role is reached if its trust policy admits some
+assertion of the provider, from where the caller is.
 
 Source: IAM API Reference, "UpdateSAMLProvider"; IAM User Guide, "Available keys for SAML-based AWS
 STS federation".
@@ -53,7 +53,7 @@ class _Trusting(NamedTuple):
 
 
 class SamlProviders:
-    """Which roles each provider vouches for."""
+    """Which roles trust each provider."""
 
     def __init__(self, principals: Principals, providers: Resources, roles: Resources) -> None:
         self._principals = principals
@@ -71,7 +71,7 @@ class SamlProviders:
         ]
 
     def reached(self, providers: ResourceSet, context: RequestContext) -> ResourceSet:
-        """Return the roles that let in whoever signs for one of these providers."""
+        """Return the roles that trust one of these providers."""
         who = RequestContext({**context.values, **_WITHOUT}, UNKNOWN)
         found = NOWHERE
         for each in self._trusting:

@@ -1,5 +1,5 @@
 """
-Evidence from files that the AWS CLI saved, for whoever has no credentials for the account.
+Evidence from files that the AWS CLI saved, for auditors without credentials for the account.
 
 A file is known by what is in it, not by its name. The credential report may be the CSV itself, the
 CLI's JSON with the CSV in base64, or that base64 as `--output text` prints it; authorization
@@ -9,6 +9,7 @@ details may come from version 1 or 2 of the CLI, as one answer or a list of page
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,15 @@ from iamkit.evidence.requests import (
     Request,
     by_call,
 )
-from iamkit.evidence.responses import Response, ResponseStatus, counted, cut_short, join, store
+from iamkit.evidence.responses import (
+    Response,
+    ResponseStatus,
+    counted,
+    cut_short,
+    join,
+    report_lines,
+    store,
+)
 from iamkit.values import RepeatedNameError, json_of
 
 # What a file can be named as on the command line.
@@ -105,7 +114,7 @@ def responses_in(
     responses = [
         found[request][1]
         if request in found
-        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file holds it")
+        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file contains it")
         for request in REQUESTS
         if request is not CALLER  # nobody called
     ]
@@ -132,7 +141,13 @@ def _recognise(path: Path) -> Response | None:
         except UnicodeError as error:
             raise CollectError(f"{path} is cut or damaged ({error}); save it again") from error
     content = content.removeprefix(b"\xef\xbb\xbf")
+    if re.match(rb'"?user"?[;\t]"?arn"?[;\t]', content):
+        raise CollectError(
+            f"{path} is a credential report whose commas a spreadsheet has replaced; save what "
+            "`aws iam get-credential-report` prints instead"
+        )
     if content.startswith(b"user,arn,"):
+        _refuse_longer_lines(path, content)
         return Response(REPORT, ResponseStatus.OK, {"Content": content})
     encoded, _, more = content.strip().partition(b"\t")  # --output text: content, time, format
     if encoded.startswith(base64.b64encode(b"user,arn,")):
@@ -185,6 +200,7 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
     if not content.startswith(b"user,arn,"):
         said = f"Content of {path.name} is {'no report' if content.strip() else 'empty'}"
         return Response(REPORT, ResponseStatus.FAILED, None, "NoReport", said)
+    _refuse_longer_lines(path, content)
     generated = saved.get("GeneratedTime")
     if not generated:
         return Response(REPORT, ResponseStatus.OK, {"Content": content})
@@ -194,6 +210,14 @@ def _report_of(path: Path, saved: Mapping[str, Any]) -> Response:
     except ValueError as error:
         said = f"GeneratedTime {generated!r} is no time of a report ({error})"
         raise CollectError(f"{path}: {said}") from error
+
+
+def _refuse_longer_lines(path: Path, content: bytes) -> None:
+    """Raise `CollectError` for a line with more cells than the header: which says what is open."""
+    for number, row in enumerate(report_lines(content), start=2):
+        if None in row:
+            said = f"{path}: line {number}, of {str(row.get('user'))[:64]}, has more cells than"
+            raise CollectError(f"{said} the header; save the credential report again")
 
 
 def _time_of(
@@ -208,7 +232,7 @@ def _time_of(
         if as_of:
             return as_of, "--as-of"
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return changed, f"modification time of {path.name}"
+        return changed, f"{snapshot.LAST_CHANGE} {path.name}"
     said = f" ({found[REPORT][1].message})" if REPORT in found else ""
     raise CollectError(
         f"neither a credential report nor account authorization details were found{said}; save "

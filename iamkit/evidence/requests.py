@@ -9,9 +9,12 @@ with what the reader cannot know without it.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from iamkit.errors import SettingsError
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,7 @@ class Request:
     members: tuple[str, ...]  # of the answer; a saved file is recognised by them
     meaning: str
     none: str = ""  # the error code that means "there is none": an answer, not a gap
+    key: str = ""  # of an entry of its list: what the entry is about
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -44,21 +48,22 @@ DETAILS: Final = Request(
     "iam:GetAccountAuthorizationDetails",
     "authorization_details.json",
     ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
-    "groups, roles, policies and what anyone may do are not known, or not completely",
+    "groups, roles, policies and permissions are not known, or not completely",
 )
 
 SUMMARY: Final = Request(
     "iam:GetAccountSummary",
     "account_summary.json",
     ("SummaryMap",),
-    "whether every user, group, role and policy was seen cannot be checked",
+    "it cannot be checked whether the evidence contains every user, group, role and policy",
 )
 
 MFA: Final = Request(
     "iam:ListMFADevices",
     "mfa_devices.json",
     ("MFADevices",),
-    "which kind of MFA device users have is known for virtual devices at most",
+    "the kind of a user's MFA device is known only for virtual devices",
+    key="UserName",
 )
 
 PROVIDERS: Final = Request(
@@ -66,6 +71,7 @@ PROVIDERS: Final = Request(
     "open_id_connect_providers.json",
     ("OpenIDConnectProviderList",),
     "OpenID Connect providers are not known",
+    key="Arn",
 )
 
 PROVIDER_DETAILS: Final = Request(
@@ -79,7 +85,7 @@ ORGANIZATION: Final = Request(
     "organizations:DescribeOrganization",
     "organization.json",
     ("Organization",),
-    "whether the account belongs to an organization is not known",
+    "it is not known whether the account belongs to an organization",
     none="AWSOrganizationsNotInUseException",
 )
 
@@ -87,14 +93,14 @@ CONTROL_POLICIES: Final = Request(
     "organizations:ListPoliciesForTarget",
     "service_control_policies.json",
     (),
-    "service control policies are not known: what they forbid is reported as allowed",
+    "service control policies are not known: actions that they deny are reported as allowed",
 )
 
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
     (),
-    "which granted services each identity really uses is not known",
+    "it is not known which of its allowed services each identity uses",
 )
 
 ONE_CALL: Final = (
@@ -116,7 +122,8 @@ ONE_CALL: Final = (
         "iam:ListVirtualMFADevices",
         "virtual_mfa_devices.json",
         ("VirtualMFADevices",),
-        "whether the root user's MFA device is virtual is not known",
+        "it is not known whether the root user's MFA device is virtual",
+        key="SerialNumber",
     ),
     Request(
         "iam:ListServiceSpecificCredentials",
@@ -124,25 +131,28 @@ ONE_CALL: Final = (
         ("ServiceSpecificCredentials",),
         "credentials for CodeCommit, Bedrock and CloudWatch are not known",
         parameters={"AllUsers": True},
+        key="UserName",
     ),
     Request(
         "iam:ListServerCertificates",
         "server_certificates.json",
         ("ServerCertificateMetadataList",),
         "certificates stored in IAM are not known",
+        key="Arn",
     ),
     Request(
         "iam:ListSAMLProviders",
         "saml_providers.json",
         ("SAMLProviderList",),
         "SAML providers are not known",
+        key="Arn",
     ),
     PROVIDERS,
     Request(
         "iam:ListOrganizationsFeatures",
         "organizations_features.json",
         ("OrganizationId", "EnabledFeatures"),
-        "whether root access is managed centrally is not known",
+        "it is not known whether root access is managed centrally",
         none="OrganizationNotFoundException",
     ),
     ORGANIZATION,
@@ -150,9 +160,10 @@ ONE_CALL: Final = (
         "organizations:ListAccounts",
         "organization_accounts.json",
         ("Accounts",),
-        "which accounts belong to the organization is not known: an account counts as yours only "
-        "if the settings name it",
+        "the accounts of the organization are not known: an account counts as yours only if the "
+        "settings name it",
         none="AWSOrganizationsNotInUseException",
+        key="Id",
     ),
     Request(
         "account:GetContactInformation",
@@ -176,7 +187,8 @@ ONE_CALL: Final = (
         "access-analyzer:ListAnalyzers",
         "analyzers.json",
         ("analyzers",),
-        "whether IAM Access Analyzer runs in this region is not known",
+        "it is not known whether IAM Access Analyzer is active in this Region",
+        key="arn",
     ),
 )
 
@@ -195,3 +207,20 @@ REQUESTS: Final = (
 def by_call(call: str) -> Request:
     """The first request that makes an API call."""
     return next(request for request in REQUESTS if request.call == call)
+
+
+def named(name: str) -> Request:
+    """
+    The request whose evidence has a name: that of its file, without the ending.
+
+    Raises `SettingsError` for a name that no evidence has, with what may have been meant.
+
+    >>> named("credential_report").call
+    'iam:GetCredentialReport'
+    """
+    known = {request.file.partition(".")[0]: request for request in REQUESTS}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"no evidence is named {name!r}{hint} There are: {', '.join(known)}")
+    return known[name]

@@ -21,7 +21,7 @@ from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
 from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call
 from iamkit.policy import AWS_MANAGED, arn_parts
-from iamkit.values import as_count, as_dict
+from iamkit.values import as_count, as_dict, as_list
 
 ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user
 
@@ -158,20 +158,28 @@ def store(
     """
     Write the answers as a snapshot under `out` and return its folder.
 
-    Raises `CollectError` as `contents` does and `SnapshotError` as `snapshot.write` does.
+    Raises `CollectError` as `contents` does; other errors as `snapshot.write` does.
     """
     manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
     return snapshot.write(out, manifest, files)
 
 
 def stored(response: Response) -> bytes:
-    """The content of a response's file, without secrets."""
+    """
+    The content of a response's file, without secrets.
+
+    Raises `CollectError` for what is nested so deep that no table could be made of it.
+    """
     if response.request is REPORT:
         content: bytes = response.content["Content"]
         return content
-    # Authorization details hold no secrets, but may hold policies that use such words.
-    whole = response.content if response.request is DETAILS else _scrub(response.content)
-    return snapshot.canonical(whole)
+    try:
+        # Authorization details hold no secrets, but may hold policies that use such words.
+        whole = response.content if response.request is DETAILS else _scrub(response.content)
+        return snapshot.canonical(whole)
+    except RecursionError:
+        said = f"the answer to {response.request.call} is nested too deep; save it again"
+        raise CollectError(said) from None
 
 
 def _scrub(value: Any) -> Any:
@@ -204,9 +212,11 @@ def counted(responses: Sequence[Response]) -> list[Response]:
 
     Authorization details without one of their lists, or of which AWS's own summary counts more; a
     credential report without a line, or with fewer users than the summary counts where the details
-    do not name those that are left out (where they do, these users alone are not assessed).
+    do not name those that are left out (where they do, these users alone are not assessed); a list
+    with entries of which nobody knows what they are about.
     """
-    found = {DETAILS: _counted_details(responses), REPORT: _counted_report(responses)}
+    found = {each.request: _nameless(each) for each in responses if each.request.key}
+    found |= {DETAILS: _counted_details(responses), REPORT: _counted_report(responses)}
     marked = []
     for response in responses:
         said = found.get(response.request)
@@ -216,6 +226,28 @@ def counted(responses: Sequence[Response]) -> list[Response]:
             response = replace(response, status=status, code=code, message=message)
         marked.append(response)
     return marked
+
+
+def _nameless(response: Response) -> tuple[str, str] | None:
+    """What a list lacks: a code and a sentence."""
+    (member,), key = response.request.members, response.request.key
+    listed = as_dict(response.content).get(member)
+    if response.content is not None and not isinstance(listed, list):
+        return "NoList", f"{member} is no list"
+    entries = map(as_dict, as_list(listed))
+    # A virtual MFA device without a user belongs to nobody; one with a user says to whom.
+    number = sum(
+        not _says(entry, key) or ("User" in entry and not _says(as_dict(entry["User"]), "Arn"))
+        for entry in entries
+    )
+    said = f"entries of {member} that do not say what they are about: {number}"
+    return ("Nameless", said) if number else None
+
+
+def _says(entry: Mapping[str, Any], key: str) -> bool:
+    """Whether a member is text, and an ARN if it is called so."""
+    value = entry.get(key)
+    return isinstance(value, str) and (key.lower() != "arn" or bool(arn_parts(value)))
 
 
 def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
@@ -254,9 +286,9 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
     if absent:
         return "ListsMissing", f"no {', '.join(absent)} in the answer"
     nameless = sum(
-        not (isinstance(entry.get("Arn"), str) and isinstance(entry.get(f"{kind}Name"), str))
+        not _is_named(entry, kind)
         for kind, name in NAMED_LISTS.items()
-        for entry in entries(responses, name)
+        for entry in details.content[name] or ()
     )
     if nameless:
         return "Nameless", f"entries without a name or an ARN: {nameless}"
@@ -282,6 +314,11 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
     if not short:
         return None
     return "CountsDiffer", f"only {', '.join(short)}; the account summary counts the rest"
+
+
+def _is_named(entry: Any, kind: str) -> bool:
+    """Whether an entry of the authorization details says whom it is about."""
+    return _says(as_dict(entry), f"{kind}Name") and _says(as_dict(entry), "Arn")
 
 
 def account_of(responses: Sequence[Response]) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from iamkit.errors import SnapshotError
+from iamkit.errors import SnapshotError, WriteError
 from iamkit.policy import is_account
 
 FORMAT: Final = 1
@@ -34,6 +34,7 @@ YEARS: Final = range(2006, 2200)  # AWS began in 2006
 MANIFEST: Final = "manifest.json"
 FOLDER: Final = "snapshot"
 REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
+LAST_CHANGE: Final = "modification time of"  # begins `as_of_source` where only a file's time says
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,19 @@ class Snapshot:
         return bool(self.manifest["source"] == "demo")
 
     @property
+    def time_is_guessed(self) -> bool:
+        """Whether nobody said when the evidence was taken, so that a file's last change counts."""
+        return str(self.manifest.get("as_of_source")).startswith(LAST_CHANGE)
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """The changes, in words, that were tried on the evidence; none if it is as collected."""
         return tuple(self.manifest.get("what_if") or ())
+
+    def lacks(self, name: str) -> bool:
+        """Whether a file is missing, or its answer was cut short or is known to lack something."""
+        ended = {call["file"]: call["status"] for call in self.manifest["calls"]}
+        return name not in self.manifest["files"] or ended.get(name) == "incomplete"
 
     def bytes(self, name: str) -> bytes | None:
         """Return a file's content, or None if the evidence does not have it."""
@@ -83,6 +94,22 @@ class InMemory(Snapshot):
     def bytes(self, name: str) -> bytes | None:
         """Return a file's content, or None if the evidence does not have it."""
         return self.files.get(name)
+
+
+def taken(opened: Snapshot) -> list[str]:
+    """Return what a snapshot holds and what is missing from it, as sentences."""
+    manifest = opened.manifest
+    calls = dict.fromkeys(call["call"] for call in manifest["calls"] if call["file"])
+    said = [f"Taken of account {manifest['account_id']}: {', '.join(calls)}"]
+    if opened.time_is_guessed:
+        source = str(manifest["as_of_source"]).removeprefix(LAST_CHANGE).strip()
+        said.append(
+            f"No file says when AWS answered. Ages are counted up to {manifest['as_of']}, when "
+            f"{source} was last changed; if that is not right, collect again with --as-of"
+        )
+    return said + [
+        f"Missing: {gap['meaning']} ({gap['call']}: {gap['code']})" for gap in manifest["gaps"]
+    ]
 
 
 def in_memory(manifest: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> InMemory:
@@ -160,7 +187,8 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     folders 0700. Killed at any moment, it leaves a whole snapshot or none; what an interrupted run
     left behind is a hidden `.partial-…` folder, which the next run removes.
 
-    Raises `SnapshotError` if the snapshot exists, the disk is full or the folder is not writable.
+    Raises `SnapshotError` if the snapshot exists, `WriteError` if the disk is full or the folder is
+    not writable.
     """
     target = place(out, manifest["account_id"], parse_time(manifest["as_of"]))
     refuse_existing(target)
@@ -183,7 +211,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
             raise
     except OSError as error:
         where = error.filename or target
-        raise SnapshotError(
+        raise WriteError(
             f"cannot write {where}: {error.strerror}; nothing was left half-written; "
             "free some space or choose another folder with --out"
         ) from error
@@ -197,9 +225,9 @@ def read(path: Path) -> Snapshot:
     Raises `SnapshotError` if there is none, if its format is newer than this iamkit, or naming each
     file that is missing, changed or not listed.
     """
-    if not (path / MANIFEST).is_file() and (path / FOLDER / MANIFEST).is_file():
-        path = path / FOLDER
     try:
+        if not (path / MANIFEST).is_file() and (path / FOLDER / MANIFEST).is_file():
+            path = path / FOLDER
         content = (path / MANIFEST).read_bytes()
     except OSError as error:
         raise SnapshotError(

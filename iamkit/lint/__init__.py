@@ -1,5 +1,5 @@
 """
-What is wrong with policies as written, whoever holds them.
+Mistakes in policies, independent of their holders.
 
 A rule is one function in `rules`; `lint` runs them all.
 """

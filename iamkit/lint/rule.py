@@ -10,7 +10,7 @@ from iamkit.table import COUNT, TEXT, Column, Table
 
 LINT: Final = Table(
     name="lint",
-    row="one problem of one statement or policy",
+    row="one mistake in one statement or policy",
     key=("policy_arn", "number", "rule", "problem"),
     columns=(
         Column("policy_arn", TEXT, "policy; the role's ARN for a trust policy"),
@@ -32,7 +32,7 @@ LINT: Final = Table(
         Column(
             "severity",
             TEXT,
-            "high, medium, low or info: how much it changes the policy",
+            "high, medium, low or info: how much the mistake changes the effect of the policy",
             values=(
                 "high",
                 "medium",
@@ -40,7 +40,7 @@ LINT: Final = Table(
                 "info",
             ),
         ),
-        Column("problem", TEXT, "what is wrong, naming the element"),
+        Column("problem", TEXT, "what is wrong, with the element of the policy"),
         Column("suggestion", TEXT, "what to write instead"),
     ),
 )

@@ -1,14 +1,14 @@
 """
-What is wrong with policies as written, as data: one row per problem, and what to write instead.
+Mistakes in policies, as data: one row per problem, and what to write instead.
 
-A policy can be valid and still not say what its author meant: a Deny that a long-term access key
-slips through, a misspelt action, a network list with 0.0.0.0/0 in it. Each rule looks for one such
-mistake in one statement. It is a generator of `Finding`s under `@rule`, or `@condition_rule` if it
-is about Conditions only; its name is its id, and its docstring says why it matters and which way it
-errs. Adding a rule is adding a function.
+A policy can be valid and still not say what its author meant: a Deny that does not apply to
+long-term access keys, a misspelt action, a network list with 0.0.0.0/0 in it. Each rule looks for
+one such mistake in one statement. It is a generator of `Finding`s under `@rule`, or
+`@condition_rule` if it is about Conditions only; its name is its id, and its docstring says why it
+matters and which way it errs. Adding a rule is adding a function.
 
-Where a rule is about who gets through, it asks `conditions.evaluate` instead of matching text, so
-`Bool`, `StringEquals` and `Null` are judged by what they do. A Resource that no action of the
+If a rule is about who is allowed, it asks `conditions.evaluate` instead of matching text, so
+`Bool`, `StringEquals` and `Null` are evaluated by their effect. A Resource that no action of the
 statement can have is not found: that would take AWS's resource types, which no list here has.
 
 Source: IAM User Guide, "IAM policy validation check reference" and the pages that rules name.
@@ -55,7 +55,7 @@ VARIABLE = re.compile(r"\$\{[^}]*\}")  # what stands there is no wildcard of the
 @rule
 def malformed(s: WrittenStatement) -> Iterator[Finding]:
     """
-    What cannot be read as a statement does not apply, so a Deny is lost.
+    A statement that cannot be read does not apply, so a Deny has no effect.
 
     IAM saves little of this, but evidence can hold it. Source: "Grammar of the IAM JSON policy
     language".
@@ -69,13 +69,13 @@ def malformed(s: WrittenStatement) -> Iterator[Finding]:
             yield Finding("high", f"{name} does not belong in an identity policy", "Leave it out")
         elif name not in ELEMENTS:
             hint = _instead(like(name.lower(), {known.lower(): known for known in ELEMENTS}))
-            yield Finding("high", f"{quoted(name)} is no element of a statement", hint)
+            yield Finding("high", f"{quoted(name)} is not an element of a statement", hint)
 
 
 @rule
 def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
     """
-    An action that is not in AWS's list, or a wildcard that covers none: it does nothing.
+    An action that is not in AWS's list, or a wildcard that matches no action; it has no effect.
 
     Misspelt, retired, or newer than the list: of the last this errs towards a finding. Worst in a
     Deny and in the NotAction of an Allow. Source: Service Authorization Reference.
@@ -89,9 +89,9 @@ def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
         if not colon:
             said = "names no service, as in service:Action"
         elif not WILD.search(service) and service not in s.lookup.services:
-            said = "is of a service that is not known"
+            said = "is of an unknown service"
         else:
-            said = f"{'matches' if WILD.search(pattern) else 'is'} no known action"
+            said = f"{'matches no' if WILD.search(pattern) else 'is not a'} known action"
         hint = _instead(s.lookup.close_action(pattern))
         yield Finding(severity, f"{quoted(pattern)} {said}", hint)
 
@@ -99,7 +99,7 @@ def unknown_action(s: WrittenStatement) -> Iterator[Finding]:
 @rule
 def unknown_key(s: WrittenStatement) -> Iterator[Finding]:
     """
-    A condition key that no request for these actions has, so it is absent for ever.
+    A condition key that no request for these actions contains.
 
     Known are AWS's global keys, tag keys, keys of identity providers, and what the services of the
     statement list. AWS's list lacks some service keys: there this errs towards a finding, and is
@@ -112,7 +112,7 @@ def unknown_key(s: WrittenStatement) -> Iterator[Finding]:
         if not owners:
             severity = "low" if key.partition(":")[0] in s.lookup.services else "medium"
             hint = _instead(s.lookup.close_key(key))
-            yield Finding(severity, f"{quoted(key)} is no known condition key", hint)
+            yield Finding(severity, f"{quoted(key)} is not a known condition key", hint)
         elif s.bits.any() and not (s.lookup.named.bits(f"{o}:*" for o in owners) & s.bits).any():
             said = f"{quoted(key)} belongs to {', '.join(owners)}, which has no action here"
             yield Finding("low", said, "Test a key that requests for these actions have")
@@ -155,7 +155,7 @@ def contradiction(s: WrittenStatement) -> Iterator[Finding]:
             _all_hold(tests, RequestContext({key: value}, UNKNOWN)) for value in tries
         ):
             said = f"The tests of {quoted(key)} exclude each other, so the statement never applies"
-            yield Finding(s.severity("medium", "high"), said, "Keep the one that is meant")
+            yield Finding(s.severity("medium", "high"), said, "Keep only the intended one")
 
 
 def _possible(test: KeyTest) -> list[Any]:
@@ -194,7 +194,7 @@ def never_applies(s: WrittenStatement) -> Iterator[Finding]:
         said = "NotResource excludes every resource"
     else:
         return
-    hint = "Say what is meant, or leave it out"
+    hint = "Write the intended value, or remove it"
     yield Finding(s.severity("medium", "high"), f"{said}, so the statement never applies", hint)
 
 
@@ -216,7 +216,7 @@ def wildcard_in_equals(s: WrittenStatement) -> Iterator[Finding]:
         if wild:
             only = len(wild) == len(test.values)
             open_ = negated if s.effect == "Allow" else not negated
-            said = f"{test.said} compares {quoted(wild[0])} as it is written, without wildcards"
+            said = f"{test.said} compares {quoted(wild[0])} as literal text, without wildcards"
             like = "StringNotLike" if negated else "StringLike"
             yield Finding("high" if open_ and only else "medium", said, f'Write "{like}"')
 
@@ -224,7 +224,7 @@ def wildcard_in_equals(s: WrittenStatement) -> Iterator[Finding]:
 @condition_rule
 def if_exists_on_allow(s: WrittenStatement) -> Iterator[Finding]:
     """
-    An Allow that lets in every caller who lacks the key that it tests.
+    An Allow that also applies to every caller without the key that it tests.
 
     Only for keys of the caller and the way in. On those of the request `…IfExists` is often right,
     and so it is for aws:SourceIp together with aws:SourceVpc: AWS's own examples. Errs towards
@@ -241,7 +241,7 @@ def if_exists_on_allow(s: WrittenStatement) -> Iterator[Finding]:
         if not lacks or not test.if_exists or "not" in test.name or both_ways or enrolling:
             continue
         if s.may_lack(lacks):
-            said = f"{test.said} on an Allow also admits every caller who lacks the key"
+            said = f"{test.said} on an Allow also allows every caller without the key"
             yield Finding("high", said, "Write the operator without IfExists")
 
 
@@ -259,8 +259,8 @@ def for_all_values(s: WrittenStatement) -> Iterator[Finding]:
         if test.quantifier != "forallvalues" or test.name == "null":
             continue
         if s.may_lack(lacks):
-            said = f"{test.said} on an Allow holds for requests that lack the key"
-            yield Finding("medium", said, 'Test beside it that the key is there: "Null": "false"')
+            said = f"{test.said} on an Allow holds for requests without the key"
+            yield Finding("medium", said, 'Also test that the key is present: "Null": "false"')
 
 
 @condition_rule
@@ -289,10 +289,12 @@ def network_list(s: WrittenStatement) -> Iterator[Finding]:
                 yield Finding("medium", f"{said} {size}", "List your own networks")
             if cidr.is_private(network):
                 hint = "List public addresses; for VPC endpoints test aws:VpcSourceIp"
-                yield Finding("low", f"{said} is private: no request comes from there", hint)
+                yield Finding("low", f"{said} is private: no request comes from this network", hint)
             if cidr.has_host_bits(text):
-                hint = f"Write {quoted(str(network))} if that is meant"
-                yield Finding("low", f"{said} has bits after its prefix, so it is {network}", hint)
+                hint = f"Write {quoted(str(network))} if this is intended"
+                yield Finding(
+                    "low", f"{said} has bits after its prefix, so AWS reads {network}", hint
+                )
 
 
 @condition_rule
@@ -300,9 +302,9 @@ def fence_and_endpoints(s: WrittenStatement) -> Iterator[Finding]:
     """
     A Deny outside some networks also denies what comes through a VPC endpoint. Only a note.
 
-    There aws:SourceIp is absent and `NotIpAddress` holds: safe, and perhaps meant. AWS shows this
-    form, and one that spares aws:ViaAWSService; neither is a fault. Source: "AWS: Denies access to
-    AWS based on the source IP".
+    There aws:SourceIp is absent and `NotIpAddress` holds: safe, and possibly intended. AWS shows
+    this form, and one that spares aws:ViaAWSService; neither is a fault. Source: "AWS: Denies
+    access to AWS based on the source IP".
     """
     fences = [t for t in s.tests if t.name == "notipaddress" and t.key in SOURCE_IP_KEYS]
     unaware = s.effect == "Deny" and fences and s.keys.isdisjoint(ENDPOINT_KEYS)
@@ -325,13 +327,13 @@ def redundant(s: WrittenStatement) -> Iterator[Finding]:
         if other is s or other.effect != s.effect:
             continue
         if earlier and other.about == s.about and other.content == s.content:
-            yield Finding("low", f"Repeats {other}", "Leave one of them out")
+            yield Finding("low", f"Repeats {other}", "Remove one of them")
             return
         if not s.trust and _within(s, other) and (earlier or not _within(other, s)):
             pointless = bool(s.conditions and not other.conditions and s.effect == "Allow")
-            said = f"Adds nothing to {other}, which covers its actions and resources"
+            said = f"Has no additional effect: {other} covers its actions and resources"
             said += " whether or not its condition holds" if pointless else ""
-            hint = "Leave it out, or narrow the other"
+            hint = "Remove it, or restrict the other statement"
             yield Finding("medium" if pointless else "low", said, hint)
             return
 
@@ -344,30 +346,34 @@ def _within(s: WrittenStatement, other: WrittenStatement) -> bool:
 @rule
 def allow_all_but(s: WrittenStatement) -> Iterator[Finding]:
     """
-    An Allow with NotAction or NotResource gives everything that nobody thought of.
+    An Allow with NotAction or NotResource allows everything that is not listed.
 
     NotAction gives each service that AWS will launch, NotResource other accounts' resources too.
     Source: "IAM JSON policy elements: NotAction", and "NotResource".
     """
     if s.effect == "Allow" and s.not_actions:
-        said = f"Allow with NotAction gives every action but {_some(s.not_actions)}"
-        yield Finding("medium", f"{said}, and every new service", "List the Action that is needed")
+        said = f"Allow with NotAction gives every action except {_some(s.not_actions)}"
+        yield Finding(
+            "medium",
+            f"{said}, and every action of new services",
+            "List the actions that are needed under Action",
+        )
     if s.effect == "Allow" and s.not_resources:
-        said = f"Allow with NotResource gives every resource but {_some(s.not_resources)}"
-        yield Finding("medium", said, "List the Resource that is needed")
+        said = f"Allow with NotResource gives every resource except {_some(s.not_resources)}"
+        yield Finding("medium", said, "List the resources that are needed under Resource")
 
 
 @rule
 def star_with_others(s: WrittenStatement) -> Iterator[Finding]:
     """
-    `*` among other resources: they look like a limit and are none.
+    `*` among other resources, which therefore limit nothing.
 
     Source: "IAM JSON policy elements: Resource".
     """
     others = [text for text in s.resources if text != "*"]
     if s.any_resource and others:
-        said = f'Resource lists "*", so {_some(others)} beside it means nothing'
-        yield Finding("low", said, 'Leave out "*", or all else')
+        said = f'Resource lists "*", so {_some(others)} has no effect'
+        yield Finding("low", said, 'Remove "*", or all other entries')
 
 
 @rule
@@ -394,12 +400,12 @@ def not_principal(s: WrittenStatement) -> Iterator[Finding]:
     Source: "AWS JSON policy elements: NotPrincipal".
     """
     if s.effect == "Allow" and s.trust and "NotPrincipal" in s.written:
-        said = "Allow with NotPrincipal trusts everyone but those it names"
-        yield Finding("high", said, "Name whom you trust under Principal")
+        said = "Allow with NotPrincipal trusts everyone except those that it names"
+        yield Finding("high", said, "Name the trusted principals under Principal")
 
 
 def _instead(close: str | None) -> str:
-    return f"Did you mean {quoted(close)}?" if close else "Correct it or leave it out"
+    return f"Did you mean {quoted(close)}?" if close else "Correct it or remove it"
 
 
 def _some(texts: list[str]) -> str:

@@ -1,9 +1,9 @@
 """
-How policies are read for `lint`: what rules see of a statement, and the rows that come of it.
+How policies are read for `lint`: what rules see of a statement, and the rows that they make.
 
 A rule is a generator of `Finding`s under `@rule`, in `rules` and `mfa_rules`. It gets a
-`WrittenStatement` with all that surrounds it, and asks `conditions.evaluate` who gets through
-instead of matching text. Equal documents are judged once.
+`WrittenStatement` with all that surrounds it, and asks `conditions.evaluate` who is allowed instead
+of matching text. Equal documents are examined once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from iamkit.values import as_dict, listed
 
 def lint(account: AccountTables, catalog: Catalog) -> pd.DataFrame:
     """
-    Return what is wrong with the account's policies as written. Rows: see `LINT`.
+    Return the mistakes in the account's policies. Rows: see `LINT`.
 
     All policies are read, attached or not, AWS's own included, and the trust policies of roles: of
-    these what the table `trust` shows, less their Version and NotAction. Equal documents are judged
-    once. Rows come in the order of the policies and of their statements.
+    these what the table `trust` shows, without their Version and NotAction. Equal documents are
+    examined once. Rows have the order of the policies and of their statements.
     """
     tables = (account.statements[["actions", "not_actions"]], account.trust[["actions"]])
     lookup = Lookup(
@@ -150,4 +150,4 @@ def _row(rule: str, found: Finding) -> dict[str, Any]:
 
 
 def _unreadable(problem: str, severity: str) -> Finding:
-    return Finding(severity, problem[0].upper() + problem[1:], "Look at it in IAM; correct it")
+    return Finding(severity, problem[0].upper() + problem[1:], "Examine it in IAM and correct it")

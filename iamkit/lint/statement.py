@@ -124,7 +124,7 @@ class WrittenStatement:
 
     @cached_property
     def content(self) -> str:
-        """Text that is equal for statements that differ in nothing but their Sid."""
+        """Text that is equal for statements that differ only in their Sid."""
         return conditions.condition_key({**self.written, "Sid": None})
 
     def applies(self, context: RequestContext) -> Truth:

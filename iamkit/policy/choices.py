@@ -4,8 +4,8 @@ What a caller chooses in a request: condition keys cut into the classes that con
 The caller of an API picks the Region, the user agent, the name of a session, the tags it asks for.
 Where a condition tests such a key, some value suits the caller best. `choices` returns every
 combination that has to be tried: for each key one value per text that a condition names, one that
-none names, and none at all. Calls to IAM are always made to one Region of the partition, so that
-one is not chosen there.
+none names, and none at all. Calls to IAM are always made to one Region of the partition, so the
+Region is not chosen there.
 
 Errs towards no choice: past `MOST` combinations, a key is left unknown, and so is a value that
 needs an unknown variable. A time of day, and the network, are no choices here.

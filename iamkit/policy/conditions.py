@@ -3,7 +3,7 @@ A statement's Condition in the context of a request: true, false, or unknown.
 
 Unknown is Kleene's third value: an answer is known only if every value that an unknown key may
 have, or its absence, leads to it. So `evaluate(...) is True` errs towards not matching, and
-`evaluate(...) is not False` towards matching. Keys are judged one by one: two tests of the same
+`evaluate(...) is not False` towards matching. Keys are evaluated one by one: two tests of the same
 unknown key that exclude each other stay unknown.
 
 Blocks, and keys within a block, are ANDed; values of one key are ORed, and for a negated operator
@@ -282,7 +282,7 @@ def problems(condition: Any, *, variables: bool = True) -> list[str]:
 
     Well-formed but odd things follow: no values, a set operator on a global key with one value or
     none on one with several, a variable where AWS reads none. Whether `ForAllValues` needs a `Null`
-    check beside it depends on the statement's Effect and is not judged here.
+    check beside it depends on the statement's Effect and is not examined here.
 
     >>> problems({"Bool": {"aws:MultiFactorAuthPresent": "yes"}})
     ['Bool aws:MultiFactorAuthPresent wants true or false, not "yes"']

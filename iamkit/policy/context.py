@@ -63,7 +63,7 @@ class RequestContext:
         return value
 
     def answers(self, keys: Iterable[str]) -> tuple[Value, ...]:
-        """The values of keys in lower case, which tell apart what has to be told apart."""
+        """The values of keys in lower case: contexts with other values have to be distinguished."""
         values, default = self.values, self.default
         return tuple([values.get(key, default) for key in keys])
 

@@ -2,8 +2,8 @@
 One request decided, as AWS decides it, and why.
 
 An explicit deny in any layer wins; then every layer that is present must allow: the principal's own
-policies, its permissions boundary, and each level of service control policies. An answer that hangs
-on a condition key nobody knows is neither allowed nor denied but Unknown, and says on what.
+policies, its permissions boundary, and each level of service control policies. An answer that
+depends on an unknown condition key is neither allowed nor denied but Unknown, and says on what.
 
 Resource-based policies, resource control policies, session policies and VPC endpoint policies are
 not in the evidence: the answer is what identity policies, boundaries and SCPs permit.
@@ -67,7 +67,7 @@ class Decision:
 
     @property
     def possible(self) -> bool:
-        """Whether the request may be allowed, for all that is known."""
+        """Whether the request is certainly or possibly allowed."""
         return self.effect in ("Allowed", "Unknown")
 
     @property

@@ -142,7 +142,12 @@ def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[
     values = entry[name] if isinstance(entry[name], list) else [entry[name]]
     if not all(isinstance(value, str) for value in values):
         problems.append(f"{name} holds something that is not text")
-    return [value for value in values if isinstance(value, str)]
+    texts = [value for value in values if isinstance(value, str)]
+    # IAM stores no policy with such a text, so it is not what was stored.
+    odd = next((text for text in texts if ":" not in text and not set("*?") & set(text)), None)
+    if odd is not None:
+        problems.append(f"{name} holds {odd[:40]!r}, which IAM does not take")
+    return texts
 
 
 def _conditions(entry: Mapping[str, Any], problems: list[str]) -> Any:

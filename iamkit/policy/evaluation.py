@@ -10,11 +10,11 @@ context, which of all actions? One row of bits per answer, in three strengths:
 | `certain` | allowed on some resource whatever the unknown conditions are | denied |
 | `anywhere` | certain, and on every resource | denied |
 
-Accuse with `certain`, reassure with `possible`. A deny counts against `possible` only where it
-certainly applies to all that an allow covers, so a deny on one bucket never erases an action; it
-counts against `certain` unless a resource is found that it leaves alone.
+Report a problem only with `certain`, and its absence only with `possible`. A deny counts against
+`possible` only where it certainly applies to all that an allow covers, so a deny on one bucket
+never erases an action; it counts against `certain` unless a resource is found that it leaves alone.
 
-A condition is judged once per policy content and context, and principals with the same policies
+A condition is evaluated once per policy content and context, and principals with the same policies
 share their rows. Resource-based policies, resource control policies, session policies and VPC
 endpoint policies are not in the evidence: rows say what identity policies, boundaries and SCPs
 permit.
@@ -116,7 +116,7 @@ class Profile:
     What of some layers their rows depend on: one object for all that come to the same.
 
     `alike`: rows depend on where statements apply only in being everywhere or somewhere, so that
-    policies about one's own bucket are the same for all.
+    policies about an own bucket are the same for all.
     """
 
     layers: tuple[tuple[Dependencies, ...], ...]

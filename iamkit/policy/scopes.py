@@ -12,7 +12,7 @@ from iamkit.policy.patterns import Pattern
 
 @dataclass(frozen=True)
 class Scope:
-    """The resources that one statement covers: those of any pattern, or all but those."""
+    """The resources that one statement covers: those of any pattern, or all others."""
 
     patterns: tuple[Pattern, ...]
     negated: bool = False

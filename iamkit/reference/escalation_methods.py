@@ -69,7 +69,7 @@ class EscalationMethod:
             more = "" if self.gains == "everything" else "that may do more than the caller"
             what = " and ".join(filter(None, [_trust_text(self), more]))
             yield f"a {self.target} {what}".rstrip()
-        elif self.category == "use what has a role":
+        elif self.category == "use a resource with a role":
             article = "an" if self.target[0] in "aeiou" else "a"
             yield f"{article} {self.target} that has a role"
         elif self.target == "permission set":

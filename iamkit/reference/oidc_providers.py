@@ -65,7 +65,7 @@ def application_claims() -> Mapping[str, str]:
 
 
 def chosen_claims(url: str) -> frozenset[str]:
-    """Return the claims of a provider's tokens that whoever asks for one can have as they like."""
+    """Return the claims of a provider's tokens that the requester of a token can choose."""
     built_in = url in application_claims()
     return frozenset(_read()["chosen_claims_of_applications" if built_in else "chosen_claims"])
 
@@ -96,5 +96,5 @@ def naming_patterns(url: str) -> Mapping[str, tuple[re.Pattern[str], ...]]:
 
 @cache
 def workload_prefixes() -> tuple[str, ...]:
-    """Return how the URLs begin of providers that vouch for workloads and not for people."""
+    """Return how the URLs begin of providers that identify workloads and not people."""
     return tuple(_read()["workload_prefixes"])

@@ -1,5 +1,5 @@
 """
-Risk classes of actions: what a call is worth to an attacker, which AWS's access level does not say.
+Risk classes of actions: the value of a call to an attacker, which AWS's access level does not show.
 
 The classes are the kit's own judgement, in `data/risks.yaml`, with sources.
 """

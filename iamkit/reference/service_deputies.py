@@ -1,5 +1,5 @@
 """
-Which AWS services a stranger may have use a role, as `data/service_deputies.yaml` has them.
+Which AWS services can use a role for an outsider, as `data/service_deputies.yaml` has them.
 
 Adding a service is adding an entry there, with the page of AWS's that says so.
 """

@@ -4,9 +4,23 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
     from iamkit.report import render
 
     print(render(snapshot).index)
+
+`verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
 """
 
 from iamkit.report.lab import lab_command, workspace
+from iamkit.report.rebuild import Rebuilt, rebuild
 from iamkit.report.render import Report, render
+from iamkit.report.verify import PROVES, Verified, verify
 
-__all__ = ["Report", "lab_command", "render", "workspace"]
+__all__ = [
+    "PROVES",
+    "Rebuilt",
+    "Report",
+    "Verified",
+    "lab_command",
+    "rebuild",
+    "render",
+    "verify",
+    "workspace",
+]

@@ -2,8 +2,11 @@
 Tables as files beside the pages: every identity, every finding, every control.
 
 CSV, because everything reads it: with a byte order mark, without which Excel takes UTF-8 for the
-code page of the machine. Spreadsheets run what looks like a formula, and whoever names a
-role in the account chooses the first character, so such text gets an apostrophe in front.
+code page of the machine. Spreadsheets run what looks like a formula, and anyone who can name a role
+in the account chooses the first character, so such text gets an apostrophe in front.
+
+What takes long to import is imported where it is used: a report only asks for the names of the
+files, while another process writes them.
 
 Source: OWASP, "CSV Injection".
 """
@@ -12,56 +15,76 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from iamkit.account import Account
-from iamkit.charts import cell
-from iamkit.results import matrix
+    from iamkit.account import Account
 
 FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 
 TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
     "identities.csv": lambda account: account.identities,
     "findings.csv": lambda account: account.audit.findings,
-    "controls.csv": lambda account: matrix(account.audit.results),
+    "controls.csv": lambda account: _controls(account),
 }
 
 
 MARK: Final = "\ufeff"
-BROKEN: Final = "broken_checks.txt"  # goes with the files, and is none of the report
+OUTCOME: Final = "outcome.json"  # goes with the files, and is none of the report
 
 
 def csv_files(account: Account) -> dict[str, str]:
     """
     Return the text of each file, by its name.
 
-    Under `BROKEN` comes a line for each check that broke; the report says it, no file holds it.
+    Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
+    each check that broke; `findings`, the number that fail of each severity; `actions`, the list of
+    actions that permissions were evaluated with.
     """
-    results = account.audit.results
+    from iamkit.checks import Status
+    from iamkit.reference import load_catalog
+
+    findings, results, _ = account.audit
     broken = results[results["error"].notna()]
-    said = (broken["check"] + ": " + broken["error"]).tolist()
+    failing = findings.loc[findings["status"] == Status.FAIL, "severity"]
+    actions = load_catalog()
+    outcome = {
+        "broken": (broken["check"] + ": " + broken["error"]).tolist(),
+        "findings": failing.value_counts().to_dict(),
+        "actions": f"{actions.version}, as of {actions.date}",
+    }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
-    return files | {BROKEN: "\n".join(said)}
+    return files | {OUTCOME: json.dumps(outcome)}
 
 
 def as_csv(frame: pd.DataFrame) -> str:
     r"""
     Return a table as CSV (RFC 4180): times in UTC, lists with commas, missing values empty.
 
+    >>> import pandas as pd
     >>> as_csv(pd.DataFrame({"name": ["=1+1", None], "steps": [["a", "b"], []]}))
     'name,steps\r\n\'=1+1,"a, b"\r\n,\r\n'
     """
+    from iamkit.charts import cell
+
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(frame.columns)
-    writer.writerows(zip(*(map(_safe, frame[name]) for name in frame), strict=True))
+    shown = (map(_safe, map(cell, frame[name])) for name in frame)
+    writer.writerows(zip(*shown, strict=True))
     return text.getvalue()
 
 
-def _safe(value: Any) -> Any:
-    shown = cell(value)
+def _safe(shown: Any) -> Any:
     return f"'{shown}" if isinstance(shown, str) and FORMULA.match(shown) else shown
+
+
+def _controls(account: Account) -> pd.DataFrame:
+    from iamkit.results import matrix
+
+    return matrix(account.audit.results)

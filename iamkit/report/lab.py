@@ -1,7 +1,7 @@
 """
-The notebooks in JupyterLab: copies of one's own, so that evidence lands in no tracked file.
+The notebooks in JupyterLab: copies, so that evidence is never written to a tracked file.
 
-A copy that was not changed is renewed with the kit; one that was is the user's, and stays.
+An unchanged copy is renewed with the kit. A copy that the user changed stays as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from iamkit.errors import ReportError, one_line
+from iamkit.errors import ReportError, WriteError, one_line
 from iamkit.report.notebooks import NOTEBOOKS, PATTERN
 
 RECORD: Final = ".iamkit-notebooks.json"  # hash of each notebook when it was copied, by its name
@@ -25,7 +25,7 @@ def workspace(folder: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, list[str
     Copy the notebooks to `notebooks/` of a folder; return that, and the names left as they were.
 
     A notebook that the user changed is left, and so is each that the kit has never put there.
-    Raises ReportError if the folder cannot be written.
+    Raises WriteError if the folder cannot be written.
     """
     target = folder / "notebooks"
     try:
@@ -45,7 +45,7 @@ def workspace(folder: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, list[str
         (target / RECORD).write_text(json.dumps(copied, indent=1, sort_keys=True) + "\n", "utf-8")
     except OSError as error:
         said = f"notebooks cannot be copied to {target}: {one_line(error)}; give another folder"
-        raise ReportError(said) from error
+        raise WriteError(said) from error
     return target, kept
 
 

@@ -1,6 +1,7 @@
 """The notebooks of a report: which there are, and the parameters they take."""
 
 import difflib
+import hashlib
 import math
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ class SourceNotebook:
     name: str
     notebook: "NotebookNode"
     declared: Mapping[str, tuple[str, str]]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def read_notebooks(folder: Path) -> list[SourceNotebook]:
     sources = []
     for path in sorted(folder.glob(f"{PATTERN}.ipynb")):
         try:
-            notebook = reads(path.read_text("utf-8"))  # type: ignore[no-untyped-call]
+            content = path.read_bytes()
+            notebook = reads(content.decode("utf-8"))  # type: ignore[no-untyped-call]
             notebook.nbformat_minor = 5
             notebook.metadata.update(METADATA)
             for number, cell in enumerate(notebook.cells):
@@ -66,7 +69,8 @@ def read_notebooks(folder: Path) -> list[SourceNotebook]:
             declared = declared_parameters(notebook)
         except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise ReportError(f"{path} is not a notebook ({one_line(error)})") from error
-        sources.append(SourceNotebook(path.stem, notebook, declared))
+        digest = hashlib.sha256(content).hexdigest()
+        sources.append(SourceNotebook(path.stem, notebook, declared, digest))
     if not sources:
         raise ReportError(f"{folder} has no notebook named like 00-summary.ipynb")
     return sources
@@ -122,12 +126,12 @@ def thresholds(given: Mapping[str, str]) -> dict[str, Any]:
 
 def account_arguments(
     snapshot: Path, settings: Path | None, given: Mapping[str, str]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Settings]:
     """
-    The arguments of `iamkit.load` for the account as the notebooks will see it.
+    The arguments of `iamkit.load` for the account as the notebooks will see it, and its settings.
 
     Raises at once what the notebooks would raise one by one: errors in the settings, the account
-    id, the thresholds and the checks of one's own.
+    id, the thresholds and the user's own checks.
     """
     from iamkit import account
     from iamkit.checks import every
@@ -138,8 +142,9 @@ def account_arguments(
         "account_id": given.get("account_id") or None,
         **thresholds(given),
     }
-    every(account.load(**arguments).settings)
-    return arguments | {"settings_file": str(settings.absolute()) if settings else ""}
+    in_force = account.load(**arguments).settings
+    every(in_force)
+    return arguments, in_force
 
 
 def _typed(name: str, text: str, declared: str, default: str) -> object:

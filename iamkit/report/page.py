@@ -1,5 +1,5 @@
 """
-An executed notebook as one HTML file that loads nothing and runs nothing but its own script.
+An executed notebook as one HTML file that loads nothing and runs only its own script.
 
 The template (`data/page/`) is our own and small, and escapes every value it is given. Outputs are
 *chosen*, not copied: the tables, sentences and figures of `charts` travel as data and become
@@ -87,6 +87,7 @@ class Provenance:
     collected_at: str
     collected_by: str
     demo: bool
+    guessed: bool
     gaps: Sequence[Mapping[str, Any]]
     digest: str
 
@@ -101,6 +102,7 @@ def provenance(snapshot: Snapshot) -> Provenance:
         collected_at=_time(manifest["collected_at"]),
         collected_by=str(manifest.get("caller_arn") or ""),
         demo=snapshot.is_demo,
+        guessed=snapshot.time_is_guessed,
         gaps=list(manifest["gaps"]),
         digest=snapshot.evidence_hash,
     )

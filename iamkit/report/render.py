@@ -4,30 +4,31 @@ Notebooks to pages: run each on a snapshot, render it, and list the pages.
 The same snapshot and settings give the same bytes, on any day, in any folder and time zone, so a
 report can be checked by making it again: kernels get a fixed environment (`kernels.fork_server`),
 and what papermill and IPython write about the run itself, such as times, process numbers and paths
-of this machine, is taken out before anything is saved. A notebook that fails still yields its page,
-which says so; a page of an earlier run never stays beside newer ones.
+of this machine, is taken out before anything is saved (`tidy`). A notebook that fails still yields
+its page, which says so. The folder holds the old report until the new one is whole (`folder`).
 """
 
 import json
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import BrokenCheckError, NotebookError, ReportError, one_line
+from iamkit.errors import BrokenCheckError, NotebookError, ReportError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
+from iamkit.report import manifest
+from iamkit.report.folder import ReportFolder
 from iamkit.report.kernels.fork_server import ForkServer
+from iamkit.report.kernels.internals import without_grammar
+from iamkit.report.manifest import made_from, versions
 from iamkit.report.notebooks import (
     NOTEBOOKS,
-    PATTERN,
     ExecutedNotebook,
     SourceNotebook,
     account_arguments,
@@ -35,7 +36,8 @@ from iamkit.report.notebooks import (
     read_notebooks,
     thresholds,
 )
-from iamkit.report.tidy import Tidier
+from iamkit.report.tidy import Given, Tidier
+from iamkit.settings import Settings
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -44,15 +46,18 @@ if TYPE_CHECKING:
     from iamkit.report.page import Page
 
 NONE: Mapping[str, str] = MappingProxyType({})
+INDEX, GLOSSARY = "index.html", "glossary.html"
 Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where the pages are."""
+    """Where the pages are, the hash of their manifest, and how many findings of each severity."""
 
     index: Path
     pages: tuple[Path, ...]
+    sha256: str
+    findings: Mapping[str, int]
 
 
 def render(
@@ -68,7 +73,8 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
-    Tables that are too long for a page come beside it, as CSV: see `csv_files`.
+    Tables that are too long for a page come beside it, as CSV: see `csv_files`. The report takes
+    the place of an earlier one in the folder when all of it is there, and not before; see `folder`.
 
     Parameters
     ----------
@@ -86,51 +92,86 @@ def render(
     workers : int, optional
         How many notebooks run at a time, each in a process of its own.
     progress : callable
-        Told each finished notebook's name, how many are finished, and of how many.
+        Called with each finished notebook's name, how many are finished, and of how many.
 
     Raises SnapshotError if the evidence is not as it was collected; SettingsError, before anything
-    is written, for a parameter that no notebook declares or whose value has the wrong type, and
-    CheckError, as early, if a file of the settings' `own_checks` cannot be read;
-    ReportError if a page cannot be written; after all pages are written, NotebookError if a
-    notebook failed, and BrokenCheckError if a check broke.
+    is written, for a parameter that no notebook declares or whose value has the wrong type,
+    CheckError, as early, if a file of the settings' `own_checks` cannot be read, and ReportError,
+    as early, if a file that is no report's is in the way; WriteError if the report cannot be
+    written, or another run writes it; after it is written, NotebookError if a notebook failed, and
+    BrokenCheckError if a check broke.
     """
     opened = snapshots.read(snapshot.absolute())
     out = (out or opened.path.parent).absolute()
     notebooks = (notebooks or NOTEBOOKS).absolute()
-    with closing(ForkServer()) as server, _without("rfc3987_syntax"):
+    _refuse_place(out, opened.path, notebooks)
+    with closing(ForkServer()) as server, without_grammar():
         sources = read_notebooks(notebooks)
-        own = {"snapshot": opened.path, "settings": settings}
+        given = Given(server.folder, opened.path, settings)
+        own = {"snapshot": given.snapshot, "settings": given.settings}
         values = parameter_values(sources, parameters, own)
-        arguments = account_arguments(opened.path, settings, parameters)
-        server.audit(arguments)
-        _prepare(out, notebooks)
-        tidier = Tidier(opened.path, settings, out, notebooks, server.folder)
-        pages = _Pages(sources, values, parameters, opened, out)
-        with closing(_executed(sources, values, server, notebooks, workers)) as executed:
-            for done, (number, notebook) in enumerate(executed, start=1):
-                pages.write(number, tidier.tidied(notebook))
-                progress(sources[number].name, done, len(sources))
-        broken = _write_tables(server, arguments, out)
-    index = pages.write_index()
-    pages.raise_failures(broken)
-    return Report(index, tuple(out / page.href for page in pages.pages))
+        arguments, in_force = account_arguments(opened.path, settings, parameters)
+        facts = made_from(opened, in_force, settings, parameters, sources)
+        with ReportFolder(out) as folder:
+            pages = _Pages(sources, values, parameters, opened, folder)
+            folder.refuse(pages.files)
+            server.audit(arguments | given.arguments)
+            tidier = Tidier(opened, server.folder, given, notebooks)
+            kernels = _kernels(server, notebooks, in_force)
+            with closing(_executed(sources, values, kernels, workers)) as executed:
+                for done, (number, notebook) in enumerate(executed, start=1):
+                    pages.write(number, tidier.tidied(notebook))
+                    progress(sources[number].name, done, len(sources))
+            outcome = _write_tables(server, arguments | given.arguments, folder)
+            pages.write_index()
+            broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
+            facts |= {"versions": versions(outcome["actions"])}
+            sealed = manifest.sealed(facts, folder.files, [*pages.failures, *broken])
+            folder.publish(sealed)
+    _raise_failures(pages.failures, broken, out)
+    shown = tuple(out / page.href for page in pages.pages)
+    return Report(out / INDEX, shown, manifest.sha256(sealed), outcome["findings"])
+
+
+def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
+    """Raise ReportError for a folder in which pages would spoil what they are made from."""
+    if out.resolve() == notebooks.resolve():
+        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
+    if out.resolve().is_relative_to(snapshot.resolve()):
+        said = f"{out} is the evidence itself, to which nothing may be added"
+        raise ReportError(f"{said}; give another folder for pages")
+
+
+def _raise_failures(failed: Sequence[str], broken: Sequence[str], out: Path) -> None:
+    """Raise NotebookError if a notebook failed, else BrokenCheckError if a check broke."""
+    if failed or broken:
+        failure = NotebookError if failed else BrokenCheckError
+        raise failure(f"{'; '.join([*failed, *broken])} (the pages in {out} show it)")
 
 
 # Running
 
 
+def _kernels(server: ForkServer, cwd: Path, settings: Settings) -> "Kernels":
+    from iamkit.report.kernels import engine
+
+    return engine.Kernels(
+        server,
+        cwd,
+        cell_seconds=settings.max_cell_seconds,
+        memory_mib=settings.max_kernel_mib,
+    )
+
+
 def _executed(
     sources: Sequence[SourceNotebook],
     values: Mapping[str, Mapping[str, object]],
-    server: ForkServer,
-    cwd: Path,
+    kernels: "Kernels",
     workers: int | None,
 ) -> Generator[tuple[int, ExecutedNotebook]]:
     """Each notebook's number and its execution, as they finish; `close` ends those that run."""
-    from iamkit.report.kernels import engine
-
     workers = workers or min(4, (os.cpu_count() or 1) + 1)
-    with ThreadPoolExecutor(workers) as pool, engine.Kernels(server, cwd) as kernels:
+    with ThreadPoolExecutor(workers) as pool, kernels:
         futures: dict[Future[ExecutedNotebook], int] = {
             pool.submit(_execute, source, values[source.name], kernels): number
             for number, source in enumerate(sources)
@@ -156,30 +197,14 @@ def _execute(
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
                 said = (str(output.evalue).splitlines() or [""])[0][:200]
+                if output.ename == "MemoryError" and kernels.memory_mib:
+                    said = f"{said} (max_kernel_mib is {kernels.memory_mib})".strip()
                 line = f"Cell {number} failed: {output.ename}: {said}".rstrip(": .")
                 return ExecutedNotebook(notebook, position, f"{line}.")
     if not problem:
         return ExecutedNotebook(notebook)
     first = next((i for i, c in enumerate(notebook.cells) if c.cell_type == "code"), 0)
     return ExecutedNotebook(notebook, first, f"It could not be run: {problem}")
-
-
-@contextmanager
-def _without(module: str) -> Iterator[None]:
-    """
-    Imports inside do without this optional module.
-
-    jsonschema, where JupyterLab has installed its extras, would compile a grammar for most of a
-    second to check addresses that no notebook holds.
-    """
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        sys.modules.pop(module, None)
 
 
 # Writing
@@ -194,7 +219,7 @@ class _Pages:
         values: Mapping[str, Mapping[str, object]],
         given: Mapping[str, str],
         snapshot: Snapshot,
-        out: Path,
+        folder: ReportFolder,
     ) -> None:
         from iamkit.report import page
 
@@ -203,9 +228,22 @@ class _Pages:
             for name, of in values.items()
         }
         self._evidence = page.provenance(snapshot)
-        self._out = out
-        self._version = _version()
+        self._folder = folder
+        self._version = manifest.installed_version("iamkit")
         self.pages: list[Page] = [page.opening(each.notebook, each.name) for each in sources]
+
+    @property
+    def files(self) -> list[str]:
+        """The name of each file of the report."""
+        from iamkit.report.csv_files import TABLES
+
+        both = [(page.href, f"{page.name}.ipynb") for page in self.pages]
+        return [*chain.from_iterable(both), INDEX, GLOSSARY, *TABLES]
+
+    @property
+    def failures(self) -> list[str]:
+        """A line on each notebook that failed."""
+        return [f"{page.name}: {page.failure.rstrip('.')}" for page in self.pages if page.failure]
 
     def write(self, number: int, executed: ExecutedNotebook) -> None:
         """Write one page and the executed notebook beside it."""
@@ -221,38 +259,30 @@ class _Pages:
             changed=self._changed[this.name],
             version=self._version,
         )
-        _write(self._out / f"{this.name}.ipynb", _json(executed.notebook))
-        _write(self._out / this.href, html)
+        _write(self._folder, f"{this.name}.ipynb", _json(executed.notebook))
+        _write(self._folder, this.href, html)
 
-    def write_index(self) -> Path:
-        """Write the glossary and the page that lists the others, and return the latter's path."""
+    def write_index(self) -> None:
+        """Write the glossary and the page that lists the others."""
         from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
-        _write(self._out / "glossary.html", glossary)
-        index = self._out / "index.html"
+        _write(self._folder, GLOSSARY, glossary)
         html = render_index(self.pages, self._evidence, files=tuple(TABLES), version=self._version)
-        _write(index, html)
-        return index
-
-    def raise_failures(self, broken: Sequence[str]) -> None:
-        """Raise NotebookError if a notebook failed, else BrokenCheckError if a check broke."""
-        failed = [f"{page.name}: {page.failure.rstrip('.')}" for page in self.pages if page.failure]
-        failure = NotebookError if failed else BrokenCheckError
-        failed += [f"check {each.rstrip('.')}" for each in broken]
-        if failed:
-            raise failure(f"{'; '.join(failed)} (the pages in {self._out} show it)")
+        _write(self._folder, INDEX, html)
 
 
-def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -> list[str]:
+def _write_tables(
+    server: ForkServer, arguments: Mapping[str, Any], out: ReportFolder
+) -> dict[str, Any]:
     """
     Write the CSV files, from the account that the fork server holds if it still runs.
 
-    Returns which checks broke, and how.
+    Returns what else the run has to know; see `csv_files`.
     """
     from iamkit.account import load
-    from iamkit.report.csv_files import BROKEN, csv_files
+    from iamkit.report.csv_files import OUTCOME, csv_files
 
     folder = server.folder / "tables"
     with suppress(OSError):
@@ -261,55 +291,15 @@ def _write_tables(server: ForkServer, arguments: Mapping[str, Any], out: Path) -
         texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
     else:
         texts = csv_files(load(**arguments))
-    broken = texts.pop(BROKEN).splitlines()
-    for name, text in texts.items():
-        _write(out / name, text)
-    return broken
-
-
-def _prepare(out: Path, notebooks: Path) -> None:
-    """Make the folder, for its owner only, and remove the pages of an earlier run from it."""
-    if out.resolve() == notebooks.resolve():
-        raise ReportError(f"{out} holds the notebooks themselves; give another folder for pages")
-    from iamkit.report.csv_files import TABLES
-
-    try:
-        for folder in [*reversed(out.parents), out]:
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-        old = [
-            out / "index.html",
-            out / "glossary.html",
-            *out.glob(f"{PATTERN}.html"),
-            *out.glob(f"{PATTERN}.ipynb"),
-        ]
-        old += [out / name for name in TABLES]
-        for path in [*old, *out.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(f"pages cannot be written to {out}: {one_line(error)}") from error
+    outcome: dict[str, Any] = json.loads(texts.pop(OUTCOME))
+    for name in sorted(texts):
+        _write(out, name, texts[name])
+    return outcome
 
 
 def _json(notebook: "NotebookNode") -> str:
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner only."""
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8", "replace"))
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise ReportError(f"{path} cannot be written: {one_line(error)}") from error
-
-
-def _version() -> str:
-    try:
-        return version("iamkit")
-    except PackageNotFoundError:
-        return "(not installed)"
+def _write(folder: ReportFolder, name: str, text: str) -> None:
+    folder.write(name, text.encode("utf-8", "replace"))

@@ -1,4 +1,11 @@
-"""Executed notebooks without what differs from run to run: times, ids and paths of this machine."""
+"""
+Executed notebooks without what differs from run to run: times, ids and places on this machine.
+
+Text of the account is never rewritten. Notebooks are given the snapshot and the settings under
+names in the run's own temporary folder, whose name no account can hold, so what they say of these
+places is told from what the account says. Other places, such as the folder of an installed package
+in a traceback, are taken out of what programs printed only if the evidence does not hold them.
+"""
 
 import os
 import re
@@ -8,36 +15,70 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+from iamkit.evidence import Snapshot
+from iamkit.evidence import snapshot as snapshots
+from iamkit.report.kernels.internals import CELL_FILE
 from iamkit.report.notebooks import METADATA, NOTEBOOKS, ExecutedNotebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+ADDRESS = re.compile(r"(<[^<>\n]*) at 0x[0-9a-f]{6,}")  # in memory, as `repr` writes it
+
+
+class Given:
+    """
+    What a run is given, by names in its temporary folder.
+
+    Where the system makes no links, these are the places themselves.
+    """
+
+    def __init__(self, folder: Path, snapshot: Path, settings: Path | None) -> None:
+        self.snapshot = _linked(folder / snapshots.FOLDER, snapshot)
+        self.names = {str(self.snapshot): snapshots.FOLDER}
+        self.settings = None
+        if settings:
+            settings = settings.absolute()
+            beside = _linked(folder / "settings", settings.parent)  # with the checks of one's own
+            self.settings = beside / settings.name
+            self.names |= {str(self.settings): settings.name, f"{beside}{os.sep}": ""}
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The arguments of `iamkit.load` that name these places."""
+        return {"path": str(self.snapshot), "settings_file": str(self.settings or "")}
+
+
+def _linked(link: Path, folder: Path) -> Path:
+    try:
+        link.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        return folder
+    return link
+
 
 class Tidier:
     """Removes from an executed notebook what depends on the machine, the day and the run."""
 
-    def __init__(
-        self, snapshot: Path, settings: Path | None, out: Path, notebooks: Path, temporary: Path
-    ) -> None:
-        self._given = {str(snapshot): snapshot.name}
-        if snapshot.is_relative_to(out):
-            self._given[str(snapshot)] = snapshot.relative_to(out).as_posix()
-        if settings:
-            self._given[str(settings.absolute())] = settings.name
+    def __init__(self, snapshot: Snapshot, run: Path, given: Given, notebooks: Path) -> None:
+        evidence = _text_of(snapshot)
         installed = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")]
         installed += [Path(sys.prefix), Path(sys.base_prefix)]
-        roots = [NOTEBOOKS.parent, notebooks, out, temporary, *installed]
-        paths = dict(self._given)
-        for root in roots:
+        paths = dict(given.names)
+        for root in [NOTEBOOKS.parent, notebooks, run, *installed]:
             paths[f"{root}{os.sep}"] = ""
-            paths.setdefault(str(root), root.name)
-        home = str(Path.home())
+            paths.setdefault(str(root), "iamkit-run" if root == run else root.name)
         for path, name in list(paths.items()):
-            if path.startswith(home + os.sep):
-                paths["~" + path.removeprefix(home)] = name
-        self._paths = dict(sorted(paths.items(), key=lambda item: -len(item[0])))
+            paths[_in_home(path)] = name
+        ours = {path: name for path, name in paths.items() if path not in evidence}
+        self._paths = dict(sorted(ours.items(), key=lambda item: -len(item[0])))
+        self._given = {path: self._paths[path] for path in given.names if path in self._paths}
+        self._addresses = not ADDRESS.search(evidence)
+        temporary = str(run / "tmp")
+        either = "|".join(map(re.escape, {temporary, _in_home(temporary)}))
+        self._cells = re.compile(rf"(?:{either})[/\\]{CELL_FILE}")
 
     def tidied(self, executed: ExecutedNotebook) -> ExecutedNotebook:
         """The notebook as it is saved: without times, ids and paths of this machine."""
@@ -69,9 +110,8 @@ class Tidier:
 
     def _text(self, text: str) -> str:
         """Text written by a program: without addresses in memory and places on this machine."""
-        text = self._replaced(text, self._paths)
-        text = re.sub(r"\S*ipykernel_\d+/\d+\.py", "cell", text)
-        return re.sub(r" at 0x[0-9a-f]{6,}", "", text)
+        text = self._replaced(self._cells.sub("cell", text), self._paths)
+        return ADDRESS.sub(r"\1", text) if self._addresses else text
 
     def _data(self, value: Any) -> Any:
         """Data from the account: only the paths that the notebook itself was given."""
@@ -89,3 +129,21 @@ class Tidier:
             if path in text:
                 text = text.replace(path, name)
         return text
+
+
+def _in_home(path: str) -> str:
+    """A path as tracebacks write it, with a tilde for the user's home."""
+    home = str(Path.home())
+    return "~" + path.removeprefix(home) if path.startswith(home + os.sep) else path
+
+
+def _text_of(snapshot: Snapshot) -> str:
+    """All that the evidence says, however its documents write a slash."""
+    texts = []
+    for name in ("", *snapshot.manifest["files"]):
+        content = snapshot.bytes(name) if name else snapshots.canonical(snapshot.manifest)
+        text = re.sub(r"\\+/", "/", (content or b"").decode("utf-8", "replace"))
+        while re.search("%(25)*2f", text, re.IGNORECASE) and text != (decoded := unquote(text)):
+            text = decoded
+        texts.append(text)
+    return "\n".join(texts)

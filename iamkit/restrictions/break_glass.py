@@ -26,7 +26,7 @@ HARDWARE: Final = ("hardware", "passkey")  # kinds of `mfa_devices` that cannot 
 
 BREAK_GLASS: Final = Table(
     name="break_glass",
-    row="one user or role that is said to be kept for emergencies",
+    row="one user or role that is kept for emergencies",
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
@@ -34,7 +34,7 @@ BREAK_GLASS: Final = Table(
         Column("name", TEXT, "its name"),
         Column("said_by", TEXT, "the settings or its tag"),
         Column("ready", TRUTH, "MFA is enforced and, of a user, a device that cannot be copied"),
-        Column("lacks", TEXT, "what it lacks for that; missing if nothing"),
+        Column("lacks", TEXT, "what is missing for this; missing value: nothing"),
         Column("last_used", TIME, "latest use of any credential, or of the role"),
     ),
 )
@@ -85,6 +85,6 @@ def _tagged(tags: Any) -> bool:
 
 def _lacking(who: Any, verdicts: dict[str, str], strong: frozenset[str]) -> Iterator[str]:
     if verdicts.get(who.principal_arn) != MfaVerdict.ENFORCED:
-        yield "policies do not require MFA of it"
+        yield "policies do not require MFA"
     if who.kind == "user" and who.principal_arn not in strong:
         yield "it has no hardware token or passkey"

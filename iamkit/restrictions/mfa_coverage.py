@@ -36,14 +36,14 @@ MFA_GAPS: Final = Table(
         Column("policy_arn", TEXT, "policy; missing: a service control policy"),
         Column("policy_name", TEXT, "its name"),
         Column("statement", TEXT, "name of the statement; missing: policy not in the evidence"),
-        Column("verdict", TEXT, "verdict on the users whom it decides"),
+        Column("verdict", TEXT, "verdict on these users"),
         Column("users", COUNT, "how many"),
         Column("who", OBJECT, "list of their names"),
         Column(
             "would_be",
             COUNT,
-            "users with MFA enforced if the policy denied all but the minimum without MFA, as in "
-            "AWS's example: today's and, nothing else changed, all whom the statement decides",
+            "number of users with enforced MFA if the policy denied everything except the minimum "
+            "without MFA, as in AWS's example",
         ),
     ),
 )
@@ -62,7 +62,12 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
     enforced = [int((each["verdict"] == MfaVerdict.ENFORCED).sum()) for each in (users, powerful)]
     allowed, without_mfa = (int(users[name].sum()) for name in ("actions", "actions_without_mfa"))
     counted = [
-        ("users", enforced[0], len(users), "users who may do anything beyond the minimum"),
+        (
+            "users",
+            enforced[0],
+            len(users),
+            "users with permissions beyond the self-service minimum",
+        ),
         (
             "administrators",
             enforced[1],
@@ -73,7 +78,7 @@ def coverage(verdicts: pd.DataFrame, admins: Iterable[str]) -> pd.DataFrame:
             "permissions",
             allowed - without_mfa,
             allowed,
-            "what users may do: one user and one action",
+            "permissions of users: one user and one action",
         ),
     ]
     rows = (dict(zip(("of", "part", "whole", "meaning"), row, strict=True)) for row in counted)

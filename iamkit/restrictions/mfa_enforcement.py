@@ -27,11 +27,10 @@ Security credentials page".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from iamkit.access import (
@@ -47,7 +46,7 @@ from iamkit.errors import SettingsError
 from iamkit.memory import Memo
 from iamkit.policy import POSSIBLE, Policy, PolicyEvaluator, Statement
 from iamkit.reference import Bits, popcount
-from iamkit.restrictions.mfa_reach import ActionScale, MfaReach
+from iamkit.restrictions.mfa_reach import ActionScale, MfaReach, mfa_reaches
 from iamkit.restrictions.mfa_statements import (
     ON_DENY,
     WAYS,
@@ -59,7 +58,7 @@ from iamkit.restrictions.mfa_statements import (
     sentence,
     truths,
 )
-from iamkit.restrictions.mfa_tags import tag_bypasses
+from iamkit.restrictions.mfa_tags import tag_bypasses, tags
 from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
@@ -69,8 +68,8 @@ VERDICTS: Final[Mapping[MfaVerdict, str]] = {
     MfaVerdict.ENFORCED: "nothing beyond the minimum works without MFA; role: its trust needs MFA",
     MfaVerdict.CONSOLE_ONLY: "a password alone is not enough, but an access key works without MFA",
     MfaVerdict.KEYS_ONLY: "an access key alone is not enough, but a password works without MFA",
-    MfaVerdict.BYPASSABLE: "something needs MFA, but the caller can remove the need without MFA",
-    MfaVerdict.PARTIAL: "something needs MFA, something else does not",
+    MfaVerdict.BYPASSABLE: "some actions need MFA, but the caller can remove this need without MFA",
+    MfaVerdict.PARTIAL: "some actions need MFA, others do not",
     MfaVerdict.NONE: "MFA makes no difference",
     MfaVerdict.NOTHING_TO_PROTECT: "nothing is allowed beyond the minimum, even with MFA",
     MfaVerdict.NOT_ASSUMABLE: "only services or federated identities may assume it, or nobody",
@@ -98,11 +97,14 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "place",
             TEXT,
-            "where that is allowed from: anywhere, inside only; missing: nowhere, roles",
+            "from where actions without MFA are allowed: anywhere, or inside only; missing: from "
+            "nowhere, and for roles",
         ),
         Column("actions", COUNT, "possible actions beyond the minimum; for a role, without MFA"),
         Column(
-            "covered", "Float64", "share of them that needs MFA, 0 to 1, with the weaker credential"
+            "covered",
+            "Float64",
+            "share of the possible actions that needs MFA, 0 to 1, with the weaker credential",
         ),
         Column(
             "actions_without_mfa",
@@ -112,7 +114,7 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "risky_without_mfa",
             COUNT,
-            "how many of these are in a risk class that attackers look for",
+            "number of these that are in a risk class",
         ),
         Column("without_mfa_by_risk", OBJECT, "dict of risk class to how many of these are in it"),
         Column(
@@ -124,9 +126,9 @@ MFA_ENFORCEMENT: Final = Table(
             "list of up to five actions without MFA: bypasses, then most risk classes",
         ),
         Column("policy_arn", TEXT, "policy that decides, or the role itself; missing: an SCP"),
-        Column("policy_name", TEXT, "its name; the role's for its trust policy"),
+        Column("policy_name", TEXT, "name of the policy; for a trust policy, name of the role"),
         Column("statement", TEXT, "name of the statement; missing: no statement"),
-        Column("why", TEXT, "the reason, and what to write if MFA is not enforced"),
+        Column("why", TEXT, "the reason of the verdict, and what to write if MFA is not enforced"),
         Column(
             "witness",
             OBJECT,
@@ -137,7 +139,7 @@ MFA_ENFORCEMENT: Final = Table(
     ),
 )
 
-REMEDY: Final = f"deny all but the self-service minimum, on every resource, with {ON_DENY}"
+REMEDY: Final = f"deny all except the self-service minimum, on every resource, with {ON_DENY}"
 
 
 def mfa_enforcement(
@@ -165,7 +167,6 @@ def mfa_enforcement(
     scale = ActionScale(evaluated.catalog, account.settings)
     attackers = evaluated.attackers
     becoming = becoming or OneStep(attackers, None)
-    deciders = _Deciders(evaluated, scale, becoming)
     assuming = {arn: role_verdict(arn, statements) for arn, statements in trusting.items()}
     cases: dict[tuple[Any, ...], int] = {}
     distinct: list[dict[str, Any]] = []
@@ -173,11 +174,15 @@ def mfa_enforcement(
     which = []
     principals = evaluated.principals
     arns, kinds = principals["principal_arn"].tolist(), principals["kind"].tolist()
+    held = [attackers.rows(arn) for arn in arns]
+    users = [arn for arn, kind in zip(arns, kinds, strict=True) if kind == "user"]
+    held += map(becoming.rows, users)
+    deciders = _Deciders(evaluated, scale, becoming, mfa_reaches(attackers.bits, held, scale))
     for arn, kind in zip(arns, kinds, strict=True):
-        at, trust = becoming.rows(arn) if kind == "user" else attackers.rows(arn), assuming.get(arn)
-        reach = deciders.reach(arn, at) if kind == "user" else deciders.untagged(at)
+        trust = assuming.get(arn)
+        reach = deciders.reach(arn) if kind == "user" else deciders.session(arn)
         asked = attackers.case(arn)
-        alike = (evaluated.callers.layers(arn), asked, becoming.roles(arn))
+        alike = (evaluated.callers.layers(arn), asked, becoming.steps(arn))
         case = (reach, alike if kind == "user" else trust and arn)
         if case not in cases:
             cases[case] = len(distinct)
@@ -224,13 +229,20 @@ def _role(reach: MfaReach, trust: Mapping[str, Any] | None) -> dict[str, Any]:
 # --- which statement decides for a user
 
 
+class _Covered(NamedTuple):
+    """The actions that a statement is about."""
+
+    bits: Bits
+    most: tuple[int, int]  # how many of them are risky, and how many there are
+
+
 @dataclass(frozen=True, eq=False)
 class _Rule(MfaTest):
     """A statement of a policy that applies to a user."""
 
     policy_arn: str | None  # None: a service control policy
     grants: bool  # of an identity policy: no boundary, no SCP
-    bits: Bits
+    covered: _Covered
     excepts: bool  # it says NotAction
     every_resource: bool  # its Resource is *
 
@@ -238,39 +250,51 @@ class _Rule(MfaTest):
 class _Deciders:
     """Finds the statement that decides for a user."""
 
-    def __init__(self, evaluated: Permissions, scale: ActionScale, becoming: OneStep) -> None:
+    def __init__(
+        self,
+        evaluated: Permissions,
+        scale: ActionScale,
+        becoming: OneStep,
+        reaches: Mapping[tuple[int, ...], MfaReach],
+    ) -> None:
         self.callers, self.scale, self.becoming = evaluated.callers, scale, becoming
+        self._reaches = reaches
         self.witnesses = Witnesses(evaluated.attackers)
         self.evaluator = PolicyEvaluator(evaluated.catalog)
-        self.rules: dict[tuple[Policy, bool], list[_Rule]] = {}
-        self._reaches: Memo[tuple[tuple[int, ...], frozenset[str]], MfaReach] = Memo()
+        self._rules: Memo[tuple[Policy, bool], list[_Rule]] = Memo()
+        self._covered: Memo[tuple[tuple[str, ...], bool], _Covered] = Memo()
+        self._tagging: Memo[Policy, list[Statement]] = Memo()
+        self._bypassed: Memo[Any, MfaReach] = Memo()
 
-    def reach(self, arn: str, rows: tuple[int, ...]) -> MfaReach:
-        """Return what these rows of bits allow a user, who may bypass MFA by changing its tags."""
-        reach = self.untagged(rows)
-        calls = self._tag_bypasses(arn, reach)
-        return self._reaches.once((rows, calls), self._reach, rows, calls)
+    def reach(self, arn: str) -> MfaReach:
+        """Return what is allowed to a user, the roles that it becomes included."""
+        return self._with_tags(arn, self._reaches[self.becoming.rows(arn)])
 
-    def untagged(self, rows: tuple[int, ...]) -> MfaReach:
-        """Return what these rows of bits allow somebody whose tags stay as they are."""
-        return self._reaches.once((rows, frozenset()), self._reach, rows)
+    def session(self, role_arn: str) -> MfaReach:
+        """Return what is allowed to the sessions of a role."""
+        return self._reaches[self.becoming.attackers.rows(role_arn)]
 
-    def _reach(self, rows: Iterable[int], calls: Iterable[str] = ()) -> MfaReach:
-        bits = self.becoming.attackers.bits
-        held = [bits[number] for number in rows]
-        return MfaReach(held, self.scale, self.scale.catalog.bits(calls))
+    def _with_tags(self, arn: str, reach: MfaReach) -> MfaReach:
+        """What is allowed to a user who may bypass MFA by changing its tags."""
+        policies = self.callers.layers(arn).policies
+        asking = [each for policy in policies for each in self._asking_for_tags(policy)]
+        calls = self._tag_bypasses(arn, reach, asking) if asking else frozenset()
+        return self._bypassed.once((reach, calls), reach.bypassed_by, calls) if calls else reach
 
-    def _tag_bypasses(self, arn: str, reach: MfaReach) -> frozenset[str]:
-        mfa_only = np.bitwise_or.reduce(list(reach.mfa_only.values()))
-        if not mfa_only.any():
+    def _asking_for_tags(self, policy: Policy) -> list[Statement]:
+        return self._tagging.once(policy, lambda: list(filter(tags, policy.statements)))
+
+    def _tag_bypasses(
+        self, arn: str, reach: MfaReach, asking: Iterable[Statement]
+    ) -> frozenset[str]:
+        if not reach.mfa_only.any():
             return frozenset()
 
         def gives(statement: Statement) -> bool:
-            bits = self._bits(statement.actions, complement=statement.not_actions)
-            return bool((bits & mfa_only).any())
+            return bool((self._about(statement).bits & reach.mfa_only).any())
 
         who = self.callers.context(arn, BY_CREDENTIAL[reach.weaker][0])
-        return tag_bypasses(self.callers.layers(arn), who, gives)
+        return tag_bypasses(asking, who, gives)
 
     def user(self, arn: str, reach: MfaReach) -> dict[str, Any]:
         """Return the columns of `MFA_ENFORCEMENT` for a user, without its name."""
@@ -281,9 +305,11 @@ class _Deciders:
             return columns | self._by_role(role, reach)
         rule = _deciding(list(self._statements(arn)), reach)
         if rule is None:
-            return columns | {"why": "No statement by itself allows or asks for anything."}
+            return columns | {"why": "No single statement allows actions or requires MFA."}
         left = self._left_unknown(arn)
-        unknown = f" Taken as unknown, for want of room: {', '.join(left)}." if left else ""
+        unknown = (
+            f" Too many conditions; these keys count as unknown: {', '.join(left)}." if left else ""
+        )
         return columns | {
             "policy_arn": rule.policy_arn,
             "policy_name": rule.policy,
@@ -297,15 +323,14 @@ class _Deciders:
 
     def _steps(self, arn: str) -> Iterator[str]:
         """The roles that a user becomes without MFA and without permission."""
-        for name, taken in self.becoming.steps(arn).items():
-            if name not in BY_CREDENTIAL["mfa"]:
-                yield from (step.role_arn for step in taken)
+        for step in self.becoming.steps(arn):
+            if step.context not in BY_CREDENTIAL["mfa"]:
+                yield step.role_arn
 
     def _decided_by(self, arn: str) -> str | None:
         """The role that opens what the user's own policies do not; None if none does."""
-        own = self.reach(arn, self.becoming.attackers.rows(arn))
-        whole = self.reach(arn, self.becoming.rows(arn))
-        if own.user["verdict"] == whole.user["verdict"]:
+        own = self._with_tags(arn, self._reaches[self.becoming.attackers.rows(arn)])
+        if own.user["verdict"] == self.reach(arn).user["verdict"]:
             return None
         roles = list(dict.fromkeys(self._steps(arn)))
         if not roles:
@@ -314,7 +339,7 @@ class _Deciders:
 
     def _sessions(self, role_arn: str) -> list[str]:
         """What sessions of a role may do beyond the minimum, the worst first."""
-        return [*self.untagged(self.becoming.attackers.rows(role_arn)).session["worst"]]
+        return [*self.session(role_arn).session["worst"]]
 
     def _by_role(self, role_arn: str, reach: MfaReach) -> dict[str, Any]:
         """Name the role by which a user gets around MFA, or gets anything at all."""
@@ -323,19 +348,16 @@ class _Deciders:
         return {
             "policy_arn": role_arn,
             "policy_name": name,
-            "why": f"The trust policy of {name} names the user, who assumes it without MFA and "
+            "why": f"The trust policy of {name} names the user, who can assume it without MFA and "
             f"without permission: {count:,} {'action is' if count == 1 else 'actions are'} allowed "
             f'without MFA; add "Bool": {{"aws:MultiFactorAuthPresent": "true"}} to it.',
         }
 
     def witness(self, arn: str, reach: MfaReach) -> Any:
         """Return one request of a user without MFA that is allowed; None: none is."""
-        if not any(reach.possible[each].any() for each in WAYS):
+        if not reach.ways:
             return None
-        credentials = [Credential(each) for each in WAYS if reach.possible[each].any()]
-        if bool((reach.certain["key"] | reach.certain["password"]).any()):
-            surely = [Credential(each) for each in WAYS if reach.certain[each].any()]
-            credentials = surely or credentials
+        credentials = list(map(Credential, reach.sure_ways or reach.ways))
         for action in reach.user["worst"]:
             found = self.witnesses.find(arn, action, credentials, Place)
             if found is not None:
@@ -355,7 +377,7 @@ class _Deciders:
         if not any((rows[POSSIBLE] & ~self.scale.minimum).any() for rows in unbounded):
             return {"why": "Nothing is allowed beyond the self-service minimum."}
         if not layers.boundary:  # what the policies allow here and there, they deny there too
-            return {"why": "Nothing is allowed by any request that the user can make."}
+            return {"why": "No request that the user can make is allowed."}
         boundary = layers.boundary[0]
         why = f"The permissions boundary {boundary.name} removes everything that policies allow."
         policy_arn = self.callers.policy_arns[boundary]
@@ -365,29 +387,34 @@ class _Deciders:
         """Every statement that applies to a user."""
         for layer, policies in self.callers.layers(arn).named():
             for policy in policies:
-                yield from self._read(policy, grants=layer == "identity")
+                said = policy, layer == "identity"
+                yield from self._rules.once(said, self._read, *said)
 
-    def _read(self, policy: Policy, *, grants: bool) -> list[_Rule]:
-        if (policy, grants) not in self.rules:
-            self.rules[policy, grants] = [
-                _Rule(
-                    policy.name,
-                    None if policy.document is None else each.name,
-                    each.allows,
-                    truths(each.condition, variables=each.variables),
-                    self.callers.policy_arns.get(policy),
-                    grants,
-                    self._bits(each.actions, complement=each.not_actions),
-                    each.not_actions,
-                    "*" in each.resources and not each.not_resources,
-                )
-                for each in policy.statements
-            ]
-        return self.rules[policy, grants]
+    def _read(self, policy: Policy, grants: bool) -> list[_Rule]:
+        return [
+            _Rule(
+                policy.name,
+                None if policy.document is None else each.name,
+                each.allows,
+                truths(each.condition, variables=each.variables),
+                self.callers.policy_arns.get(policy),
+                grants,
+                self._about(each),
+                each.not_actions,
+                "*" in each.resources and not each.not_resources,
+            )
+            for each in policy.statements
+        ]
 
-    def _bits(self, patterns: Iterable[str], *, complement: bool) -> Bits:
+    def _about(self, statement: Statement) -> _Covered:
+        """The actions that a statement is about."""
+        same = (statement.actions, statement.not_actions)
+        return self._covered.once(same, self._find_covered, *same)
+
+    def _find_covered(self, patterns: tuple[str, ...], complement: bool) -> _Covered:
         named = self.evaluator.catalog.bits(patterns)
-        return self.evaluator.every & ~named if complement else named
+        bits = self.evaluator.every & ~named if complement else named
+        return _Covered(bits, _amount(bits, self.scale))
 
 
 def _deciding(rules: list[_Rule], reach: MfaReach) -> _Rule | None:
@@ -398,23 +425,40 @@ def _deciding(rules: list[_Rule], reach: MfaReach) -> _Rule | None:
     one that requires MFA for most, on every resource, with both credentials. Where MFA makes no
     difference, it is the user's own statement that allows most, risky actions first.
     """
-    weaker, possible = reach.weaker, reach.possible[reach.weaker]
-    mfa_only = reach.mfa_only["key"] | reach.mfa_only["password"]
+    weaker, possible = reach.weaker, reach.possible
 
     def gap(rule: _Rule) -> tuple[int, ...]:
-        passing = int(popcount(rule.bits & possible)) if rule.passes(weaker) else 0
+        passing = int(popcount(rule.covered.bits & possible)) if rule.passes(weaker) else 0
         refused = sum(not rule.passes(each) for each in WAYS)
-        return passing, int(popcount(rule.bits & mfa_only)), rule.every_resource, refused
-
-    def grant(rule: _Rule) -> tuple[int, ...]:
-        allowed = rule.bits & possible
-        return int(popcount(allowed & reach.scale.risky)), int(popcount(allowed))
+        return (
+            passing,
+            int(popcount(rule.covered.bits & reach.mfa_only)),
+            rule.every_resource,
+            refused,
+        )
 
     asking = [rule for rule in rules if rule.asks]
     if reach.user["verdict"] is not MfaVerdict.NONE and asking:
         return max(asking, key=gap)
     granting = [rule for rule in rules if rule.grants and rule.allows]
-    return max([r for r in granting if r.passes(weaker)] or granting, key=grant, default=None)
+    return _granting_most([r for r in granting if r.passes(weaker)] or granting, reach)
+
+
+def _granting_most(rules: Sequence[_Rule], reach: MfaReach) -> _Rule | None:
+    """The first of the statements that allow most risky actions and, of these, most actions."""
+    found: tuple[tuple[int, int], int] | None = None
+    for at in sorted(range(len(rules)), key=lambda at: rules[at].covered.most, reverse=True):
+        covered = rules[at].covered
+        if found is not None and covered.most < found[0]:
+            break  # nor can those that follow allow as much
+        allowed = _amount(covered.bits & reach.possible, reach.scale), -at
+        found = allowed if found is None else max(found, allowed)
+    return None if found is None else rules[-found[1]]
+
+
+def _amount(bits: Bits, scale: ActionScale) -> tuple[int, int]:
+    """How many actions are risky, and how many there are."""
+    return int(popcount(bits & scale.risky)), int(popcount(bits))
 
 
 def _reason(rule: _Rule, reach: MfaReach) -> str:
@@ -426,14 +470,12 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
     if found is MfaVerdict.NONE:
-        return sentence(
-            f"{rule.name} allows without MFA, and nothing asks for it: {allowed}; {REMEDY}"
-        )
+        return sentence(f"{rule.name} does not require MFA, and no other does: {allowed}; {REMEDY}")
     bypasses = ", ".join(reach.user["bypasses"][:3]) if found is MfaVerdict.BYPASSABLE else ""
     allowed += f", among them {bypasses}" if bypasses else ""
     if rule.passes(weaker):
-        alone = not (reach.possible[weaker] & ~rule.bits).any()
+        alone = not (reach.possible & ~rule.covered.bits).any()
         remedy = rule.cure if alone and rule.truths[weaker] is not None else REMEDY
         return sentence(f"{rule.name} {rule.gap(weaker)}: {allowed}; {remedy}")
-    remedy = "leave only what enrolling a device needs in NotAction" if rule.excepts else REMEDY
-    return sentence(f"{rule.name} asks for MFA, but not for everything: {allowed}; {remedy}")
+    remedy = "list only the actions to register a device in NotAction" if rule.excepts else REMEDY
+    return sentence(f"{rule.name} requires MFA, but not for every action: {allowed}; {remedy}")

@@ -19,8 +19,8 @@ from iamkit.restrictions.verdicts import NOT_APPLICABLE
 from iamkit.tables import AccountTables
 
 SAID: Final = {
-    "Service": "AWS services may assume it as well: {}.",
-    "Federated": "Identities of {} may assume it as well; their provider decides about MFA.",
+    "Service": "AWS services may also assume it: {}.",
+    "Federated": "Identities of {} may also assume it; their provider decides about MFA.",
 }
 
 

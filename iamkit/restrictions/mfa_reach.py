@@ -6,25 +6,27 @@ The verdicts are `mfa_enforcement`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access import BY_CREDENTIAL, DEFAULT_CONTEXTS, RISKY
+from iamkit.access import BY_CREDENTIAL, CHUNK, DEFAULT_CONTEXTS, RISKY
 from iamkit.policy import CERTAIN, POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount, risks
 from iamkit.restrictions.mfa_statements import WAYS, MfaRequirement, MfaVerdict, verdict
 from iamkit.restrictions.mfa_tags import TAG, UNTAG
+from iamkit.restrictions.worst_actions import first_actions
 from iamkit.settings import Settings
 
 # Actions that bypass MFA if they are allowed without it: they remove the device, create another
 # credential, or change the policy that requires MFA.
 BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "remove MFA": ("iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice"),
-    "mint credentials": (
+    "create credentials": (
         *("iam:CreateAccessKey", "iam:UpdateAccessKey"),
         *("iam:CreateLoginProfile", "iam:UpdateLoginProfile"),
         *("iam:CreateServiceSpecificCredential", "iam:ResetServiceSpecificCredential"),
@@ -40,7 +42,7 @@ BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
 
 # Of users whom a condition on their own tags makes use MFA: see `mfa_tags`.
 TAG_BYPASSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "change tags that policies ask for": (TAG, UNTAG)
+    "change tags that policies require": (TAG, UNTAG)
 }
 
 
@@ -68,85 +70,149 @@ class ActionScale:
         for risk in RISKY:
             weight = weight + catalog.flags(self.risks[risk])
         self.order = np.argsort(-weight, kind="stable")
-        self.names = np.array(catalog.names(catalog.mask()), dtype=object)
-        self.nothing = self.measures(catalog.bits(()), catalog.bits(()))
+        none = catalog.bits(())
+        self.nothing = self.measures(none[None])[0] | {"bypasses": []}
 
-    def measures(self, possible: Bits, bypasses: Bits) -> dict[str, Any]:
-        """Columns of `MFA_ENFORCEMENT` about what is possible without MFA, and what bypasses it."""
-        by_risk = {risk: int(popcount(possible & mask)) for risk, mask in self.risks.items()}
-        worst = self.order[self.catalog.flags(possible)[self.order]][:5]
-        return {
-            "actions_without_mfa": int(popcount(possible)),
-            "risky_without_mfa": int(popcount(possible & self.risky)),
-            "without_mfa_by_risk": {risk: count for risk, count in by_risk.items() if count},
-            "bypasses": self.catalog.names(bypasses),
-            "worst": list(self.names[worst]),
-        }
+    def measures(self, rows: Bits) -> list[dict[str, Any]]:
+        """Columns of `MFA_ENFORCEMENT` about what each row, possible without MFA, amounts to."""
+        counts = popcount(rows).tolist()
+        risky = popcount(rows & self.risky).tolist()
+        by_risk = np.array([popcount(rows & mask) for mask in self.risks.values()]).T.tolist()
+        worst = first_actions(rows, self.order, self.catalog)
+        return [
+            {
+                "actions_without_mfa": counts[at],
+                "risky_without_mfa": risky[at],
+                "without_mfa_by_risk": {
+                    risk: count
+                    for risk, count in zip(self.risks, by_risk[at], strict=True)
+                    if count
+                },
+                "worst": worst[at],
+            }
+            for at in range(len(rows))
+        ]
 
 
+@dataclass(frozen=True, eq=False)
 class MfaReach:
     """
     What one combination of bit rows allows beyond the minimum: rows of shape (words,).
 
-    By credential without MFA: `possible` and `certain` are allowed from at least one place; for
-    `mfa_only`, MFA makes a difference in at least one place. `whole` is possible in any context.
+    Without MFA, `possible` is allowed with the `weaker` credential and `certain` with either, from
+    at least one place; for `mfa_only`, MFA makes a difference in at least one place. `ways` are the
+    credentials by which something is possible, `sure_ways` those by which it is certain.
     """
 
-    def __init__(
-        self, held: Sequence[Bits], scale: ActionScale, bypasses: Bits | None = None
-    ) -> None:
-        """
-        `held` are the rows of `DEFAULT_CONTEXTS`, each of shape (3, words).
+    scale: ActionScale
+    weaker: str
+    possible: Bits
+    certain: Bits
+    mfa_only: Bits
+    states: Mapping[str, MfaRequirement]
+    ways: tuple[str, ...]
+    sure_ways: tuple[str, ...]
+    outside: bool
+    actions: int  # possible in any context
+    measures: Mapping[str, Any]  # of what is possible with the weaker credential
+    of_key: Mapping[str, Any]  # of what is possible with a key
+    sure_of_key: Bits
+    further_bypasses: tuple[str, ...] = ()  # actions that bypass MFA beside those that always do
 
-        `bypasses` are actions that bypass MFA here, beside those that do everywhere.
-        """
-        self.scale = scale
-        self._bypasses = scale.bypasses if bypasses is None else scale.bypasses | bypasses
-        rows = {
-            context: row & ~scale.minimum
-            for context, row in zip(DEFAULT_CONTEXTS, held, strict=True)
-        }
-        by = {
-            credential: np.array([rows[context] for context in contexts])
-            for credential, contexts in BY_CREDENTIAL.items()
-        }
-        self.possible = {each: np.bitwise_or.reduce(by[each][:, POSSIBLE]) for each in WAYS}
-        self.certain = {each: np.bitwise_or.reduce(by[each][:, CERTAIN]) for each in WAYS}
-        lost = {each: (by["mfa"] & ~by[each])[:, [POSSIBLE, CERTAIN]] for each in WAYS}
-        self.mfa_only = {each: np.bitwise_or.reduce(lost[each], axis=(0, 1)) for each in WAYS}
-        self.whole = np.bitwise_or.reduce([row[POSSIBLE] for row in rows.values()])
-        self.outside = any(by[each][0, POSSIBLE].any() for each in WAYS)
-        self.weaker = max(WAYS, key=lambda each: int(popcount(self.possible[each])))
+    def bypassed_by(self, calls: Iterable[str]) -> MfaReach:
+        """Return the same where these actions bypass MFA, too."""
+        return replace(self, further_bypasses=tuple(sorted(calls)))
 
-    def _measures(self, possible: Bits, certain: Bits) -> dict[str, Any]:
-        return self.scale.measures(possible, certain & self._bypasses)
-
-    def state(self, credential: str) -> MfaRequirement:
-        if not self.possible[credential].any():
-            return MfaRequirement.REQUIRED
-        if self.mfa_only[credential].any():
-            return MfaRequirement.PARTLY_REQUIRED
-        return MfaRequirement.NOT_REQUIRED
+    def _bypasses(self, certain: Bits) -> list[str]:
+        bypasses = self.scale.bypasses | self.scale.catalog.bits(self.further_bypasses)
+        held = certain & bypasses
+        return self.scale.catalog.names(held) if held.any() else []
 
     @cached_property
     def session(self) -> dict[str, Any]:
         """Columns about what a role's session, which carries no MFA, may do."""
-        return self._measures(self.possible["key"], self.certain["key"])
+        return {**self.of_key, "bypasses": self._bypasses(self.sure_of_key)}
 
     @cached_property
     def user(self) -> dict[str, Any]:
         """Columns of `MFA_ENFORCEMENT` for a user, without its name and the deciding policy."""
-        certain = self.certain["key"] | self.certain["password"]
-        measures = self._measures(self.possible[self.weaker], certain)
-        states = {credential: self.state(credential) for credential in WAYS}
-        found = verdict(states, bypassable=bool(measures["bypasses"]))
+        bypasses, without_mfa = self._bypasses(self.certain), self.measures["actions_without_mfa"]
+        found = verdict(self.states, bypassable=bool(bypasses))
         place = "anywhere" if self.outside else "inside only"
-        actions = int(popcount(self.whole))
         return {
-            "verdict": found if actions else MfaVerdict.NOTHING_TO_PROTECT,
-            **states,
-            "place": place if measures["actions_without_mfa"] else None,
-            "actions": actions,
-            "covered": 1 - measures["actions_without_mfa"] / actions if actions else None,
-            **measures,
+            "verdict": found if self.actions else MfaVerdict.NOTHING_TO_PROTECT,
+            **self.states,
+            "place": place if without_mfa else None,
+            "actions": self.actions,
+            "covered": 1 - without_mfa / self.actions if self.actions else None,
+            **self.measures,
+            "bypasses": bypasses,
         }
+
+
+def mfa_reaches(
+    bits: Sequence[Bits], held: Iterable[tuple[int, ...]], scale: ActionScale
+) -> dict[tuple[int, ...], MfaReach]:
+    """
+    Return what each combination of rows allows, worked out for all at once.
+
+    `held` are numbers of `bits`, each row of shape (3, words), one for each of `DEFAULT_CONTEXTS`.
+    """
+    numbers = list(dict.fromkeys(held))
+    rows = np.array([row[[POSSIBLE, CERTAIN]] for row in bits]) & ~scale.minimum
+    found: dict[tuple[int, ...], MfaReach] = {}
+    for start in range(0, len(numbers), CHUNK):
+        some = numbers[start : start + CHUNK]
+        found |= zip(some, _reaches(rows[np.array(some)], scale), strict=True)
+    return found
+
+
+def _reaches(held: Bits, scale: ActionScale) -> Iterator[MfaReach]:
+    """What combinations of rows allow: shape (combinations, contexts, strengths, words)."""
+    by = {
+        credential: held[:, [DEFAULT_CONTEXTS.index(context) for context in contexts]]
+        for credential, contexts in BY_CREDENTIAL.items()
+    }
+    without = {each: np.bitwise_or.reduce(by[each], axis=1) for each in WAYS}
+    mfa_only = {each: np.bitwise_or.reduce(by["mfa"] & ~by[each], axis=(1, 2)) for each in WAYS}
+    some = {each: np.asarray(without[each].any(axis=2)).tolist() for each in WAYS}
+    differs = {each: mfa_only[each].any(axis=1).tolist() for each in WAYS}
+    key, password = (popcount(without[each][:, POSSIBLE]) for each in WAYS)
+    by_key = key >= password
+    possible = np.where(by_key[:, None], *(without[each][:, POSSIBLE] for each in WAYS))
+    certain = without["key"][:, CERTAIN] | without["password"][:, CERTAIN]
+    any_mfa_only = mfa_only["key"] | mfa_only["password"]
+    from_outside = by["key"][:, 0, POSSIBLE] | by["password"][:, 0, POSSIBLE]
+    outside = np.asarray(from_outside.any(axis=1)).tolist()
+    actions = popcount(np.bitwise_or.reduce(held[:, :, POSSIBLE], axis=1)).tolist()
+    measures = scale.measures(possible)
+    of_key = dict(zip(*_measured(without["key"][:, POSSIBLE], ~by_key, scale), strict=True))
+    for at, weaker in enumerate(np.where(by_key, *WAYS).tolist()):
+        yield MfaReach(
+            scale,
+            weaker,
+            possible[at],
+            certain[at],
+            any_mfa_only[at],
+            {each: _state(some[each][at][POSSIBLE], differs[each][at]) for each in WAYS},
+            tuple(each for each in WAYS if some[each][at][POSSIBLE]),
+            tuple(each for each in WAYS if some[each][at][CERTAIN]),
+            outside[at],
+            actions[at],
+            measures[at],
+            of_key.get(at, measures[at]),
+            without["key"][at, CERTAIN],
+        )
+
+
+def _measured(rows: Bits, where: Any, scale: ActionScale) -> tuple[list[int], list[dict[str, Any]]]:
+    """Places of the rows that are chosen, and what these amount to."""
+    places = np.flatnonzero(where)
+    return places.tolist(), scale.measures(rows[places])
+
+
+def _state(possible: bool, differs: bool) -> MfaRequirement:
+    """Whether a credential needs MFA by which something is possible, and MFA makes a difference."""
+    if not possible:
+        return MfaRequirement.REQUIRED
+    return MfaRequirement.PARTLY_REQUIRED if differs else MfaRequirement.NOT_REQUIRED

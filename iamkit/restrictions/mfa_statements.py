@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from iamkit.policy import KEY, PASSWORD, PROTECTED, Truth, conditions, statement_name
@@ -39,10 +40,18 @@ ON_DENY: Final = '"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}'
 ON_ALLOW: Final = '"Bool": {"aws:MultiFactorAuthPresent": "true"}'
 
 _SLIPS: Final = {
-    "key": "lets access keys pass, whose requests carry no aws:MultiFactorAuthPresent",
-    "session": "lets sessions of sts:GetSessionToken pass, which any access key turns into and "
-    "whose requests carry aws:MultiFactorAuthPresent, false",
-    "password": "lets passwords alone pass, whose requests carry aws:MultiFactorAuthPresent, false",
+    "key": (
+        "does not restrict access keys, because their requests contain no "
+        "aws:MultiFactorAuthPresent"
+    ),
+    "session": (
+        "does not restrict sessions of sts:GetSessionToken, which any access key can get and whose "
+        "requests contain aws:MultiFactorAuthPresent as false"
+    ),
+    "password": (
+        "does not restrict passwords alone, because their requests contain "
+        "aws:MultiFactorAuthPresent as false"
+    ),
 }
 
 
@@ -76,14 +85,18 @@ class MfaTest:
     allows: bool
     truths: Mapping[str, Truth]
 
-    @property
+    @cached_property
     def asks(self) -> bool:
         """Whether it tells requests with MFA from others."""
         return len(set(self.truths.values())) > 1
 
     def passes(self, way: str) -> bool:
         """Whether requests that come by a way may get past it: allowed, or not denied."""
-        return any(self._lets(each) for each in FORMS[way])
+        return way in self._passing
+
+    @cached_property
+    def _passing(self) -> frozenset[str]:
+        return frozenset(way for way in WAYS if any(map(self._lets, FORMS[way])))
 
     def _lets(self, form: str) -> bool:
         return self.truths[form] is not (not self.allows)
@@ -92,7 +105,7 @@ class MfaTest:
         """Say how they do."""
         form = next((each for each in FORMS[way] if self._lets(each)), way)
         if self.truths[form] is None:
-            return "asks for MFA only where its other conditions hold"
+            return "requires MFA only if its other conditions hold"
         return _SLIPS["session" if form != way else way]
 
     @property
@@ -207,7 +220,7 @@ def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, 
         said = asking[0]
         return (
             said,
-            f"{said.name} {'admits only with MFA' if said.allows else 'denies without MFA'}",
+            f"{said.name} {'requires MFA' if said.allows else 'denies without MFA'}",
         )
     slipping = [each for each in asking if each.passes(way)]
     if found is not MfaVerdict.NONE and slipping:
@@ -216,7 +229,7 @@ def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, 
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
     said = next(each for each in listed if each.allows and each.admitted(way) is not False)
-    why = f"{said.name} admits {said.principal} without MFA; if people assume the role by it, "
+    why = f"{said.name} trusts {said.principal} without MFA; if people use it to assume the role, "
     return said, f"{why}add {ON_ALLOW}"
 
 

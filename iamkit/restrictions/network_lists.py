@@ -40,13 +40,23 @@ NETWORK_LISTS: Final = Table(
         Column("effect", TEXT, "Allow or Deny"),
         Column("operator", TEXT, "operator as written"),
         Column("key", TEXT, "condition key, as AWS writes it"),
-        Column("use", TEXT, "allow list: requests from it are let in; block list: they are denied"),
+        Column(
+            "use",
+            TEXT,
+            "allow list: requests from these networks are allowed; block list: they are denied",
+        ),
         Column("networks", OBJECT, "list as written"),
         Column("problems", OBJECT, "list of sentences"),
-        Column("open", TRUTH, "an allow list that admits every IPv4 or every IPv6 address"),
-        Column("unapproved", OBJECT, "entries not within settings.approved_networks, if any are"),
+        Column("open", TRUTH, "an allow list that contains every IPv4 or every IPv6 address"),
         Column(
-            "behind", COUNT, "users and roles it applies to, through groups and as boundary too"
+            "unapproved",
+            OBJECT,
+            "entries that are not in settings.approved_networks, if networks are approved",
+        ),
+        Column(
+            "behind",
+            COUNT,
+            "number of users and roles it applies to, also through groups and as a boundary",
         ),
         Column("who", OBJECT, "list of their names"),
     ),
@@ -181,7 +191,7 @@ def _holders(account: AccountTables, policies: set[str]) -> dict[str, list[str]]
 def _problems(test: KeyTest, unreadable: Any) -> Iterator[str]:
     """What is wrong with a list, in sentences."""
     if isinstance(unreadable, str):
-        yield f"The statement {unreadable}, so the list does nothing."
+        yield f"The statement {unreadable}, so the list has no effect."
     yield from (f"{said}." for said in conditions.problems(test.alone))
     twice = [text for text, times in Counter(test.values).items() if times > 1]
     yield from (f"{text} is listed more than once." for text in twice)
@@ -189,7 +199,7 @@ def _problems(test: KeyTest, unreadable: Any) -> Iterator[str]:
         yield f"{test.said} compares addresses as text, not as networks."
     whole = covering(test)
     for network in whole:
-        yield f"Its entries make up {network}, which is every IPv{network.version} address."
+        yield f"Its entries together are {network}, which is every IPv{network.version} address."
     listed = [
         (text, network)
         for text in dict.fromkeys(test.values)

@@ -40,7 +40,7 @@ from iamkit.policy import (
 )
 from iamkit.reference import Bits
 from iamkit.restrictions.network_lists import admits, covering, network_tests
-from iamkit.restrictions.one_step import OneStep
+from iamkit.restrictions.one_step import OneStep, RoleStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -56,15 +56,17 @@ SERVICE: Final = ("aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "a
 NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS, *SERVICE))
 
 NO_ENDPOINTS: Final = (
-    "Requests through a VPC endpoint are denied too, for lack of an aws:SourceIp: safe, unless "
-    "they are meant to work."
+    "Requests through a VPC endpoint are denied too, because they contain no aws:SourceIp. This is "
+    "safe, but such requests fail."
 )
 NO_SERVICES: Final = "Calls that AWS services make on its behalf are denied too."
 ONE_CREDENTIAL_ONLY: Final = (
-    "Networks bind requests with MFA or those without, but not both, so all is possible from "
-    "anywhere."
+    "The network restricts either requests with MFA or requests without MFA, but not both, so "
+    "everything is possible from anywhere."
 )
-NO_EFFECT: Final = "Its policies list networks, but every action is possible from others too."
+NO_EFFECT: Final = (
+    "Its policies list networks, but every action is also possible from other networks."
+)
 
 OUTSIDE: Final = BY_PLACE["outside"]  # by key, password and MFA
 
@@ -85,12 +87,12 @@ class SourceIpList(NamedTuple):
     def notes(self) -> Iterator[str]:
         """What a reader of the verdict should know about this list."""
         if not admits(self.test, allows=self.allows):
-            yield f"{self.policy} lists networks to keep out, which lets in all others."
+            yield f"{self.policy} blocks the listed networks and allows all others."
         elif whole := covering(self.test):
             said = ", ".join(map(str, whole))
-            yield f"{self.policy} lists {said}, so its list keeps nobody out."
+            yield f"{self.policy} lists {said}, so its list does not restrict anything."
         if self.as_text:
-            yield f"{self.policy} compares aws:SourceIp as text; networks may not show it all."
+            yield f"{self.policy} compares aws:SourceIp as text; networks may be incomplete."
 
 
 def _source_ip_lists(layers: PolicyLayers) -> Iterator[SourceIpList]:
@@ -105,8 +107,8 @@ class NetworkReach:
     """
     What principals can do, by where their requests come from: rows of bits, shape (words,).
 
-    `outside` are the contexts of callers from outside, in which statements are judged. `everywhere`
-    is what is possible in some context, `from_outside` what is possible from outside.
+    `outside` are the contexts of callers from outside, in which statements are evaluated.
+    `everywhere` is what is possible in some context, `from_outside` what is possible from outside.
     `one_credential_only` says that networks restrict requests with MFA or those without, not both.
     The rest are columns of `NETWORK_RESTRICTIONS`. One reach is shared by many principals, whose
     policies may differ.
@@ -156,7 +158,9 @@ class NetworkReach:
     def _notes(self) -> list[str]:
         found = [note for each in self.lists for note in each.notes]
         if self.left_unknown:
-            found.append(f"Taken as unknown, for want of room: {', '.join(self.left_unknown)}.")
+            found.append(
+                f"Too many conditions; these keys count as unknown: {', '.join(self.left_unknown)}."
+            )
         if self.is_restricted:
             found += [NO_ENDPOINTS] if self.endpoint == "denied" else []
             found += [NO_SERVICES] if self.via_services == "denied" else []
@@ -194,7 +198,7 @@ class NetworkEvaluator:
         layers = self.callers.layers(principal_arn)
         tests_network = not self.attackers.keys(layers).isdisjoint(NETWORK_KEYS)
         asked = self.attackers.case(principal_arn)
-        roles = self._roles(principal_arn)
+        roles = self.becoming.steps(principal_arn)
         same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
         if asked is None and tests_network:  # such as aws:ViaAWSService alone
             same = (layers, self.attackers.rows(principal_arn), roles)
@@ -212,14 +216,10 @@ class NetworkEvaluator:
             self.cases.append((layers, reach))
         return self._numbers[same]
 
-    def _roles(self, arn: str) -> tuple[tuple[str, str], ...]:
-        """The roles that a principal becomes without permission, by the named context."""
-        return self.becoming.roles(arn)
-
-    def _added(self, roles: Iterable[tuple[str, str]], *, outside: bool = False) -> set[int]:
+    def _added(self, steps: Iterable[RoleStep], *, outside: bool = False) -> set[int]:
         """Numbers of rows of what those roles may do, from `outside` only or from anywhere."""
         found: set[int] = set()
-        for name, role_arn in roles:
+        for role_arn, name in steps:
             if outside and CONTEXTS[name].place is not Place.OUTSIDE:
                 continue
             rows = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
@@ -233,39 +233,37 @@ class NetworkEvaluator:
 
     def _bits(self, numbers: Iterable[int]) -> Bits:
         """What is possible by any of the rows with these numbers."""
-        none = self.evaluator.none
-        rows = (self.attackers.bits[each][POSSIBLE] for each in numbers)
-        found: Bits = np.bitwise_or.reduce([none, *rows])
+        found: Bits = self.attackers.bits[self.attackers.union(numbers)][POSSIBLE]
         return found
 
     def _evaluated(
         self,
         case: Case,
         principal_arn: str,
-        roles: Sequence[tuple[str, str]],
+        roles: Sequence[RoleStep],
         lists: Sequence[SourceIpList],
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
         tried = case.tried
-        by_place: dict[tuple[Any, bool], dict[Credential, set[int]]] = {}
+        asked: dict[tuple[Any, bool, Credential, int], None] = {}
         for request, outcome in zip(tried.requests, case.outcomes, strict=True):
-            at = (request.spot.part, request.spot.place is Place.OUTSIDE)
-            numbers = by_place.setdefault(at, {each: set() for each in Credential})
-            numbers[request.credential].add(self.attackers.row(request, outcome))
+            number = self.attackers.row(request, outcome)
+            outer = request.spot.place is Place.OUTSIDE
+            asked[request.spot.part, outer, request.credential, number] = None
+        rows = np.array([self.attackers.bits[number][POSSIBLE] for *_, number in asked])
         # By credential: restrictions that hold for one credential only are told apart.
-        rows = {
-            at: np.array([self._bits(numbers[each]) for each in Credential])
-            for at, numbers in by_place.items()
-        }
-        by_role = self._bits(self._added(roles, outside=True))
-        outside = np.bitwise_or.reduce([row for (_, out), row in rows.items() if out]) | by_role
-        anywhere = np.bitwise_or.reduce([*rows.values()]) | self._bits(self._added(roles))
+        outside, anywhere = (
+            np.array([_united(rows, asked, each, outer=outer) for each in Credential])
+            for outer in (True, False)
+        )
+        outside |= self._bits(self._added(roles, outside=True))
+        anywhere |= self._bits(self._added(roles))
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere
-        inside = [
-            part for (part, _), row in rows.items() if part is not None and (row & relevant).any()
-        ]
+        met = (rows & relevant).any(axis=1).tolist()
+        inside = dict.fromkeys(part for (part, *_), has in zip(asked, met, strict=True) if has)
+        inside.pop(None, None)
         by_service, by_endpoint = self._by_arrival(case, principal_arn)
         through_endpoint = bool((by_endpoint & relevant).any())
         return NetworkReach(
@@ -293,3 +291,16 @@ class NetworkEvaluator:
             outcomes = self.evaluator.outcomes(case.layers, *contexts)
             found.append(self._bits(map(self.attackers.number, dict.fromkeys(outcomes))))
         return found[0], found[1]
+
+
+def _united(
+    rows: Bits,
+    asked: Iterable[tuple[Any, bool, Credential, int]],
+    credential: Credential,
+    *,
+    outer: bool,
+) -> Bits:
+    """What is possible with a credential, from outside only or from anywhere."""
+    chosen = [each is credential and (far or not outer) for _, far, each, _ in asked]
+    found: Bits = np.bitwise_or.reduce(rows[chosen])
+    return found

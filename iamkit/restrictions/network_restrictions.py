@@ -19,13 +19,13 @@ source IP".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access import CHUNK, COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
+from iamkit.access import COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
+from iamkit.memory import Memo
 from iamkit.policy import (
     Network,
     Policy,
@@ -45,12 +45,13 @@ from iamkit.restrictions.verdicts import (
     RESTRICTED,
     UNRESTRICTED,
 )
+from iamkit.restrictions.worst_actions import first_actions
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
 
 NETWORK_RESTRICTIONS: Final = Table(
     name="network_restrictions",
-    row="one user or role, and from where it can be used; a role, as its sessions can",
+    row="one user or role, and from where it can be used; for a role, its sessions",
     key=("principal_arn",),
     columns=(
         Column("principal_arn", TEXT, "user or role"),
@@ -78,32 +79,38 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column(
             "covered",
             "Float64",
-            "share of the possible actions that are not possible from outside; missing: there are "
-            "no possible actions",
+            "share of the possible actions that are not possible from outside; missing: no action "
+            "is possible",
         ),
         Column("outside_actions", COUNT, "actions possible from outside"),
-        Column("outside_risky", COUNT, "of those, the ones in a class of permissions.RISKY"),
-        Column("worst", OBJECT, "list of up to five of those, the riskiest first"),
+        Column("outside_risky", COUNT, "number of these actions that are in a risk class"),
+        Column("worst", OBJECT, "list of up to five of these actions, the riskiest first"),
         Column("policy_arn", TEXT, "policy that decides; missing for SCPs and where none does"),
         Column("policy_name", TEXT, "its name"),
         Column(
             "statement",
             TEXT,
-            "its Sid or its number, from 1: the one that restricts or, if unrestricted, the Allow",
+            "Sid or number (from 1) of the statement that restricts; if unrestricted, of the "
+            "Allow statement",
         ),
         Column(
             "endpoint",
             TEXT,
-            "through a VPC endpoint, what is restricted works, is denied, or works only so "
-            "(required)",
+            "whether restricted actions work through a VPC endpoint, are denied there, or work "
+            "only there (required)",
         ),
         Column(
             "via_services",
             TEXT,
-            "called by an AWS service on its behalf, the same works or is denied",
+            "whether restricted actions work or are denied if an AWS service makes the request on "
+            "its behalf",
         ),
-        Column("notes", OBJECT, "list of sentences that a reader of the verdict should know"),
-        Column("unapproved", OBJECT, "networks not within settings.approved_networks, if any are"),
+        Column("notes", OBJECT, "list of sentences with notes on the verdict"),
+        Column(
+            "unapproved",
+            OBJECT,
+            "networks that are not in settings.approved_networks, if networks are approved",
+        ),
         Column("why", TEXT, "the verdict in a sentence"),
         Column(
             "witness",
@@ -152,7 +159,7 @@ def _witness(
     for action in worst:
         if (found := witnesses.find(arn, action, Credential, outside)) is not None:
             return found
-    for role_arn in dict.fromkeys(role_arn for _, role_arn in evaluator.becoming.roles(arn)):
+    for role_arn in dict.fromkeys(step.role_arn for step in evaluator.becoming.steps(arn)):
         for action in worst:
             found = witnesses.find(role_arn, action, Credential, outside)
             if found is not None:
@@ -198,7 +205,7 @@ def _shared_columns(
     classes = np.array([catalog.mask(risk=risk) for risk in RISKY])
     counts = actions.popcount(bits)
     risky = actions.popcount(bits & np.bitwise_or.reduce(classes))
-    worst, found = _worst(bits, classes, catalog), {}
+    worst, found = first_actions(bits, _riskiest_first(classes, catalog), catalog), {}
     for reach, at, all_at in zip(reaches, outside, whole, strict=True):
         columns = reach.columns()
         found[reach] = {
@@ -213,17 +220,11 @@ def _shared_columns(
     return found
 
 
-def _worst(rows: Bits, classes: Bits, catalog: Catalog) -> list[list[str]]:
-    """The five riskiest actions of each row: by the first of their classes, then by how many."""
+def _riskiest_first(classes: Bits, catalog: Catalog) -> Any:
+    """The numbers of the actions: by the first of their classes, then by how many."""
     risky = catalog.flags(classes)
     first = np.where(risky.any(axis=0), risky.argmax(axis=0), len(risky))
-    order = np.lexsort((-risky.sum(axis=0), first))
-    names = catalog.actions["action"].to_numpy()[order]
-    return [
-        list(names[np.flatnonzero(flags)[:5]])
-        for start in range(0, len(rows), CHUNK)
-        for flags in catalog.flags(rows[start : start + CHUNK])[:, order]
-    ]
+    return np.lexsort((-risky.sum(axis=0), first))
 
 
 def _why(reach: NetworkReach, share: str) -> str:
@@ -232,9 +233,9 @@ def _why(reach: NetworkReach, share: str) -> str:
     sources += ["a VPC endpoint"] if reach.endpoint != "denied" else []
     only = f"only from {' or '.join(sources) or 'addresses compared as text'}"
     return {
-        NOTHING_TO_PROTECT: "Nothing is possible from anywhere",
-        UNRESTRICTED: "All that is possible is possible from anywhere",
-        RESTRICTED: f"Possible {only}",
+        NOTHING_TO_PROTECT: "No action is possible from anywhere",
+        UNRESTRICTED: "All possible actions are possible from anywhere",
+        RESTRICTED: f"Actions are possible {only}",
         PARTLY_RESTRICTED: (
             f"{share} possible actions are possible from anywhere, the others {only}"
         ),
@@ -248,39 +249,63 @@ def _first_four(texts: Sequence[str]) -> str:
 # ── Deciding statements ────────────────────────────────────────────────────────────────────────
 
 
+class _Candidate(NamedTuple):
+    """A statement that may decide, and the most that it can count for."""
+
+    policy: Policy
+    statement: Statement
+    actions: Bits
+    most: tuple[bool, int]
+
+
 class _DecidingStatements:
-    """Which statement decides, and how many actions each covers, counted once per content."""
+    """Which statement decides."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._count = cache(self._covered)
+        self._candidates: Memo[Policy, list[_Candidate]] = Memo()
+        self._actions: Memo[Any, tuple[Bits, int]] = Memo()
 
     def of(self, layers: PolicyLayers, reach: NetworkReach) -> tuple[Policy, Statement] | None:
         """
         Return the statement that restricts or, where none does, the one that allows from outside.
 
         Of several, a Deny rather than an Allow and an Allow without a Condition rather than one
-        with; then the one about most actions.
+        with; then the one about most of the restricted actions or, if there are none, of those from
+        outside.
         """
-        if reach.is_restricted:
-            policies = [policy for _, each in layers.named() for policy in each]
-            decides = _restricts
-        else:
-            policies, decides = list(layers.identity), _allows_outside
-        ranked = []
-        for policy in policies:
-            for each in policy.statements:
-                if decides(each, reach.outside):
-                    count = self._count(each.actions, each.not_actions, reach)
-                    ranked.append(((not each.allows or not each.condition, count), policy, each))
-        ranked = [entry for entry in ranked if entry[0][1]]
-        return max(ranked, key=lambda entry: entry[0])[1:] if ranked else None
-
-    def _covered(self, patterns: Any, not_actions: bool, reach: NetworkReach) -> int:
-        """Number of the restricted actions or, if there are none, of those from outside."""
+        policies = layers.policies if reach.is_restricted else layers.identity
+        decides = _restricts if reach.is_restricted else _allows_outside
         relevant = reach.restricted if reach.is_restricted else reach.from_outside
+        found = [
+            each
+            for policy in policies
+            for each in self._candidates.once(policy, self._read, policy)
+        ]
+        best: tuple[tuple[bool, int], int] | None = None
+        for at in sorted(range(len(found)), key=lambda at: found[at].most, reverse=True):
+            _, statement, covered, most = found[at]
+            if best is not None and most < best[0]:
+                break  # nor can those that follow count for as much
+            count = int(actions.popcount(covered & relevant))
+            rank = (most[0], count), -at
+            if count and (best is None or rank > best) and decides(statement, reach.outside):
+                best = rank
+        return None if best is None else found[-best[1]][:2]
+
+    def _read(self, policy: Policy) -> list[_Candidate]:
+        found = []
+        for each in policy.statements:
+            same = each.actions, each.not_actions
+            covered, count = self._actions.once(same, self._covered, *same)
+            unconditional = not each.allows or not each.condition
+            found.append(_Candidate(policy, each, covered, (unconditional, count)))
+        return found
+
+    def _covered(self, patterns: Any, complement: bool) -> tuple[Bits, int]:
         named = self._catalog.bits(patterns)
-        return int(actions.popcount(relevant & (~named if not_actions else named)))
+        covered = self._catalog.mask() & ~named if complement else named
+        return covered, int(actions.popcount(covered))
 
 
 def _truths(statement: Statement, contexts: Iterable[RequestContext]) -> set[conditions.Truth]:

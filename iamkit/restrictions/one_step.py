@@ -9,7 +9,7 @@ trust policy admits it. From there on the role's own sessions count, and the rol
 turn.
 
 A role that trusts the account needs `sts:AssumeRole` of the caller, which is then itself something
-that the caller may do, so no verdict hangs on it.
+that the caller may do, so no verdict depends on it.
 
 Errs towards open: an unknown condition of a trust policy is taken to help the caller.
 
@@ -19,13 +19,13 @@ boundaries for IAM entities".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from iamkit.access import (
     CONTEXTS,
     DEFAULT_CONTEXTS,
-    ISSUED,
     Attackers,
     AttackRequest,
     Place,
@@ -35,7 +35,14 @@ from iamkit.access import (
     members,
 )
 from iamkit.memory import Memo
-from iamkit.policy import UNKNOWN, PolicyLayers, RequestContext, certainly_stopped, conditions
+from iamkit.policy import (
+    Policy,
+    PolicyLayers,
+    RequestContext,
+    Statement,
+    certainly_stopped,
+    conditions,
+)
 
 ASSUME = "sts:AssumeRole"
 
@@ -65,88 +72,123 @@ class RoleStep(NamedTuple):
     context: str
 
 
+Steps = tuple[RoleStep, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What a policy says that first steps depend on: one object for all that say the same."""
+
+    asks: tuple[Any, ...]  # of requests, see `AttackRequests`
+    shapes: tuple[Any, ...]  # of its statements about sts:AssumeRole
+    keys: frozenset[str]  # that these take into account
+
+    def __bool__(self) -> bool:
+        return bool(self.asks or self.shapes)
+
+
 class OneStep:
     """The roles that each principal becomes without permission, and the rows they add."""
 
     def __init__(self, attackers: Attackers, assumable: Assumable | None) -> None:
         self.attackers = attackers
         self._assumable = assumable
-        self._steps: Memo[str, Mapping[str, tuple[RoleStep, ...]]] = Memo()
-        self._rows: Memo[str, tuple[int, ...]] = Memo()
-        self._first: Memo[str, tuple[RoleStep, ...]] = Memo()
-        self._shared: Memo[Any, tuple[RoleStep, ...]] = Memo()
-        self._keys: Memo[str | None, tuple[str, ...]] = Memo()
+        self._by_arn: Memo[str, Steps] = Memo()
+        self._first: Memo[str, Steps] = Memo()
+        self._followed: Memo[Steps, Steps] = Memo()
+        self._shared: Memo[Any, Steps] = Memo()
+        self._asked: Memo[str | None, Sequence[Any]] = Memo()
+        self._keys: Memo[Any, tuple[str, ...]] = Memo()
+        self._said: Memo[tuple[Policy, bool], _Said] = Memo()
+        self._distinct: Memo[Any, _Said] = Memo()
+        self._rows: Memo[Any, tuple[int, ...]] = Memo()
 
     def rows(self, arn: str) -> tuple[int, ...]:
         """Return the numbers of a principal's rows by `DEFAULT_CONTEXTS`, its roles' included."""
-        return self._rows.once(arn, self._rows_of, arn)
+        own, steps = self.attackers.rows(arn), self.steps(arn)
+        return self._rows.once((own, steps), self._with_roles, own, steps) if steps else own
 
-    def _rows_of(self, arn: str) -> tuple[int, ...]:
-        own = self.attackers.rows(arn)
-        if not (steps := self.steps(arn)):
-            return own
+    def _with_roles(self, own: tuple[int, ...], steps: Steps) -> tuple[int, ...]:
         found = {name: {number} for name, number in zip(DEFAULT_CONTEXTS, own, strict=True)}
-        for name, taken in steps.items():
+        for role_arn, name in steps:
             credential, place = CONTEXTS[name].credential, CONTEXTS[name].place
-            for step in taken:
-                sessions = dict(
-                    zip(DEFAULT_CONTEXTS, self.attackers.rows(step.role_arn), strict=True)
-                )
-                for used in Place:
-                    inside = Place.INSIDE in (place, used)
-                    added = context_of(str(credential), Place.INSIDE if inside else Place.OUTSIDE)
-                    found[added].add(sessions[context_of("key", used)])
+            sessions = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
+            for used in Place:
+                inside = Place.INSIDE in (place, used)
+                added = context_of(str(credential), Place.INSIDE if inside else Place.OUTSIDE)
+                found[added].add(sessions[context_of("key", used)])
         return tuple(self.attackers.union(numbers) for numbers in found.values())
 
-    def roles(self, arn: str) -> tuple[tuple[str, str], ...]:
-        """Return the roles that a principal becomes, each with the named context of its request."""
-        return tuple(
-            (name, step.role_arn) for name, taken in self.steps(arn).items() for step in taken
-        )
+    def steps(self, arn: str) -> Steps:
+        """Return the roles that a principal becomes: each once by each named context."""
+        return self._by_arn.once(arn, self._find, arn)
 
-    def steps(self, arn: str) -> Mapping[str, tuple[RoleStep, ...]]:
-        """Return the roles that a principal becomes, by the named context of its request."""
-        return self._steps.once(arn, self._found, arn)
+    def _find(self, arn: str) -> Steps:
+        taken = self._taken(arn)
+        found = self._followed.once(taken, self._follow, taken)
+        own = any(step.role_arn == arn for step in found)
+        return self._follow(taken, arn) if own else found
 
-    def _found(self, arn: str) -> Mapping[str, tuple[RoleStep, ...]]:
+    def _follow(self, first: Steps, arn: str | None = None) -> Steps:
+        """First steps, and those of roles that name a role that was reached, `arn` aside."""
         found: dict[str, dict[str, RoleStep]] = {}
-        for step in self._taken(arn):
+        for step in first:
             found.setdefault(step.context, {}).setdefault(step.role_arn, step)
         for context, taken in found.items():
             pending = list(taken)
-            while pending:  # roles that name a role that was reached
+            while pending:
                 for step in self._taken(pending.pop()):
                     if step.role_arn not in taken and step.role_arn != arn:
                         taken[step.role_arn] = RoleStep(step.role_arn, context)
                         pending.append(step.role_arn)
-        return {name: tuple(taken.values()) for name, taken in found.items()}
+        return tuple(step for taken in found.values() for step in taken.values())
 
-    def _taken(self, arn: str) -> tuple[RoleStep, ...]:
+    def _taken(self, arn: str) -> Steps:
         """The first steps of a principal: to each role, one by each named context."""
         return self._first.once(arn, self._find_taken, arn)
 
-    def _find_taken(self, arn: str) -> tuple[RoleStep, ...]:
+    def _find_taken(self, arn: str) -> Steps:
         assumable = self._assumable
         if assumable is None or not assumable.names(arn):
             return ()
-        callers, attackers = self.attackers.callers, self.attackers
-        layers, asked, who = callers.layers(arn), assumable.asked(arn), callers.caller(arn)
+        callers = self.attackers.callers
         user = callers.principal(arn)["kind"] == "user"
         # Of a principal no more counts than what its policies and those that name it ask.
-        case = attackers.evaluator.case(layers, attackers.deriver.direct.joined(who))
         named = assumable.singled_out(arn)
-        keys = self._keys.once(named, _asked_keys, asked)
-        same = (case, user, named, who.answers(keys))
+        asked = self._asked.once(named, assumable.asked, arn)
+        said = self._all_said(callers.layers(arn), user=user)
+        keys = self._keys.once((named, said), self._caller_keys, asked, said)
+        who = callers.caller(arn).answers(keys) if keys else ()
+        same = (named, user, said, who)
         steps = self._shared.once(same, self._take, assumable, arn, asked, user=user)
         return tuple(step for step in steps if step.role_arn != arn)
 
-    def _take(
-        self, assumable: Assumable, arn: str, asked: Sequence[Any], *, user: bool
-    ) -> tuple[RoleStep, ...]:
+    def _all_said(self, layers: PolicyLayers, *, user: bool) -> tuple[Any, ...]:
+        """What the policies of each layer say; of one that may be silent, those that say any."""
+        found = []
+        for layer, policies in layers.named():
+            silent = layer in _ignored(user=user)
+            said = (self._said.once((each, silent), self._read, each, silent) for each in policies)
+            found.append(tuple(each for each in said if each or not silent))
+        return tuple(found)
+
+    def _read(self, policy: Policy, silent: bool) -> _Said:
+        """What a policy says; that it allows does not count where its layer may be silent."""
+        about = [each for each in policy.about(ASSUME) if not (silent and each.allows)]
+        asks, keys = self.attackers.deriver.asked(policy)
+        shapes = tuple(map(_shape, about))
+        keys = keys.union(*((*each.condition_keys, *each.resource_keys) for each in about))
+        return self._distinct.once((asks, shapes), _Said, asks, shapes, keys)
+
+    def _caller_keys(self, asked: Iterable[Any], said: Iterable[Any]) -> tuple[str, ...]:
+        """The keys of the caller that trust policies and its own ask for."""
+        keys = frozenset().union(*map(conditions.keys, asked))
+        keys = keys.union(*(each.keys for layer in said for each in layer))
+        return tuple(sorted(keys & self.attackers.callers.caller_keys))
+
+    def _take(self, assumable: Assumable, arn: str, asked: Sequence[Any], *, user: bool) -> Steps:
         """The first steps of whoever no policy tells from a principal, to itself included."""
-        layers, values = self.attackers.callers.layers(arn), self.attackers.callers.known(arn)
-        keys = {*self.attackers.keys(layers), *_asked_keys(asked), ISSUED.lower()}
-        known = RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
+        layers, known = self.attackers.callers.layers(arn), self.attackers.callers.caller(arn)
         tried = self.attackers.deriver.derive(layers, known, user=user, further=asked)
         free = _never_stops(layers, user=user)
         found: list[RoleStep] = []
@@ -163,9 +205,9 @@ class OneStep:
         return tuple(found)
 
 
-def _asked_keys(asked: Iterable[Any]) -> tuple[str, ...]:
-    """The condition keys that the Conditions of trust policies depend on."""
-    return tuple(sorted(frozenset().union(*map(conditions.keys, asked))))
+def _ignored(*, user: bool) -> tuple[str, ...]:
+    """The layers that need not allow what a trust policy allows by name."""
+    return ("identity", "boundary") if user else ("identity",)
 
 
 def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
@@ -177,5 +219,10 @@ def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
 
 def _stopped(request: AttackRequest, role_arn: str, layers: PolicyLayers, *, user: bool) -> bool:
     """Whether a policy of the principal certainly keeps it from a role that names it."""
-    ignored = ("identity", "boundary") if user else ("identity",)
-    return certainly_stopped(ASSUME, role_arn, request.context, layers, ignored)
+    return certainly_stopped(ASSUME, role_arn, request.context, layers, _ignored(user=user))
+
+
+def _shape(statement: Statement) -> tuple[Any, ...]:
+    """What a statement about sts:AssumeRole says, but for its other actions and its name."""
+    resources = statement.resources, statement.not_resources
+    return statement.allows, *resources, repr(statement.condition), statement.variables

@@ -39,22 +39,24 @@ VERBS: Final = {
 
 MATRIX: Final = Table(
     name="matrix",
-    row="one control and what the checks say of it",
+    row="one control and the results of its checks",
     key=("framework", "version", "id"),
     columns=(
         *CONTROL,
         Column(
             "status",
             TEXT,
-            "fail, not assessed, manual, accepted, pass, or not applicable: no check of it has "
-            "anything to examine",
+            "fail, not assessed, manual, accepted, pass, or not applicable (no check has anything "
+            "to examine)",
             values=STANDINGS,
         ),
-        Column("checks", OBJECT, "list of the checks that speak to it"),
+        Column("checks", OBJECT, "list of the checks that answer it"),
         Column("failing_checks", OBJECT, "list of those that fail, or note a fact"),
         Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),
-        Column("evidence", TEXT, "what each check says; missing if none speaks to it"),
-        Column("note", TEXT, "what is left to a person, and how the checks read the control"),
+        Column("evidence", TEXT, "the result of each check; missing: there is no check"),
+        Column(
+            "note", TEXT, "what a person has to examine, and how the checks interpret the control"
+        ),
     ),
 )
 

@@ -66,24 +66,30 @@ IDENTITIES: Final = Table(
         Column(
             "privilege",
             TEXT,
-            "admin, near-admin, write, read or none, in the context that allows it the most; "
+            "admin, near-admin, write, read or none, in the request context that allows the most; "
             "missing: not known",
             values=PRIVILEGES,
         ),
         Column(
             "privilege_detail",
             TEXT,
-            "of write and near-admin: how many actions of which services change something, on "
-            "every resource, on some, or under conditions that the evidence leaves open; of read: "
-            "the actions that hand out a credential; missing: nothing to add, or not known",
+            "for write and near-admin: the number and services of actions that change something, "
+            "on every resource, on some resources, or under unknown conditions; for read: actions "
+            "that hand out a credential; missing: nothing to add, or not known",
         ),
         Column(
             "admin_steps",
             COUNT,
-            "steps to administrator; 0: it is one; missing: no path is certain",
+            "steps to administrator access; 0: it is an administrator; missing: no certain path",
         ),
-        Column("access", TEXT, "users: console, programmatic, both, none; roles: who assumes it"),
-        Column("use", TEXT, "used, unused (longer than the setting) or never used", values=USES),
+        Column(
+            "access",
+            TEXT,
+            "for users: console, programmatic, both or none; for roles: who may assume it",
+        ),
+        Column(
+            "use", TEXT, ("used, unused (for longer than the setting) or never used"), values=USES
+        ),
         Column("mfa_registered", TRUTH, "an MFA device is registered; missing for roles"),
         Column("mfa_devices", OBJECT, "list of the kinds of its devices"),
         _same_column(
@@ -97,7 +103,7 @@ IDENTITIES: Final = Table(
         Column(
             "exposed_actions",
             COUNT,
-            "actions possible from outside with its access key or password, if stolen",
+            "number of actions that its access key or password allows from outside, if stolen",
         ),
         Column(
             "exposed_worst",
@@ -107,14 +113,22 @@ IDENTITIES: Final = Table(
             values=(*CLASSES, NO_CLASS),
         ),
         *(
-            Column(name, COUNT, "actions of this risk class, in the context that allows the most")
+            Column(
+                name,
+                COUNT,
+                "actions of this risk class, in the request context that allows the most",
+            )
             for name in CLASSES
         ),
         Column("password_age_days", COUNT, "days since the password changed"),
         Column("key_age_days", COUNT, "days since its oldest active key was made"),
-        Column("idle_days", COUNT, "days since it was used or, if never, made"),
+        Column("idle_days", COUNT, "days since it was used or, if it was never used, made"),
         Column("last_used", TIME, "latest use of any credential, or of the role"),
-        Column("owner", TEXT, "tag owner, contact or team, the first that is there"),
+        Column(
+            "owner",
+            TEXT,
+            "value of its tag owner, contact or team, the first of these that it has",
+        ),
         Column("findings", COUNT, "number of findings that fail"),
         Column("next_steps", OBJECT, f"list of the most useful next steps, {MOST_STEPS} at most"),
         Column("principal_arn", TEXT, "ARN"),
@@ -160,7 +174,7 @@ def identities(account: Any) -> pd.DataFrame:
 def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd.DataFrame:
     """What each identity is and how it is protected: columns that come from one table each."""
     arns = who["principal_arn"]
-    keys = account.access_keys.query("active")
+    keys = account.access_keys[account.access_keys["active"].fillna(value=False)]
     devices = lists_by_key(account.mfa_devices["user_arn"], account.mfa_devices["kind"])
     has_password = credentials["password_enabled"].fillna(value=False)
     is_root, is_role = who["kind"] == "root", who["kind"] == "role"
@@ -206,7 +220,7 @@ def _owner(tags: Any) -> str | None:
 
 def _assumed_by(account: Any) -> pd.Series[Any]:
     """Who may assume each role, in words, as far as its trust policy says."""
-    trust = account.trust.query("effect == 'Allow'")
+    trust = account.trust[account.trust["effect"].eq("Allow")]
     kinds = pd.Series("this account", index=trust.index)
     kinds = kinds.mask(trust["account_id"].fillna(account.account_id) != account.account_id)
     kinds = kinds.fillna("another account")

@@ -2,8 +2,8 @@
 How much each identity may do, in a word and in a sentence: administrator, writer, reader.
 
 `write` covers a role that writes its own log group and one that may delete every bucket, so the
-sentence says how many actions of which services change something, and whether on every resource.
-Whoever only reads may still be handed credentials, so the actions that hand them out are named.
+sentence says how many actions of which services change something, and whether on every resource. An
+identity that only reads can still get credentials, so the actions that hand them out are named.
 """
 
 from __future__ import annotations

@@ -61,13 +61,18 @@ def password_policy(snapshot: Snapshot) -> pd.DataFrame:
         *(
             {
                 "rule": rule,
-                "value": own.get(rule) if own else default,
+                "value": _rule_value(own.get(rule)) if own else default,
                 "origin": "account" if own else "AWS default",
                 "meaning": meaning,
             }
             for rule, default, meaning in PASSWORD_RULES
         )
     )
+
+
+def _rule_value(value: Any) -> Any:
+    """What a rule says; None for a number that no rule can have."""
+    return as_count(value) if type(value) is int else value
 
 
 def summary(snapshot: Snapshot) -> pd.DataFrame:

@@ -23,7 +23,8 @@ from iamkit.values import as_dict, as_list, as_text
 LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 KINDS: Final = ("User", "Group", "Role")
 
-# Lists that AWS writes into every entry, if only an empty one.
+# Lists that AWS writes into every entry, if only an empty one. It leaves out a user's own policies
+# where there are none; if they are there, they are a list, too.
 ENTRY_LISTS: Final = {
     "User": ("GroupList", "AttachedManagedPolicies"),
     "Group": ("GroupPolicyList", "AttachedManagedPolicies"),
@@ -89,14 +90,15 @@ class AuthorizationDetails:
         found = dict.fromkeys(self.unshown_groups, "it has members, but is not in the evidence")
         for kind, names in ENTRY_LISTS.items():
             for entry in self.lists[f"{kind}DetailList"]:
-                absent = [name for name in names if not isinstance(entry.get(name), list)]
+                wanted = [*names, *({f"{kind}PolicyList"} & entry.keys() - set(names))]
+                absent = [name for name in wanted if not isinstance(entry.get(name), list)]
                 if absent:
                     found[str(entry.get("Arn"))] = f"its entry has no {' and no '.join(absent)}"
         return found
 
     @cached_property
     def attached(self) -> list[tuple[str, str, str]]:
-        """Rows (principal, policy, how); whoever is not shown as a whole may hold any policy."""
+        """Rows (principal, policy, how); an incomplete principal may have any policy."""
         rows = []
         for kind in KINDS:
             for entry in self.lists[f"{kind}DetailList"]:

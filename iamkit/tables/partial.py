@@ -35,12 +35,12 @@ WRITTEN: Final = ("lint", "network_lists")  # the tables of what is written in p
 SAID: Final = ("N/A", "no_information", "not_supported")
 
 MEANINGS: Final = {
-    requests.REPORT.call: "which credentials {} has",
-    requests.DETAILS.call: "what {} is in, and what it may do",
+    requests.REPORT.call: "the credentials of {}",
+    requests.DETAILS.call: "the groups and permissions of {}",
     ASSIGNED: "what {} may do",
-    ATTACHED: "which policies {} has",
-    **dict.fromkeys(WRITTEN, "what is written in {}"),
-    **dict.fromkeys(BY_TRUST, "which roles {} can become"),
+    ATTACHED: "the policies of {}",
+    **dict.fromkeys(WRITTEN, "the content of {}"),
+    **dict.fromkeys(BY_TRUST, "the roles that {} can assume"),
 }
 CODE: Final = "Partial"  # of a gap that concerns only the subjects it names
 
@@ -53,7 +53,7 @@ def rows(details: AuthorizationDetails, report: pd.DataFrame) -> list[Row]:
     Subject, kind, source and reason of all that is not known of single subjects.
 
     `source` is the AWS call, or the table, whose answer is wanting. Service-linked roles, which
-    nobody of the account can judge or mend, are left out.
+    nobody in the account can change, are left out.
     """
     found = [
         *_reported(details, report),

@@ -107,7 +107,9 @@ ROLES: Final = Table(
         Column("tags", OBJECT, "dict of tag key to value"),
         Column("last_used", TIME, "RoleLastUsed; NaT if not within AWS's tracking period"),
         Column("last_used_region", TEXT, "region of that use"),
-        Column("service_linked", TRUTH, "made and managed by an AWS service"),
+        Column(
+            "service_linked", TRUTH, "a service-linked role: an AWS service made and manages it"
+        ),
         Column("instance_profiles", OBJECT, "list of the names of its instance profiles"),
     ),
 )
@@ -132,7 +134,7 @@ PRINCIPALS: Final = Table(
         Column("name", TEXT, "name; <root_account> for the root user"),
         Column("id", TEXT, "unique identifier (AIDA…, AGPA…, AROA…)"),
         Column("path", TEXT, "path, / by default"),
-        Column("created", TIME, "when it was made"),
+        Column("created", TIME, "time of its creation"),
         Column("last_used", TIME, "latest use of any credential, or of the role"),
         Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
         Column("tags", OBJECT, "dict of tag key to value"),
@@ -148,7 +150,11 @@ CREDENTIALS: Final = Table(
         Column("user_name", TEXT, "name; <root_account> for the root user"),
         Column("is_root", TRUTH, "the account's root user"),
         Column("created", TIME, "user_creation_time"),
-        Column("password_enabled", TRUTH, "can sign in to the console; missing: not supported"),
+        Column(
+            "password_enabled",
+            TRUTH,
+            "can sign in to the console; missing: the report does not say",
+        ),
         Column(
             "password_use",
             TEXT,
@@ -170,7 +176,7 @@ CREDENTIALS: Final = Table(
         Column(
             "password_idle_days",
             COUNT,
-            "whole days since an enabled password was used or, if never, changed",
+            "whole days since an enabled password was used or, if it was never used, changed",
         ),
         Column("password_rotates", TIME, "password_next_rotation; NaT without an expiry rule"),
         Column("mfa_registered", TRUTH, "an MFA device is registered"),
@@ -179,8 +185,8 @@ CREDENTIALS: Final = Table(
         Column(
             "access",
             TEXT,
-            "console, programmatic, both or none, by enabled password and active keys; "
-            "missing where the report does not say",
+            "console (password), programmatic (access keys), both or none; missing: the report "
+            "does not say",
             values=(
                 "console",
                 "programmatic",
@@ -188,7 +194,9 @@ CREDENTIALS: Final = Table(
                 "none",
             ),
         ),
-        Column("last_used", TIME, "latest of password and both keys; NaT: no use on record"),
+        Column(
+            "last_used", TIME, "latest use of the password and both keys; NaT: no use on record"
+        ),
     ),
 )
 
@@ -201,7 +209,7 @@ ACCESS_KEYS: Final = Table(
         Column("user_name", TEXT, "name"),
         Column("is_root", TRUTH, "a key of the root user"),
         Column("slot", COUNT, "1 or 2"),
-        Column("exists", TRUTH, "there is a key in the slot, active or not"),
+        Column("exists", TRUTH, "there is an access key in the slot, active or not"),
         Column("active", TRUTH, "access_key_N_active"),
         Column("rotated", TIME, "access_key_N_last_rotated: when the key was made"),
         Column("age_days", COUNT, "whole days since then; missing: not known"),
@@ -217,7 +225,7 @@ ACCESS_KEYS: Final = Table(
             ),
         ),
         Column("used", TIME, "access_key_N_last_used_date, to fifteen minutes"),
-        Column("idle_days", COUNT, "whole days since it was used or, if never, made"),
+        Column("idle_days", COUNT, "whole days since it was used or, if it was never used, made"),
         Column("used_region", TEXT, "region of that use", label="Region of last use"),
         Column("used_service", TEXT, "service of that use", label="Service of last use"),
     ),
@@ -225,7 +233,10 @@ ACCESS_KEYS: Final = Table(
 
 MFA_DEVICES: Final = Table(
     name="mfa_devices",
-    row="one MFA device; one that nobody uses has no user, and root's is listed only if virtual",
+    row=(
+        "one MFA device; an unassigned device has no user; root's device is listed only if it is "
+        "virtual"
+    ),
     key=("serial",),
     columns=(
         Column("serial", TEXT, "serial number, an ARN for virtual devices and passkeys"),
@@ -252,7 +263,11 @@ POLICIES: Final = Table(
     row="one managed policy, or one inline policy of one principal",
     key=("policy_arn",),
     columns=(
-        Column("policy_arn", TEXT, "ARN; an inline policy's is OWNER_ARN#NAME (the kit's own)"),
+        Column(
+            "policy_arn",
+            TEXT,
+            "ARN; for an inline policy OWNER_ARN#NAME, which only this kit uses",
+        ),
         Column("policy_name", TEXT, "name"),
         Column(
             "kind",
@@ -267,9 +282,13 @@ POLICIES: Final = Table(
         Column("path", TEXT, "path, / by default; missing for inline policies"),
         Column("owner_arn", TEXT, "principal that an inline policy belongs to"),
         Column("version_id", TEXT, "default version"),
-        Column("versions", COUNT, "how many versions AWS keeps, at most five"),
-        Column("attached", COUNT, "principals it is attached to, as AWS counts them"),
-        Column("bounding", COUNT, "principals it is the boundary of, as AWS counts them"),
+        Column("versions", COUNT, "number of versions that AWS keeps, at most five"),
+        Column("attached", COUNT, "number of principals it is attached to, as AWS counts them"),
+        Column(
+            "bounding",
+            COUNT,
+            "number of principals it is the permissions boundary of, as AWS counts them",
+        ),
         Column("created", TIME, "CreateDate"),
         Column("updated", TIME, "UpdateDate"),
         Column("problem", TEXT, "why its document cannot be read as a policy; missing: it can"),
@@ -278,19 +297,19 @@ POLICIES: Final = Table(
 
 POLICY_VERSIONS: Final = Table(
     name="policy_versions",
-    row="the default version of one policy: the one that counts",
+    row="the default version of one policy",
     key=("policy_arn",),
     columns=(
         Column("policy_arn", TEXT, "policy"),
         Column("version_id", TEXT, "default version; missing for inline policies"),
-        Column("created", TIME, "when this version was made; NaT for inline policies"),
+        Column("created", TIME, "time of creation of this version; NaT for inline policies"),
         Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
     ),
 )
 
 POLICY_OLD_VERSIONS: Final = Table(
     name="policy_old_versions",
-    row="one version of a managed policy that is kept and could be put in force, but is not",
+    row="one version of a managed policy that is kept but is not the default version",
     key=("policy_arn", "version_id"),
     columns=(
         Column("policy_arn", TEXT, "policy"),
@@ -333,7 +352,7 @@ MEMBERSHIPS: Final = Table(
 
 POLICY_ASSIGNMENTS: Final = Table(
     name="policy_assignments",
-    row="one policy that gives one user, group or role permissions, its groups' included",
+    row="one policy that gives permissions to one user, group or role, directly or through a group",
     key=("principal_arn", "policy_arn", "via_arn"),
     columns=(
         Column("principal_arn", TEXT, "user, group or role"),
@@ -359,7 +378,7 @@ STATEMENTS: Final = Table(
         Column("conditional", TRUTH, "there is a Condition"),
         Column("any_action", TRUTH, "an Action pattern is * or *:*"),
         Column("any_resource", TRUTH, "a Resource pattern is *"),
-        Column("problem", TEXT, "what makes it unreadable as a statement; missing: nothing"),
+        Column("problem", TEXT, "why it cannot be read as a statement; missing: it can"),
     ),
 )
 
@@ -373,15 +392,15 @@ TRUST: Final = Table(
         Column("sid", TEXT, "Sid"),
         Column("effect", TEXT, "Allow or Deny; as written otherwise"),
         Column("principal_type", TEXT, "AWS, Service, Federated, CanonicalUser, or * for anyone"),
-        Column("principal", TEXT, "as written: ARN, account id, service, provider or *"),
-        Column("account_id", TEXT, "account of an AWS principal, if it names one"),
+        Column("principal", TEXT, "principal as written: ARN, account id, service, provider or *"),
+        Column("account_id", TEXT, "account id of an AWS principal, if it names one"),
         Column("negated", TRUTH, "the statement says NotPrincipal"),
         Column("actions", OBJECT, "list of Action patterns; empty if there is none"),
         Column("not_actions", OBJECT, "list of NotAction patterns", label="NotAction"),
         Column("conditions", OBJECT, "Condition as written; {} if there is none"),
         Column("conditional", TRUTH, "there is a Condition"),
-        Column("variables", TRUTH, "policy variables are replaced: Version is 2012-10-17"),
-        Column("problem", TEXT, "what makes the statement unreadable; missing: nothing"),
+        Column("variables", TRUTH, "policy variables are replaced, because Version is 2012-10-17"),
+        Column("problem", TEXT, "why the statement cannot be read; missing: it can"),
     ),
 )
 
@@ -429,14 +448,14 @@ SUMMARY: Final = Table(
 
 SERVICE_CREDENTIALS: Final = Table(
     name="service_credentials",
-    row="one user's credential for one service only; the credential report leaves these out",
+    row="one service-specific credential of a user; it is not in the credential report",
     key=("credential_id",),
     columns=(
         Column("user_arn", TEXT, "ARN of the user; missing if the user is not in the evidence"),
         Column("user_name", TEXT, "name"),
-        Column("service", TEXT, "what it opens, such as codecommit.amazonaws.com"),
-        Column("credential_id", TEXT, "ACCA… identifier, which is no secret"),
-        Column("active", TRUTH, "works: neither inactive nor expired; missing: AWS does not say"),
+        Column("service", TEXT, "service, such as codecommit.amazonaws.com"),
+        Column("credential_id", TEXT, "ACCA… identifier, which is not secret"),
+        Column("active", TRUTH, "works: not inactive and not expired; missing: AWS does not say"),
         Column("created", TIME, "CreateDate"),
         Column("age_days", COUNT, "whole days since then; missing: not known"),
         Column("expires", TIME, "ExpirationDate; NaT: never"),
@@ -452,13 +471,13 @@ SERVER_CERTIFICATES: Final = Table(
         Column("name", TEXT, "name"),
         Column("uploaded", TIME, "UploadDate"),
         Column("expires", TIME, "Expiration; NaT: not known"),
-        Column("expired", TRUTH, "expired when the evidence was made; missing: not known"),
+        Column("expired", TRUTH, "expired at the time of the evidence; missing: not known"),
     ),
 )
 
 IDENTITY_PROVIDERS: Final = Table(
     name="identity_providers",
-    row="one SAML or OpenID Connect provider whose identities may be given roles",
+    row="one SAML or OpenID Connect provider of the account",
     key=("provider_arn",),
     columns=(
         Column("provider_arn", TEXT, "ARN of the provider"),
@@ -473,7 +492,7 @@ IDENTITY_PROVIDERS: Final = Table(
         ),
         Column("name", TEXT, "name of a SAML provider; an OIDC provider's URL, without https://"),
         Column("created", TIME, "CreateDate; NaT: not known"),
-        Column("expires", TIME, "until when a SAML provider's metadata is valid; NaT for OIDC"),
+        Column("expires", TIME, "end of validity of a SAML provider's metadata; NaT for OIDC"),
         Column(
             "client_ids", OBJECT, "list of an OIDC provider's audiences; None: SAML, or not known"
         ),
@@ -483,7 +502,7 @@ IDENTITY_PROVIDERS: Final = Table(
 
 CONTACTS: Final = Table(
     name="contacts",
-    row="one kind of contact that was asked for and answered",
+    row="one kind of contact of the account",
     key=("kind",),
     columns=(
         Column(
@@ -498,13 +517,13 @@ CONTACTS: Final = Table(
             ),
         ),
         Column("present", TRUTH, "the contact is set; missing: the answer cannot be read"),
-        Column("email", TEXT, "of the security contact; the others' are not shown"),
+        Column("email", TEXT, "e-mail address of the security contact; the others are not shown"),
     ),
 )
 
 ANALYZERS: Final = Table(
     name="analyzers",
-    row="one IAM Access Analyzer in the one region that was asked",
+    row="one IAM Access Analyzer in the Region that was examined",
     key=("analyzer_arn",),
     columns=(
         Column("analyzer_arn", TEXT, "ARN of the analyzer"),
@@ -516,25 +535,28 @@ ANALYZERS: Final = Table(
             "_INTERNAL_ACCESS",
         ),
         Column("status", TEXT, "ACTIVE, CREATING, DISABLED or FAILED"),
-        Column("region", TEXT, "region it watches"),
+        Column("region", TEXT, "Region that it monitors"),
     ),
 )
 
 ORGANIZATION: Final = Table(
     name="organization",
-    row="the organization that the account belongs to; no row: it belongs to none",
+    row="the organization of the account; no row: it belongs to none",
     key=("organization_id",),
     columns=(
         Column("organization_id", TEXT, "o-… identifier"),
         Column("management_account_id", TEXT, "the organization's management account"),
         Column("is_management", TRUTH, "this account is the management account"),
-        Column("features", TEXT, "ALL or CONSOLIDATED_BILLING, which has no control policies"),
+        Column("features", TEXT, "ALL, or CONSOLIDATED_BILLING (no control policies)"),
     ),
 )
 
 ORGANIZATION_ACCOUNTS: Final = Table(
     name="organization_accounts",
-    row="one account of the organization; only the management account or a delegate may list them",
+    row=(
+        "one account of the organization; only the management account or a delegated administrator "
+        "may list them"
+    ),
     key=("account_id",),
     columns=(
         Column("account_id", TEXT, "twelve digits"),
@@ -546,11 +568,11 @@ ORGANIZATION_ACCOUNTS: Final = Table(
 
 ROOT_MANAGEMENT: Final = Table(
     name="root_management",
-    row="one feature of managing member accounts' root users centrally",
+    row="one feature of central root access for member accounts",
     key=("feature",),
     columns=(
         Column("feature", TEXT, "RootCredentialsManagement or RootSessions"),
-        Column("enabled", TRUTH, "it is enabled; never outside an organization"),
+        Column("enabled", TRUTH, "it is enabled; always false outside an organization"),
     ),
 )
 
@@ -559,16 +581,16 @@ GAPS: Final = Table(
     row="one piece of evidence that is missing or incomplete",
     key=("call", "code", "message", "meaning"),
     columns=(
-        Column("call", TEXT, "the AWS call that would have answered"),
-        Column("code", TEXT, "AWS's error code, or the kit's word for what happened"),
-        Column("message", TEXT, "what AWS or the kit said"),
-        Column("meaning", TEXT, "what cannot be known without it"),
+        Column("call", TEXT, "the AWS API call that is missing"),
+        Column("code", TEXT, "AWS's error code, or a code of this kit"),
+        Column("message", TEXT, "message of AWS or of this kit"),
+        Column("meaning", TEXT, "what is not known without it"),
     ),
 )
 
 INCOMPLETE: Final = Table(
     name="incomplete",
-    row="one thing that the evidence does not say of one subject, so that no verdict on it is safe",
+    row="one missing fact about one subject, which makes verdicts about the subject unsafe",
     key=("subject", "source", "reason"),
     columns=(
         Column("subject", TEXT, "ARN of a user, group, role, policy or of the root user"),
@@ -578,8 +600,8 @@ INCOMPLETE: Final = Table(
             "root, user, group, role or policy",
             values=("root", "user", "group", "role", "policy"),
         ),
-        Column("source", TEXT, "the AWS call, or the table, whose answer is wanting"),
-        Column("reason", TEXT, "what is wanting"),
+        Column("source", TEXT, "the AWS API call, or the table, in which the fact is missing"),
+        Column("reason", TEXT, "what is missing"),
     ),
 )
 

@@ -2,8 +2,8 @@
 The one place that leaves out service-linked roles.
 
 AWS services make them for themselves, write their policies and trust policies, and let nobody
-change them; neither can the account's owner judge or mend them.
-Source: IAM User Guide, "Create a service-linked role".
+change them; the account's owner cannot change them either. Source: IAM User Guide, "Create a
+service-linked role".
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class AccountTables:
     What an account's evidence says: one DataFrame per table of `schema`.
 
     The base of `iamkit.Account`, which adds the tables that follow from these. Functions of the
-    other folders that need no more than the evidence take this class.
+    other folders that need only the evidence take this class.
 
     Tables are shared, not copied; take a copy before changing one.
     """
@@ -128,7 +128,7 @@ class AccountTables:
         """
         Say in a sentence which evidence these tables lack; empty if they lack none.
 
-        Unknown is never pass: whoever counts rows of a table asks this first. What the evidence
+        Unknown is never pass: code that counts rows of a table asks this first. What the evidence
         does not say of single subjects is in `incomplete`, and left out here. Raises
         `SettingsError` for a name that is no table's.
         """

@@ -7,7 +7,8 @@ identity's policies have to allow it, too. The answers keep the two cases apart;
 `escalation.allowed_resources` has what the identity's policies allow.
 
 `trust_policy` decides whom a trust policy admits. A service is admitted unless a statement
-certainly refuses it, because whoever passes a role to a service also chooses the resource.
+certainly refuses it, because the identity that passes a role to a service also chooses the
+resource.
 
 Source: IAM User Guide, "Policy evaluation for requests within a single account" and "AWS JSON
 policy elements: Principal".

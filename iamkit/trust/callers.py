@@ -1,7 +1,7 @@
 """
-Callers that trust policies are tried with: strangers, vendors, services at work for others.
+Callers that trust policies are tested with: outsiders, vendors, services that act for others.
 
-A trust policy is tried, not read: would it admit a caller of whom this much is known? Whoever has
+A trust policy is tried, not read: would it admit a caller of whom this much is known? Anyone with
 an AWS account chooses the names, paths, kind, tags and session names of its identities, and has an
 organization, VPCs and VPC endpoints of its own, but not the numbers and ids that AWS gives out. So
 each key that says who calls and from where is tried with one value of each class of values that a
@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.memory import Memo
 from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
@@ -54,7 +55,7 @@ Choice = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Home:
-    """The account whose roles are judged: its partition, its id, and whose accounts are known."""
+    """The account whose roles are examined: its partition, its id, and whose accounts are known."""
 
     partition: str
     account_id: str
@@ -67,11 +68,20 @@ def admitted(
     contexts: Callable[[Any], Iterable[RequestContext]],
     caller: CallerKind = CallerKind.STRANGER,
 ) -> pd.Series[bool]:
-    """Whether each row's `entry` may admit one at least of the callers it is tried with."""
-    found = [
-        any(row["entry"].may(context, caller) for context in contexts(row))
-        for row in rows.to_dict("records")
-    ]
+    """
+    Whether each row's `entry` may admit one at least of the callers it is tried with.
+
+    `contexts` are those of a row's `entry`, `conditions` and `who`; rows with the same entry and
+    the same `who`, if there is one, are tried once.
+    """
+    asked = rows[[name for name in ("entry", "conditions", "who") if name in rows]]
+    answers: Memo[Any, bool] = Memo()
+
+    def admits(row: Mapping[str, Any]) -> bool:
+        return any(row["entry"].may(context, caller) for context in contexts(row))
+
+    listed = (dict(zip(map(str, asked), row, strict=True)) for row in asked.itertuples(index=False))
+    found = [answers.once((row["entry"], row.get("who")), admits, row) for row in listed]
     return pd.Series(found, index=rows.index, dtype="bool")
 
 
@@ -100,7 +110,7 @@ def members(entry: TrustEntry, account_id: str, home: Home) -> Iterator[RequestC
 
 
 def deputies(entry: TrustEntry, home: Home, account_id: str | None = None) -> list[RequestContext]:
-    """A service at work for a stranger, or for one account, without an external id."""
+    """A service that acts for an outsider, or for one account, without an external id."""
     tests = KeyTests.of(entry)
     parts = [_sources(tests, home, account_id)]
     if account_id is None:

@@ -1,5 +1,5 @@
 """
-Entries of trust policies for identity providers, and whether a token of one's own making gets in.
+Entries of trust policies for identity providers, and whether they accept a chosen token.
 
 Source: IAM User Guide, "Available keys for SAML-based AWS STS federation".
 """

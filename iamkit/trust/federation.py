@@ -71,11 +71,11 @@ def left_open(entry: TrustEntry) -> str | None:
     OIDC: the entry admits a token of another customer, whose claims fit whatever the conditions
     leave open; or one of any project of an organisation, where a claim has a pattern for it. For
     public providers the application counts, and Cognito's guests are anybody. SAML: the entry
-    admits assertions for other audiences than AWS. Errs towards more: a provider of your own, all
-    of whose users are trusted, counts too.
+    admits assertions for other audiences than AWS. Errs towards reporting: a provider of your own
+    counts too, even if all its users are trusted.
     """
     if ":saml-provider/" in entry.principal.name:
-        elsewhere = "whoever its provider vouches for to another service"
+        elsewhere = "any identity of the provider, with an assertion for another service"
         return None if asks_audience(entry) else elsewhere
     audience = "" if asks_audience(entry) else ", for any audience"
     found = loose_token(entry)
@@ -93,18 +93,18 @@ def loose_token(entry: TrustEntry) -> LooseToken | None:
     """
     Return a token of an OIDC provider that an entry admits and should not; None: there is none.
 
-    Claims that whoever asks for a token chooses are left unknown.
+    Claims that the requester of a token chooses are left unknown.
     """
     url = issuer(entry.principal.name)
     claims = _Claims(entry, url)
     if entry.may(claims.token({})):
-        return LooseToken(claims.token({}), f"whoever gets a token of {url}")
+        return LooseToken(claims.token({}), f"anyone who gets a token of {url}")
     for texts in (claims.of_strangers(), claims.of_organizations()):
         for named in texts:
             if entry.may(claims.token(named)):
                 return LooseToken(claims.token(named), claims.said(named))
     if url == _COGNITO and entry.may(claims.token(_GUEST)):
-        guests = "guests of the identity pool, who are anybody"
+        guests = "guests of the identity pool, that is, anybody"
         return LooseToken(claims.token(_GUEST), guests)
     return None
 
@@ -144,7 +144,7 @@ class _Claims:
         """
         A token with these claims, of a stranger for the rest.
 
-        Claims that whoever asks for a token chooses are left unknown.
+        Claims that the requester of a token chooses are left unknown.
         """
         fixed = dict.fromkeys(set(self.tested) - self.chosen, WORD)
         values = {**fixed, **claims}
@@ -205,4 +205,5 @@ class _Claims:
                 if name == claim and (found := re.fullmatch(pattern, text)):
                     return said.format(*found.groups())
         subjects = [text for claim, text in fits if claim not in self.chosen]
-        return f"whoever gets a token of {self.url} that fits {', '.join(dict.fromkeys(subjects))}"
+        wanted = ", ".join(dict.fromkeys(subjects))
+        return f"anyone who gets a token of {self.url} that matches {wanted}"

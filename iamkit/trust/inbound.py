@@ -46,7 +46,7 @@ from iamkit.trust.witnesses import TrustWitnesses
 WHO: Final[Mapping[str, str]] = {
     "anyone": "anyone with an AWS account",
     "unknown account": "an account not known to be yours, or a user or role of it",
-    "known account": "another account of yours, or one of an organization that the policy asks for",
+    "known account": "another account of yours, or one of an organization that the policy names",
     "organization": "any account of the organizations that a condition names",
     "narrowed": "anyone who meets other conditions, such as on a network",
     "OIDC": "identities with a token of an OpenID Connect provider",
@@ -54,7 +54,7 @@ WHO: Final[Mapping[str, str]] = {
     "service": "an AWS service",
     "own account": "any identity of this account whose policies allow assuming the role",
     "own identity": "users and roles of this account that are named or meet a condition",
-    "deleted identity": "the id of a user or role that no longer exists: nobody may use it",
+    "deleted identity": "the id of a user or role that no longer exists: nobody can use it",
     "unreadable": "not known: the statement or its principal cannot be read",
 }
 
@@ -89,9 +89,9 @@ TRUSTED_PRINCIPALS: Final = Table(
             TRUTH,
             "limits a service to named accounts or resources; missing: no service, or no need",
         ),
-        Column("mfa", TRUTH, "requires MFA of AWS principals; missing: services and federation"),
+        Column("mfa", TRUTH, "requires MFA from AWS principals; missing: services and federation"),
         Column("audience", TRUTH, "requires an audience of a token; missing: no identity provider"),
-        Column("subject", TEXT, "a provider's identities that it should not trust; missing: none"),
+        Column("subject", TEXT, "identities of a provider that it should not trust; missing: none"),
         Column("open_to", TEXT, "who may assume the role, in words"),
         Column(
             "problem",
@@ -103,8 +103,9 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one caller that the statement admits and, by the problem, should not: a dict of "
-            "action, resource, caller, context and effect; missing: no such problem, or none found",
+            "one caller that the statement allows but should not, because of the problem: a dict "
+            "of action, resource, caller, context and effect; missing: no such problem, or no "
+            "caller found",
         ),
         Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
@@ -144,7 +145,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     has one, since it is not known who may assume the role by it.
     """
     found = trust_policy.entries(account.trust, account.roles)
-    found["entry"] = objects(map(TrustEntry.of, trust_policy.rows(found)), found.index)
+    found["entry"] = objects(trust_policy.shared_entries(found), found.index)
     used = pd.Series([each.used() for each in found["entry"]], found.index, dtype="bool")
     unread = trust_policy.unreadable(account.trust, account.roles)
     narrowed = _narrowed(found[used].reset_index(drop=True), account)
@@ -153,7 +154,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
 
 
 def home_of(account: AccountTables) -> Home:
-    """The account, as far as callers are told apart by it."""
+    """The account, with the facts that distinguish callers."""
     organization = account.organization["organization_id"].dropna()
     return Home(
         account.partition,
@@ -372,7 +373,9 @@ def _open_to(row: Mapping[str, Any]) -> str:
         if row["source"] is True and _some(row["sources"]):
             return f"{principal}, for {', '.join(row['sources'])}, not known to be yours"
         narrow = {True: ", for sources that the trust policy names", False: ", for any account"}
-        return f"{principal}{narrow.get(row['source'], ', where somebody has passed it the role')}"
+        return (
+            f"{principal}{narrow.get(row['source'], ', after somebody has passed the role to it')}"
+        )
     if who in FEDERATED:
         return _federated(row)
     if who == "deleted identity":
@@ -390,15 +393,17 @@ def _aws_principal(row: Mapping[str, Any]) -> str:
         keys = {key for each in row["entry"].tested() for key in conditions.keys(each)}
         return f"anyone who meets the conditions on {', '.join(sorted(keys))}"
     if who == "own account":
-        return "whoever in this account may call sts:AssumeRole on it"
+        return "any identity of this account that may call sts:AssumeRole on it"
     kind, _, name = row["principal"].rpartition(":")[2].partition("/")
     named = f"{kind} {name.rpartition('/')[2]}" if name else f"account {row['account_id']}"
     if who == "own identity":
         said = ", ".join(sorted(conditions.keys(condition)))
-        return named if name else f"whoever in this account meets the conditions on {said}"
+        return (
+            named if name else f"any identity of this account that meets the conditions on {said}"
+        )
     named += f" of account {row['account_id']}" if name else ""
     if who == "known account":
-        return f"{named}, which is yours or in an organization that is asked for"
+        return f"{named}, which is yours or in an organization that the policy names"
     how = "with" if row["external_id"] is True else "without"
     return f"{named}, not known to be yours, {how} an external id"
 
@@ -408,7 +413,11 @@ def _federated(row: Mapping[str, Any]) -> str:
     if isinstance(row["subject"], str):
         return row["subject"]
     named = federation.subjects(row["entry"])
-    whose = f"whoever {row['provider']} vouches for"
+    whose = f"any identity of {row['provider']}"
     if row["who"] == "SAML":
         return whose + (f": {', '.join(named)}" if named else "")
-    return f"{row['provider']}: {', '.join(named)}" if named else f"{whose}, as claims ask"
+    return (
+        f"{row['provider']}: {', '.join(named)}"
+        if named
+        else f"{whose} that meets the conditions on claims"
+    )

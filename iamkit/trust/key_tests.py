@@ -59,7 +59,7 @@ class KeyTests:
 
     @classmethod
     def of(cls, entry: TrustEntry) -> KeyTests:
-        """Collect the tests that decide on whoever comes in by an entry."""
+        """Collect the tests that decide on the callers of an entry."""
         found: dict[str, list[KeyTest]] = {}
         about = [each for each in entry.denials if entry.actions & each.actions]
         for condition in (entry.condition, *(each.condition for each in about)):
@@ -184,7 +184,8 @@ class KeyTests:
         """
         Return one address for each class of addresses that a stranger can have.
 
-        `anywhere`: each class counts, however few its addresses: within a VPC one's own.
+        `anywhere`: each class counts, however few its addresses: within a VPC the caller chooses
+        its address.
         """
         lists = [cidr.parse_networks(test.values) for test in self.tests.get(key, ())]
         first: dict[tuple[int, tuple[bool, ...]], str] = {}

@@ -14,11 +14,13 @@ import pandas as pd
 
 from iamkit.access import Principals, context_of
 from iamkit.policy import UNKNOWN, Decision, Pattern, account_of, arn_parts, decide, widest
+from iamkit.reference import covers_action
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables, without_service_linked
 from iamkit.trust import trust_policy
 from iamkit.trust.callers import NOBODY, WORD
 from iamkit.trust.inbound import WHERE, called, known_accounts
+from iamkit.values import listed
 
 OUTBOUND_ROLES: Final = Table(
     name="outbound_roles",
@@ -36,9 +38,16 @@ OUTBOUND_ROLES: Final = Table(
             ),
         ),
         Column("name", TEXT, "name"),
-        Column("role", TEXT, "Resource pattern, or what NotResource leaves out"),
+        Column("role", TEXT, "Resource pattern, or the exceptions of NotResource"),
         Column("account_id", TEXT, "account it names; missing: any account"),
-        Column("whose", TEXT, "known account, unknown account, any account, or conditional: any"),
+        Column(
+            "whose",
+            TEXT,
+            (
+                "known account, unknown account, any account, or conditional (any account, with a "
+                "condition)"
+            ),
+        ),
         Column("policy_arn", TEXT, "policy that allows it"),
         Column("policy_name", TEXT, "its name"),
         Column("number", COUNT, "position of the statement, from 1"),
@@ -46,7 +55,7 @@ OUTBOUND_ROLES: Final = Table(
         Column(
             "certain",
             TRUTH,
-            "the policies of this account allow it whatever unknown conditions say",
+            "the policies of this account allow it regardless of unknown conditions",
         ),
     ),
 )
@@ -90,12 +99,13 @@ def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
     columns = ["policy_arn", "number", "statement", "role", "account_id"]
     readable = account.statements[account.statements["problem"].isna()]
     allows = readable[readable["effect"].eq("Allow")]
-    about = pd.Series(map(_assumes, trust_policy.rows(allows)), allows.index, dtype="bool")
+    pairs = zip(allows["actions"], allows["not_actions"], strict=True)
+    about = pd.Series([_assumes(*pair) for pair in pairs], allows.index, dtype="bool")
     rows: list[tuple[Any, ...]] = []
     for row in trust_policy.rows(allows[about]):
         shared = (row["policy_arn"], row["number"], called(row))
         if row["not_resources"]:
-            rows.append((*shared, f"all but {', '.join(row['not_resources'])}", None))
+            rows.append((*shared, f"all except {', '.join(row['not_resources'])}", None))
         for text in row["resources"]:
             at = _account_of(text, account.partition)
             if at is not None and at != account.account_id:
@@ -103,9 +113,15 @@ def _named_elsewhere(account: AccountTables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, dtype="object")
 
 
-def _assumes(row: Mapping[str, Any]) -> bool:
+def _assumes(actions: Any, not_actions: Any) -> bool:
     """Whether a statement covers sts:AssumeRole."""
-    return trust_policy.ASSUME[0] in trust_policy.about(row)
+    patterns = tuple(listed(actions) or listed(not_actions))
+    return _covers(patterns) if listed(actions) else not _covers(patterns)
+
+
+@lru_cache(maxsize=65536)
+def _covers(patterns: tuple[str, ...]) -> bool:
+    return any(covers_action(text, trust_policy.ASSUME[0]) for text in patterns)
 
 
 @lru_cache(maxsize=4096)

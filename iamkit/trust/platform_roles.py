@@ -28,29 +28,36 @@ NOT_KNOWN: Final = "not known"
 
 PLATFORM_ROLES: Final = Table(
     name="platform_roles",
-    row="one role that a platform made, or that looks as if it had",
+    row="one role that a platform made, or that has the name of such a role",
     key=("role_arn",),
     columns=(
         Column("role_arn", TEXT, "role; service-linked ones are left out"),
         Column("role_name", TEXT, "its name"),
         Column("made_by", TEXT, "id of the kind of role, in platform_roles.yaml"),
-        Column("platform", TEXT, "whose role it is, or looks to be"),
+        Column("platform", TEXT, "platform that made the role, or whose role it resembles"),
         Column(
             "standing",
             TEXT,
-            "genuine; impostor: it has the name, and path or trust are not the platform's; not "
-            "known: the evidence does not say who manages the organization, or cannot be read",
+            "genuine; impostor: it has the name, but not the path or trust policy of the "
+            "platform's role; not known: the evidence does not say which account manages the "
+            "organization, or cannot be read",
             values=(GENUINE, IMPOSTOR, NOT_KNOWN),
         ),
-        Column("problem", TEXT, "what is not the platform's, or not known; missing if genuine"),
-        Column("named", TRUTH, "its name says whose it is; of others nothing is excused"),
-        Column("fixed", TRUTH, "what it may do is the platform's choice, not the account owner's"),
-        Column("behind", TEXT, "who comes in by it, in words"),
         Column(
-            "unused", TEXT, "what may be done if it is not used; missing: the platform needs it"
+            "problem",
+            TEXT,
+            "what differs from the platform's role, or is not known; missing: genuine",
         ),
-        Column("change", TEXT, "how it is changed; missing: as any role is"),
-        Column("tighten", TEXT, "what may be made narrower; missing: nothing"),
+        Column(
+            "named",
+            TRUTH,
+            "only the platform gives this name; other roles count as the account's own",
+        ),
+        Column("fixed", TRUTH, "the platform decides its permissions, not the account owner"),
+        Column("behind", TEXT, "who assumes it, in words"),
+        Column("unused", TEXT, "what to do if it is not used; missing: the platform needs it"),
+        Column("change", TEXT, "how to change it; missing: like any role"),
+        Column("tighten", TEXT, "what can be restricted further; missing: nothing"),
         Column("source", TEXT, "page of AWS's documentation about it"),
     ),
 )
@@ -115,9 +122,9 @@ class _Judge:
     def wrong(self, kind: PlatformRole, name: str, path: str, trusts: list[str]) -> Iterator[str]:
         """What of a role that is called so is not the platform's."""
         if not kind.called_exactly(name, self._account_id):
-            yield "its name is spelt otherwise"
+            yield "its name is spelt differently"
         if not kind.lies_under(path):
-            yield f"it lies under {path}"
+            yield f"its path is {path}"
         others = [who for who in dict.fromkeys(trusts) if not self._lets_in(kind, who)]
         if others:
             yield f"it trusts {' and '.join(others)}"

@@ -2,8 +2,8 @@
 The one evaluator of trust policies: whether an entry of one admits a caller.
 
 An entry is one principal that an Allow statement names; with it go the Deny statements of the same
-policy. `TrustEntry.admits` decides for a caller of whom a `RequestContext` says what is known:
-True where it is certain, False where nobody such comes in, None where something unknown decides.
+policy. `TrustEntry.admits` decides for a caller of whom a `RequestContext` says what is known: True
+where it is certain, False if the entry allows no such caller, None where something unknown decides.
 The trust page, the verdict on MFA and the paths between roles all ask it.
 
 Source: IAM User Guide, "Policy evaluation logic", "AWS JSON policy elements: Principal", "AWS JSON
@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.memory import Memo
 from iamkit.policy import (
     KEY,
     PASSWORD,
@@ -104,9 +105,9 @@ class Denial:
 
     def covers(self, principal: Principal, caller: CallerKind) -> Truth:
         """
-        Whether it is about a caller, its Condition aside.
+        Whether it is about a caller, without its Condition.
 
-        Of a principal that stands for many it is asked whether one of them is left aside.
+        For a principal that stands for many, the question is whether one of them is left out.
         """
         if not self.negated:
             return any(each.includes(principal) for each in self.principals)
@@ -167,10 +168,10 @@ class TrustEntry:
         identity: Principal | None = None,
     ) -> Truth:
         """
-        Whether somebody comes in by the entry: True for certain, None perhaps, False nobody.
+        Whether the entry allows a caller: True certainly, None possibly, False not.
 
-        `identity` is the one that calls, if it is known; by itself the entry stands for whoever
-        the denials stop least.
+        `identity` is the one that calls, if it is known; by itself the entry stands for the caller
+        whom the fewest Deny statements stop.
         """
         person = caller is CallerKind.PERSON or identity is not None
         actions = self.actions & ASSUMES[AWS] if person else self.actions
@@ -202,7 +203,7 @@ class TrustEntry:
     def covered(
         self, denial: Denial, caller: CallerKind, identity: Principal | None = None
     ) -> Truth:
-        """Whether a denial is about who comes in, its Condition aside."""
+        """Whether a Deny is about the callers of the entry, without its Condition."""
         if identity is None:
             return denial.covers(self.principal, caller)
         # An entry for one session says more of the caller than the identity does.
@@ -225,7 +226,7 @@ class TrustEntry:
         ]
 
     def used(self) -> bool:
-        """Whether anybody may come in by it, with MFA or without."""
+        """Whether it allows anybody, with MFA or without."""
         if not self.condition and not self.denials:
             return bool(self.actions)
         contexts = (KEY, PASSWORD, PROTECTED, _ANY_AGE)
@@ -236,7 +237,7 @@ class TrustEntry:
         return by_mfa(lambda context: self.admits(context, CallerKind.PERSON), refused=False)
 
     def asks_for_mfa(self) -> bool | None:
-        """Whether AWS principals come in with MFA only; None: none comes in at all."""
+        """Whether the entry allows AWS principals only with MFA; None: it allows none."""
         if not self.condition and not self.denials:
             return False if ASSUME[0] in self.actions else None
         found = self.by_mfa()
@@ -300,7 +301,7 @@ def _session_role(name: str) -> tuple[str, str] | None:
 
 def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     """
-    Rows of trust policies that allow somebody to assume a role, service-linked roles aside.
+    Rows of trust policies that allow somebody to assume a role, without service-linked roles.
 
     An Allow with NotPrincipal is one for anyone. Column `allowed` holds the actions of `ASSUME`
     that the principal may come with, `denials` the Deny statements of the same policy, one tuple
@@ -321,6 +322,20 @@ def entries(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
     none: tuple[Denial, ...] = ()
     denials = (denying.get(arn, none) for arn in found["role_arn"])
     return found.assign(denials=objects(denials, found.index)).drop(columns="about")
+
+
+def shared_entries(found: pd.DataFrame) -> list[TrustEntry]:
+    """The entry of each row of `entries`, one object for all rows that say the same."""
+    distinct: Memo[Any, TrustEntry] = Memo()
+    columns = ("principal_type", "principal", "account_id", "allowed", "conditions", "denials")
+    made = []
+    for row in found[list(columns)].itertuples(index=False):
+        named = dict(zip(columns, row, strict=True))
+        denials = tuple(each.content for each in named["denials"])
+        condition = conditions.condition_key(named["conditions"])
+        same = (principal_of(named), named["allowed"], condition, denials)
+        made.append(distinct.once(same, TrustEntry.of, named))
+    return made
 
 
 def _comes_with(kind: str, about: frozenset[str]) -> frozenset[str]:

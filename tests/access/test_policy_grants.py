@@ -71,7 +71,7 @@ LESS = {
     "a Deny of all but one": [allow(), but("Deny", "s3:GetObject")],
     "all but identity": [but("Allow", ["iam:*", "organizations:*"])],
     "all, but never IAM": [allow(), deny("iam:*")],
-    "all, but not to give oneself more": [
+    "all, but not to extend own permissions": [
         allow(),
         deny(["iam:Attach*", "iam:Put*", "iam:CreatePolicyVersion"]),
     ],

@@ -16,8 +16,8 @@ def asked(effect: str = "Allowed", **context: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("context", "said"),
     [
-        ({}, "s3:GetObject, whatever the request carries"),
-        ({"ResourceTag/team": "unknown"}, "s3:GetObject, whatever the request carries"),
+        ({}, "s3:GetObject, in any request context"),
+        ({"ResourceTag/team": "unknown"}, "s3:GetObject, in any request context"),
         ({"MultiFactorAuthPresent": "absent"}, "s3:GetObject, signed with an access key"),
         (
             {"MultiFactorAuthPresent": "absent", "MultiFactorAuthAge": "absent"},
@@ -26,7 +26,7 @@ def asked(effect: str = "Allowed", **context: str) -> dict[str, Any]:
         ({"MultiFactorAuthAge": "absent"}, "s3:GetObject, without MFA"),
         (
             {"MultiFactorAuthPresent": "true", "MultiFactorAuthAge": "7"},
-            "s3:GetObject, with MFA, given 7 seconds ago",
+            "s3:GetObject, with MFA, used 7 seconds ago",
         ),
         (
             {"SourceIp": "absent", "SourceVpce": "vpce-1", "SourceVpc": "absent"},
@@ -43,14 +43,12 @@ def test_a_request_says_what_it_carries(context: dict[str, str], said: str) -> N
 
 def test_a_request_that_may_be_allowed_says_on_what_it_depends() -> None:
     said = charts.request(asked("Unknown", **{"ResourceTag/team": "unknown"}))
-    assert said == "perhaps: s3:GetObject, if aws:ResourceTag/team suits"
+    assert said == "possible: s3:GetObject, if aws:ResourceTag/team has a suitable value"
 
 
 def test_a_role_that_is_assumed_first_is_named() -> None:
     said = charts.request({**asked(), "assumed": "arn:aws:iam::111122223333:role/path/adm"})
-    assert said == (
-        "as role adm, which it assumes first: s3:GetObject, whatever the request carries"
-    )
+    assert said == ("as role adm, which it assumes first: s3:GetObject, in any request context")
 
 
 def test_without_a_request_there_are_no_words() -> None:

@@ -144,7 +144,7 @@ def test_old_versions_that_can_be_put_in_force_again(tmp_path):
     )
     assert found(made, "administrative_old_version") == {"Fixed": "fail", "Torn": "not assessed"}
     first = rows(made, "administrative_old_version").iloc[0]
-    assert first["detail"] == "version v1 of 2026-03-01 gives full administration"
+    assert first["detail"] == "version v1 of 2026-03-01 gives administrator access"
     assert first["next_step"] == "Delete version v1 of the policy"
 
 

@@ -57,9 +57,9 @@ def test_cloudshell_counts_on_anybody_but_not_as_a_boundary():
 @pytest.mark.parametrize(
     ("facts", "detail"),
     [
-        ({}, ["on nobody"]),
-        ({"attached": 0, "bounding": 0}, ["on nobody"]),
-        ({"updated": NOW - pd.Timedelta(days=3, hours=1)}, ["on nobody; unchanged for 3 days"]),
+        ({}, ["not attached"]),
+        ({"attached": 0, "bounding": 0}, ["not attached"]),
+        ({"updated": NOW - pd.Timedelta(days=3, hours=1)}, ["not attached; unchanged for 3 days"]),
         ({"attached": 1}, []),
         ({"bounding": 1}, []),
         ({"kind": "aws"}, []),

@@ -219,9 +219,7 @@ def test_a_key_whose_use_was_not_tracked_is_not_said_to_be_used(use: str | None,
 def test_a_kind_of_access_whose_use_was_not_tracked_is_not_said_to_be_new() -> None:
     found = kinds(10, 4000, password_use="not tracked")
     assert (
-        found["detail"]
-        .str.endswith("beside a password made 10 days ago with no use on record")
-        .all()
+        found["detail"].str.endswith("and a password made 10 days ago with no use on record").all()
     )
     assert len(found) == 1
 
@@ -235,14 +233,15 @@ def kinds(password: int | None, *idle: int | None, **facts: Any) -> pd.DataFrame
 def test_a_user_who_uses_one_of_two_kinds_of_access_is_asked_to_drop_the_other() -> None:
     assert kinds(210, 0)[["detail", "next_step"]].values.tolist() == [
         [
-            "a password unused for 210 days, beside an access key used today",
+            "a password unused for 210 days, and an access key used today",
             "Remove the password: it was used 210 days ago.",
         ]
     ]
     assert kinds(1, 402)[["detail", "next_step"]].values.tolist() == [
         [
-            "no access key used for 402 days, beside a password used yesterday",
-            "Deactivate access key 1, which was used 402 days ago; delete what nobody misses.",
+            "no access key used for 402 days, and a password used yesterday",
+            "Deactivate access key 1, which was used 402 days ago; delete it later if nothing "
+            "fails.",
         ]
     ]
 
@@ -250,7 +249,7 @@ def test_a_user_who_uses_one_of_two_kinds_of_access_is_asked_to_drop_the_other()
 def test_what_is_new_is_not_said_to_be_in_use() -> None:
     fresh = kinds(3, 402, password_use="never used")
     assert fresh["detail"].tolist() == [
-        "no access key used for 402 days, beside a password made 3 days ago and not used yet"
+        "no access key used for 402 days, and a password made 3 days ago and not used yet"
     ]
 
 

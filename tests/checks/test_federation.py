@@ -66,7 +66,7 @@ TOO_MANY = {
     "its main branches": (GITHUB, "repo:example-corp/*:ref:refs/heads/main", "of example-corp"),
     "names alike": (GITHUB, "repo:example-corp*", "every organisation whose name fits"),
     "one name anywhere": (GITHUB, "repo:*/shop:ref:refs/heads/main", "every organisation"),
-    "everything": (GITHUB, "*", f"whoever gets a token of {GITHUB}"),
+    "everything": (GITHUB, "*", f"anyone who gets a token of {GITHUB}"),
     "all with a prefix": (GITHUB, "repo:*", "every organisation"),
     "a group": (GITLAB, "project_path:example/*:ref_type:branch:ref:main", "project of example"),
     "all groups": (GITLAB, "project_path:*:ref_type:branch:ref:main", "every group"),
@@ -108,12 +108,12 @@ def test_an_asterisk_under_string_equals_is_no_wildcard(tmp_path: Path) -> None:
 def test_an_audience_alone_tells_nobody_apart(issuer: str, tmp_path: Path) -> None:
     audience = {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}}
     found = said(tmp_path, statement(issuer, audience))
-    assert found == f"whoever gets a token of {issuer} may assume it"
+    assert found == f"anyone who gets a token of {issuer} may assume it"
 
 
 def test_neither_subject_nor_audience_is_said_together(tmp_path: Path) -> None:
     found = said(tmp_path, statement(GITHUB))
-    assert found == f"whoever gets a token of {GITHUB}, for any audience, may assume it"
+    assert found == f"anyone who gets a token of {GITHUB}, for any audience, may assume it"
 
 
 def test_a_subject_without_an_audience_passes(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_denial_of_all_other_subjects_counts(tmp_path: Path) -> None:
 
 def test_a_subject_that_may_be_absent_is_not_asked_for(tmp_path: Path) -> None:
     maybe = {"StringNotLike": {f"{GITHUB}:sub": "repo:rival/*"}}
-    assert "whoever" in said(tmp_path, statement(GITHUB, maybe))
+    assert "anyone who" in said(tmp_path, statement(GITHUB, maybe))
 
 
 @pytest.mark.parametrize("issuer", [COGNITO, "accounts.google.com"])
@@ -143,7 +143,9 @@ def test_providers_for_everybody_go_by_the_application(issuer: str, tmp_path: Pa
     pool = {"StringEquals": {f"{issuer}:aud": "eu-west-1:0a1b2c3d"}}
     (tmp_path / "b").mkdir()
     assert said(tmp_path, statement(issuer, signed_in | pool)) == ""
-    assert f"whoever gets a token of {issuer}" in said(tmp_path / "b", statement(issuer, signed_in))
+    assert f"anyone who gets a token of {issuer}" in said(
+        tmp_path / "b", statement(issuer, signed_in)
+    )
 
 
 def test_saml_needs_its_audience(tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_saml_needs_its_audience(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     assert said(tmp_path, statement(OKTA, for_aws)) == ""
     found = said(tmp_path / "b", statement(OKTA))
-    assert found == "whoever its provider vouches for to another service may assume it"
+    assert (
+        found == "any identity of the provider, with an assertion for another service may assume it"
+    )
 
 
 def test_an_unreadable_trust_policy_is_not_assessed(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_role_holds_the_policy_for_audits() -> None:
     check = governance.security_audit_role_missing
     assert check(POLICY_ASSIGNMENTS.rows(role), ACCOUNT).empty
     assert check(POLICY_ASSIGNMENTS.rows(*users, twice), ACCOUNT)["detail"].tolist() == [
-        "no role holds SecurityAudit; users who do: 2"
+        "no role holds SecurityAudit; users who hold it: 2"
     ]
     assert check(POLICY_ASSIGNMENTS.rows(), ACCOUNT)["detail"].tolist() == [
         "no role holds SecurityAudit"

@@ -53,21 +53,21 @@ def test_there_are_eight_checks_and_a_good_policy_passes_them() -> None:
     ("name", "rule", "value", "detail"),
     [
         ("short", "MinimumPasswordLength", 13, "13 characters are enough"),
-        ("no_symbol", "RequireSymbols", False, "passwords need no symbol"),
-        ("no_number", "RequireNumbers", False, "passwords need no digit"),
+        ("no_symbol", "RequireSymbols", False, "no symbol is required"),
+        ("no_number", "RequireNumbers", False, "no digit is required"),
         (
             "no_uppercase",
             "RequireUppercaseCharacters",
             False,
-            "passwords need no upper-case letter",
+            "no upper-case letter is required",
         ),
         (
             "no_lowercase",
             "RequireLowercaseCharacters",
             False,
-            "passwords need no lower-case letter",
+            "no lower-case letter is required",
         ),
-        ("no_symbol", "RequireSymbols", None, "passwords need no symbol"),
+        ("no_symbol", "RequireSymbols", None, "no symbol is required"),
         ("reuse", "PasswordReusePrevention", 23, "previous passwords remembered: 23"),
         ("reuse", "PasswordReusePrevention", None, "previous passwords remembered: 0"),
         ("no_expiry", "MaxPasswordAge", 91, "passwords expire after 91 days"),
@@ -110,7 +110,7 @@ def test_without_a_policy_of_its_own_an_account_is_judged_by_the_default() -> No
         *({"rule": rule, "value": v, "origin": "AWS default"} for rule, v, _ in PASSWORD_RULES)
     )
     details = {name: found(name, default)["detail"].tolist() for name in NAMES}
-    assert details["password_policy_missing"] == ["AWS's default holds"]
+    assert details["password_policy_missing"] == ["AWS's default policy applies"]
     assert details["password_policy_short"] == ["8 characters are enough (AWS's default)"]
     assert all(len(detail) == 1 for detail in details.values())
 

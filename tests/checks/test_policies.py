@@ -97,7 +97,7 @@ def test_whole_services_are_those_written_so_and_left_whole(tmp_path):
     )
     assert said(made, "whole_services_everywhere") == {
         "Two": "allows sqs:*, dynamodb:* on every resource",
-        "But": "allows all but iam:*, sts:* on every resource",
+        "But": "allows all except iam:*, sts:* on every resource",
     }
 
 
@@ -108,9 +108,9 @@ def test_escalations_are_told_by_name_the_simplest_first(tmp_path):
         Services=[allow(["apprunner:*", "iam:PassRole", "iam:PutUserPolicy"])],
     )
     details = said(made, "escalating_customer_policy")
-    assert details["Keys"].startswith("holds a way to gain permissions: ")
+    assert details["Keys"].startswith("allows a way to gain permissions: ")
     assert details["Keys"].endswith(" (iam-002); attached to nobody")
-    assert details["Services"].startswith("holds 3 ways to gain permissions: ")
+    assert details["Services"].startswith("allows 3 ways to gain permissions: ")
     assert details["Services"].index("(iam-007)") < details["Services"].index("(apprunner-001)")
 
 

@@ -42,7 +42,7 @@ def test_a_role_without_a_use_counts_from_when_it_was_made(days: int, found: lis
 
 
 def test_a_role_without_any_date_is_not_assessed() -> None:
-    assert idle() == [["not assessed", "the evidence has neither a use nor a day of creation"]]
+    assert idle() == [["not assessed", "the evidence has neither a last use nor a day of creation"]]
 
 
 def test_a_role_used_long_ago_of_unknown_age_is_unused() -> None:

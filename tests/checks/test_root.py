@@ -165,7 +165,7 @@ def test_the_latest_use_of_all_counts() -> None:
     long_ago, today = NOW - pd.Timedelta(days=900), NOW
     found = used(password_use="used", password_used=long_ago, last_used=today)
     assert found["detail"].tolist() == [
-        "an access key was used on 2026-11-01, less than 30 days before"
+        "an access key was used on 2026-11-01, less than 30 days before the evidence"
     ]
     both = used(password_use="used", password_used=today, last_used=today)
     assert both["detail"].str.startswith("its password was used").all()

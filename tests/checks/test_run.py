@@ -13,9 +13,11 @@ import pytest
 
 from iamkit import Account, load
 from iamkit.checks import registry as findings
+from iamkit.checks.own import every
 from iamkit.checks.registry import CHECKS, Check, check, population
+from iamkit.checks.returned import rows_of
 from iamkit.checks.run import run
-from iamkit.errors import CheckError
+from iamkit.errors import CheckError, SettingsError
 from iamkit.report import render
 from iamkit.report.notebooks import NOTEBOOKS
 from iamkit.settings import Acceptance, Settings
@@ -138,7 +140,7 @@ def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(people: Account)
 
     results = run(people, rule(broken) | rule()).results.set_index("check")
     assert results["status"].to_dict() == {"broken": "not assessed", "no_mfa": "fail"}
-    assert "the check broke: KeyError: 'colour'" in results.loc["broken", "reason"]
+    assert "the check stopped with an error: KeyError: 'colour'" in results.loc["broken", "reason"]
 
 
 def test_the_most_severe_come_first(people: Account) -> None:
@@ -174,7 +176,7 @@ def test_an_expired_acceptance_fails_again_and_says_so(people: Account) -> None:
     entry = risk(expires=date(2026, 10, 31))
     found, results, acceptances = run(accepting(people, entry), rule())
     assert found["status"].tolist() == ["fail"]
-    assert found["acceptance"].str.startswith("expired; was accepted by Ana").all()
+    assert found["acceptance"].str.startswith("expired; it was accepted by Ana").all()
     assert results["status"].tolist() == ["fail"]
     assert acceptances["state"].tolist() == ["expired"]
 
@@ -185,9 +187,25 @@ def test_an_acceptance_holds_through_its_last_day(people: Account) -> None:
 
 
 def test_acceptances_that_match_nothing_are_reported(people: Account) -> None:
-    entries = [risk(subject="ben"), risk(check="no_such")]
-    acceptances = run(accepting(people, *entries), rule()).acceptances
-    assert acceptances["state"].tolist() == ["matches nothing", "no such check"]
+    acceptances = run(accepting(people, risk(subject="ben")), rule()).acceptances
+    assert acceptances["state"].tolist() == ["matches nothing"]
+
+
+def test_a_risk_that_no_check_is_about_is_refused() -> None:
+    entry = risk(check="old_acces_key")
+    said = "accepted, line 7: there is no check 'old_acces_key'; did you mean old_access_key?"
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        every(Settings(accepted=(dataclasses.replace(entry, line=7),)))
+
+
+def test_a_row_without_a_subject_breaks_a_check_only_where_no_evidence_is_missing() -> None:
+    nameless = pd.DataFrame({"subject": [None, "a"], "detail": ["no name", "is wrong"]})
+    (one,) = rule().values()
+    rows, wrong = rows_of(one, nameless, [{"a"}])
+    assert wrong == ["it returned a row without a subject"]
+    rows, wrong = rows_of(one, nameless, [{"a"}], nameless=True)
+    assert [row.subject for row in rows] == ["a"]
+    assert wrong == []
 
 
 def test_what_was_not_assessed_cannot_be_accepted(people: Account) -> None:
@@ -455,13 +473,13 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
     [
         (
             "x = 1\ndef (",
-            r"own checks in .*ours\.py, line 2: SyntaxError.*; mend the file, or take",
+            r"own checks in .*ours\.py, line 2: SyntaxError.*; correct the file, or remove",
         ),
-        ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; mend"),
-        ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; mend the file"),
-        ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; mend"),
-        ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; mend"),
-        ("x = 1", "there is no function under @check in it; mend"),
+        ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; correct"),
+        ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; correct the file"),
+        ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; correct"),
+        ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; correct"),
+        ("x = 1", "there is no function under @check in it; correct"),
         (OWN.replace("untagged_user", "root_access_key"), r"line \d+: two checks have the name"),
     ],
 )

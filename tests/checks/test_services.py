@@ -46,7 +46,7 @@ def test_an_active_credential_that_never_expires_is_named_with_its_age() -> None
     assert found[["subject", "status", "detail"]].values.tolist() == [
         [ANA, "fail", "ACCAEXAMPLE1 for bedrock.amazonaws.com, made 154 days ago, never expires"]
     ]
-    assert "with an expiry" in found["next_step"].item()
+    assert "that expires" in found["next_step"].item()
 
 
 def test_one_that_expires_or_does_not_work_is_fine() -> None:
@@ -63,8 +63,8 @@ def test_one_that_may_be_active_is_not_assessed() -> None:
 def test_a_password_for_git_cannot_expire_so_the_step_is_another() -> None:
     found = checks.service_credential_without_expiry(credential(service="codecommit.amazonaws.com"))
     assert found["next_step"].tolist() == [
-        "Use temporary credentials of a role instead. Deactivate it, wait for complaints, then "
-        "delete it: its use is not in the evidence."
+        "Use temporary credentials of a role instead. Deactivate it, wait to see if anything "
+        "fails, then delete it: its use is not in the evidence."
     ]
 
 

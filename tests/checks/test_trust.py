@@ -253,8 +253,8 @@ def test_an_administrator_s_role_for_the_whole_account_fails(
 ) -> None:
     opened = trusting(tmp_path, allow(OWN_ROOT, condition), RolePolicyList=[ADMINISTRATOR])
     assert said(opened, "administrator_role_open_to_account") == [
-        "can do everything, and trusts whoever in this account may call sts:AssumeRole on it"
-        + aside
+        "can do everything, and trusts any identity of this account that may call "
+        "sts:AssumeRole on it" + aside
     ]
 
 

@@ -200,6 +200,10 @@ def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None
         ({"r.json": {"Content": base64_text(CSV), "GeneratedTime": "9999-12-31"}}, "its year is"),
         ({"r.json": {"Content": "é"}}, "Content is not base64"),
         ({"r.csv": CSV + "a" * 140_000}, "the credential report is no CSV"),
+        ({"r.csv": CSV.replace(",", ";")}, "whose commas a spreadsheet has replaced"),
+        ({"r.csv": CSV.replace(",", "\t")}, "whose commas a spreadsheet has replaced"),
+        ({"r.csv": CSV + ",more"}, r"line \d+, of .*, has more cells than the header"),
+        ({"r.json": {"Content": base64_text(CSV + ",more")}}, "has more cells than the header"),
         ({"d.json": b"\xff\xfe{\x00\xd8"}, r"d\.json is cut or damaged"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iamkit.errors import SnapshotError
+from iamkit.errors import SnapshotError, WriteError
 from iamkit.evidence import snapshot
 
 MANIFEST = {
@@ -127,14 +127,14 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(28, "No space left on device", "account_summary.json")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SnapshotError, match="No space left on device.*--out"):
+    with pytest.raises(WriteError, match="No space left on device.*--out"):
         snapshot.write(tmp_path / "reports", MANIFEST, FILES)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_an_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file where a folder should be")
-    with pytest.raises(SnapshotError, match="cannot write .*reports"):
+    with pytest.raises(WriteError, match="cannot write .*reports"):
         snapshot.write(tmp_path / "reports", MANIFEST, FILES)
 
 

@@ -48,7 +48,7 @@ WANTING = {
     "the service that a role trusts, and what else it needs": (
         "ec2-001",
         "a role that trusts ec2.amazonaws.com and that may do more than the caller; "
-        "an instance profile holds the role",
+        "an instance profile has the role",
     ),
     "either of two services": (
         "datapipeline-001",
@@ -67,17 +67,17 @@ WANTING = {
     ),
     "what has the role, with its article": (
         "ec2instanceconnect-003",
-        "an instance that has a role; it runs; "
-        "it accepts EC2 Instance Connect, and the network lets SSH through",
+        "an instance that has a role; it is running; "
+        "it accepts EC2 Instance Connect, and the network allows SSH",
     ),
     "where the policy is that denies": (
         "delete-role-policy",
-        "the caller's role; an inline policy there denies something that another allows",
+        "the caller's role; one of its inline policies denies something that another policy allows",
     ),
     "of a group, it says so already": (
         "delete-group-policy",
         "a group that the caller is in; "
-        "an inline policy there denies something that another allows",
+        "one of its inline policies denies something that another policy allows",
     ),
     "the caller's boundary once": (
         "rewrite-own-boundary",

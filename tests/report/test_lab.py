@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from iamkit import cli, report
-from iamkit.errors import ReportError
+from iamkit.errors import ReportError, WriteError
 from iamkit.report import lab
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.notebooks import NOTEBOOKS
@@ -63,7 +63,7 @@ def test_without_a_record_what_differs_is_taken_for_the_user_s(
 
 def test_a_folder_that_is_a_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
-    with pytest.raises(ReportError, match="give another folder"):
+    with pytest.raises(WriteError, match="give another folder"):
         workspace(tmp_path / "mine")
 
 

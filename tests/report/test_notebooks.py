@@ -25,6 +25,7 @@ from tests.aws.faults import FaultProxy
 from tests.browser import Browser, browser
 from tests.processes import run
 from tests.report.test_pages_in_browser import HOSTILE, assert_inert
+from tests.words import to_replace
 
 __all__ = ["browser"]  # the fixture
 
@@ -89,6 +90,15 @@ def test_no_page_has_a_column_s_name_for_a_header(demo_html: dict[str, str]) -> 
     }
     assert len(found) > 100
     assert [each for each in found if "_" in each or (each[0].islower() and ":" not in each)] == []
+
+
+def test_no_page_uses_a_word_that_has_a_plainer_one(demo_html: dict[str, str]) -> None:
+    for name, html in demo_html.items():
+        parsed = BeautifulSoup(html, "html.parser")
+        for code in parsed.select("details, script, style"):
+            code.decompose()
+        tooltips = [str(each["title"]) for each in parsed.select("[title]")]
+        assert to_replace(" | ".join([parsed.get_text(" "), *tooltips])) == [], name
 
 
 def test_every_page_prints_the_hash_of_its_evidence(
@@ -366,7 +376,7 @@ def test_pages_and_the_method_say_what_collection_missed(
     shutil.copy(NOTEBOOKS[0].parent / "09-method.ipynb", notebooks)
     made = pages(snapshot, notebooks=notebooks)
     assert "demo data" not in "".join(made.values())
-    assert "which granted services each identity really uses" in made["09-method"]
+    assert "which of its allowed services each identity uses" in made["09-method"]
     assert "iam:GetServiceLastAccessedDetails" in made["index"]
 
 

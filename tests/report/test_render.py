@@ -15,10 +15,17 @@ import pytest
 
 import iamkit
 from iamkit.charts import display
-from iamkit.errors import NotebookError, ReportError, SettingsError, SnapshotError
+from iamkit.errors import (
+    NotebookError,
+    ReportError,
+    SettingsError,
+    SnapshotError,
+    WriteError,
+)
 from iamkit.report import notebooks, page
 from iamkit.report.csv_files import TABLES
 from iamkit.report.kernels import fork_server
+from iamkit.report.manifest import MANIFEST
 from tests.report.audits import Audit
 
 
@@ -157,21 +164,64 @@ def test_only_the_owner_can_read_a_report(audit: Audit):
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in made.index.parent.iterdir()) == [
         "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "glossary.html",
-        "identities.csv", "index.html",
+        "identities.csv", "index.html", "report-manifest.json",
     ]  # fmt: skip
 
 
 def test_a_page_of_an_earlier_run_does_not_stay(audit: Audit):
-    for name in ("index.html", "07-old.html", "07-old.ipynb", "findings.csv", ".x.tmp"):
-        (audit.out / name).write_text("out of date")
-    (audit.out / "notes.html").write_text("the analyst's own")
+    audit.notebook("07-old", "'out of date'")
+    audit.render()
+    for name in ("notes.html", "08-mine.html", "08-mine.ipynb"):
+        (audit.out / name).write_text("the analyst's own")
+    (audit.notebooks / "07-old.ipynb").unlink()
     audit.notebook("00-a", "1")
     audit.render()
     left = {path.name for path in audit.out.iterdir()}
-    made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", *TABLES}
-    assert left == {*made, "notes.html", "snapshot"}
-    assert "out of date" not in audit.page("index")
-    assert "out of date" not in (audit.out / "findings.csv").read_text()
+    made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", MANIFEST, *TABLES}
+    assert left == {*made, "notes.html", "08-mine.html", "08-mine.ipynb", "snapshot"}
+    assert "07-old" not in audit.page("index")
+    assert (audit.out / "08-mine.ipynb").read_text() == "the analyst's own"
+
+
+def test_an_old_page_that_somebody_changed_stays_theirs(audit: Audit):
+    audit.notebook("00-a", "1")
+    audit.notebook("07-old", "1")
+    audit.render()
+    (audit.out / "07-old.html").write_text("with my notes")
+    (audit.notebooks / "07-old.ipynb").unlink()
+    audit.render()
+    assert audit.page("07-old") == "with my notes"
+    assert not (audit.out / "07-old.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["00-a.html", "00-a.ipynb", "index.html", "findings.csv", MANIFEST]
+)
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_what_is_in_the_way_is_named_and_untouched(audit: Audit, name: str, kind: str):
+    audit.notebook("00-a", f"open({str(audit.out / 'ran')!r}, 'w')")
+    theirs = audit.out / name
+    if kind == "folder":
+        theirs.mkdir()
+    elif kind == "link":
+        theirs.symlink_to(audit.notebooks / "00-a.ipynb")
+    else:
+        theirs.write_text("mine")
+    said = rf"holds what a report would replace: {name} \(not made by iamkit\)\. Move it away, or"
+    with pytest.raises(ReportError, match=said):
+        audit.render()
+    assert {path.name for path in audit.out.iterdir()} == {"snapshot", name}, "nothing was run"
+    assert kind != "file" or theirs.read_text() == "mine"
+
+
+def test_a_page_that_somebody_changed_is_in_the_way(audit: Audit):
+    audit.notebook("00-a", "1")
+    audit.render()
+    changed = audit.page("00-a").replace("</main>", "My note.</main>")
+    (audit.out / "00-a.html").write_text(changed)
+    with pytest.raises(ReportError, match=r"00-a\.html \(changed since iamkit made it\)"):
+        audit.render()
+    assert audit.page("00-a") == changed
 
 
 def test_a_table_of_5000_rows_stays_small(audit: Audit):
@@ -358,10 +408,18 @@ def test_pages_do_not_replace_the_notebooks_they_come_from(audit: Audit):
     assert (audit.notebooks / "00-a.ipynb").exists()
 
 
+def test_pages_do_not_go_among_the_evidence(audit: Audit):
+    audit.notebook("00-a", "1")
+    for out in (audit.snapshot, audit.snapshot / "pages"):
+        with pytest.raises(ReportError, match="is the evidence itself"):
+            audit.render(out=out)
+    assert [path.name for path in audit.snapshot.iterdir()] == ["manifest.json"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(audit: Audit):
     audit.notebook("00-a", "1")
     (audit.out / "file").write_text("")
-    with pytest.raises(ReportError, match=r"pages cannot be written to .*file.*: Not a directory$"):
+    with pytest.raises(WriteError, match=r"pages cannot be written to .*file.*: Not a directory$"):
         audit.render(out=audit.out / "file" / "pages")
 
 
@@ -373,7 +431,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_page(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(ReportError, match=r"00-a\.ipynb cannot be written: No space left on devic"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match=r"00-a\.ipynb cannot be written: No space left on devic"):
         audit.render()
     assert [path.name for path in audit.out.iterdir()] == ["snapshot"]

@@ -77,7 +77,8 @@ def test_awss_example_restricts_and_denies_endpoints_and_services_too(tmp_path: 
     assert (row["endpoint"], row["via_services"]) == ("denied", "denied")
     assert any("VPC endpoint" in note for note in row["notes"])
     assert any("AWS services" in note for note in row["notes"])
-    assert row["why"] == f"Possible only from {VPN}, {OFFICE} (statement “OfficeOnly” of own)."
+    only = f"Actions are possible only from {VPN}, {OFFICE}"
+    assert row["why"] == f"{only} (statement “OfficeOnly” of own)."
 
 
 def test_awss_older_example_spares_calls_by_services(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_a_list_of_everybody_restricts_nobody(
     row = judged_user(tmp_path, allow(), deny(outside(*networks)))
     assert (row["verdict"], row["networks"]) == ("unrestricted", list(ANYWHERE))
     assert (row["policy_name"], row["statement"]) == ("own", "statement 1"), "what is left open"
-    assert row["notes"] == [f"own lists {said}, so its list keeps nobody out."]
+    assert row["notes"] == [f"own lists {said}, so its list does not restrict anything."]
 
 
 def test_somebody_elses_list_of_everybody_changes_nothing(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_somebody_elses_list_of_everybody_changes_nothing(tmp_path: Path) -> Non
 def test_a_restriction_may_require_a_vpc_endpoint(tmp_path: Path, key: str) -> None:
     row = judged_user(tmp_path, allow(), deny({"StringNotEquals": {key: "vpce-1"}}))
     assert (row["verdict"], row["endpoint"], row["networks"]) == ("restricted", "required", [])
-    assert row["why"] == "Possible only from a VPC endpoint (statement 2 of own)."
+    assert row["why"] == "Actions are possible only from a VPC endpoint (statement 2 of own)."
 
 
 def test_the_office_or_a_vpc_endpoint_restricts_and_endpoints_work(tmp_path: Path) -> None:
@@ -213,13 +214,13 @@ def test_an_allow_from_anywhere_beside_one_from_the_office_is_no_restriction(
     assert (row["verdict"], row["outside_actions"]) == ("partly restricted", 1)
     row = judged_user(tmp_path / "all", allow("s3:*"), allow("s3:Get*", Condition=inside(OFFICE)))
     assert row["verdict"] == "unrestricted"
-    assert "every action is possible from others too" in row["notes"][0]
+    assert "every action is also possible from other networks" in row["notes"][0]
 
 
 def test_a_block_list_is_no_restriction(tmp_path: Path) -> None:
     row = judged_user(tmp_path, allow(), deny(inside(OFFICE)))
     assert (row["verdict"], row["networks"]) == ("unrestricted", list(ANYWHERE))
-    assert "keep out" in row["notes"][0]
+    assert "blocks the listed networks" in row["notes"][0]
 
 
 def test_networks_of_both_ip_versions_are_told(tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_mfa_and_a_network_are_a_restriction(tmp_path: Path) -> None:
 def test_a_restriction_without_mfa_only_is_none_and_said(tmp_path: Path) -> None:
     row = judged_user(tmp_path, allow(), deny(AWAY | NO_MFA))
     assert row["verdict"] == "unrestricted"
-    assert "with MFA or those without" in row["notes"][0]
+    assert "with MFA or requests without MFA" in row["notes"][0]
 
 
 def test_an_unknown_condition_never_restricts(tmp_path: Path) -> None:
@@ -497,7 +498,7 @@ def test_the_contractors_open_list_is_found(company: pd.DataFrame) -> None:
     devon = company.loc["devon.price.ext"]
     assert (devon["verdict"], devon["networks"]) == ("unrestricted", list(ANYWHERE))
     assert devon["notes"] == [
-        "OfficeNetworks-Contractors lists 0.0.0.0/0, so its list keeps nobody out."
+        "OfficeNetworks-Contractors lists 0.0.0.0/0, so its list does not restrict anything."
     ]
 
 

@@ -165,7 +165,7 @@ def delete(account: Account, found: Finding) -> list[Change]:
     """Delete a user, group or role, and what the step names besides."""
     kinds = {"user": changes.DeleteUser, "role": changes.DeleteRole, "group": changes.DeleteGroup}
     kind = found.subject.rpartition(":")[2].partition("/")[0]
-    trusting = re.search(r"out of the trust policy of (.+?) first", found.next_step)
+    trusting = re.search(r"Remove it from the trust policy of (.+?) first", found.next_step)
     made: list[Change] = []
     for name in re.split(r", | and ", trusting[1]) if trusting else []:
         role = next(arn for arn in account.roles["role_arn"] if arn.endswith(f"/{name}"))
@@ -174,7 +174,7 @@ def delete(account: Account, found: Finding) -> list[Change]:
             left for each in said["Statement"] if (left := without(each, found.subject))
         ]
         made += [changes.UpdateAssumeRolePolicy(role, said)] if said["Statement"] else []
-    only = re.search(r"Nobody else may assume (.+?): delete that", found.next_step)
+    only = re.search(r"the only principal that may assume (.+?): delete that", found.next_step)
     for name in re.split(r", | and ", only[1]) if only else []:
         role = next(arn for arn in account.roles["role_arn"] if arn.endswith(f"/{name}"))
         allow = {"Effect": "Allow", "Principal": {"AWS": one_user(account, found)}}
@@ -182,7 +182,7 @@ def delete(account: Account, found: Finding) -> list[Change]:
         said = document({**allow, "Action": "sts:AssumeRole"})
         made.append(changes.UpdateAssumeRolePolicy(role, said))
     made.append(kinds[kind](found.subject))
-    left_alone = re.search(r"Then delete (.+), on nobody else", found.next_step)
+    left_alone = re.search(r"Then delete (.+), which nobody else has", found.next_step)
     for name in re.split(r", | and ", left_alone[1]) if left_alone else []:
         arns = account.policies["policy_arn"]
         made.append(changes.DeletePolicy(next(arn for arn in arns if arn.endswith(f"/{name}"))))
@@ -232,7 +232,7 @@ def administrator_role(account: Account, found: Finding) -> list[Change]:
         said = written(account, policy)
         listed = said["Statement"] if isinstance(said["Statement"], list) else [said["Statement"]]
         denied = [each for each in listed if each["Effect"] == "Deny"]
-        if denied and "keep what it denies" in found.next_step:
+        if denied and "Keep what it denies" in found.next_step:
             made.append(changes.PutInlinePolicy(found.subject, "denied", document(*denied)))
         away = changes.DetachPolicy(found.subject, policy)
         name = policy.partition("#")[2]
@@ -247,10 +247,10 @@ def old_version(account: Account, found: Finding) -> list[Change]:
 
 def inline(name: str, said: dict[str, Any]) -> Build:
     return lambda account, found: [
-        *(all_keys(account, found) if "Move what" in found.next_step else []),
+        *(all_keys(account, found) if "Move the work of" in found.next_step else []),
         *(
             [changes.EnableMFADevice(found.subject)]
-            if "device registered" in found.next_step
+            if "register an MFA device" in found.next_step
             else []
         ),
         changes.PutInlinePolicy(found.subject, name, said),
@@ -394,10 +394,10 @@ WHOLE_POLICY = {
 TRIED: list[tuple[str, str, Build]] = [
     ("old_access_key|access_key_made_with_user", "Make a second key", new_key),
     ("old_access_key|access_key_made_with_user", r"Delete access key \d, which", room_for_a_key),
-    ("old_access_key|access_key_made_with_user", "Move what access key", room_for_a_key),
+    ("old_access_key|access_key_made_with_user", "Move the work of access key", room_for_a_key),
     (
         "old_access_key|access_key_made_with_user",
-        "Let what uses this key use",
+        "Let its program use",
         key(changes.DeactivateAccessKey),
     ),
     (
@@ -420,7 +420,7 @@ TRIED: list[tuple[str, str, Build]] = [
     ("old_password", "Have the pass", lambda a, f: [changes.ChangePassword(f.subject)]),
     ("unusable_user|unused_role|empty_group_.*", "(Delete the|Remove the role's)", delete),
     ("administrator_without_mfa|trusts_deleted_identity", "Delete the (user|role) if", delete),
-    ("unused_role", "Delete it if people come in another way", delete),
+    ("unused_role", "Delete it if people have another way", delete),
     ("console_user_without_mfa", "Register an MFA device", device("passkey", instead=False)),
     ("administrator_without_mfa", "Register an MFA device", device("passkey", instead=False)),
     ("root_without_mfa", "Register a passkey", device("passkey", instead=False)),
@@ -428,7 +428,11 @@ TRIED: list[tuple[str, str, Build]] = [
     ("user_without_hardware_mfa", "Register a hardware token", device("hardware", instead=True)),
     ("root_without_hardware_mfa", "Register a passkey", old_root_device),
     ("root_access_key", "Delete it", key(changes.DeleteAccessKey)),
-    ("root_access_key", "(Deactivate it|Give what uses)", key(changes.DeactivateAccessKey)),
+    (
+        "root_access_key",
+        "(Deactivate it|Give the program that uses)",
+        key(changes.DeactivateAccessKey),
+    ),
     (
         "root_signing_certificate|active_signing_certificate",
         "Deactivate the cert",
@@ -463,7 +467,7 @@ TRIED: list[tuple[str, str, Build]] = [
         "key_escapes_mfa",
         '.*Write "BoolIfExists"',
         lambda a, f: [
-            *(all_keys(a, f) if "Move what" in f.next_step else []),
+            *(all_keys(a, f) if "Move the work of" in f.next_step else []),
             *(
                 change
                 for policy, _ in [*held(a, f.subject), *groups_of(a, f.subject)]
@@ -472,21 +476,21 @@ TRIED: list[tuple[str, str, Build]] = [
             ),
         ],
     ),
-    ("key_usable_from_anywhere", "See in CloudTrail|[Dd]eny req", inline("here", ELSEWHERE)),
-    ("network_fence_with_holes", "Deny on every action", inline("here", ELSEWHERE)),
+    ("key_usable_from_anywhere", "Check in CloudTrail|[Dd]eny req", inline("here", ELSEWHERE)),
+    ("network_fence_with_holes", "Deny all actions on all resources", inline("here", ELSEWHERE)),
     (
         "network_list_open",
-        "Take 0.0.0.0/0",
+        "Remove 0.0.0.0/0",
         networks(lambda listed: [each for each in listed if not each.endswith("/0")]),
     ),
     ("network_list_.*", "Write the networks that requests", networks(lambda _: [OFFICE])),
     ("policy_names_nothing", "Did you mean", corrected),
     ("password_policy_missing", "Set a password policy", password_policy(**WHOLE_POLICY)),
-    ("password_policy_short", "Ask for 14", password_policy(minimum_length=14)),
-    ("password_policy_no_symbol", "Ask for a symbol", password_policy(symbols=True)),
-    ("password_policy_no_number", "Ask for a number", password_policy(numbers=True)),
-    ("password_policy_no_uppercase", "Ask for an upper", password_policy(uppercase=True)),
-    ("password_policy_no_lowercase", "Ask for a lower", password_policy(lowercase=True)),
+    ("password_policy_short", "Require 14", password_policy(minimum_length=14)),
+    ("password_policy_no_symbol", "Require a symbol", password_policy(symbols=True)),
+    ("password_policy_no_number", "Require a number", password_policy(numbers=True)),
+    ("password_policy_no_uppercase", "Require an upper", password_policy(uppercase=True)),
+    ("password_policy_no_lowercase", "Require a lower", password_policy(lowercase=True)),
     ("password_policy_reuse", "Let the password policy", password_policy(reuse_prevention=24)),
     ("password_policy_no_expiry", ".*Let passwords expire", password_policy(max_age=90)),
     (

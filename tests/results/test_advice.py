@@ -37,7 +37,8 @@ DATA = Path(__file__).parents[1] / "data"
 RECENT = 90  # days
 USED = r"(used|it was used|which was used) (for \w+ )?(today|yesterday|\d+ days ago)"
 HANDED = re.compile(
-    r"Make a second key|Move what|Let what|Finish the rotation|Give what|See what|Delete access key"
+    r"Make a second key|Move the work of|Let its program|Finish the rotation|Give the program|"
+    r"Check what|Delete access key"
 )
 # Checks that leave administrators aside: they judge whoever is none any more for the first time.
 NOT_OF_ADMINISTRATORS = {"can_escalate", "can_become_administrator", "near_administrator"}
@@ -298,12 +299,12 @@ def test_nothing_in_use_is_stopped_without_a_word(tried: Account) -> None:
     for found, wanted in failing(tried):
         step = found.next_step
         said = re.search(USED, step) is not None
-        handed = said and HANDED.match(step.removeprefix("Have an MFA device registered. "))
+        handed = said and HANDED.match(step.removeprefix("Let the user register an MFA device. "))
         for change in wanted:
             where = (found.check, found.name, step, str(change))
             if isinstance(change, changes.DeleteAccessKey):
                 one = (change.user, change.slot) in keys
-                assert not one or (handed and step.startswith("Move what")), where
+                assert not one or (handed and step.startswith("Move the work of")), where
             if isinstance(change, changes.DeactivateAccessKey):
                 one = (change.user, change.slot) in keys
                 assert not one or handed or step.startswith("Deactivate it, wait"), where
@@ -339,71 +340,87 @@ def test_every_check_is_tried_or_says_why_not() -> None:
 
 
 EXPECTED = {
-    ("old_access_key", "one"): "Make a second key, hand it over, then deactivate this one: it was "
-    "used 3 days ago.",
-    ("old_access_key", "idle"): "Deactivate it, wait for complaints, then delete it: it was used "
-    "120 days ago.",
+    (
+        "old_access_key",
+        "one",
+    ): "Make a second key, use it instead, then deactivate this one: it was used 3 days ago.",
+    ("old_access_key", "idle"): (
+        "Deactivate it, wait to see if anything fails, then delete it: it was used 120 days ago."
+    ),
     ("old_access_key", "unused"): "Delete it: it was never used.",
-    ("old_access_key", "inactive"): "Delete access key 2, which is inactive, and make a new key; "
-    "hand it over, then deactivate this one: it was used 3 days ago.",
-    ("old_access_key", "spare"): "Let what uses this key use access key 2 instead, then deactivate "
-    "this one: it was used 3 days ago.",
-    ("two_active_access_keys", "spare"): "Finish the rotation: hand access key 2 over to what uses "
-    "access key 1, which was used 3 days ago; then deactivate access key 1, and delete it later.",
+    ("old_access_key", "inactive"): (
+        "Delete access key 2, which is inactive, and make a new key; use it instead, then "
+        "deactivate this one: it was used 3 days ago."
+    ),
+    ("old_access_key", "spare"): (
+        "Let its program use access key 2 instead, then deactivate this one: it was used 3 "
+        "days ago."
+    ),
+    ("two_active_access_keys", "spare"): (
+        "Finish the rotation: give access key 2 to the program that uses access key 1, which "
+        "was used 3 days ago; then deactivate access key 1, and delete it later."
+    ),
     (
         "two_active_access_keys",
         "aside",
     ): "Deactivate access key 2, which was never used, and delete it later.",
-    (
-        "unused_access_key",
-        "late",
-    ): "Deactivate it, wait for complaints, then delete it: it was used 50 days ago.",
-    ("unused_password", "asked"): "Ask its user, then remove the password (delete the login "
-    "profile): it was used 60 days ago.",
-    (
-        "password_without_enforced_mfa",
-        "both",
-    ): "Have an MFA device registered. Move what access key "
-    "1 (used yesterday) does to a role: the denial stops it. Without MFA, deny all but registering "
-    "a device, as AWS's example policy does.",
-    ("user_without_hardware_mfa", "codes"): "Register a hardware token, then remove the virtual "
-    "device: access key 1 (used yesterday) needs codes of MFA, and a passkey gives none.",
-    ("unusable_user", "left"): "Delete the user if it has no SSH keys for CodeCommit: no other "
-    "credential is left. Then delete of-the-left, on nobody else.",
-    (
-        "unused_role",
-        "unused",
-    ): "Remove the role's permissions, and delete the role if nothing fails "
-    "without them. Take it out of the trust policy of trusting first. Then delete alone, on nobody "
-    "else.",
-    (
-        "empty_group_with_policies",
-        "nobody",
-    ): "Delete the group: whoever is put into it gets what it "
-    "gives. Then delete delegate, on nobody else.",
-    ("unattached_policy", "bound"): "Keep it as long as delegate asks for it.",
-    ("network_list_open", "everywhere"): "Write the networks that requests come from in its place: "
-    "without it the list is empty, and a denial outside of it stops everybody.",
-    ("trusts_deleted_identity", "of-ghosts"): "Delete the role if nobody needs it: nobody else may "
-    "assume it, and a trust policy has to name somebody. If it is needed, name who needs it in the "
-    "place of the id.",
-    (
-        "administrative_role_without_mfa",
-        "admins",
-    ): "Put the users into a statement of their own: add "
-    '"Bool": {"aws:MultiFactorAuthPresent": "true"} to the trust policy\'s condition there. Others '
-    "of the statement bring no MFA, and stay as they are.",
-    ("anyone_may_assume", "public"): "See in CloudTrail who assumes the role (it was used 10 days "
-    "ago). Name the accounts or roles that you trust under Principal.",
-    (
-        "root_access_key",
-        "<root_account>",
-    ): "Give what uses the key a role, then deactivate the key, "
-    "and delete it later: it was used for s3 yesterday.",
-    ("password_policy_no_expiry", ACCOUNT): "Let users change their own passwords first. Turn "
-    "HardExpiry off first: it locks out whose password has expired. Have old passwords changed "
-    "first: 3 passwords are older and would expire at once. Let passwords expire, or accept the "
-    "risk: with MFA for everybody, expiry adds little.",
+    ("unused_access_key", "late"): (
+        "Deactivate it, wait to see if anything fails, then delete it: it was used 50 days ago."
+    ),
+    ("unused_password", "asked"): (
+        "Ask its user, then remove the password (delete the login profile): it was used 60 "
+        "days ago."
+    ),
+    ("password_without_enforced_mfa", "both"): (
+        "Let the user register an MFA device. Move the work of access key 1 (used yesterday) "
+        "to a role: the Deny stops the key. Without MFA, deny all actions except those to "
+        "register a device, as AWS's example policy does."
+    ),
+    ("user_without_hardware_mfa", "codes"): (
+        "Register a hardware token, then remove the virtual device: access key 1 (used "
+        "yesterday) needs MFA codes, and a passkey shows none."
+    ),
+    ("unusable_user", "left"): (
+        "Delete the user if it has no SSH keys for CodeCommit: no other credential is left. "
+        "Then delete of-the-left, which nobody else has."
+    ),
+    ("unused_role", "unused"): (
+        "Remove the role's permissions, and delete the role if nothing fails without them. "
+        "Remove it from the trust policy of trusting first. Then delete alone, which nobody "
+        "else has."
+    ),
+    ("empty_group_with_policies", "nobody"): (
+        "Delete the group: anyone who is added to it gets its permissions. Then delete "
+        "delegate, which nobody else has."
+    ),
+    ("unattached_policy", "bound"): "Keep it as long as delegate refers to it.",
+    ("network_list_open", "everywhere"): (
+        "Write the networks that requests come from instead. If you only remove the entry, "
+        "the list is empty, and a Deny outside the list denies every request."
+    ),
+    ("trusts_deleted_identity", "of-ghosts"): (
+        "Delete the role if nobody needs it: its trust policy names nobody else. If the role "
+        "is needed, replace the id with the ARN of the user or role that needs it."
+    ),
+    ("administrative_role_without_mfa", "admins"): (
+        'Put the users into a separate statement: add "Bool": {"aws:MultiFactorAuthPresent": '
+        '"true"} to the trust policy\'s condition there. Keep the other principals in the old '
+        "statement: they cannot use MFA."
+    ),
+    ("anyone_may_assume", "public"): (
+        "Check in CloudTrail who assumes the role (it was used 10 days ago). Name the "
+        "accounts or roles that you trust under Principal."
+    ),
+    ("root_access_key", "<root_account>"): (
+        "Give the program that uses the key a role, then deactivate the key, and delete it "
+        "later: it was used for s3 yesterday."
+    ),
+    ("password_policy_no_expiry", ACCOUNT): (
+        "Let users change their own passwords first. Turn HardExpiry off first: it locks out "
+        "users whose password has expired. Have old passwords changed first: 3 passwords are "
+        "older and would expire at once. Let passwords expire, or accept the risk: if every "
+        "user has MFA, expiry adds little security."
+    ),
 }
 
 

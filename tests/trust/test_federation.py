@@ -104,7 +104,7 @@ def asked(issuer: str, subject: str | None, audience: str | None) -> dict[str, A
 def test_what_is_open_follows_from_subject_and_audience(issuer: str, audience: str | None) -> None:
     exact, loose, whose = SUBJECTS[issuer]
     beside = "" if audience == "sts.amazonaws.com" else ", for any audience"
-    anybody = f"whoever gets a token of {issuer}"
+    anybody = f"anyone who gets a token of {issuer}"
     found = {
         subject: federation.left_open(entry(issuer, asked(issuer, subject, audience)))
         for subject in (exact, loose, "*", None)
@@ -127,7 +127,7 @@ def test_an_audience_is_asked_for_if_no_other_gets_in(issuer: str) -> None:
 @pytest.mark.parametrize("claim", ["ref", "environment", "workflow"])
 def test_what_a_branch_or_environment_is_called_anybody_chooses(claim: str) -> None:
     condition = {"StringEquals": {f"{GITHUB}:aud": "a", f"{GITHUB}:{claim}": "production"}}
-    assert federation.left_open(entry(GITHUB, condition)) == f"whoever gets a token of {GITHUB}"
+    assert federation.left_open(entry(GITHUB, condition)) == f"anyone who gets a token of {GITHUB}"
 
 
 CLAIMS = {
@@ -204,7 +204,7 @@ def test_a_key_that_is_no_claim_of_the_token_narrows_nothing() -> None:
     """Which Region is called, and with which session name, whoever has a token chooses."""
     for key in ("aws:RequestedRegion", "sts:RoleSessionName"):
         found = entry(GITHUB, {"StringEquals": {key: "eu-west-1", f"{GITHUB}:aud": "ours"}})
-        assert federation.left_open(found) == f"whoever gets a token of {GITHUB}"
+        assert federation.left_open(found) == f"anyone who gets a token of {GITHUB}"
 
 
 # ── Projects of a stranger's own ─────────────────────────────────────────────────────────────────
@@ -287,7 +287,7 @@ def test_a_subject_that_names_no_more_than_an_organisation(url: str, text: str, 
 def test_what_is_said_of_a_stranger_s_subject() -> None:
     found = entry(GITHUB, asked(GITHUB, "*:ref:refs/heads/main", "sts.amazonaws.com"))
     assert federation.left_open(found) == (
-        f"whoever gets a token of {GITHUB} that fits *:ref:refs/heads/main"
+        f"anyone who gets a token of {GITHUB} that matches *:ref:refs/heads/main"
     )
 
 
@@ -372,7 +372,7 @@ def test_cognito_s_guests_are_anybody(asks: Any, guests: bool) -> None:
         trust_policy.entries(authorization_details.trust(table), authorization_details.roles(table))
     )
     said = federation.left_open(TrustEntry.of(row))
-    assert said == ("guests of the identity pool, who are anybody" if guests else None)
+    assert said == ("guests of the identity pool, that is, anybody" if guests else None)
 
 
 # ── A slow search ────────────────────────────────────────────────────────────────────────────────

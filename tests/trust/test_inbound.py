@@ -92,31 +92,31 @@ CASES: dict[str, tuple[Any, Any, str, str | None, str]] = {
         {"AWS": VENDOR},
         {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
         *("known account", None),
-        f"account {VENDOR}, which is yours or in an organization that is asked for",
+        f"account {VENDOR}, which is yours or in an organization that the policy names",
     ),
     "this account": (
         {"AWS": f"{ARN}root"},
         None,
         *("own account", None),
-        "whoever in this account may call sts:AssumeRole on it",
+        "any identity of this account that may call sts:AssumeRole on it",
     ),
     "this account, by id and with MFA": (
         {"AWS": ACCOUNT},
         MFA,
         *("own account", None),
-        "whoever in this account may call sts:AssumeRole on it, with MFA",
+        "any identity of this account that may call sts:AssumeRole on it, with MFA",
     ),
     "this account, by name": (
         {"AWS": ACCOUNT},
         {"ArnLike": {"aws:PrincipalArn": f"{ARN}user/ops-*"}},
         *("own identity", None),
-        "whoever in this account meets the conditions on aws:principalarn",
+        "any identity of this account that meets the conditions on aws:principalarn",
     ),
     "this account, by tag": (
         {"AWS": ACCOUNT},
         {"StringEquals": {"aws:PrincipalTag/team": "ops"}},
         *("own identity", None),
-        "whoever in this account meets the conditions on aws:principaltag/team",
+        "any identity of this account that meets the conditions on aws:principaltag/team",
     ),
     "a user": ({"AWS": f"{ARN}user/team/ana"}, None, "own identity", None, "user ana"),
     "a deleted user": (
@@ -153,19 +153,19 @@ CASES: dict[str, tuple[Any, Any, str, str | None, str]] = {
         {"Service": "ec2.amazonaws.com"},
         None,
         *("service", None),
-        "ec2.amazonaws.com, where somebody has passed it the role",
+        "ec2.amazonaws.com, after somebody has passed the role to it",
     ),
     "SAML": (
         {"Federated": f"{ARN}saml-provider/Okta"},
         {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
         *("SAML", None),
-        "whoever Okta vouches for",
+        "any identity of Okta",
     ),
     "SAML for any audience": (
         {"Federated": f"{ARN}saml-provider/Okta"},
         None,
         *("SAML", "no audience"),
-        "whoever its provider vouches for to another service",
+        "any identity of the provider, with an assertion for another service",
     ),
     "one repository": (
         {"Federated": GITHUB_ARN},
@@ -401,7 +401,7 @@ OUT: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
     ),
     "all but one": (
         assuming(NotResource=f"{ARN}role/admin"),
-        [[f"all but {ARN}role/admin", None, "any account", True]],
+        [[f"all except {ARN}role/admin", None, "any account", True]],
     ),
     "in the organization only": (
         assuming("*", Condition={"StringEquals": {"aws:ResourceOrgID": "o-a1b2c3d4e5"}}),

@@ -28,17 +28,28 @@ from jupyter_client.launcher import launch_kernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_event_loop
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 from iamkit.errors import one_line
 from iamkit.report.kernels import fork_server
+from iamkit.report.kernels.internals import (
+    ERROR_CELL_TAG,
+    notebook_client,
+    start_with,
+    was_started,
+)
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 NAME = "iamkit"
 STARTUP_SECONDS = 600  # a kernel that has ended is noticed at once, a busy machine is waited for
+NO_ARGUMENTS = {"extra_arguments", "kernel_id"}  # what a manager adds that no process takes
 Process: TypeAlias = fork_server.ForkedProcess | subprocess.Popen[bytes]
 
 
@@ -52,11 +63,22 @@ class Kernels:
         Forks the kernels if it can; otherwise each is started from nothing.
     cwd : Path
         Where the notebooks run.
+    cell_seconds, memory_mib : int
+        How long a cell may run, and how much memory a kernel may take; 0: no limit.
     """
 
-    def __init__(self, server: fork_server.ForkServer, cwd: Path) -> None:
+    def __init__(
+        self,
+        server: fork_server.ForkServer,
+        cwd: Path,
+        *,
+        cell_seconds: int = 0,
+        memory_mib: int = 0,
+    ) -> None:
         self.cwd = cwd
         self.env = server.env
+        self.cell_seconds = cell_seconds
+        self.memory_mib = memory_mib
         self._server = server
         self._running: list[Process] = []
         self._lock = threading.Lock()
@@ -83,13 +105,14 @@ class Kernels:
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
             connection_file=str(folder / "connection.json"),
         )
-        if os.name == "posix":
+        if os.name == "posix" and self._server.fits_sockets:
             manager.transport = "ipc"
             manager.ip = str(folder / "k")
         manager.client_factory = _Client
-        manager.provisioner = _Provisioner(
+        provisioner = _Provisioner(
             self, kernel_id=str(uuid4()), kernel_spec=manager.kernel_spec, parent=manager
         )
+        start_with(manager, provisioner)
         return manager
 
     def start(self, command: list[str], options: dict[str, Any]) -> Process:
@@ -106,6 +129,7 @@ class Kernels:
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 kernel = launch_kernel(command, **{**options, **quiet})
             self._running.append(kernel)
+            limit_memory(kernel.pid, self.memory_mib)
             return kernel
 
 
@@ -123,7 +147,7 @@ class _Provisioner(LocalProvisioner):
         return await super().wait()
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        options = LocalProvisioner._scrub_kwargs(kwargs)
+        options = {name: value for name, value in kwargs.items() if name not in NO_ARGUMENTS}
         self.process: Any = self._kernels.start(cmd, options)
         self.pid = self.pgid = self.process.pid
         self.cwd = self._kernels.cwd
@@ -139,10 +163,9 @@ class _Client(AsyncKernelClient):
         while time.monotonic() < deadline:
             request = self.kernel_info()
             with suppress(Empty):
-                answer = await self.get_shell_msg(timeout=1)
+                await self.get_shell_msg(timeout=1)
                 while not await self._idle_after(request):
                     pass
-                self._handle_kernel_info_reply(answer)
                 return
             if not await self.is_alive():
                 raise DeadKernelError("the kernel ended before it was ready")
@@ -174,27 +197,36 @@ class KernelEngine(Engine):  # type: ignore[misc]
         own marks in it; the report needs the notebook and writes it itself.
         """
         results.append(nb_man.nb)
-        client = PapermillNotebookClient(
+        client = notebook_client(
             nb_man,
             km=kernels.manager(),
             shutdown_kernel="immediate",
             record_timing=False,
             startup_timeout=STARTUP_SECONDS,
+            iopub_timeout=STARTUP_SECONDS,
+            timeout=kernels.cell_seconds or None,
             coalesce_streams=True,
         )
         try:
             client.execute(cleanup_kc=True, cwd=str(kernels.cwd), env=kernels.env)
         except DeadKernelError:
-            code = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
-            started = [cell for cell in code if cell.metadata.papermill["start_time"]]
-            running = started[-1] if started else code[0]
-            message = "the kernel ended while it ran this cell"
-            error = new_output(  # type: ignore[no-untyped-call]
-                "error", ename="KernelDied", evalue=message, traceback=[message]
-            )
-            running.outputs.append(error)
+            limit = f"; max_kernel_mib is {kernels.memory_mib}" if kernels.memory_mib else ""
+            _fail(nb_man.nb, "KernelDied", f"the kernel ended while it ran this cell{limit}")
+        except CellTimeoutError:
+            limit = f"{kernels.cell_seconds} s, which is max_cell_seconds"
+            _fail(nb_man.nb, "CellTimeout", f"the cell ran for more than {limit}")
         finally:
             ensure_event_loop().close()
+
+
+def _fail(notebook: NotebookNode, name: str, message: str) -> None:
+    """Note an error in the cell that was running."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    running = next((cell for cell in reversed(code) if was_started(cell)), code[0])
+    error = new_output(  # type: ignore[no-untyped-call]
+        "error", ename=name, evalue=message, traceback=[f"{name}: {message}"]
+    )
+    running.outputs.append(error)
 
 
 papermill_engines.register(NAME, KernelEngine)
@@ -234,9 +266,7 @@ def execute(
         problem = one_line(error)
     executed = results[0] if results else notebook
     executed.cells = [
-        cell
-        for cell in executed.cells
-        if "papermill-error-cell-tag" not in cell.metadata.get("tags", ())
+        cell for cell in executed.cells if ERROR_CELL_TAG not in cell.metadata.get("tags", ())
     ]
     return executed, problem
 
@@ -247,3 +277,15 @@ def _kill(kernel: Process) -> None:
         os.killpg(kernel.pid, signal.SIGKILL)
     else:
         kernel.kill()
+
+
+def limit_memory(pid: int, mib: int) -> None:
+    """
+    Limit the memory that a process may still take, where the system can: on Linux.
+
+    What it has already counts, too. Code that asks for more gets a `MemoryError`, or ends.
+    """
+    if mib and hasattr(resource, "prlimit"):
+        limit = mib * 2**20
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))

@@ -3,13 +3,14 @@ A process that holds the audited account, and forks a kernel from itself on requ
 
 Most of the time of a notebook would go into importing pandas and matplotlib and into auditing the
 account. Here one process, started fresh and with a single thread, does both once; each kernel is a
-fork of it, so it begins with a clean state, the imports done and the account at hand. The tables
+fork of it, so it begins with a clean state, the imports done and the account loaded. The tables
 that become CSV files are written by a fork, too. `ForkServer` is the report's end of the socket
 between the two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking
 exists.
 
-Nothing is left running: `close` kills the kernels, the process does so when the socket closes
-because the report was killed, and a kernel ends itself when its parent is gone.
+Nothing is left behind: `close` kills the kernels and removes the run's temporary folder, the
+process does both when the socket closes because the report was killed, and a kernel ends itself
+when its parent is gone.
 """
 
 import gc
@@ -23,13 +24,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from iamkit.report.temporary import RunFolder
 from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
 
 AVAILABLE = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
@@ -96,7 +97,9 @@ class ForkServer:
     """
 
     def __init__(self, *, fork: bool = AVAILABLE) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="iamkit-"))
+        self._run = RunFolder()
+        self.folder = self._run.path
+        self.fits_sockets = self._run.fits_sockets
         self.env = _environment(self.folder)
         self._control, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
@@ -168,7 +171,7 @@ class ForkServer:
             self._process.kill()
             self._process.wait()
             self._begin()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._run.close()
 
 
 def _thresholds(arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -186,7 +189,10 @@ def _environment(folder: Path) -> dict[str, str]:
     matplotlib = find_spec("matplotlib")
     if matplotlib and matplotlib.origin:
         env["MATPLOTLIBRC"] = str(Path(matplotlib.origin).parent / "mpl-data" / "matplotlibrc")
+    temporary = folder / "tmp"
+    temporary.mkdir()
     return env | {
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         "COLUMNS": "80",
         "IPYTHONDIR": str(folder / "ipython"),
         "LC_ALL": "C.UTF-8",
@@ -199,7 +205,13 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def serve(control: socket.socket) -> None:
-    """Audit the account, then fork on each message until the other end closes; end all forks."""
+    """
+    Audit the account, then fork on each message until the other end closes; end all forks.
+
+    This runs in the run's temporary folder, and removes it at the end: whoever closed the other end
+    may have been killed.
+    """
+    folder = Path.cwd()
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     del sys.path[0]  # this folder, which `-m` has put there; a kernel adds its own
     for name in IMPORTS:
@@ -229,6 +241,10 @@ def serve(control: socket.socket) -> None:
     for pid in forks:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+    for pid in forks:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:

@@ -1,0 +1,66 @@
+"""
+What the exit code of a command says: the one home of the numbers.
+
+A scheduler acts on these, so each means one thing in every command. Where several apply, the
+highest wins: whoever reads it first has to know that pages are incomplete, then that evidence is
+missing, and only then what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from iamkit.errors import BrokenCheckError, IamkitError, NotebookError, WriteError
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FOUND = 1
+    WRONG_INPUT = 2
+    GAPS = 3
+    FAILED = 4
+    NOT_WRITTEN = 5
+
+
+MEANINGS: Final[Mapping[ExitCode, str]] = {
+    ExitCode.DONE: "done",
+    ExitCode.FOUND: "done: findings at or above --fail-on, or files that rebuild makes differently",
+    ExitCode.WRONG_INPUT: "wrong input or usage, no evidence, or files that were changed",
+    ExitCode.GAPS: "done, without evidence that --require names",
+    ExitCode.FAILED: "a notebook or a check failed; the pages say why",
+    ExitCode.NOT_WRITTEN: "interrupted, or could not write; what was there before is still there",
+}
+
+# Those of each command, beside 0 and 2, which all have.
+OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
+    "collect": (ExitCode.GAPS, ExitCode.NOT_WRITTEN),
+    "demo": (ExitCode.NOT_WRITTEN,),
+    "lab": (ExitCode.NOT_WRITTEN,),
+    "rebuild": (ExitCode.FOUND, ExitCode.NOT_WRITTEN),
+    "report": (ExitCode.FOUND, ExitCode.GAPS, ExitCode.FAILED, ExitCode.NOT_WRITTEN),
+    "verify": (ExitCode.NOT_WRITTEN,),
+}
+
+
+def of_error(error: BaseException) -> ExitCode:
+    """
+    Return the exit code of a command that ended with an error of the kit, or was interrupted.
+
+    >>> of_error(IamkitError("no such file")), of_error(KeyboardInterrupt())
+    (<ExitCode.WRONG_INPUT: 2>, <ExitCode.NOT_WRITTEN: 5>)
+    """
+    if isinstance(error, NotebookError | BrokenCheckError):
+        return ExitCode.FAILED
+    if isinstance(error, IamkitError) and not isinstance(error, WriteError):
+        return ExitCode.WRONG_INPUT
+    return ExitCode.NOT_WRITTEN
+
+
+def of_command(name: str) -> dict[int, str]:
+    """Return the exit codes of a command, and what each means."""
+    codes = {ExitCode.DONE, ExitCode.WRONG_INPUT, *OF_COMMANDS.get(name, ())}
+    return {int(code): MEANINGS[code] for code in sorted(codes)}

@@ -1,0 +1,21 @@
+"""Damaged files give a clear error, or an account that passes nothing because of the damage."""
+
+import pytest
+
+from tests.mutations import undamaged, wrong
+
+# `make fuzz` tries a hundred thousand; these are as many as a run of all tests has time for.
+TRIED = 200
+PARTS = 20
+
+
+def test_the_undamaged_account_has_something_to_lose() -> None:
+    status = undamaged().audit.results["status"].value_counts()
+    assert status["fail"] > 15
+    assert status["pass"] > 40
+
+
+@pytest.mark.parametrize("first", range(0, TRIED, TRIED // PARTS))
+def test_no_damage_breaks_or_pleases(first: int) -> None:
+    problems = [wrong(seed) for seed in range(first, first + TRIED // PARTS)]
+    assert [each for each in problems if each] == []

@@ -159,8 +159,8 @@ def root_device(account: Account) -> str:
     """
     Return what kind of MFA device the root user has, in words; empty if it has none.
 
-    Its devices are in the list of virtual devices only, so whoever is not on that list has another
-    kind; without the list nobody knows.
+    AWS lists its device only if it is virtual. One that is on no list is of another kind; without
+    the list the kind is not known.
     """
     if not account.credentials.query("is_root")["mfa_registered"].any():
         return ""

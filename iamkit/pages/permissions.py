@@ -1,4 +1,4 @@
-"""The page on permissions: who can do what, and who is an administrator in all but name."""
+"""The page on permissions: who can do what, and who is an administrator by what they can do."""
 
 from __future__ import annotations
 

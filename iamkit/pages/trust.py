@@ -44,7 +44,7 @@ def trusted(account: Account) -> pd.DataFrame:
     Return the trusted principals, each with the administrator access that its role leads to.
 
     All columns of `account.trusted_principals`, the last use to the day, and `admin_access`:
-    everything, through IAM, in so many steps; missing: none of these for certain.
+    everything, through IAM, or the number of steps; missing: none of these for certain.
     """
     found = account.trusted_principals
     return found.assign(

@@ -10,6 +10,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
+from iamkit.errors import SettingsError
 from iamkit.pages import counts
 from iamkit.results import matrix
 
@@ -45,9 +46,18 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 
 def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`."""
+    """
+    Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`.
+
+    Raises `SettingsError` for a framework that does not exist.
+    """
     found = matrix(account.audit.results)
-    return found[found["framework"].eq(framework) | (framework == "")]
+    if not framework:
+        return found
+    known = found["framework"].unique()
+    if framework not in known:
+        raise SettingsError(f"{framework!r} is no framework; there are {', '.join(known)}")
+    return found[found["framework"] == framework]
 
 
 def by_framework(account: Account, framework: str = "") -> pd.DataFrame:

@@ -157,7 +157,7 @@ def test_what_is_allowed_only_where_it_is_denied_is_nothing_and_no_crash(tmp_pat
     agent = {"StringLike": {"aws:UserAgent": "aws-cli/*"}}
     made = ana(tmp_path, allow("*", Condition=agent), deny("*", Condition=agent))
     assert mfa(made)["verdict"] == "nothing to protect"
-    assert mfa(made)["why"] == "Nothing is allowed by any request that the user can make."
+    assert mfa(made)["why"] == "No request that the user can make is allowed."
 
 
 def test_each_approved_network_is_an_inside(tmp_path: Path) -> None:

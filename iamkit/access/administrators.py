@@ -6,28 +6,27 @@ Names of policies play no part: an administrator is known by what it can do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED
+from iamkit.access.contexts import DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
-    UNKNOWN,
+    Dependencies,
     Policy,
     PolicyLayers,
     RequestContext,
     certainly_allowed,
     choices,
 )
-from iamkit.reference import Bits
 from iamkit.table import OBJECT, TEXT, Column, Table, lists_by_key
 
 EVERYTHING: Final = "everything"  # every action on every resource
@@ -90,68 +89,52 @@ def administrators(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def administration(
-    promotion: SelfPromotion, arns: Sequence[str], rows: Bits, index: Any, contexts: Sequence[str]
+    attackers: Attackers, arns: Sequence[str], index: Any, contexts: Sequence[str]
 ) -> Any:
     """
     Return an array of `EVERYTHING`, `THROUGH_IAM` or an empty text, shape (principals, contexts).
 
-    `rows` are distinct bit rows, shape (distinct rows, 3, words), and `index` says which of them
-    each principal has in each of the contexts, as in `Permissions`.
+    `index` says which of the evaluator's rows each principal has in each of the contexts, as in
+    `Permissions`. Those count too who get there by another request of the same kind: such as one
+    from the network that only this principal's policies name, or to a region that they admit.
     """
-    catalog = promotion.callers.catalog
-    listed = catalog.every_listed
-    everything = np.asarray(~(listed & ~rows[:, ANYWHERE]).any(axis=1))
-    candidates = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
+    callers, catalog = attackers.callers, attackers.catalog
+    best = index.copy()  # rows of what some request of the kind is allowed
+    named = [name for name in contexts if name in DEFAULT_CONTEXTS]
+    columns = [contexts.index(name) for name in named]
+    places = [DEFAULT_CONTEXTS.index(name) for name in named]
+    for at, case in enumerate(map(attackers.case, arns)):
+        if case is not None:
+            of_case = attackers.rows_of(case)
+            best[at, columns] = [of_case[place] for place in places]
+    rows = callers.evaluator.all_rows()
+    complete = np.asarray(~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1))
+    promoting = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
+    everything = complete[index] | complete[best]
     through_iam = np.zeros(index.shape, dtype=bool)
-    found = np.argwhere((candidates & ~everything)[index]).tolist()
-    for at, column in found:
-        through_iam[at, column] = promotion.promotes(arns[at], contexts[column])
-    return np.where(everything[index], EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
+    promotion = SelfPromotion(callers)
+    for at, column in np.argwhere((promoting[index] | promoting[best]) & ~everything).tolist():
+        arn, name, known = arns[at], contexts[column], callers.caller(arns[at])
+        through_iam[at, column] = (
+            promoting[index[at, column]]
+            and promotion.promotes(arn, [callers.arriving(name)], known)
+        ) or (
+            promoting[best[at, column]]
+            and promotion.promotes(arn, _requests(attackers, arn, name, promoting), known)
+        )
+    return np.where(everything, EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
 
-def administration_by_any_request(
-    attackers: Attackers,
-    promotion: SelfPromotion,
-    arns: Iterable[str],
-    found: Sequence[str],
-    context: str,
-) -> list[str]:
-    """
-    Return `administration` with those added who get there by another request of the same kind.
-
-    Such as one from the network that only this principal's policies name, or to a region that they
-    admit. `found` is what `administration` says in the named context.
-    """
-    at, catalog = DEFAULT_CONTEXTS.index(context), attackers.catalog
-    listed, promoting = catalog.every_listed, catalog.bits(SELF_PROMOTION)
-
-    @cache
-    def holds_everything(number: int) -> bool:
-        return not (listed & ~attackers.bits[number][ANYWHERE]).any()
-
-    @cache
-    def may_promote(number: int) -> bool:
-        return bool((attackers.bits[number][CERTAIN] & promoting).any())
-
-    answers = list(found)
-    for place, arn in enumerate(arns):
-        if answers[place] == EVERYTHING or (case := attackers.case(arn)) is None:
-            continue
-        number = attackers.rows_of(case)[at]
-        if holds_everything(number):
-            answers[place] = EVERYTHING
-        elif not answers[place] and may_promote(number):
-            known = attackers.callers.caller(arn).but({ISSUED: UNKNOWN})  # the request says when
-            own = (
-                request.context.joined(known)
-                for request, outcome in zip(case.tried.requests, case.outcomes, strict=True)
-                if request.name == context
-                and not request.session
-                and may_promote(attackers.row(request, outcome))
-            )
-            if any(promotion.promotes_as(arn, each) for each in own):
-                answers[place] = THROUGH_IAM
-    return answers
+def _requests(
+    attackers: Attackers, arn: str, context: str, promoting: Any
+) -> Iterator[RequestContext]:
+    """What requests of a kind carry that may be calls of promotion."""
+    case = attackers.case(arn)
+    if case is not None and context in DEFAULT_CONTEXTS:
+        for request, outcome in zip(case.tried.plan.requests, case.outcomes, strict=True):
+            asked = request.name == context and not request.session
+            if asked and promoting[attackers.row(request, outcome)]:
+                yield request.context
 
 
 class SelfPromotion:
@@ -167,67 +150,69 @@ class SelfPromotion:
         assigned = account.policy_assignments
         assigned = assigned[assigned["policy_arn"].isin(customer)]
         self._policies = lists_by_key(assigned["principal_arn"], assigned["policy_arn"])
+        self._about: Memo[Dependencies, bool] = Memo()
         self._keys: Memo[PolicyLayers, tuple[str, ...]] = Memo()
-        self._boundary_keys: Memo[tuple[Policy, ...], tuple[str, ...]] = Memo()
         self._boundless: Memo[Any, bool] = Memo()
         self._found: Memo[Any, bool] = Memo()
 
-    def promotes(self, principal_arn: str, context: str) -> bool:
+    def promotes(
+        self, principal_arn: str, arriving: Iterable[RequestContext], known: RequestContext
+    ) -> bool:
         """
         Return whether a principal can give itself every permission with one call to IAM.
 
-        `context` is a named one. A permissions boundary that it cannot lift limits that, so it must
-        allow everything. Errs towards no: escalation paths of several calls are not looked for
-        here.
+        `arriving` is what requests carry, whoever makes them; this is `known` of the principal. A
+        permissions boundary that it cannot lift limits that, so it must allow everything. Errs
+        towards no: escalation paths of several calls are not looked for here.
         """
-        return self.promotes_as(principal_arn, self.callers.context(principal_arn, context))
-
-    def promotes_as(self, principal_arn: str, who: RequestContext) -> bool:
-        """The same for what a request carries."""
         layers = self.callers.layers(principal_arn)
-        if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
-            return False
-        keys = self._keys.once(layers, _tested_keys, layers)
-        asked = (principal_arn, who.answers(keys))
-        return self._found.once(asked, self._promotes, principal_arn, layers, who)
+        keys = self._keys.once(layers, self._tested_keys, layers)
+        for each in arriving:
+            who = each.joined(known) if keys else each
+            asked = (principal_arn, who.answers(keys))
+            if self._found.once(asked, self._promotes, principal_arn, layers, who):
+                return True
+        return False
 
     def _promotes(self, principal_arn: str, layers: PolicyLayers, who: RequestContext) -> bool:
+        if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
+            return False
         kind = self.callers.principal(principal_arn)["kind"]
         own = {
             "group": self._groups.get(principal_arn, ()),
             "policy": self._policies.get(principal_arn, ()),
             kind: (principal_arn,),
         }
+        chooses = self.callers.evaluator.chooses(layers)
         return any(
             certainly_allowed(action, resource, each, layers)
             for action, on in SELF_PROMOTION.items()
             if (resources := own.get(on, ()))
-            for each in choices.tried(layers, who, action)
+            for each in (choices.tried(layers, who, action) if chooses else (who,))
             for resource in resources
         )
 
     def _limits_nothing(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
         """Whether a boundary allows everything."""
-        keys = self._boundary_keys.once(boundary, self._keys_of_boundary, boundary)
-        asked = (boundary, who.answers(keys))
+        asked = self.callers.evaluator.case(PolicyLayers(boundary), who)
         return self._boundless.once(asked, self._allows_everything, boundary, who)
-
-    def _keys_of_boundary(self, boundary: tuple[Policy, ...]) -> tuple[str, ...]:
-        return tuple(sorted(self.callers.evaluator.keys(PolicyLayers(boundary))))
 
     def _allows_everything(self, boundary: tuple[Policy, ...], who: RequestContext) -> bool:
         allowed = self.callers.evaluator.rows(PolicyLayers(boundary), who)[ANYWHERE]
         return not (self.callers.evaluator.every & ~allowed).any()
 
+    def _tested_keys(self, layers: PolicyLayers) -> tuple[str, ...]:
+        """Condition keys, in lower case, on which it depends whether promotion is allowed."""
+        evaluator = self.callers.evaluator
+        found: set[str] = set()
+        for each in chain.from_iterable(evaluator.profile(layers).keyed):
+            if self._about.once(each, self._about_promotion, each):
+                found |= each.keys
+        if layers.boundary is not None:
+            found |= evaluator.keys(PolicyLayers(layers.boundary))
+        return tuple(sorted(found))
 
-def _tested_keys(layers: PolicyLayers) -> tuple[str, ...]:
-    """Condition keys, in lower case, on which it depends whether calls of promotion are allowed."""
-    statements = (
-        each
-        for _, policies in layers.named()
-        for policy in policies
-        for action in SELF_PROMOTION
-        for each in policy.about(action)
-    )
-    found = ((*each.condition_keys, *each.resource_keys) for each in statements)
-    return tuple(sorted(frozenset().union(*found)))
+    def _about_promotion(self, read: Dependencies) -> bool:
+        promoting = self.callers.catalog.bits(SELF_PROMOTION)
+        covered = map(self.callers.evaluator.covered, read.statements)
+        return any((each & promoting).any() for each in covered)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ from iamkit.access.internet_parts import InternetParts, Part, divide
 from iamkit.access.principals import Principals
 from iamkit.access.request_classes import (
     CHOSEN,
+    HOME_REGIONS,
+    REGION,
     TIMES,
     Tests,
     ages,
@@ -43,11 +46,11 @@ from iamkit.policy import (
     MFA_KEYS,
     SOURCE_IP_KEYS,
     UNKNOWN,
+    Arrivals,
     Network,
     Policy,
     PolicyLayers,
     RequestContext,
-    Statement,
     Value,
     cidr,
 )
@@ -93,6 +96,12 @@ class AttackRequest(NamedTuple):
         """The named context that it is of a kind with."""
         return context_of(self.credential, self.spot.place)
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it goes to a Region in which nothing of IAM is called."""
+        region = self.context.get(REGION)
+        return isinstance(region, str) and region not in HOME_REGIONS
+
 
 class Signed(NamedTuple):
     """What a request is signed with, and the condition keys that say so."""
@@ -102,13 +111,52 @@ class Signed(NamedTuple):
     keys: Mapping[str, Value]
 
 
+Kind = tuple[str, bool, bool]  # named context, of a session, elsewhere
+
+
 @dataclass(frozen=True, eq=False)
-class AttackRequests:
-    """The requests that one principal's policies tell apart."""
+class Plan:
+    """Requests that policies tell apart, with nothing of who makes them."""
 
     requests: tuple[AttackRequest, ...]
     parts: InternetParts
     left_unknown: tuple[str, ...]  # keys whose classes were too many
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """What the requests carry."""
+        return Arrivals([each.context for each in self.requests], DERIVED_KEYS)
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Of which kind each request is."""
+        return tuple((each.name, each.session, each.elsewhere) for each in self.requests)
+
+
+@dataclass(frozen=True, eq=False)
+class AttackRequests:
+    """The requests that one principal's policies tell apart, of whom this is known."""
+
+    plan: Plan
+    known: RequestContext
+
+    @property
+    def parts(self) -> InternetParts:
+        """The parts of the internet that they come from."""
+        return self.plan.parts
+
+    @property
+    def left_unknown(self) -> tuple[str, ...]:
+        """Keys whose classes were too many."""
+        return self.plan.left_unknown
+
+    @cached_property
+    def requests(self) -> tuple[AttackRequest, ...]:
+        """The requests as made by this principal."""
+        return tuple(
+            AttackRequest(credential, spot, session, context.joined(self.known))
+            for credential, spot, session, context in self.plan.requests
+        )
 
 
 class RequestDeriver:
@@ -119,9 +167,8 @@ class RequestDeriver:
         account = callers.account
         self.approved: tuple[Network, ...] = cidr.parse_networks(account.settings.approved_networks)
         self.direct = RequestContext(callers.arrival("any"), UNKNOWN)
-        self._asking: Memo[Policy, list[tuple[Any, Statement]]] = Memo()
         self._tests: Memo[Any, tuple[Tests, tuple[str, ...]]] = Memo()
-        self._plans: Memo[Any, AttackRequests] = Memo()
+        self._plans: Memo[Any, Plan] = Memo()
 
     def derive(
         self,
@@ -137,17 +184,15 @@ class RequestDeriver:
         `known` is what the evidence knows of the caller. Callers whose policies say the same about
         `DERIVED_KEYS` share everything but that.
         """
-        asking: list[tuple[Any, Statement]] = []
-        for policy in layers.policies:
-            asking += self._asking.once(policy, _asking, policy)
+        evaluator = self.callers.evaluator
+        asking = evaluator.profile(layers).asking(DERIVED_KEYS)
         beside = tuple(further)
-        same = (*(said for said, _ in asking), *map(_written, beside))
-        tests, taken = self._tests.once(same, _tests, [each for _, each in asking], beside)
+        same = (*asking, *map(_written, beside))
+        tests, taken = self._tests.once(same, _tests, layers, beside)
         base = self.direct.joined(known)
-        values = base.answers(taken)
-        plan = self._plans.once((same, user, values), self._planned, tests, base, user=user)
-        requests = tuple(_made_by(known, plan.requests))
-        return AttackRequests(requests, plan.parts, plan.left_unknown)
+        asked = (same, user, base.get(ISSUED), base.answers(taken))
+        plan = self._plans.once(asked, self._planned, tests, base, user=user)
+        return AttackRequests(plan, known.but({ISSUED: UNKNOWN}))
 
     def asked(self, policy: Policy) -> tuple[tuple[Any, ...], frozenset[str]]:
         """
@@ -155,11 +200,10 @@ class RequestDeriver:
 
         Callers whose policies ask the same in the same order have the same requests.
         """
-        asking = self._asking.once(policy, _asking, policy)
-        keys = ((*each.condition_keys, *each.resource_keys) for _, each in asking)
-        return tuple(said for said, _ in asking), frozenset().union(*keys)
+        asking = self.callers.evaluator.profile(PolicyLayers((policy,))).asking(DERIVED_KEYS)
+        return tuple(asking), frozenset().union(*(each.keys for each in asking))
 
-    def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> AttackRequests:
+    def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> Plan:
         """The requests, with nothing of who makes them; of `base` only variables count."""
         parts = self._parts(tests)
         dimensions = self._dimensions(tests, base, parts)
@@ -172,8 +216,12 @@ class RequestDeriver:
             least = min(splitting, key=lambda key: len(dimensions[key]))
             left.append(least)
             dimensions[least] = [(_NOWHERE if least == SOURCE_IP else UNKNOWN, Place.OUTSIDE)]
-        requests = tuple(self._requests(dimensions, signed, tests))
-        return AttackRequests(requests, parts, tuple(left))
+        issued = base.get(ISSUED)
+        requests = tuple(
+            each._replace(context=_issued(each.context, issued))
+            for each in self._requests(dimensions, signed, tests)
+        )
+        return Plan(requests, parts, tuple(left))
 
     def _parts(self, tests: Tests) -> InternetParts:
         if SOURCE_IP not in tests.of:
@@ -250,40 +298,27 @@ class RequestDeriver:
                     yield AttackRequest(how.credential, spot, how.session, self.direct.but(values))
 
 
-def _asking(policy: Policy) -> list[tuple[Any, Statement]]:
-    """The statements of a policy that ask for a key of `DERIVED_KEYS`, each with what it asks."""
-    return [
-        ((_written(each.condition), each.variables, each.resource_keys), each)
-        for each in policy.statements
-        if not DERIVED_KEYS.isdisjoint((*each.condition_keys, *each.resource_keys))
-    ]
-
-
 def _written(condition: Any) -> str:
     """Text that is equal for Conditions that say the same in the same order."""
     return json.dumps(condition, default=repr)
 
 
-def _tests(
-    statements: Iterable[Statement], further: Iterable[Any]
-) -> tuple[Tests, tuple[str, ...]]:
+def _tests(layers: PolicyLayers, further: Iterable[Any]) -> tuple[Tests, tuple[str, ...]]:
     """The tests, and the keys that those of `DERIVED_KEYS` take variables from."""
-    tests = Tests(statements, further)
+    asking = (
+        each
+        for each in layers.statements
+        if not DERIVED_KEYS.isdisjoint((*each.condition_keys, *each.resource_keys))
+    )
+    tests = Tests(asking, further)
     return tests, tests.taken_from(DERIVED_KEYS)
 
 
-def _made_by(known: RequestContext, requests: Iterable[AttackRequest]) -> Iterator[AttackRequest]:
-    """
-    The requests as made by one caller.
-
-    When a role's session began is what the evidence says, unless the request says when.
-    """
-    issued = ISSUED.lower()
-    others = known.but({issued: UNKNOWN})
-    for credential, spot, session, context in requests:
-        began = isinstance(context.get(issued), str)
-        made = context.joined(others if began else known)
-        yield AttackRequest(credential, spot, session, made)
+def _issued(context: RequestContext, issued: Value) -> RequestContext:
+    """When a role's session began is what the evidence says, unless the request says when."""
+    if issued is UNKNOWN or isinstance(context.get(ISSUED), str):
+        return context
+    return context.but({ISSUED: issued})
 
 
 def _count(dimensions: Mapping[str, list[tuple[Any, Place]]]) -> int:

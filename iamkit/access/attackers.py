@@ -6,10 +6,9 @@ The requests are those of `attack_requests`; a row is what some request of its k
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,12 +20,10 @@ from iamkit.access.attack_requests import (
     RequestDeriver,
 )
 from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED, Credential, Place, context_of
-from iamkit.access.request_classes import HOME_REGIONS, REGION
 from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
-    UNKNOWN,
     Outcomes,
     PolicyLayers,
     RequestContext,
@@ -59,7 +56,7 @@ class Case:
 
     layers: PolicyLayers
     tried: AttackRequests
-    outcomes: tuple[Outcomes, ...]  # a request each
+    outcomes: Sequence[Outcomes]  # a request each
 
 
 class Attackers:
@@ -67,24 +64,21 @@ class Attackers:
     What attackers can do with the credentials of each principal, by its named contexts.
 
     Where no policy of a principal tests a key of `DERIVED_KEYS`, there is nothing to derive, and
-    its `case` is None. Rows are numbered: `bits` has each once.
+    its `case` is None. Rows are those of the evaluator, by number.
     """
 
     def __init__(self, permissions: Permissions) -> None:
         self.callers = permissions.callers
         self.deriver = RequestDeriver(self.callers)
         self.evaluator = self.callers.evaluator
-        self.bits: list[Bits] = []  # of shape (3, words)
+        self.bits = self.evaluator.bits  # of shape (3, words)
         self._permissions = permissions
         self._places = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
         self._cases: Memo[Any, Case] = Memo()
         self._by_arn: Memo[str, Case | None] = Memo()
-        self._stored: dict[bytes, int] = {}
-        self._combined: Memo[Outcomes, int] = Memo()
         self._limited: Memo[tuple[int, bool, bool], int] = Memo()
         self._united: Memo[frozenset[int], int] = Memo()
-        self._numbers: Memo[int, tuple[int, ...]] = Memo()
-        self._named: Memo[tuple[int, ...], tuple[int, ...]] = Memo()
+        self._rows: Memo[Case, tuple[int, ...]] = Memo()
 
     @property
     def catalog(self) -> Catalog:
@@ -103,8 +97,7 @@ class Attackers:
 
     def named_rows(self, arn: str) -> tuple[int, ...]:
         """Return the numbers of a principal's rows in the named contexts."""
-        at = self._index[self._places[arn]]
-        return self._named.once(at, lambda: tuple(map(self._number, self._permissions.rows[[*at]])))
+        return self._index[self._places[arn]]
 
     @cached_property
     def _index(self) -> list[tuple[int, ...]]:
@@ -118,40 +111,39 @@ class Attackers:
 
     def known(self, arn: str) -> RequestContext:
         """What the evidence knows of a principal, as far as its policies ask."""
-        values = self.callers.known(arn)
         keys = self.keys(self.callers.layers(arn)) | {ISSUED.lower()}
-        return RequestContext({key: values[key] for key in keys if key in values}, UNKNOWN)
+        return self.callers.caller(arn).only(keys)
 
     def keys(self, layers: PolicyLayers) -> frozenset[str]:
         """Return the condition keys, in lower case, that a principal's policies depend on."""
         return self.evaluator.keys(layers)
 
     def _case(self, arn: str) -> Case | None:
-        layers = self.callers.layers(arn)
-        if self.keys(layers).isdisjoint(DERIVED_KEYS):
+        same = self.callers.case(arn)
+        profile, _ = same
+        if profile.keys.isdisjoint(DERIVED_KEYS):
             return None
-        known = self.known(arn)
+        layers = self.callers.layers(arn)
         user = self.callers.principal(arn)["kind"] == "user"
-        same = self.evaluator.case(layers, self.deriver.direct.joined(known))
-        read = chain.from_iterable(self.evaluator.profile(layers).layers)
         # Requests carry what policy variables hold, which a case leaves open.
-        whose = layers if any(each.resource_keys for each in read) else None
-        return self._cases.once((same, user, whose), self._made, layers, known, user)
+        whose = layers if profile.by_variable else None
+        return self._cases.once((same, user, whose), self._made, arn, layers, user)
 
-    def _made(self, layers: PolicyLayers, known: RequestContext, user: bool) -> Case:
-        tried = self.deriver.derive(layers, known, user=user)
-        contexts = [each.context for each in tried.requests]
-        outcomes = self.evaluator.outcomes(layers, *contexts, varying=DERIVED_KEYS)
-        return Case(layers, tried, tuple(outcomes))
+    def _made(self, arn: str, layers: PolicyLayers, user: bool) -> Case:
+        tried = self.deriver.derive(layers, self.known(arn), user=user)
+        profile, _ = self.callers.case(arn)
+        outcomes = self.evaluator.outcomes_by(profile, tried.plan.arrivals, tried.known)
+        return Case(layers, tried, outcomes)
 
     def rows_of(self, case: Case) -> tuple[int, ...]:
         """Return the numbers of a case's rows, one for each of `DEFAULT_CONTEXTS`."""
-        return self._numbers.once(id(case), self._rows_of, case)
+        return self._rows.once(case, self._rows_of, case)
 
     def _rows_of(self, case: Case) -> tuple[int, ...]:
         found: dict[str, set[int]] = {name: set() for name in DEFAULT_CONTEXTS}
-        for request, outcome in zip(case.tried.requests, case.outcomes, strict=True):
-            found[request.name].add(self.row(request, outcome))
+        asked = zip(case.tried.plan.kinds, case.outcomes, strict=True)
+        for (name, session, elsewhere), outcome in dict.fromkeys(asked):
+            found[name].add(self._row(outcome, session, elsewhere))
         for credential in Credential:
             inside, outside = (
                 context_of(credential, place) for place in (Place.INSIDE, Place.OUTSIDE)
@@ -161,18 +153,18 @@ class Attackers:
 
     def row(self, request: AttackRequest, outcome: Outcomes) -> int:
         """Return the number of the row of what one request is allowed."""
-        region = request.context.get(REGION)
-        elsewhere = isinstance(region, str) and region not in HOME_REGIONS
+        return self._row(outcome, request.session, request.elsewhere)
+
+    def _row(self, outcome: Outcomes, session: bool, elsewhere: bool) -> int:
         number = self.number(outcome)
-        if not request.session and not elsewhere:
+        if not session and not elsewhere:
             return number
-        return self._limited.once(
-            (number, request.session, elsewhere), self._limit, number, request.session, elsewhere
-        )
+        limited = (number, session, elsewhere)
+        return self._limited.once(limited, self._limit, *limited)
 
     def number(self, outcome: Outcomes) -> int:
         """Return the number of the row that an outcome comes to."""
-        return self._combined.once(outcome, self._combine, outcome)
+        return self.evaluator.number(outcome)
 
     def union(self, numbers: Iterable[int]) -> int:
         """Return the number of the row of all that some rows hold."""
@@ -182,8 +174,9 @@ class Attackers:
         return self._united.once(several, self._unite, several)
 
     def _unite(self, several: frozenset[int]) -> int:
-        nothing = np.zeros((3, self.catalog.words), dtype=self.evaluator.every.dtype)
-        return self._number(np.bitwise_or.reduce([nothing, *(self.bits[each] for each in several)]))
+        nothing = self.evaluator.nothing
+        rows = (self.bits[each] for each in several)
+        return self.evaluator.number_of(np.bitwise_or.reduce([nothing, *rows]))
 
     def _limit(self, number: int, session: bool, elsewhere: bool) -> int:
         found = self.bits[number].copy()
@@ -191,17 +184,7 @@ class Attackers:
             found &= self._in_session
         if elsewhere:  # not of `possible`, which errs towards open
             found[[CERTAIN, ANYWHERE]] &= self._regional
-        return self._number(found)
-
-    def _combine(self, outcome: Outcomes) -> int:
-        return self._number(self.evaluator.combine(outcome))
-
-    def _number(self, row: Bits) -> int:
-        held = row.tobytes()
-        if held not in self._stored:
-            self._stored[held] = len(self.bits)
-            self.bits.append(row)
-        return self._stored[held]
+        return self.evaluator.number_of(found)
 
     @cached_property
     def _in_session(self) -> Bits:

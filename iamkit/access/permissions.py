@@ -11,19 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from iamkit.access.administrators import (
-    SelfPromotion,
-    administration,
-    administration_by_any_request,
-)
+from iamkit.access.administrators import administration
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS, ISSUED
+from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.errors import SettingsError
@@ -33,18 +29,16 @@ from iamkit.policy import (
     CERTAIN,
     POSSIBLE,
     STRENGTHS,
-    UNKNOWN,
-    Outcomes,
+    Arrivals,
     PolicyEvaluator,
     PolicyLayers,
-    RequestContext,
+    Profile,
 )
 from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import REPORT_ONLY, AccountTables
 
-_NOBODY: Final = RequestContext({}, UNKNOWN)
 _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
 COLUMNS: Final = ("principal_arn", "kind", "name")
@@ -85,62 +79,25 @@ def effective(
     with garbage_collection_paused():
         numbers = [evaluation.numbers(arn) for arn in principals["principal_arn"]]
     index = np.array(numbers, dtype=np.int64).reshape(len(principals), len(names))
-    return Permissions(callers, principals, names, index, evaluation.rows())
+    return Permissions(callers, principals, names, index, callers.evaluator.all_rows())
 
 
 class _Evaluation:
-    """
-    The rows of an account while they are worked out, each distinct one stored once.
-
-    Principals whom no policy tells apart share their rows.
-    """
+    """The numbers of rows of an account; principals whom no policy tells apart share theirs."""
 
     def __init__(self, callers: Principals, names: Iterable[str]) -> None:
         self._callers = callers
-        self._evaluator = callers.evaluator
-        self._direct = callers.arriving("any")
-        self._contexts = [callers.arriving(name) for name in names]
-        self._distinct: dict[bytes, int] = {}
-        self._number = cache(self._stored)
+        self._arrivals = Arrivals([callers.arriving(name) for name in names], ARRIVAL_KEYS)
         self._shared: Memo[Any, list[int]] = Memo()
-        self._chosen: Memo[Any, int] = Memo()
 
     def numbers(self, principal_arn: str) -> list[int]:
         """Return for each context the number of the principal's row."""
-        layers = self._callers.layers(principal_arn)
-        known = _NOBODY
-        if not self._evaluator.keys(layers).isdisjoint(self._callers.caller_keys):
-            known = self._callers.caller(principal_arn)
-        # Of who makes a request, each context has the same, but for when a user's session began.
-        same = self._evaluator.case(layers, self._direct.joined(known)), known.get(ISSUED)
-        return self._shared.once(same, self._evaluated, layers, known)
+        case = self._callers.case(principal_arn)
+        return self._shared.once(case, self._find_numbers, case[0], principal_arn)
 
-    def rows(self) -> Bits:
-        """Return the distinct rows, of shape (distinct rows, 3, words), by number."""
-        shape = (len(self._distinct), len(STRENGTHS), self._callers.catalog.words)
-        return np.frombuffer(b"".join(self._distinct), dtype=catalogs.WORD).reshape(shape)
-
-    def _evaluated(self, layers: PolicyLayers, known: RequestContext) -> list[int]:
-        evaluator = self._evaluator
-        contexts = [context.joined(known) for context in self._contexts]
-        if evaluator.chooses(layers):
-            cases = evaluator.cases(layers, *contexts, varying=ARRIVAL_KEYS)
-            return [
-                self._chosen.once(case, self._choose, layers, each)
-                for case, each in zip(cases, contexts, strict=True)
-            ]
-        outcomes = evaluator.outcomes(layers, *contexts, varying=ARRIVAL_KEYS)
-        return [self._number(each) for each in outcomes]
-
-    def _choose(self, layers: PolicyLayers, context: RequestContext) -> int:
-        return self._row_number(self._evaluator.rows(layers, context))
-
-    def _stored(self, outcomes: Outcomes) -> int:
-        """Number of the row that the outcomes make; several may make the same."""
-        return self._row_number(self._evaluator.combine(outcomes))
-
-    def _row_number(self, row: Any) -> int:
-        return self._distinct.setdefault(row.tobytes(), len(self._distinct))
+    def _find_numbers(self, profile: Profile, principal_arn: str) -> list[int]:
+        known = self._callers.caller(principal_arn)
+        return self._callers.evaluator.numbers(profile, self._arrivals, known)
 
 
 def changing(catalog: Catalog) -> Bits:
@@ -243,7 +200,8 @@ class Permissions:
         per access level and risk class;
         `admin`: see `administrators.administration`.
         """
-        return self._summary.copy()
+        with garbage_collection_paused():
+            return self._summary.copy()
 
     @cached_property
     def _summary(self) -> pd.DataFrame:
@@ -255,22 +213,14 @@ class Permissions:
         counts |= {
             risk: self.catalog.count(certain, risk=risk) for risk in risks()["risk"].unique()
         }
-        parts = []
-        for column, name in enumerate(self.contexts):
-            at = self.index[:, column]
-            part = self.principals[list(COLUMNS)].assign(context=name)
-            parts.append(part.assign(**{key: values[at] for key, values in counts.items()}))
-        whole = pd.concat(parts, ignore_index=True)
+        at = self.index.T.reshape(-1)  # context after context
+        people = {name: np.tile(self.principals[name], len(self.contexts)) for name in COLUMNS}
+        context = np.repeat(self.contexts, len(self.principals))
+        whole = pd.DataFrame({**people, "context": context})
+        whole = whole.astype("str").assign(**{key: count[at] for key, count in counts.items()})
         arns = self.principals["principal_arn"].tolist()
-        promotion = SelfPromotion(self.callers)
-        admin = administration(promotion, arns, self.rows, self.index, self.contexts)
-        for column, name in enumerate(self.contexts):
-            if name in DEFAULT_CONTEXTS:
-                admin[:, column] = administration_by_any_request(
-                    self.attackers, promotion, arns, admin[:, column], name
-                )
-        whole["admin"] = admin.T.reshape(-1)  # context after context
-        return whole
+        admin = administration(self.attackers, arns, self.index, self.contexts)
+        return whole.assign(admin=admin.T.reshape(-1))
 
     @cached_property
     def attackers(self) -> Attackers:

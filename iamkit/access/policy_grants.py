@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access.administrators import SELF_PROMOTION
-from iamkit.access.contexts import ARRIVAL_KEYS
 from iamkit.access.permissions import risky_actions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
@@ -93,7 +92,6 @@ POLICY_GRANTS: Final = Table(
 
 _IP: Final = SOURCE_IP_KEYS[0]
 _NETWORK_KEYS: Final = frozenset((*SOURCE_IP_KEYS, *ENDPOINT_KEYS))
-_VARYING_KEYS: Final = _NETWORK_KEYS | ARRIVAL_KEYS
 _ASSUME: Final = "sts:AssumeRole"
 
 # What reads secrets in clear text, and a resource that stands for any: `~` is no region and no
@@ -216,9 +214,7 @@ def _rows(
     using = catalog.bits((_ASSUME, *used))
     made = np.empty((4, len(cases), catalog.words), dtype=catalogs.WORD)
     for at, (policy, context) in enumerate(cases):
-        best, worst = evaluator.outcomes(
-            PolicyLayers((policy,)), context, stolen, varying=_VARYING_KEYS
-        )
+        best, worst = evaluator.outcomes(PolicyLayers((policy,)), context, stolen)
         _, certain, anywhere = combine(best)
         least = combine(worst)[CERTAIN]
         unnamed = certain & using

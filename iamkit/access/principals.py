@@ -40,6 +40,7 @@ from iamkit.policy import (
     Decision,
     Policy,
     PolicyLayers,
+    Profile,
     RequestContext,
     Statement,
     choices,
@@ -69,6 +70,7 @@ class Principals:
         self._scps = _control_policies(account)
         self._layers: Memo[str, PolicyLayers] = Memo()
         self._callers: Memo[str, RequestContext] = Memo()
+        self._cases: Memo[str, tuple[Profile, Any]] = Memo()
         self._arriving: Memo[str, RequestContext] = Memo()
         self._tag_keys = sorted(
             key for key in self._mentioned if key.startswith("aws:principaltag/")
@@ -230,10 +232,20 @@ class Principals:
         """Return what a request of a principal carries in a named context."""
         return self.arriving(name).joined(self.caller(principal_arn))
 
+    def case(self, principal_arn: str) -> tuple[Profile, Any]:
+        """Return what is equal for principals whom no policy tells apart; it names the profile."""
+        return self._cases.once(principal_arn, self._case, principal_arn)
+
+    def _case(self, principal_arn: str) -> tuple[Profile, Any]:
+        profile = self.evaluator.profile(self.layers(principal_arn))
+        if profile.keys.isdisjoint(self.caller_keys):
+            return profile, ()
+        return profile, profile.asked(self.caller(principal_arn), self.caller_keys)
+
     def caller(self, principal_arn: str) -> RequestContext:
         """Return what is `known` of a principal, to be joined to how it arrives."""
         return self._callers.once(
-            principal_arn, lambda: RequestContext(self.known(principal_arn), UNKNOWN)
+            principal_arn, lambda: RequestContext.of(self.known(principal_arn))
         )
 
     def arriving(self, name: str) -> RequestContext:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from iamkit.checks.deletions import beside
 from iamkit.checks.facts import graded, kept_for_emergencies
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
 from iamkit.checks.wording import GUIDE, ago, day_count, status
@@ -119,7 +120,7 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     >>> old_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
     ['the password was last changed 430 days ago']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     days = users["password_age_days"]
     said = "the password was last changed " + day_count(days) + " ago"
     unsaid = "when the password was changed is not known"
@@ -152,7 +153,7 @@ def unused_password(
     >>> unused_password(CREDENTIALS.rows(ana), Settings()).detail.tolist()
     ['the password was never used in the 301 days since it was set']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     use = users["password_use"]
     idle = users["password_idle_days"].mask(use == "not known")
     said = "the password was last used " + day_count(idle) + " ago"
@@ -269,7 +270,7 @@ def unused_kind_of_access(
     >>> unused_kind_of_access(user, key, Settings()).detail.tolist()
     ['a password unused for 210 days, and an access key used yesterday']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     keys = _active(access_keys).sort_values("idle_days").drop_duplicates("user_arn")
     both = users.merge(keys[["user_arn", "use", "idle_days"]], on="user_arn")
     password, key, limit = both["password_idle_days"], both["idle_days"], settings.unused_days

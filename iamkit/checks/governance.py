@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.policy import AWS_MANAGED
@@ -126,7 +127,7 @@ def federation_missing(
     >>> federation_missing(ana, github, ROLES.rows(), "111122223333").detail.tolist()
     ['no identity provider for people; users with a password: 1']
     """
-    people = credentials.query("not is_root and password_enabled")
+    people = with_password(credentials)
     named = identity_providers["name"].fillna("").str.lower()
     for_people = identity_providers["kind"].eq("SAML") | ~named.str.startswith(
         oidc_providers.workload_prefixes()

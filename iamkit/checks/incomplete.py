@@ -71,11 +71,11 @@ def unanswered(
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
     seen, rows = set(found), []
-    lacking = account.incomplete
-    lacking = lacking[lacking["source"].isin(rests)]
     columns = ("subject", "kind", "source", "reason")
-    listed = (lacking[name].tolist() for name in columns)  # which are walked fast
+    listed = (account.incomplete[name].tolist() for name in columns)  # which are walked fast
     for subject, kind, source, reason in zip(*listed, strict=True):
+        if source not in rests:
+            continue
         about = subject in members or (kind in open_to and source in counted)
         if everybody:  # what it says of the account it has looked for at everybody
             about, subject = True, account.account_id

@@ -23,6 +23,7 @@ from iamkit.checks.mfa_steps import (
     stronger_step,
     trust_step,
 )
+from iamkit.checks.populations import with_active_keys, with_credentials, with_password
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, was_used
 from iamkit.checks.wording import ADMIN, GUIDE, POLICIES_MISSING, UNSURE, ago, status, unseen
@@ -72,7 +73,7 @@ def console_user_without_mfa(
     >>> console_user_without_mfa(report).detail.tolist()
     ['a password used 3 days ago, and no MFA device']
     """
-    console_users = credentials.query("not is_root and password_enabled")
+    console_users = with_password(credentials)
     hit = console_users[~console_users["mfa_registered"].fillna(value=False)]
     unknown = hit["mfa_registered"].isna()
     used = "used " + ago(hit["password_idle_days"])
@@ -136,7 +137,7 @@ def user_without_hardware_mfa(
     >>> user_without_hardware_mfa(report, devices, nobody, schema.GAPS.rows(), everyone).detail[0]
     'only virtual devices (1)'
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     users = users[:0] if partition in NO_HARDWARE else users
     certain = pd.Series(True, users.index)
     if settings.hardware_mfa == "administrators":
@@ -267,7 +268,7 @@ def password_without_enforced_mfa(
     >>> password_without_enforced_mfa(report, verdicts).detail.tolist()
     ['Nothing asks for MFA.']
     """
-    users = credentials.query("not is_root and password_enabled")
+    users = with_password(credentials)
     users = _with_verdicts(users, mfa_enforcement, incomplete)
     failing = users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE)
     found = _rows(users, failing)
@@ -303,7 +304,7 @@ def key_escapes_mfa(
     >>> key_escapes_mfa(keys, verdicts).detail.tolist()
     ['It says Bool.']
     """
-    users = access_keys.query("active and not is_root").drop_duplicates("user_arn")
+    users = with_active_keys(access_keys).drop_duplicates("user_arn")
     users = _with_verdicts(users, mfa_enforcement, incomplete)
     found = _rows(users, users["verdict"].eq(MfaVerdict.CONSOLE_ONLY))
     return found.assign(next_step=if_exists_step(found["subject"], access_keys))
@@ -339,7 +340,7 @@ def mfa_can_be_removed(
     >>> mfa_can_be_removed(report, verdicts).detail.tolist()
     ['It leaves iam:CreateAccessKey out.']
     """
-    users = credentials.query("not is_root and (password_enabled or keys_active > 0)")
+    users = with_credentials(credentials)
     users = _with_verdicts(users, mfa_enforcement)
     found = _rows(users, users["verdict"].eq(MfaVerdict.BYPASSABLE))
     return found.assign(next_step=only_devices_step(found["subject"], access_keys))

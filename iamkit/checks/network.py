@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_active_keys
 from iamkit.checks.registry import check
 from iamkit.checks.use import idle_keys, keys_in_use
 from iamkit.checks.wording import GUIDE, POLICIES_MISSING, ago, status, unseen
@@ -69,7 +70,7 @@ def key_usable_from_anywhere(
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
     ['the oldest active key was made 505 days ago; exposed actions: 41, of them risky: 3']
     """
-    keys = access_keys.query("active and not is_root").groupby("user_arn", as_index=False)
+    keys = with_active_keys(access_keys).groupby("user_arn", as_index=False)
     users = keys.agg(age=("age_days", "max")).merge(
         mfa_enforcement, left_on="user_arn", right_on="principal_arn", how="left"
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.settings import Settings
@@ -245,7 +246,7 @@ def _expire(
     if rules.get("HardExpiry") is True:
         steps.append("Turn HardExpiry off first: it locks out users whose password has expired.")
     if credentials is not None:
-        people = credentials.query("not is_root and password_enabled")
+        people = with_password(credentials)
         old = people["password_age_days"].gt(settings.max_password_age_days).sum()
         if old:
             whose = "1 password is" if old == 1 else f"{old} passwords are"

@@ -10,6 +10,31 @@ from iamkit.checks.registry import population
 from iamkit.tables import without_service_linked
 
 
+def with_password(credentials: pd.DataFrame) -> pd.DataFrame:
+    """Rows of users with an enabled password, without root."""
+    return credentials[_true(credentials["password_enabled"]) & _others(credentials)]
+
+
+def with_active_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
+    """Rows of active access keys, without root's."""
+    return access_keys[_true(access_keys["active"]) & _others(access_keys)]
+
+
+def with_credentials(credentials: pd.DataFrame) -> pd.DataFrame:
+    """Rows of users with an enabled password or an active access key, without root."""
+    has = _true(credentials["password_enabled"]) | _true(credentials["keys_active"].gt(0))
+    return credentials[has & _others(credentials)]
+
+
+def _true(flags: pd.Series[Any]) -> pd.Series[bool]:
+    return flags.fillna(value=False).astype("bool")
+
+
+def _others(table: pd.DataFrame) -> pd.Series[bool]:
+    """Rows that are known not to be about root."""
+    return ~table["is_root"].fillna(value=True).astype("bool")
+
+
 @population("the account")
 def account(account_id: str) -> pd.Series[Any]:
     """The account itself, by its id."""
@@ -41,19 +66,19 @@ def users(principals: pd.DataFrame) -> pd.Series[Any]:
 @population("console users")
 def console_users(credentials: pd.DataFrame) -> pd.Series[Any]:
     """Users with an enabled password, without root."""
-    return credentials.query("not is_root and password_enabled")["user_arn"]
+    return with_password(credentials)["user_arn"]
 
 
 @population("users with active keys")
 def users_with_active_keys(access_keys: pd.DataFrame) -> pd.Series[Any]:
     """Users with at least one active access key, without root."""
-    return access_keys.query("active and not is_root")["user_arn"].drop_duplicates()
+    return with_active_keys(access_keys)["user_arn"].drop_duplicates()
 
 
 @population("users with credentials")
 def users_with_credentials(credentials: pd.DataFrame) -> pd.Series[Any]:
     """Users with an enabled password or an active access key, without root."""
-    return credentials.query("not is_root and (password_enabled or keys_active > 0)")["user_arn"]
+    return with_credentials(credentials)["user_arn"]
 
 
 @population("groups")

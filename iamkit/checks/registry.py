@@ -12,6 +12,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -173,11 +174,13 @@ def demand(name: str, function: Callable[..., Any]) -> None:
             raise CheckError(f"check {name} asks for {argument!r}, which no account has{hint}")
 
 
+@cache
 def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
+@cache
 def needs(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of a function's arguments that have no default."""
     parameters = inspect.signature(function).parameters.values()

@@ -7,7 +7,7 @@ assessed, or fails on its valid rows. It never stops the audit, and never passes
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -27,12 +27,12 @@ class Row(NamedTuple):
 
 
 def rows_of(
-    each: Check, returned: Any, known: Container[str], *, nameless: bool = False
+    each: Check, returned: Any, known: Collection[Container[str]], *, nameless: bool = False
 ) -> tuple[list[Row], list[str]]:
     """
     Return the rows that a check found, and what is wrong with what it returned.
 
-    `known` are the subjects that there are: ARNs, and the account's id. One subject and detail
+    `known` hold the subjects that there are: ARNs, and the account's id. One subject and detail
     make one row; of two statuses it has the worse, and of two severities the graver. Where evidence
     is missing, rows may be `nameless`: they are left out, as the gap says that something is.
     """
@@ -46,13 +46,16 @@ def rows_of(
         return [], [f"it returned column {twice[0]} twice"]
     if nameless:
         returned = returned[returned["subject"].notna()]
-    status = returned.get("status", pd.Series(Status.FAIL, returned.index, dtype="object"))
-    step = returned.get("next_step", pd.Series(None, returned.index, dtype="object"))
-    grave = returned.get("severity", pd.Series(each.severity, returned.index, dtype="object"))
-    columns = (returned["subject"], returned["detail"], status, step, grave)
+    if returned.empty:
+        return [], []
+    usual = {"status": Status.FAIL, "next_step": None, "severity": each.severity}
+    columns = [
+        returned[name].tolist() if name in returned else [usual[name]] * len(returned)
+        for name in ("subject", "detail", *usual)
+    ]
     found: dict[tuple[str, str], Row] = {}
     wrong: dict[str, None] = {}  # in the order in which they come
-    for subject, detail, said, advice, severity in zip(*(c.tolist() for c in columns), strict=True):
+    for subject, detail, said, advice, severity in zip(*columns, strict=True):
         problem = _problem(subject, said, severity, known)
         if problem:
             wrong[problem] = None
@@ -74,7 +77,7 @@ def _weight(row: Row) -> tuple[int, int]:
     return STATUSES.index(row.status), SEVERITIES.index(row.severity)
 
 
-def _problem(subject: Any, status: Any, severity: Any, known: Container[str]) -> str:
+def _problem(subject: Any, status: Any, severity: Any, known: Collection[Container[str]]) -> str:
     """What keeps a row from being a finding; empty if nothing does."""
     if not isinstance(subject, str) or not subject:
         return "it returned a row without a subject"
@@ -82,7 +85,7 @@ def _problem(subject: Any, status: Any, severity: Any, known: Container[str]) ->
         return "it returned a status that is neither fail nor not assessed"
     if not isinstance(severity, str) or severity not in SEVERITIES:
         return f"it returned a severity that is none of {', '.join(SEVERITIES)}"
-    if subject not in known:
+    if not any(subject in each for each in known):
         return f"it returned the subject {subject!r}, which is not in the account"
     return ""
 

@@ -228,8 +228,9 @@ def _outcome(
         missing = account.missing(*(name for name in tables if name not in FACTS))
         counted = [name for name in needs(POPULATIONS[each.among]) if name not in FACTS]
         nobody = not members and not account.missing(*counted)
-        returned = _call(account, each.find)
-        rows, errors = rows_of(each, returned, members | named, nameless=bool(missing))
+        if members:  # of nobody, nothing can be found
+            returned = _call(account, each.find)
+            rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, each, members, told)
     except Exception as error:

@@ -16,7 +16,7 @@ resources, and condition keys for AWS Identity and Access Management (IAM)".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -64,11 +64,18 @@ class Allowance(NamedTuple):
 class AllowedResources:
     """Answers for one account; everything costly is done once per distinct content."""
 
-    def __init__(self, principals: Principals, actions: Iterable[str]) -> None:
+    def __init__(
+        self,
+        principals: Principals,
+        actions: Iterable[str],
+        resources: Mapping[str, Resources] | None = None,
+    ) -> None:
         self.principals = principals
         self.actions = tuple(dict.fromkeys(actions))
-        self.resources = {kind: self._resources(kind) for kind in KINDS}
-        self.resources[SAML_PROVIDER] = saml_providers(principals.account)
+        self.resources = resources or {
+            **{kind: self._resources(kind) for kind in KINDS},
+            SAML_PROVIDER: saml_providers(principals.account),
+        }
         self._relevant: Memo[str, RelevantPolicy] = Memo()
         self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
         self._allowances: Memo[Any, Allowance] = Memo()
@@ -97,14 +104,21 @@ class AllowedResources:
         pattern = f"arn:{account.partition}:iam::{account.account_id}:{kind}/*"
         return Resources(Pattern(pattern), tuple(arns), tuple(known))
 
+    def every(self, kind: str) -> int:
+        """The set of all resources of a kind that an answer may hold."""
+        return self.resources[kind].every
+
     def relevant(self, policies: Sequence[Policy]) -> tuple[RelevantPolicy, ...]:
         """Policies with a statement about the actions that matter; equal content, one object."""
         found = []
         for policy in policies:
-            each = self._relevant.once(policy.content, RelevantPolicy, policy, self.actions)
+            each = self._relevant.once(policy.content, self._read, policy)
             if each.statements:
                 found.append(each)
         return tuple(found)
+
+    def _read(self, policy: Policy) -> RelevantPolicy:
+        return RelevantPolicy(policy, map(RelevantStatement, policy.statements), self.actions)
 
     def relevant_layers(self, layers: PolicyLayers) -> RelevantLayers:
         """A principal's layers of policies, as far as they are about the actions that matter."""
@@ -165,25 +179,23 @@ class AllowedResources:
             )
         return found
 
-    def allowing_statement(
-        self, layers: RelevantLayers, context: RequestContext, action: str, kind: str, where: int
-    ) -> tuple[RelevantPolicy, Statement] | None:
+    def about(self, policy: Policy, action: str) -> Sequence[RelevantStatement]:
+        """The statements of one policy that are about an action."""
+        return self._relevant.once(policy.content, self._read, policy).about(action)
+
+    def allows(
+        self, each: RelevantStatement, context: RequestContext, kind: str, where: int = -1
+    ) -> bool:
         """
-        The first statement of the caller's own policies that certainly allows an action.
+        Whether a statement certainly allows what it is about.
 
         `where` is a set of resources, one of which it has to be about; -1: any resource at all.
         """
-        for policy in layers[0] or ():
-            for each in policy.about(action):
-                if not each.statement.allows:
-                    continue
-                if (
-                    each.statement.applies(context)
-                    if where < 0
-                    else (self._applies_to(each, context, kind).certain & where)
-                ):
-                    return policy, each.statement
-        return None
+        if not each.statement.allows:
+            return False
+        if where < 0:
+            return bool(each.statement.applies(context))
+        return bool(self._applies_to(each, context, kind).certain & where)
 
     def granted_by(
         self, policy: RelevantPolicy, context: RequestContext, action: str, kind: str
@@ -195,7 +207,7 @@ class AllowedResources:
     def _allowance(
         self, layers: RelevantLayers, context: RequestContext, action: str, kind: str
     ) -> Allowance:
-        every = self.resources[kind].every
+        every = self.every(kind)
         identity, bounded, controlled = (
             NOWHERE,
             ResourceSet(every, every),
@@ -234,24 +246,38 @@ class AllowedResources:
             return named
         if not each.keys_of_resource:
             return _where(named, each.statement.applies(context))
-        keys, found, changed = each.keys_of_resource, NOWHERE, _retagged(context)
-        for known, which in self._alike.once((kind, keys), self._group, kind, keys):
+        found, changed = NOWHERE, _retagged(context)
+        for known, which in self._by_known(each, kind):
             truth = each.statement.applies(context.joined(known).joined(changed))
             found |= _where(ResourceSet(named.certain & which, named.possible & which), truth)
         return found
 
+    def _by_known(self, each: RelevantStatement, kind: str) -> list[tuple[RequestContext, int]]:
+        """What a statement's condition asks of resources: the answers, and which have them."""
+        keys = each.keys_of_resource
+        return self._alike.once((kind, keys), self._group, kind, keys)
+
     def _group(self, kind: str, keys: tuple[str, ...]) -> list[tuple[RequestContext, int]]:
         """Sets of resources of a kind that have the same values of some condition keys."""
-        own = {"aws:resourceaccount": self.principals.account.account_id}
         resources = self.resources[kind]
         groups: dict[RequestContext, int] = {}
-        for at, known in enumerate(resources.condition_keys):
-            values = {key: known.get(key, own.get(key, _unmentioned(kind, key))) for key in keys}
-            answer = RequestContext(values, UNKNOWN)
+        for at in range(len(resources.arns)):
+            answer = self.known_of(kind, at, keys)
             groups[answer] = groups.get(answer, 0) | 1 << at
+        own = self._own_account
         future = RequestContext({key: own[key] for key in keys if key in own}, UNKNOWN)
         groups[future] = groups.get(future, 0) | resources.future
         return list(groups.items())
+
+    def known_of(self, kind: str, at: int, keys: Iterable[str]) -> RequestContext:
+        """The values of some condition keys that the resource in a place has."""
+        known, own = self.resources[kind].condition_keys[at], self._own_account
+        values = {key: known.get(key, own.get(key, _unmentioned(kind, key))) for key in keys}
+        return RequestContext(values, UNKNOWN)
+
+    @property
+    def _own_account(self) -> dict[str, str]:
+        return {"aws:resourceaccount": self.principals.account.account_id}
 
     def _named_resources(
         self, statement: Statement, context: RequestContext, kind: str
@@ -266,21 +292,22 @@ class AllowedResources:
         for text in statement.resources:
             pattern = resolve(text, who, variables=statement.variables)
             if pattern is UNKNOWN:
-                possible |= self._matching(widest(text), kind, with_future=True)
+                possible |= self.matching(widest(text), kind, with_future=True)
             elif isinstance(pattern, Pattern):
                 # An Allow is about the future resource if it may be, a Deny only if it must be.
                 with_future = statement.allows != statement.not_resources
-                certain |= self._matching(pattern, kind, with_future=with_future)
+                certain |= self.matching(pattern, kind, with_future=with_future)
         possible |= certain
         if statement.not_resources:
-            every = self.resources[kind].every
+            every = self.every(kind)
             certain, possible = every & ~possible, every & ~certain
         return ResourceSet(certain, possible)
 
-    def _matching(self, pattern: Pattern, kind: str, *, with_future: bool) -> int:
+    def matching(self, pattern: Pattern, kind: str, *, with_future: bool) -> int:
+        """The resources of a kind that a pattern matches; the future one where it may."""
         resources = self.resources[kind]
         if pattern.everything:
-            return resources.every
+            return self.every(kind)
         plain = pattern.plain
         if plain is not None and plain in resources.number:
             return 1 << resources.number[plain]
@@ -288,7 +315,7 @@ class AllowedResources:
         if named is not None:
             return resources.set_of([named]) if pattern.matches(named) else 0
         if pattern.covers(resources.pattern):
-            return resources.every
+            return self.every(kind)
         if not pattern.overlaps(resources.pattern):
             return 0
         found = resources.matching(pattern) if plain is None else 0
@@ -307,17 +334,26 @@ class RelevantStatement:
 class RelevantPolicy:
     """A policy's statements about the actions that matter."""
 
-    def __init__(self, policy: Policy, actions: tuple[str, ...]) -> None:
+    def __init__(
+        self, policy: Policy, statements: Iterable[RelevantStatement], actions: tuple[str, ...]
+    ) -> None:
         self.policy = policy
         self._about: dict[str, list[RelevantStatement]] = {}
         self.statements = []
-        for statement in policy.statements:
-            each = RelevantStatement(statement)
-            if covered := _covered(statement.actions, statement.not_actions, actions):
+        for each in statements:
+            said = each.statement
+            if covered := covered_by(said.actions, said.not_actions, actions):
                 self.statements.append(each)
             for action in covered:
                 self._about.setdefault(action, []).append(each)
         self.keys = frozenset().union(*(each.keys for each in self.statements))
+
+    def only(self, actions: tuple[str, ...]) -> RelevantPolicy | None:
+        """The part of it that is about some of the actions; None: nothing."""
+        if not any(each in self._about for each in actions):
+            return None
+        made = RelevantPolicy(self.policy, self.statements, actions)
+        return self if len(made.statements) == len(self.statements) else made
 
     def about(self, action: str) -> Sequence[RelevantStatement]:
         """Its statements that are about one action."""
@@ -329,7 +365,7 @@ RelevantLayers = tuple[tuple[RelevantPolicy, ...] | None, ...]
 
 
 @lru_cache(maxsize=65536)
-def _covered(
+def covered_by(
     patterns: tuple[str, ...], excluded: bool, actions: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Which actions a statement is about."""

@@ -48,7 +48,7 @@ class Assuming:
     def may_pass(self, action: str, caller: Caller, context: RequestContext) -> ResourceSet:
         """The roles in whose session a caller may set tags, or a source identity."""
         named, by_account = self.grants.roles_letting(action, caller.arn, context)
-        allowance = self._callers.allowed.allowance(caller.relevant, context, action, "role")
+        allowance = caller.allowance(context, action, "role")
         granted = allowance.if_named if caller.kind == "user" else allowance.if_granted
         return (allowance.allowed & (named | by_account)) | (granted & named)
 
@@ -72,20 +72,20 @@ class Assuming:
 
     def _find_joint_keys(self, caller: Caller) -> frozenset[str]:
         """Chosen keys that both sides test, and those that need a permission to be set at all."""
-        allowed, trusting = self._callers.allowed, self._callers.assumable
-        mine = allowed.tested_keys(caller.relevant, ASSUME)
+        trusting = self._callers.assumable
+        mine = caller.allowed.tested_keys(caller.relevant, ASSUME)
         theirs = trusting.keys(caller.arn)
         both = filter(choices.is_chosen, mine & theirs)
         return frozenset(both) | frozenset(filter(_is_of_session, mine | theirs))
 
     def _tests(self, caller: Caller) -> list[tuple[KeyTest, bool]]:
-        statements = self._callers.allowed.statements(caller.relevant, ASSUME)
+        statements = caller.allowed.statements(caller.relevant, ASSUME)
         theirs = self._callers.assumable.conditions(caller.arn)
         return [*choices.tests_of(statements), *choices.tests_in(theirs)]
 
     def _assumable(self, caller: Caller, context: RequestContext, *, own: bool) -> ResourceSet:
         trusting = self._callers.assumable
-        allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
+        allowance = caller.allowance(context, ASSUME, "role")
         named, by_account = trusting.roles_admitting(caller.arn, context)
         found = allowance.if_granted & named
         if caller.kind == "user":

@@ -13,14 +13,17 @@ Source: IAM User Guide, "Policy evaluation logic".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from iamkit.access import Permissions, Principals, ResourceSet
+from iamkit.access import Permissions, Principals, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RETAGGED
-from iamkit.escalation.callers import Caller, Callers
+from iamkit.escalation.callers import KIND, Caller, Callers
+from iamkit.escalation.callers_alike import Alike, AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
@@ -30,6 +33,7 @@ from iamkit.escalation.targets import (
     EscalationPath,
     Permitted,
     Targets,
+    deciding,
 )
 from iamkit.memory import Memo
 from iamkit.policy import CERTAIN, POSSIBLE, RequestContext
@@ -41,6 +45,26 @@ class _UsableMethod(NamedTuple):
 
     method: EscalationMethod
     elsewhere: Permitted
+
+
+@dataclass(frozen=True, eq=False)
+class _Usable:
+    """Methods that a caller may be able to use; equal ones are one object."""
+
+    methods: tuple[_UsableMethod, ...]
+
+    @cached_property
+    def actions(self) -> tuple[str, ...]:
+        """The actions whose resources decide whom these methods reach."""
+        found = (action for each in self.methods for action in deciding(each.method))
+        return tuple(dict.fromkeys(found))
+
+
+class Case(NamedTuple):
+    """What callers have in common whom nothing tells apart, each list in the order of methods."""
+
+    shared: list[EscalationPath]  # `CALLER` among the targets is whoever asks
+    apart: tuple[_UsableMethod, ...]  # methods that give each its own
 
 
 class AvailablePaths:
@@ -58,18 +82,17 @@ class AvailablePaths:
         self.callers = Callers(principals, permissions, [*actions, *FURTHER_ACTIONS])
         self.targets = Targets(self.callers)
         self._paths: Memo[tuple[str, str], list[EscalationPath]] = Memo()
-        self._found: Memo[Any, list[EscalationPath]] = Memo()
+        self._cases: Memo[Any, Case] = Memo()
         self.tags = ChangedTags(self.callers, self.targets.assuming)
         self._changed: Memo[Any, list[EscalationPath]] = Memo()
-        self._usable: Memo[Any, tuple[list[_UsableMethod], list[_UsableMethod]]] = Memo()
+        self._usable: Memo[Any, tuple[_Usable, _Usable]] = Memo()
+        self._distinct: Memo[tuple[_UsableMethod, ...], _Usable] = Memo()
         self._same: dict[ResourceSet, ResourceSet] = {}  # equal sets are kept once
+        every = [action for method in self.methods for action in deciding(method)]
+        self._alike = AlikeCallers(self.callers, self.targets.assuming, every)
 
     def paths(self, arn: str, context: str) -> list[EscalationPath]:
-        """
-        Return the paths of a caller, a user, role or group, in a named context.
-
-        Contexts that no policy tells apart share one list.
-        """
+        """Return the paths of a caller, a user, role or group, in a named context."""
         return self._paths.once((arn, context), self._all_paths, arn, context)
 
     def paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
@@ -80,7 +103,7 @@ class AvailablePaths:
         """
         caller = self.callers.caller(arn)
         key = (arn, who.answers((*self.callers.keys(caller), RETAGGED)))
-        return self._changed.once(key, self._paths_with_tags, caller, who)
+        return self._changed.once(key, self._paths_with_tags, arn, who)
 
     def paths_changed(self, changed: Changed, arn: str, context: str) -> list[EscalationPath]:
         """
@@ -105,70 +128,130 @@ class AvailablePaths:
             if path.kind == changed.kind
         ]
 
-    def _paths_with_tags(self, caller: Caller, who: RequestContext) -> list[EscalationPath]:
-        rows = self.callers.rows_of(caller.layers, who)
-        usable = (each for some in self._usable_with(rows, caller) for each in some)
-        again = ("condition", "session")
-        return self._find([u for u in usable if u.method.gains not in again], caller, who)
+    def _paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
+        alike = self._alike.of(arn)
+        rows = np.array(self.callers.rows_of(alike.caller.layers, who))[None]
+        allowed = self._methods_of(rows)[:, 0] & self._changing_no_tags
+        usable = self._usable_with(allowed, alike.caller.kind, alike.named)
+        cases = self._cases_of(
+            usable, alike, who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
+        )
+        return [path for case in cases for path in self._of_case(case, arn, who)]
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
-        caller, number = self.callers.caller(arn), self.callers.number(arn, name)
-        own, trusted = self._usable.once(
-            (number, caller.kind, caller.named), self._usable_methods, caller, number
-        )
-        if not own and not trusted:
-            return []
         context = self.callers.context(arn, name)
-        return [
-            *self._paths_by(own, caller, context, number, self.callers.own_keys(caller)),
-            *self._paths_by(trusted, caller, context, number, self.callers.keys(caller)),
-        ]
+        cases = self.cases(arn, name)
+        return [path for case in cases for path in self._of_case(case, arn, context)]
 
-    def _paths_by(
+    def cases(self, arn: str, name: str) -> list[Case]:
+        """What a caller in a named context has in common with others: one for each kind of keys."""
+        alike, number = self._alike.of(arn), self.callers.number(arn, name)
+        kind = alike.caller.kind
+        usable = self._usable.once(
+            (number, kind, alike.named), self._usable_methods, kind, alike.named, number
+        )
+        return self._cases_of(
+            usable,
+            alike,
+            self.callers.context(arn, name),
+            lambda keys: (alike.known.answers(keys), self.callers.arrived(name, keys)),
+        )
+
+    def _cases_of(
         self,
-        usable: list[_UsableMethod],
-        caller: Caller,
+        usable: tuple[_Usable, _Usable],
+        alike: Alike,
         context: RequestContext,
-        number: int,
-        keys: tuple[str, ...],
-    ) -> list[EscalationPath]:
-        """The paths by some methods, all of which depend on the same condition keys."""
-        if not usable:
-            return []
-        # The first method tells which of a caller's two lists it is.
-        key = (usable[0].method.id, caller.arn, number, context.answers(keys))
-        return self._found.once(key, self._find, usable, caller, context)
+        answers: Callable[[tuple[str, ...]], Any],
+    ) -> list[Case]:
+        """The cases of some methods; `answers` says what tells callers apart by some keys."""
+        found = []
+        for methods, by_trust in zip(usable, (False, True), strict=True):
+            if methods.methods:
+                caller = self._alike.for_actions(alike.caller, methods.actions)
+                keys = self._alike.keys(caller) if by_trust else caller.own_keys
+                key = (methods, caller, answers(keys))
+                found.append(self._cases.once(key, self._find_case, methods, caller, context))
+        return found
+
+    def _find_case(self, usable: _Usable, caller: Caller, context: RequestContext) -> Case:
+        depends = self.targets.depends_on_caller
+        apart = tuple(each for each in usable.methods if depends(each.method, caller, context))
+        shared = [each for each in usable.methods if each not in apart]
+        return Case(self._find(shared, caller, context), apart)
+
+    def _of_case(self, case: Case, arn: str, context: RequestContext) -> list[EscalationPath]:
+        """The paths of one of the callers of a case."""
+        found = [self._for_caller(path, arn) for path in case.shared]
+        if case.apart:
+            found += self._find(case.apart, self.callers.caller(arn), context)
+            found.sort(key=lambda path: self._order[path.method.id])
+        return [path for path in found if path.where.possible or path.targets.possible]
+
+    def _for_caller(self, path: EscalationPath, arn: str) -> EscalationPath:
+        """A path of a case as it is for one of the callers."""
+        if path.method.reach == "created":
+            return path
+        if path.kind != "self":
+            own = self.callers.itself(arn, path.kind)
+            if not own & (path.where.possible | path.targets.possible):
+                return path
+            others = certainly(~own)
+            return path._replace(targets=path.targets & others, where=path.where & others)
+        (_, on), *_ = path.method.permissions.items()
+        own = self.callers.itself(arn, KIND[on])
+        mine = ResourceSet(*(own if part else 0 for part in path.targets))
+        where = ResourceSet(*(own if part else 0 for part in path.where))
+        return path._replace(targets=self.targets.fulfilling(path.method, mine), where=where)
 
     def _find(
-        self, usable: list[_UsableMethod], caller: Caller, context: RequestContext
+        self, usable: Iterable[_UsableMethod], caller: Caller, context: RequestContext
     ) -> list[EscalationPath]:
         """The paths that are permitted or reach somebody, at least possibly."""
         made = (self.targets.path(*each, caller, context) for each in usable)
         return [
             path._replace(targets=self._same.setdefault(path.targets, path.targets))
             for path in made
-            if path.permitted.possible or path.targets.possible
+            if path.where.possible or path.targets.possible
         ]
 
-    def _usable_methods(
-        self, caller: Caller, number: int
-    ) -> tuple[list[_UsableMethod], list[_UsableMethod]]:
+    def _usable_methods(self, kind: str, named: bool, number: int) -> tuple[_Usable, _Usable]:
         """
         The methods whose actions are all possible, as far as rows of bits tell.
 
         First those for which it does not matter what trust policies say of the caller.
         """
-        return self._usable_with(self.callers.numbered_rows(number), caller)
+        known = self._allowed_methods
+        if number < known.shape[1]:
+            return self._usable_with(known[:, number], kind, named)
+        rows = np.array(self.callers.numbered_rows(number))[None]
+        return self._usable_with(self._methods_of(rows)[:, 0], kind, named)
 
-    def _usable_with(
-        self, rows: Any, caller: Caller
-    ) -> tuple[list[_UsableMethod], list[_UsableMethod]]:
-        """The same for rows of bits."""
-        rows = [row[self._words] for row in rows]
-        acts_as = "role" if caller.kind == "role" else "user"
-        possible = ~(self._needed & ~rows[POSSIBLE]).any(axis=1)
-        elsewhere = [~(self._elsewhere & ~rows[at]).any(axis=1) for at in (CERTAIN, POSSIBLE)]
-        usable = possible | (self._need_no_permission & caller.named)
+    @cached_property
+    def _allowed_methods(self) -> Any:
+        return self._methods_of(self.callers.permissions.rows)
+
+    def _methods_of(self, rows: Any) -> Any:
+        """
+        Which methods rows of bits allow: booleans of shape (3, rows, methods).
+
+        Whether all actions of each are possible, then whether those on what nobody can see are
+        certain, and possible.
+        """
+        words = rows[:, :, self._words]
+        asked = ((self._needed, POSSIBLE), (self._elsewhere, CERTAIN), (self._elsewhere, POSSIBLE))
+        return np.array(
+            [
+                np.array([~(bits & ~words[:, at]).any(axis=1) for bits in wanted]).T
+                for wanted, at in asked
+            ]
+        )
+
+    def _usable_with(self, allowed: Any, kind: str, named: bool) -> tuple[_Usable, _Usable]:
+        """The same of the methods that a row allows, of shape (3, methods)."""
+        acts_as = "role" if kind == "role" else "user"
+        possible, *elsewhere = allowed
+        usable = possible | (self._need_no_permission & named)
         own: list[_UsableMethod] = []
         trusted: list[_UsableMethod] = []
         for at in np.flatnonzero(usable & self._open_to[acts_as]).tolist():
@@ -176,7 +259,20 @@ class AvailablePaths:
             permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
             by_trust = method.trust in ("caller", "named")
             (trusted if by_trust else own).append(_UsableMethod(method, permitted))
-        return own, trusted
+        first, second = (
+            self._distinct.once(each, _Usable, each) for each in (tuple(own), tuple(trusted))
+        )
+        return first, second
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        """The place of each method."""
+        return {method.id: at for at, method in enumerate(self.methods)}
+
+    @cached_property
+    def _changing_no_tags(self) -> Any:
+        """Whether each method neither changes tags nor comes back with MFA, shape (methods,)."""
+        return np.array([each.gains not in ("condition", "session") for each in self.methods])
 
     @cached_property
     def _need_no_permission(self) -> Any:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from iamkit.access import Permissions, Principals
-from iamkit.escalation.allowed_resources import AllowedResources, RelevantLayers
+from iamkit.escalation.allowed_resources import Allowance, AllowedResources, RelevantLayers
 from iamkit.memory import Memo
 from iamkit.policy import ABSENT, UNKNOWN, PolicyLayers, RequestContext
 from iamkit.table import lists_by_key
@@ -41,9 +41,21 @@ class Caller:
     arn: str
     kind: str
     layers: PolicyLayers
+    allowed: AllowedResources  # what answers for `relevant`
     relevant: RelevantLayers
     own: Mapping[str, int]  # for each "own ..." of `KIND`, the resources that are the caller's own
-    named: bool  # trust policies name it, or anyone
+
+    def allowance(
+        self, context: RequestContext, action: str, kind: str, call: RequestContext | None = None
+    ) -> Allowance:
+        """Where it may use an action; see `AllowedResources.allowance`."""
+        return self.allowed.allowance(self.relevant, context, action, kind, call)
+
+    @cached_property
+    def own_keys(self) -> tuple[str, ...]:
+        """The condition keys that its own policies test, with its boundary and SCPs."""
+        found = (policy.keys for layer in self.relevant for policy in layer or ())
+        return tuple(sorted(frozenset().union(*found)))
 
 
 class Callers:
@@ -69,7 +81,6 @@ class Callers:
         self._contexts: Memo[tuple[str, str], RequestContext] = Memo()
         self._group_numbers: Memo[tuple[str, str], int] = Memo()
         self._rows: Memo[Any, Any] = Memo()
-        self._own_keys: Memo[RelevantLayers, tuple[str, ...]] = Memo()
         self._keys: Memo[str, tuple[str, ...]] = Memo()
 
     # --- who they are
@@ -79,18 +90,33 @@ class Callers:
         return self._callers.once(arn, self._caller, arn)
 
     def _caller(self, arn: str) -> Caller:
-        kind = self.principals.principal(arn)["kind"]
-        layers = self.principals.layers(arn)
-        groups = self._groups.get(arn, ()) if kind == "user" else (arn,)
+        kind, layers = self.kind(arn), self.principals.layers(arn)
         own = {
-            "own user": self.resources["user"].set_of([arn]),
-            "own role": self.resources["role"].set_of([arn]),
-            "own group": self.resources["group"].set_of(groups),
+            "own user": self.itself(arn, "user"),
+            "own role": self.itself(arn, "role"),
+            "own group": self.itself(arn, "group"),
             "own policy": self.resources["policy"].set_of(self._policies.get(arn, ())),
             "own boundary": self.resources["policy"].set_of(self._boundaries.get(arn, ())),
         }
         relevant = self.allowed.relevant_layers(layers)
-        return Caller(arn, kind, layers, relevant, own, self.assumable.names(arn))
+        return Caller(arn, kind, layers, self.allowed, relevant, own)
+
+    def layers(self, arn: str) -> PolicyLayers:
+        """The policies that allow and limit a caller."""
+        return self.principals.layers(arn)
+
+    def kind(self, arn: str) -> str:
+        """User, role or group."""
+        kind: str = self.principals.principal(arn)["kind"]
+        return kind
+
+    def itself(self, arn: str, kind: str) -> int:
+        """What of a kind is a caller's own: itself, or of groups those that it is in."""
+        if kind not in ("user", "role", "group"):
+            return 0
+        return self.resources[kind].set_of(
+            self._groups.get(arn, ()) if kind == "group" and ":group/" not in arn else (arn,)
+        )
 
     @cached_property
     def _groups(self) -> Mapping[str, list[str]]:
@@ -124,29 +150,34 @@ class Callers:
 
     def _context(self, arn: str, name: str) -> RequestContext:
         arrival = self._arrivals.once(name, self._arrival, name)
-        return arrival.joined(self._identities.once(arn, self._identity, arn))
+        return arrival.joined(self.known(arn))
+
+    def arrived(self, name: str, keys: tuple[str, ...]) -> tuple[Any, ...]:
+        """What everybody's request carries in a named context, of some condition keys."""
+        return self._arrivals.once(name, self._arrival, name).answers(keys)
+
+    def known(self, arn: str) -> RequestContext:
+        """What is known of a caller, whatever the context."""
+        return self._identities.once(arn, self._identity, arn)
 
     def _arrival(self, name: str) -> RequestContext:
         return RequestContext(self.principals.arrival(name), UNKNOWN)
 
     def _identity(self, arn: str) -> RequestContext:
-        """What is known of a caller, whatever the context."""
-        kind = self.caller(arn).kind
-        keys: dict[str, Any] = {}
-        if kind != "group":
-            keys = dict.fromkeys(self.assumable.tags, ABSENT) | self.principals.known(arn)
-        return RequestContext(keys, UNKNOWN)
+        if self.kind(arn) == "group":
+            return RequestContext({}, UNKNOWN)
+        return self._without_tags.joined(self.principals.caller(arn))
 
-    def own_keys(self, caller: Caller) -> tuple[str, ...]:
-        """The condition keys that the caller's own policies test, with its boundary and SCPs."""
-        return self._own_keys.once(caller.relevant, _keys_of, caller.relevant)
+    @cached_property
+    def _without_tags(self) -> RequestContext:
+        return RequestContext(dict.fromkeys(self.assumable.tags, ABSENT), UNKNOWN)
 
     def keys(self, caller: Caller) -> tuple[str, ...]:
         """The condition keys that these or the trust policies test that may let the caller in."""
         return self._keys.once(caller.arn, self._all_keys, caller)
 
     def _all_keys(self, caller: Caller) -> tuple[str, ...]:
-        return tuple(sorted(self.assumable.keys(caller.arn).union(self.own_keys(caller))))
+        return tuple(sorted(self.assumable.keys(caller.arn).union(caller.own_keys)))
 
     # --- what they may do, as rows of bits
 
@@ -174,8 +205,3 @@ class Callers:
         """The distinct bit rows with a number, shape (3, words)."""
         known = self.permissions.rows
         return known[number] if number < len(known) else self._group_rows[number - len(known)]
-
-
-def _keys_of(layers: RelevantLayers) -> tuple[str, ...]:
-    found = (policy.keys for layer in layers for policy in layer or ())
-    return tuple(sorted(frozenset().union(*found)))

@@ -105,8 +105,7 @@ class ChangedTags:
         for tag, values in self._asked_of_others(caller, who).items():
             for value in values:
                 call = who.joined(_of_request({tag: value}))
-                allowed = self._callers.allowed
-                given = allowed.allowance(caller.relevant, call, action, path.kind).allowed
+                given = caller.allowance(call, action, path.kind).allowed
                 others = given & path.targets
                 tagged = RequestContext({RETAGGED: [f"{tag}={value}"]}, UNKNOWN)
                 for certain, which in ((True, others.certain), (False, others.possible)):
@@ -142,7 +141,7 @@ class ChangedTags:
         return self._values.once(arn, self._find_values, arn)
 
     def _find_values(self, arn: str) -> dict[str, list[str]]:
-        layers, assumable = self._callers.caller(arn).layers, self._callers.assumable
+        layers, assumable = self._callers.layers(arn), self._callers.assumable
         if not _of_tags(self._callers.evaluator.keys(layers) | assumable.keys(arn)):
             return {}
         statements = [
@@ -221,7 +220,7 @@ class ChangedTags:
         for tag, value in tags.items():
             call = who.joined(_of_request({tag: value}))
             action = ends[value is None]
-            allowed &= self._callers.allowed.allowance(caller.relevant, call, action, kind).allowed
+            allowed &= caller.allowance(call, action, kind).allowed
         return allowed
 
 

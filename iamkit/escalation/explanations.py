@@ -76,7 +76,7 @@ class Explanations:
     def _same(self, method: EscalationMethod, caller: Caller, who: RequestContext) -> Any:
         """What the same method has in common for callers whom no policy tells apart."""
         own = tuple(caller.own.items()) if method.reach == "self" else ()
-        return method.id, caller.layers, own, who.answers(self._callers.own_keys(caller))
+        return method.id, caller.layers, own, who.answers(caller.own_keys)
 
     def _call_by_call(
         self, method: EscalationMethod, caller: Caller, who: RequestContext, targets: int
@@ -104,10 +104,8 @@ class Explanations:
         requests = self._requests(call)
         action, on = call.action, call.on
         if not relevant or on in NOT_IN_EVIDENCE:
-            found = (
-                allowed.allowing_statement((relevant,), each, action, "policy", -1)
-                for each in requests
-            )
+            about = allowed.about(policy, action)
+            found = (allowed.allows(said, each, "policy") for each in requests for said in about)
             return targets if any(found) else 0
         where = union(allowed.granted_by(relevant[0], each, action, KIND[on]) for each in requests)
         if on == "target policy":
@@ -154,29 +152,28 @@ class Explanations:
         kind, where = "policy", -1
         if target is not None and call.on not in NOT_IN_EVIDENCE:
             kind, where = KIND[call.on], self._used_resources(call, target)
-        caller, allowed = call.caller, self._callers.allowed
+        allowed = self._callers.allowed
+        about = [
+            (policy, said)
+            for policy in call.caller.layers.identity
+            for said in allowed.about(policy, call.action)
+        ]
         for request in self._requests(call):
-            found = allowed.allowing_statement(caller.relevant, request, call.action, kind, where)
-            if found is not None:
-                relevant, statement = found
-                own = caller.layers.identity  # others may have a policy of the same content
-                policy = next(each for each in own if each.content == relevant.policy.content)
-                return policy, statement, request
+            for policy, said in about:
+                if allowed.allows(said, request, kind, where):
+                    return policy, said.statement, request
         return None
 
-    def _requests(self, call: _Call) -> list[RequestContext]:
+    def _requests(self, call: _Call) -> Iterator[RequestContext]:
         """What a call carries: for each service that a role may be passed to, or once."""
         if call.on == "passed role":
             made = [call.context.joined(passed_to(each)) for each in call.method.services]
         else:
             made = [self._targets.call(call.action, call.on, call.context)]
+        yield from made
         layers, allowed = call.caller.relevant, self._callers.allowed
-        chosen = (
-            each.joined(choice)
-            for each in made
-            for choice in allowed.choices(layers, each, call.action)
-        )
-        return [*made, *chosen]
+        for each in made:
+            yield from map(each.joined, allowed.choices(layers, each, call.action))
 
     def _trusting_services(self, method: EscalationMethod) -> int:
         """The roles that trust one of a method's services."""

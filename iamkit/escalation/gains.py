@@ -131,7 +131,7 @@ class Gains:
         best = NOTHING
         own = self._callers.rows(arn, context)[POSSIBLE]
         for target in targets:
-            layers = self._callers.caller(target).layers._replace(boundary=None)
+            layers = self._callers.layers(target)._replace(boundary=None)
             rows = self._rows_of(layers, self._callers.context(target, arrived))
             if self.everything(rows):
                 return EVERYTHING._replace(target_arn=target)
@@ -141,7 +141,7 @@ class Gains:
 
     def _ceiling(self, arn: str, context: str) -> tuple[Any, bool]:
         """Rows of what somebody's boundary allows, and whether it limits nothing."""
-        layers = self._callers.caller(arn).layers
+        layers = self._callers.layers(arn)
         return self._ceiling_of(layers, self._callers.context(arn, context))
 
     def _ceiling_of(self, layers: PolicyLayers, who: RequestContext) -> tuple[Any, bool]:
@@ -164,7 +164,7 @@ class Gains:
         other target.
         """
         own, rows = self._callers.rows(arn, context), self._as_member(arn, context, group_arn)
-        layers, who = self._callers.caller(arn).layers, self._callers.context(arn, context)
+        layers, who = self._callers.layers(arn), self._callers.context(arn, context)
         if self._gives_everything(own, "user", layers, who):
             rows = self._callers.rows(group_arn, context)
         if self._gives_everything(rows, "user", layers, who):
@@ -190,7 +190,7 @@ class Gains:
 
     def more_with_tags(self, changed: Changed, arn: str, context: str) -> bool:
         """Whether somebody with changed tags certainly can what a caller cannot even possibly."""
-        rows = self._rows_of(self._callers.caller(changed.arn).layers, changed.context)
+        rows = self._rows_of(self._callers.layers(changed.arn), changed.context)
         return bool((rows[CERTAIN] & ~self._callers.rows(arn, context)[POSSIBLE]).any())
 
     def gets_all(self, arn: str, context: str, group_arn: str) -> bool:
@@ -202,8 +202,8 @@ class Gains:
 
     def _as_member(self, arn: str, context: str, group_arn: str) -> Any:
         """Bit rows of a user once it has joined a group."""
-        layers = self._callers.caller(arn).layers
-        group = self._callers.caller(group_arn).layers
+        layers = self._callers.layers(arn)
+        group = self._callers.layers(group_arn)
         identity = tuple(dict.fromkeys((*layers.identity, *group.identity)))
         who = self._callers.context(arn, context)
         return self._rows_of(layers._replace(identity=identity), who)
@@ -244,7 +244,7 @@ class Gains:
             return NOTHING
         rows = self._callers.rows(arn, with_mfa(context))
         more = (rows[CERTAIN] & ~self._callers.rows(arn, context)[POSSIBLE]).any()
-        layers = self._callers.caller(arn).layers
+        layers = self._callers.layers(arn)
         who = self._callers.context(arn, with_mfa(context))
         everything = bool(more) and self._gives_everything(rows, "user", layers, who)
         return Gain(more=bool(more), everything=everything, target_arn=arn)

@@ -185,7 +185,7 @@ class EscalationGraph:
 
     def node(self, arn: str, mode: str) -> int:
         """The node of an identity that came in a mode; a role's session is the same in all."""
-        is_role = self.callers.caller(arn).kind == "role"
+        is_role = self.callers.kind(arn) == "role"
         return self.position[arn] * len(MODES) + (0 if is_role else MODES.index(mode))
 
     def first_target(self, step: Step, arn: str) -> str:

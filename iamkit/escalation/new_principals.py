@@ -58,9 +58,9 @@ class NewPrincipals:
         Return a set of one where a caller can use a method, an empty one where not.
 
         `calls` are what a request for each of the method's actions carries. Callers of the same
-        kind, layers and `alike` share an answer.
+        kind, relevant layers and `alike` share an answer.
         """
-        key = (method.id, caller.kind, caller.layers, alike)
+        key = (method.id, caller.kind, caller.relevant, alike)
         return self._found.once(key, self._creatable, method, caller, calls)
 
     def _creatable(

@@ -47,6 +47,11 @@ FURTHER_ACTIONS: Final = (
 # What a permission is used on, where IAM's evidence does not show it.
 NOT_IN_EVIDENCE: Final = NEEDS_NO_RESOURCE | {"existing resource", "account root"}
 
+# What differs for each caller, or depends on more than its policies say.
+_APART: Final = ("own group", "own policy", "own boundary", "trusted provider")
+
+_NO_SECOND_FACTOR: Final = "no second factor"  # or one that the caller may remove
+
 # Calls that attach a policy, and the one that their caller would choose.
 _ATTACHING: Final = frozenset(
     {"iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy"}
@@ -69,14 +74,19 @@ class EscalationPath(NamedTuple):
 
     `kind` is user, role or group, or "self" if the method reaches only the caller. `targets` are of
     that kind; for "self" they are the resources of the caller's own that the action may be used on;
-    empty if the evidence shows none. A principal that the caller creates is a set of one.
-    `permitted` says whether the caller has the permissions, whether or not there is a target.
+    empty if the evidence shows none. A principal that the caller creates is a set of one. `where`
+    is on what the caller has the permissions, whether or not there is a target.
     """
 
     method: EscalationMethod
     kind: str
     targets: ResourceSet
-    permitted: Permitted
+    where: ResourceSet
+
+    @property
+    def permitted(self) -> Permitted:
+        """Whether the caller has the permissions."""
+        return _any(self.where)
 
 
 class Targets:
@@ -114,7 +124,7 @@ class Targets:
         used_on = _used_on(method)
         if not used_on:
             kind = method.target if method.reach == "target" else "self"
-            return EscalationPath(method, kind, NOWHERE, elsewhere)
+            return EscalationPath(method, kind, NOWHERE, _if(elsewhere, certainly(1)))
         if method.reach == "target":
             return self._reaching(method, elsewhere, caller, context, used_on)
         return self._reaching_self(method, elsewhere, caller, context, used_on)
@@ -130,12 +140,12 @@ class Targets:
         """A method that reaches only the caller: with those of its own resources that it uses."""
         (action, on), *_ = used_on.items()
         own, kind = caller.own[on], self._resources[KIND[on]]
-        allowed = self._allowed(caller, context, action, KIND[on])
-        found = self._fulfilling(method, caller, context, allowed & certainly(own))
+        allowed = _if(elsewhere, self._allowed(caller, context, action, KIND[on]))
         future = 0 if on in ("own user", "own role") else kind.future
-        permitted = _if(elsewhere, allowed & certainly(own | future))
-        targets = _if(elsewhere, found) & certainly(kind.existing)
-        return EscalationPath(method, "self", targets, _any(permitted))
+        mine, existing = allowed & certainly(own), certainly(kind.existing)
+        # One who stands for many fulfils what each of them does: see `AvailablePaths`.
+        targets = self.fulfilling(method, mine & existing) | mine & certainly(~kind.existing)
+        return EscalationPath(method, "self", targets, allowed & certainly(own | future))
 
     def _reaching(
         self,
@@ -150,9 +160,27 @@ class Targets:
         trusting = self._trusting(method, caller, context, allowed)
         found = self._fulfilling(method, caller, context, trusting)
         kind = method.target
-        existing = self._resources[kind].existing if kind in self._resources else 0
-        targets = _if(elsewhere, found) & certainly(existing)
-        return EscalationPath(method, kind, targets, _any(_if(elsewhere, allowed)))
+        where = _if(elsewhere, allowed)
+        if kind not in self._resources:
+            return EscalationPath(method, kind, NOWHERE, where)
+        resources = self._resources[kind]
+        targets = _if(elsewhere, found) & certainly(resources.existing)
+        return EscalationPath(method, kind, targets, where & certainly(resources.every))
+
+    def depends_on_caller(
+        self, method: EscalationMethod, caller: Caller, context: RequestContext
+    ) -> bool:
+        """Whether a method uses what is different for callers to whom policies say the same."""
+        for action, on in _used_on(method).items():
+            if on in _APART and self._allowed(caller, context, action, KIND[on]).possible:
+                return True
+            own = caller.own["own role"] if on == "passed role" else 0
+            if own and any(
+                self._passable(caller, context, action, each).possible & own
+                for each in method.services
+            ):
+                return True
+        return False
 
     def _creating(
         self, method: EscalationMethod, caller: Caller, context: RequestContext
@@ -161,20 +189,19 @@ class Targets:
         calls = {
             action: self.call(action, on, context) for action, on in method.permissions.items()
         }
-        alike = context.answers(self._callers.own_keys(caller))
+        alike = context.answers(caller.own_keys)
         found = self._new.creatable(method, caller, calls, alike)
-        return EscalationPath(method, "self", found, _any(found))
+        return EscalationPath(method, "self", found, found)
 
     def _assuming(
         self, method: EscalationMethod, caller: Caller, context: RequestContext
     ) -> EscalationPath:
         """Roles that a caller may assume: with its own permission, or named by the trust policy."""
-        allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
+        allowance = caller.allowance(context, ASSUME, "role")
         found = self.assuming.roles(caller, context)
-        own = caller.own["own role"]
-        others = certainly(self._resources["role"].existing & ~own)
-        permitted = allowance.allowed.certain & ~own, allowance.allowed.possible
-        return EscalationPath(method, "role", found & others, _any(ResourceSet(*permitted)))
+        own = certainly(~caller.own["own role"])
+        others = own & certainly(self._resources["role"].existing)
+        return EscalationPath(method, "role", found & others, allowance.allowed & own)
 
     def _assuming_with_tags(
         self, method: EscalationMethod, caller: Caller, context: RequestContext
@@ -184,7 +211,7 @@ class Targets:
         found = assuming.may_pass(TAG_SESSION, caller, context)
         found = found & assuming.roles(caller, context) if found.possible else found
         others = certainly(self._resources["role"].existing & ~caller.own["own role"])
-        return EscalationPath(method, "role", found & others, _any(found & others))
+        return EscalationPath(method, "role", found & others, found & others)
 
     def named(self, caller: Caller, context: RequestContext) -> ResourceSet:
         """The roles that trust policies grant to a caller without any permission of its own."""
@@ -208,15 +235,13 @@ class Targets:
         self, caller: Caller, context: RequestContext, action: str, kind: str
     ) -> ResourceSet:
         chosen = self._chosen(action)
-        allowance = self._callers.allowed.allowance(caller.relevant, context, action, kind, chosen)
-        return allowance.allowed
+        return caller.allowance(context, action, kind, chosen).allowed
 
     def _passable(
         self, caller: Caller, context: RequestContext, action: str, service: str
     ) -> ResourceSet:
         """Roles on which an action is allowed if a role is passed to a service."""
-        call, allowed = passed_to(service), self._callers.allowed
-        return allowed.allowance(caller.relevant, context, action, "role", call).allowed
+        return caller.allowance(context, action, "role", passed_to(service)).allowed
 
     def _allowed_on_all(
         self,
@@ -292,7 +317,7 @@ class Targets:
         if method.trust == "named":
             return allowed & self.assuming.named(caller, context)
         if method.trust == "rewritten":  # so that it names the caller
-            allowance = self._callers.allowed.allowance(caller.relevant, context, ASSUME, "role")
+            allowance = caller.allowance(context, ASSUME, "role")
             is_user = caller.kind == "user"
             return allowed & (allowance.if_named if is_user else allowance.if_granted)
         return allowed
@@ -331,13 +356,18 @@ class Targets:
         self, method: EscalationMethod, caller: Caller, context: RequestContext, found: ResourceSet
     ) -> ResourceSet:
         """Those targets that fulfil the method's prerequisites."""
-        for name in method.prerequisites:
-            if name in taken_as_given() or name in DECIDED_ELSEWHERE:
-                continue
-            fulfilled = self._prerequisites.fulfilled_by(name)
-            if name == "no second factor":
-                fulfilled |= self._allowed(caller, context, DEACTIVATE, "user")
-            found &= fulfilled
+        if _NO_SECOND_FACTOR not in method.prerequisites:
+            return self.fulfilling(method, found)
+        removed = found & self._allowed(caller, context, DEACTIVATE, "user")
+        return self.fulfilling(method, found) | self.fulfilling(method, removed, _NO_SECOND_FACTOR)
+
+    def fulfilling(
+        self, method: EscalationMethod, found: ResourceSet, but: str = ""
+    ) -> ResourceSet:
+        """Those that fulfil the method's prerequisites by themselves, `but` for one of them."""
+        for name in _checked(method):
+            if name != but:
+                found &= self._prerequisites.fulfilled_by(name)
         return found
 
 
@@ -345,6 +375,26 @@ class Targets:
 def _used_on(method: EscalationMethod) -> dict[str, str]:
     """A method's actions on what the evidence shows, and on which of it."""
     return {action: on for action, on in method.permissions.items() if on in KIND}
+
+
+@cache
+def deciding(method: EscalationMethod) -> tuple[str, ...]:
+    """The actions of which it matters where they are allowed, for whom a method reaches."""
+    found = [
+        action for action, on in method.permissions.items() if on in KIND or on in NEW_PRINCIPALS
+    ]
+    if method.trust in ("caller", "named", "rewritten") or method.reach == "created":
+        found += [ASSUME, TAG_SESSION, SET_SOURCE_IDENTITY]
+    if _NO_SECOND_FACTOR in method.prerequisites:
+        found.append(DEACTIVATE)
+    return tuple(found)
+
+
+@cache
+def _checked(method: EscalationMethod) -> tuple[str, ...]:
+    """The prerequisites of a method that the evidence tells by itself."""
+    beside = taken_as_given() | DECIDED_ELSEWHERE
+    return tuple(name for name in method.prerequisites if name not in beside)
 
 
 @cache

@@ -9,11 +9,12 @@ other refusal or failure is a gap.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ Progress = Callable[[str, int, int], None]  # what was done, how many are done, 
 POLL_SECONDS: float = 2.0
 POLLS: Final = 300
 THREADS: Final = 8
+READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
 
 BAD_CREDENTIALS: Final = {
@@ -101,36 +103,33 @@ def from_aws(
     try:
         aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
         caller = aws.respond(CALLER)
-        with ThreadPoolExecutor(THREADS) as pool:
-            jobs = [pool.submit(aws.respond, request) for request in (DETAILS, *ONE_CALL)]
-            try:
-                responses = [caller, aws.credential_report()]
-                progress(REPORT.call, 1, len(jobs) + 3)
-                account_id, partition = account_of([*responses])
-                if account_id and responses[1].content:
-                    when = responses[1].content["GeneratedTime"]
-                    snapshot.refuse_existing(snapshot.place(out, account_id, when))
-                for number, job in enumerate(jobs, start=2):
-                    responses.append(job.result())
-                    progress(responses[-1].request.call, number, len(jobs) + 3)
-                responses = counted(responses)
-                account_id, partition = account_of(responses)
-                responses += [
-                    aws.mfa_devices(responses, pool),
-                    aws.provider_details(responses, pool),
-                    aws.control_policies(responses, account_id),
-                    aws.last_accessed(responses, pool, progress)
-                    if last_accessed
-                    else Response(
-                        LAST_ACCESSED,
-                        ResponseStatus.NOT_ASKED,
-                        message="--last-accessed asks for it",
-                    ),
-                ]
-                progress("the rest", len(jobs) + 3, len(jobs) + 3)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        # Leaving it does not wait for its threads: one that hangs would outlast Ctrl-C.
+        with ThreadPool(THREADS) as pool:
+            jobs = [pool.apply_async(aws.respond, (each,)) for each in (DETAILS, *ONE_CALL)]
+            responses = [caller, aws.credential_report()]
+            progress(REPORT.call, 1, len(jobs) + 3)
+            account_id, partition = account_of([*responses])
+            if account_id and responses[1].content:
+                when = responses[1].content["GeneratedTime"]
+                snapshot.refuse_existing(snapshot.place(out, account_id, when))
+            for number, job in enumerate(jobs, start=2):
+                responses.append(job.get())
+                progress(responses[-1].request.call, number, len(jobs) + 3)
+            responses = counted(responses)
+            account_id, partition = account_of(responses)
+            responses += [
+                aws.mfa_devices(responses, pool),
+                aws.provider_details(responses, pool),
+                aws.control_policies(responses, account_id),
+                aws.last_accessed(responses, pool, progress)
+                if last_accessed
+                else Response(
+                    LAST_ACCESSED,
+                    ResponseStatus.NOT_ASKED,
+                    message="--last-accessed asks for it",
+                ),
+            ]
+            progress("the rest", len(jobs) + 3, len(jobs) + 3)
     except exceptions.BotoCoreError as error:
         raise CollectError(_advice(error)) from error
     report = responses[1].content
@@ -147,7 +146,7 @@ class _Aws:
         config = Config(
             retries={"mode": "standard", **attempts},
             connect_timeout=10,
-            read_timeout=60,
+            read_timeout=READ_SECONDS,
             max_pool_connections=2 * THREADS,
         )
         names = ("sts", "iam", "organizations", "account", "accessanalyzer")
@@ -233,7 +232,7 @@ class _Aws:
 
         return _attempt(REPORT, take)
 
-    def mfa_devices(self, responses: Sequence[Response], pool: ThreadPoolExecutor) -> Response:
+    def mfa_devices(self, responses: Sequence[Response], pool: ThreadPool) -> Response:
         """The devices of each user whom the credential report says to have one."""
         rows = report_rows(responses)
         if rows is None:
@@ -244,26 +243,29 @@ class _Aws:
         return _attempt(MFA, lambda: self._each(MFA, "UserName", names, pool))
 
     def _each(
-        self, request: Request, parameter: str, values: Iterable[str], pool: ThreadPoolExecutor
+        self, request: Request, parameter: str, values: Iterable[str], pool: ThreadPool
     ) -> Response:
         """One request per value, the lists joined."""
         whole: dict[str, Any] = {member: [] for member in request.members}
         cut = False
-        asked = [pool.submit(self.ask_all, request, **{parameter: value}) for value in values]
-        for job in asked:
+        refused = threading.Event()
+
+        def one(value: str) -> tuple[dict[str, Any], bool]:
+            return ({}, True) if refused.is_set() else self.ask_all(request, **{parameter: value})
+
+        for job in [pool.apply_async(one, (value,)) for value in values]:
             try:
-                content, ended_early = job.result()
+                content, ended_early = job.get()
             except exceptions.ClientError as error:
                 if error.response["Error"]["Code"] == "NoSuchEntity":
                     continue  # gone since the report was made
-                for other in asked:
-                    other.cancel()
+                refused.set()  # whoever is refused once is refused for all
                 raise
             cut = cut or ended_early
             join(whole, content, request.members)
         return cut_short(request, whole) if cut else Response(request, ResponseStatus.OK, whole)
 
-    def provider_details(self, responses: Sequence[Response], pool: ThreadPoolExecutor) -> Response:
+    def provider_details(self, responses: Sequence[Response], pool: ThreadPool) -> Response:
         """Each OpenID Connect provider's clients and thumbprints, by ARN."""
         listed = next(response for response in responses if response.request is PROVIDERS)
         if listed.is_gap:
@@ -271,7 +273,7 @@ class _Aws:
 
         def take() -> Response:
             arns = [entry["Arn"] for entry in listed.content["OpenIDConnectProviderList"]]
-            asked = pool.map(
+            asked = pool.imap(
                 lambda arn: self.ask(PROVIDER_DETAILS.call, "Url", OpenIDConnectProviderArn=arn),
                 arns,
             )
@@ -313,7 +315,7 @@ class _Aws:
         return _attempt(CONTROL_POLICIES, take)
 
     def last_accessed(
-        self, responses: Sequence[Response], pool: ThreadPoolExecutor, progress: Progress
+        self, responses: Sequence[Response], pool: ThreadPool, progress: Progress
     ) -> Response:
         """When each user, group and role last used each service; one job per principal."""
 
@@ -332,7 +334,7 @@ class _Aws:
             arns = [entry["Arn"] for name in lists for entry in entries(responses, name)]
             found = {}
             for number, (arn, content) in enumerate(
-                zip(arns, pool.map(one, arns), strict=True), start=1
+                zip(arns, pool.imap(one, arns), strict=True), start=1
             ):
                 found[arn] = content
                 progress(LAST_ACCESSED.call, number, len(arns))

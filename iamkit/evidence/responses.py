@@ -231,15 +231,23 @@ def counted(responses: Sequence[Response]) -> list[Response]:
 def _nameless(response: Response) -> tuple[str, str] | None:
     """What a list lacks: a code and a sentence."""
     (member,), key = response.request.members, response.request.key
-    entries = map(as_dict, as_list(as_dict(response.content).get(member)))
+    listed = as_dict(response.content).get(member)
+    if response.content is not None and not isinstance(listed, list):
+        return "NoList", f"{member} is no list"
+    entries = map(as_dict, as_list(listed))
+    # A virtual MFA device without a user belongs to nobody; one with a user says to whom.
     number = sum(
-        # A virtual MFA device without a user is nobody's; one with a user says whose it is.
-        not isinstance(entry.get(key), str)
-        or ("User" in entry and not isinstance(as_dict(entry["User"]).get("Arn"), str))
+        not _says(entry, key) or ("User" in entry and not _says(as_dict(entry["User"]), "Arn"))
         for entry in entries
     )
     said = f"entries of {member} that do not say what they are about: {number}"
     return ("Nameless", said) if number else None
+
+
+def _says(entry: Mapping[str, Any], key: str) -> bool:
+    """Whether a member is text, and an ARN if it is called so."""
+    value = entry.get(key)
+    return isinstance(value, str) and (key.lower() != "arn" or bool(arn_parts(value)))
 
 
 def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
@@ -310,9 +318,7 @@ def _counted_details(responses: Sequence[Response]) -> tuple[str, str] | None:
 
 def _is_named(entry: Any, kind: str) -> bool:
     """Whether an entry of the authorization details says whom it is about."""
-    known = as_dict(entry)
-    named = isinstance(known.get(f"{kind}Name"), str)
-    return named and isinstance(known.get("Arn"), str) and bool(arn_parts(known["Arn"]))
+    return _says(as_dict(entry), f"{kind}Name") and _says(as_dict(entry), "Arn")
 
 
 def account_of(responses: Sequence[Response]) -> tuple[str, str]:

@@ -97,7 +97,7 @@ class InMemory(Snapshot):
 
 
 def taken(opened: Snapshot) -> list[str]:
-    """Return what a snapshot holds and lacks, a sentence each, for whoever has just taken it."""
+    """Return what a snapshot holds and what is missing from it, as sentences."""
     manifest = opened.manifest
     calls = dict.fromkeys(call["call"] for call in manifest["calls"] if call["file"])
     said = [f"Taken of account {manifest['account_id']}: {', '.join(calls)}"]

@@ -26,7 +26,8 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     missing = account.missing("credentials")
     root = ("MFA", "", "good") if root_device(account) else ("no MFA", "", "bad")
-    without = charts.none_is_good(len(without_device(account)), "can sign in with a password alone")
+    tone = "good" if all_registered(account) else "bad"
+    without = (len(without_device(account)), "can sign in with a password alone", tone)
     numbers: dict[str, Any] = {
         "MFA registered": registered(account),
         "Without MFA": charts.assessed(without, missing),
@@ -53,6 +54,11 @@ def enforced(account: Account, of: str, note: str) -> object:
 def console_users(account: Account) -> pd.DataFrame:
     """Return the users with a console password, all columns of `account.credentials`."""
     return account.credentials.query("password_enabled and not is_root")
+
+
+def all_registered(account: Account) -> bool:
+    """Return whether every console user has an MFA device; one of whom nobody knows has none."""
+    return bool(console_users(account)["mfa_registered"].fillna(value=False).all())
 
 
 def without_device(account: Account) -> pd.DataFrame:

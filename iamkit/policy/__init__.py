@@ -25,15 +25,18 @@ from iamkit.policy.context_keys import (
     TAG_OR_PROVIDER_KEY,
 )
 from iamkit.policy.decision import Decision, certainly_allowed, certainly_stopped, decide
+from iamkit.policy.dependencies import Dependencies, Profile
 from iamkit.policy.document import read_document, statement_rows, trust_row
+from iamkit.policy.effects import Cells, Effects, add
 from iamkit.policy.evaluation import (
     ANYWHERE,
     CERTAIN,
     POSSIBLE,
     STRENGTHS,
+    Arrivals,
     Outcomes,
     PolicyEvaluator,
-    Profile,
+    together,
 )
 from iamkit.policy.model import (
     DOUBT,
@@ -45,7 +48,6 @@ from iamkit.policy.model import (
     widest,
 )
 from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
-from iamkit.policy.scopes import EVERY, Keys
 
 __all__ = [
     "ABSENT",
@@ -56,7 +58,6 @@ __all__ = [
     "DOUBT",
     "ENDPOINT_KEYS",
     "ENDPOINT_KEY_NAMES",
-    "EVERY",
     "KEY",
     "MFA_KEYS",
     "OF_ACCESS_KEY",
@@ -73,9 +74,12 @@ __all__ = [
     "UNKNOWN",
     "VERSION",
     "WILD",
+    "Arrivals",
+    "Cells",
     "Decision",
+    "Dependencies",
+    "Effects",
     "KeyTest",
-    "Keys",
     "Mark",
     "Network",
     "Outcomes",
@@ -89,6 +93,7 @@ __all__ = [
     "Truth",
     "Value",
     "account_of",
+    "add",
     "arn_parts",
     "certainly_allowed",
     "certainly_stopped",
@@ -101,6 +106,7 @@ __all__ = [
     "resolve",
     "statement_name",
     "statement_rows",
+    "together",
     "trust_row",
     "value_text",
     "variable_keys",

@@ -50,6 +50,12 @@ class RequestContext:
         kept = {key: value for key, value in values.items() if value is not self.default}
         object.__setattr__(self, "values", MappingProxyType(kept))
 
+    @classmethod
+    def of(cls, values: Mapping[str, Value]) -> RequestContext:
+        """Return what is known by these values of keys in lower case; of others, nothing is."""
+        known = {key: value for key, value in values.items() if value is not UNKNOWN}
+        return _made(known, UNKNOWN)
+
     @cached_property
     def _hash(self) -> int:
         return hash((frozenset(self.values.items()), self.default))
@@ -73,6 +79,11 @@ class RequestContext:
         joined = {**self.values, **changed}
         kept = {key: value for key, value in joined.items() if value is not self.default}
         return _made(kept, self.default)
+
+    def only(self, keys: Iterable[str]) -> RequestContext:
+        """Return what this context knows of some keys, in lower case."""
+        values = self.values
+        return _made({key: values[key] for key in keys if key in values}, self.default)
 
     def joined(self, other: RequestContext) -> RequestContext:
         """Return this context with what `other` knows in the place of its own values."""

@@ -226,7 +226,7 @@ def _applies(statement: Statement, resource: str, context: RequestContext) -> Tr
 def on_resource(statement: Statement, resource: str, context: RequestContext) -> Truth:
     """Return whether a statement's Resource or NotResource covers a resource."""
     answer: Truth = False
-    who = context if statement.resource_keys else _NOBODY  # is looked up faster
+    who = context.only(statement.resource_keys)  # is looked up faster
     for text in statement.resources:
         pattern = resolve(text, who, variables=statement.variables)
         if isinstance(pattern, Pattern):

@@ -14,8 +14,8 @@ Report a problem only with `certain`, and its absence only with `possible`. A de
 `possible` only where it certainly applies to all that an allow covers, so a deny on one bucket
 never erases an action; it counts against `certain` unless a resource is found that it leaves alone.
 
-A condition is evaluated once per policy content and context, and principals with the same policies
-share their rows. Resource-based policies, resource control policies, session policies and VPC
+A policy is judged once per content and answers to the keys that it asks, and whatever comes to the
+same shares its row. Resource-based policies, resource control policies, session policies and VPC
 endpoint policies are not in the evidence: rows say what identity policies, boundaries and SCPs
 permit.
 
@@ -24,11 +24,11 @@ Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import reduce
 from itertools import chain
+from operator import and_, or_
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -36,104 +36,36 @@ import numpy as np
 from iamkit.memory import Memo
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
+from iamkit.policy.dependencies import Dependencies, Profile, Reads, grouped
+from iamkit.policy.effects import Cells, Effects, add, compared, to_compare
 from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
-from iamkit.policy.patterns import Pattern, resolve, variable_keys
-from iamkit.policy.scopes import ALL, EVERY, Keys, Scope, Scopes, apart, covers, witnesses
+from iamkit.policy.patterns import Pattern, resolve
+from iamkit.policy.scopes import ALL, Scope, Scopes
 from iamkit.reference import Bits, Catalog
 
 POSSIBLE: Final = 0
 CERTAIN: Final = 1
 ANYWHERE: Final = 2
 STRENGTHS: Final = ("possible", "certain", "anywhere")
-Cells: TypeAlias = dict[tuple[Scopes, bool], Bits]  # where, and whether certainly: which actions
-Denial: TypeAlias = tuple[Scope, bool, Bits]  # where, whether certainly, which actions
+_SOME: Final = Scope((Pattern("some"),))  # stands for any where none is compared with another
 Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effects, layer by layer
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
-    """A policy in a context: what it allows and denies, where, and how certainly."""
+class Arrivals:
+    """What requests carry, whoever makes them, that differ in the keys `varying` only."""
 
-    cells: Cells
-    denials: tuple[Denial, ...]
-
-    @cached_property
-    def scoped(self) -> tuple[Denial, ...]:
-        """The denials that are about some resources only."""
-        return tuple(each for each in self.denials if not each[0].everything)
-
-    @cached_property
-    def allowed(self) -> Any:
-        """What it may allow somewhere."""
-        return np.bitwise_or.reduce([*self.cells.values()]) if self.cells else np.uint64(0)
-
-    @cached_property
-    def narrow(self) -> bool:
-        """Whether something is allowed on some resources only."""
-        return any(scopes for scopes, _ in self.cells)
-
-
-class Dependencies:
-    """What a policy's statements depend on, whatever the context."""
-
-    def __init__(self, found: tuple[Statement, ...]) -> None:
-        self.statements = found
-        self.condition_keys = _merged(each.condition_keys for each in found)
-        self.resource_keys = _merged(each.resource_keys for each in found)
-        self.keys = frozenset(self.condition_keys + self.resource_keys)
-        self.numbers: Memo[Any, int] = Memo()  # of what it comes to, by what it depends on
-        wide = [not each.not_resources and "*" in each.resources for each in found]
-        self.everywhere = all(wide)  # no statement is about some resources only
-        self.one_sided = all(  # only allows are, and they say which
-            everywhere or (each.allows and not each.not_resources)
-            for each, everywhere in zip(found, wide, strict=True)
-        )
-
-    @cached_property
-    def shape(self) -> tuple[Any, ...]:
-        """Equal for policies with equal rows, if no resource is compared with another."""
-        return tuple(map(_shape, self.statements))
-
-
-def _shape(statement: Statement) -> tuple[Any, ...]:
-    """What a statement says, of its resources only whether they are all, some or by a variable."""
-    resources = {
-        text if variable_keys(text) or Pattern(text).everything else ""
-        for text in statement.resources
-    }
-    condition = json.dumps(statement.condition, default=repr)
-    about = statement.actions, statement.not_actions, frozenset(resources)
-    return statement.allows, *about, condition, statement.variables
-
-
-def _merged(keys: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted(set().union(*keys)))
-
-
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """
-    What of some layers their rows depend on: one object for all that come to the same.
-
-    `alike`: rows depend on where statements apply only in being everywhere or somewhere, so that
-    policies about an own bucket are the same for all.
-    """
-
-    layers: tuple[tuple[Dependencies, ...], ...]
-    alike: bool
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """The condition keys, in lower case, that they depend on."""
-        return frozenset().union(*(read.keys for read in chain.from_iterable(self.layers)))
+    contexts: Sequence[RequestContext]
+    varying: frozenset[str]
 
 
 class PolicyEvaluator:
     """
     Rows of bits for layers in contexts, everything costly done once per distinct content.
 
-    With `resource`, rows are about that resource alone: `possible` and `certain` then differ only
-    by unknown conditions, and an action's bit is exactly what `decide` says.
+    Rows are numbered: `bits` has each once, of shape (3, words). With `resource`, rows are about
+    that resource alone: `possible` and `certain` then differ only by unknown conditions, and an
+    action's bit is exactly what `decide` says.
     """
 
     def __init__(self, catalog: Catalog, resource: str | None = None) -> None:
@@ -141,29 +73,59 @@ class PolicyEvaluator:
         self.resource = resource
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
-        self.nothing = np.zeros((5, catalog.words), dtype=self.every.dtype)
-        self._dependencies: Memo[str, Dependencies] = Memo()
-        self._by_policy: Memo[Policy, Dependencies] = Memo()
+        self.nothing = np.zeros((3, catalog.words), dtype=self.every.dtype)
+        self.bits: list[Bits] = []
+        self._row_numbers: dict[bytes, int] = {}
+        self._outcome_numbers: Memo[Outcomes, int] = Memo()
+        self._by_content: Memo[Any, Dependencies] = Memo()
+        self._by_policy: Memo[Policy, tuple[Dependencies, ...]] = Memo()
         self._by_shape: Memo[Any, Dependencies] = Memo()
         self._profiles: Memo[PolicyLayers, Profile] = Memo()
-        self._distinct: Memo[Any, Profile] = Memo()
+        self._distinct: Memo[tuple[Reads, bool], Profile] = Memo()
+        self._parts: Memo[tuple[Profile, frozenset[str]], tuple[Profile, Profile]] = Memo()
+        self._keyless: Memo[Profile, Outcomes] = Memo()
+        self._across: Memo[Any, list[int]] = Memo()
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
-        self._same: list[int] = []  # by number of effects, the first that comes to the same rows
+        self._allowed: list[Bits] = []  # by number of effects, what they allow by themselves
+        self._denied: dict[int, Bits] = {}  # and deny, if they deny something everywhere
+        self._by_answers: Memo[Any, int] = Memo()
         self._by_rows: Memo[bytes, int] = Memo()
-        self._alone: Memo[int, Bits] = Memo()
+        self._comparisons: Memo[Outcomes, Bits] = Memo()
 
     def rows(self, layers: PolicyLayers, context: RequestContext) -> Bits:
         """Return what is possible, certain and allowed anywhere, shape (3, words)."""
         return self.combine(self.outcomes(layers, context)[0])
+
+    def number(self, outcome: Outcomes) -> int:
+        """Return the number of the row that an outcome comes to; several may come to the same."""
+        return self._outcome_numbers.once(outcome, self._number, outcome)
+
+    def _number(self, outcome: Outcomes) -> int:
+        return self.number_of(self.combine(outcome))
+
+    def number_of(self, row: Bits) -> int:
+        """Return the number of a row."""
+        held = row.tobytes()
+        number = self._row_numbers.setdefault(held, len(self.bits))
+        if number == len(self.bits):
+            self.bits.append(np.frombuffer(held, row.dtype).reshape(row.shape))
+        return number
+
+    def all_rows(self) -> Bits:
+        """Return the rows by number, shape (rows, 3, words)."""
+        shape = (len(self.bits), len(STRENGTHS), self.catalog.words)
+        return np.frombuffer(b"".join(self._row_numbers), self.every.dtype).reshape(shape)
 
     def profile(self, layers: PolicyLayers) -> Profile:
         """Return what of the layers their rows depend on, in the order of the policies."""
         return self._profiles.once(layers, self._profile, layers)
 
     def _profile(self, layers: PolicyLayers) -> Profile:
-        read = tuple(tuple(map(self._read, policies)) for _, policies in layers.named())
+        read = tuple(
+            tuple(chain.from_iterable(map(self._read, policies))) for _, policies in layers.named()
+        )
         identity, *others = read
         alike = (
             self.resource is None
@@ -172,112 +134,151 @@ class PolicyEvaluator:
         )
         if alike:
             read = tuple(
-                tuple(self._by_shape.once(each.shape, lambda same: same, each) for each in policies)
+                tuple(self._by_shape.setdefault(each.shape, each) for each in policies)
                 for policies in read
             )
+        return self.profile_of(read, alike=alike)
+
+    def profile_of(self, read: Reads, *, alike: bool) -> Profile:
+        """Return the one profile of these policies."""
         return self._distinct.once((read, alike), Profile, read, alike)
+
+    def parts(self, profile: Profile, keys: frozenset[str]) -> tuple[Profile, Profile]:
+        """Return what of a profile depends on none of some condition keys, and what does."""
+        return self._parts.once((profile, keys), self._divide, profile, keys)
+
+    def _divide(self, profile: Profile, keys: frozenset[str]) -> tuple[Profile, Profile]:
+        still, moving = (self.profile_of(each, alike=profile.alike) for each in profile.parts(keys))
+        return still, moving
 
     def keys(self, layers: PolicyLayers) -> frozenset[str]:
         """Return the condition keys, in lower case, that the layers' rows depend on."""
         return self.profile(layers).keys
 
-    def outcomes(
-        self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
+    def outcomes(self, layers: PolicyLayers, *contexts: RequestContext) -> list[Outcomes]:
+        """Return what the layers come to in each context: equal outcomes have equal rows."""
+        profile = self.profile(layers)
+        return [self._outcome(profile, context) for context in contexts]
+
+    def outcomes_by(
+        self, profile: Profile, arrivals: Arrivals, known: RequestContext
     ) -> list[Outcomes]:
         """
-        Return what the layers come to in each context: equal outcomes have equal rows.
+        Return what layers come to however somebody arrives, of whom this is `known`.
 
-        `varying` are the condition keys in which the contexts differ, if that is known.
+        Statements that depend on no condition key, as most, are judged once; the others once for
+        all who hold them and of whom they ask the same.
         """
-        same = self._same
-        return [
-            tuple(tuple(sorted({same[number] for number in layer})) for layer in judged)
-            for judged in self._judgements(layers, contexts, varying)
-        ]
+        layers = []
+        keyless = self._keyless.once(profile, self._judge_keyless, profile)
+        for fixed, keyed in zip(keyless, profile.keyed, strict=True):
+            if keyed:
+                columns = [self._judge_across(arrivals, each, profile, known) for each in keyed]
+                moved = [*zip(*columns, strict=True)]
+                both = {each: tuple(sorted({*fixed, *each})) for each in dict.fromkeys(moved)}
+                layers.append([both[each] for each in moved])
+            else:
+                layers.append([fixed] * len(arrivals.contexts))
+        return [*zip(*layers, strict=True)]
 
-    def case(self, layers: PolicyLayers, context: RequestContext) -> Any:
+    def _judge_keyless(self, profile: Profile) -> Outcomes:
+        anybody = RequestContext({}, UNKNOWN)
+        return tuple(
+            tuple(
+                sorted(
+                    {
+                        self._judged(read, anybody, alike=profile.alike)
+                        for read in layer
+                        if not read.keys
+                    }
+                )
+            )
+            for layer in profile.layers
+        )
+
+    def _judge_across(
+        self, arrivals: Arrivals, read: Dependencies, profile: Profile, known: RequestContext
+    ) -> list[int]:
+        alike = profile.alike
+        asked = (arrivals, read, alike, read.asked(known, alike=alike))
+        return self._across.once(asked, self._judge_each, arrivals, read, known, alike)
+
+    def _judge_each(
+        self, arrivals: Arrivals, read: Dependencies, known: RequestContext, alike: bool
+    ) -> list[int]:
+        contexts = arrivals.contexts
+        if read.keys.isdisjoint(arrivals.varying):
+            return [self._judged(read, contexts[0].joined(known), alike=alike)] * len(contexts)
+        return [self._judged(read, each.joined(known), alike=alike) for each in contexts]
+
+    def _outcome(self, profile: Profile, context: RequestContext) -> Outcomes:
+        alike = profile.alike
+        return tuple(
+            tuple(sorted({self._judged(read, context, alike=alike) for read in layer}))
+            for layer in profile.layers
+        )
+
+    def case(self, layers: PolicyLayers, known: RequestContext) -> Any:
         """
         Return what rows depend on: equal where no policy tells two principals and requests apart.
 
         Where no resource is compared with another, it makes no difference what a policy variable
         holds.
         """
-        return self.cases(layers, context)[0]
-
-    def cases(
-        self, layers: PolicyLayers, *contexts: RequestContext, varying: Keys = EVERY
-    ) -> list[Any]:
-        """Return the `case` of each context; `varying` as for `outcomes`."""
         profile = self.profile(layers)
-        return [(profile, each) for each in self._judgements(layers, contexts, varying)]
+        return profile, profile.asked(known, profile.keys)
 
-    def _judgements(
-        self, layers: PolicyLayers, contexts: Sequence[RequestContext], varying: Keys
-    ) -> list[Outcomes]:
-        """In each context the number of each policy's judgement, layer by layer."""
-        profile = self.profile(layers)
-        alike = profile.alike
-        found = (self._of_layer(each, contexts, varying, alike) for each in profile.layers)
-        return list(zip(*found, strict=True))
+    def _read(self, policy: Policy) -> tuple[Dependencies, ...]:
+        return self._by_policy.once(policy, self._read_anew, policy)
 
-    def _of_layer(
-        self,
-        policies: Iterable[Dependencies],
-        contexts: Sequence[RequestContext],
-        varying: Keys,
-        alike: bool,
-    ) -> list[tuple[int, ...]]:
-        """What the policies of one layer are told in each context, one number for each policy."""
-        columns = [
-            [self._judged(read, contexts[0], alike=alike)] * len(contexts)
-            if varying.isdisjoint(read.keys)
-            else [self._judged(read, each, alike=alike) for each in contexts]
-            for read in policies
-        ]
-        return list(zip(*columns, strict=True)) if columns else [()] * len(contexts)
-
-    def _read(self, policy: Policy) -> Dependencies:
-        return self._by_policy.once(policy, self._read_content, policy)
-
-    def _read_content(self, policy: Policy) -> Dependencies:
-        return self._dependencies.once(policy.content, Dependencies, policy.statements)
+    def _read_anew(self, policy: Policy) -> tuple[Dependencies, ...]:
+        read = map(Dependencies, grouped(policy.statements))
+        return tuple(self._by_content.setdefault(each.content, each) for each in read)
 
     def _judged(self, read: Dependencies, context: RequestContext, *, alike: bool) -> int:
-        """Number of a policy's judgement; the same for contexts that it does not tell apart."""
-        asked: Any = alike, context.answers(read.condition_keys)
-        if read.resource_keys:
-            variables = context.answers(read.resource_keys)
-            asked += tuple(None if alike and isinstance(v, str) else v for v in variables)
-        return read.numbers.once(asked, self._judge_anew, read, context, alike)
+        """Number of what a policy comes to; the same for contexts that it does not tell apart."""
+        asked = (alike, read.asked(context, alike=alike)) if read.keys else alike
+        return read.numbers.once(asked, self._judge, read, context, alike)
 
-    def _judge_anew(self, read: Dependencies, context: RequestContext, alike: bool) -> int:
-        number = len(self._effects)
-        self._effects.append(self._judge(read.statements, context))
-        if alike:  # what it allows and denies is all there is to compare
-            held = self._alone.once(number, self._by_itself, number).tobytes()
-            self._same.append(self._by_rows.setdefault(held, number))
-        else:
-            self._same.append(number)
-        return number
+    def _judge(self, read: Dependencies, context: RequestContext, alike: bool) -> int:
+        answers = []
+        for statement in read.statements:
+            holds = statement.applies(context)
+            if holds is not False:
+                scope, known = self._resources(statement, context)
+                if scope is not None:
+                    where = _SOME if alike and not scope.everything else scope
+                    answers.append((statement, bool(holds) and known, where))
+        return self._by_answers.once((alike, *answers), self._effects_of, answers, alike)
 
-    def _judge(self, found: Iterable[Statement], context: RequestContext) -> Effects:
+    def _effects_of(self, answers: Iterable[tuple[Statement, bool, Scope]], alike: bool) -> int:
         cells: Cells = {}
         denials = []
-        for statement in found:
-            holds = statement.applies(context)
-            if holds is False:
-                continue
-            scope, known = self._resources(statement, context)
-            if scope is None:
-                continue
-            certain = bool(holds) and known
-            bits = self._covered(statement)
+        for statement, certain, scope in answers:
+            bits = self.covered(statement)
             if statement.allows:
                 where: Scopes = frozenset() if scope.everything else frozenset([scope])
-                _add(cells, (where, certain), bits)
+                add(cells, (where, certain), bits)
             else:
                 denials.append((scope, certain, bits))
-        return Effects(cells, tuple(denials))
+        return self.effect_number(Effects(cells, tuple(denials)), alike=alike)
+
+    def effect_number(self, effects: Effects, *, alike: bool) -> int:
+        """Return the number of effects; the same for those with equal rows, if that is all."""
+        alone = effects.alone(self.none)
+        number = len(self._effects)
+        if alike:  # what it allows and denies is all there is to compare
+            number = self._by_rows.setdefault(alone.tobytes(), number)
+        if number == len(self._effects):
+            self._effects.append(effects)
+            self._allowed.append(alone[:3].copy())
+            if alone[3:].any():
+                self._denied[number] = alone[3:]
+        return number
+
+    def effects(self, number: int) -> Effects:
+        """Return the effects with a number."""
+        return self._effects[number]
 
     def _resources(
         self, statement: Statement, context: RequestContext
@@ -304,7 +305,8 @@ class PolicyEvaluator:
             return (ALL if statement.not_resources else None), known
         return Scope(tuple(patterns), statement.not_resources), known
 
-    def _covered(self, statement: Statement) -> Bits:
+    def covered(self, statement: Statement) -> Bits:
+        """Return the actions that a statement is about."""
         return self._bits.once((statement.actions, statement.not_actions), self._about, statement)
 
     def _about(self, statement: Statement) -> Bits:
@@ -315,135 +317,54 @@ class PolicyEvaluator:
         """
         Return the rows of what every layer allows, less what any layer denies: (3, words).
 
-        Only for actions that something denies on some resources, or that two layers allow on some
-        each, resources are compared; the others are in what each policy by itself allows.
+        Resources are compared only where that can change something.
         """
-        found = self._united(outcomes)
-        surely, denied = found[3], found[3] | found[4]
-        rows = found[:3].copy()
-        rows[POSSIBLE] &= ~surely
-        rows[CERTAIN:] &= ~denied
+        rows, surely, denied = self._united(outcomes)
         layers = [[self._effects[number] for number in layer] for layer in outcomes]
-        compared = self._to_compare(layers)
-        if compared is not None and (compared & rows[POSSIBLE]).any():
-            rows &= ~compared
-            rows |= self._compared(layers, compared & ~surely, compared & ~denied)
+        wanted = to_compare(layers)
+        if wanted is not None and (wanted & rows[POSSIBLE]).any():
+            relevant = tuple(
+                tuple(
+                    number
+                    for number, each in zip(numbers, layer, strict=True)
+                    if each.scoped or (each.allowed & wanted).any()
+                )
+                for numbers, layer in zip(outcomes, layers, strict=True)
+            )
+            again = self._comparisons.once(relevant, self._compare, relevant, wanted)
+            rows &= ~wanted
+            rows |= again & ~np.array([surely, denied, denied])
         return rows
 
-    def _united(self, outcomes: Outcomes) -> Bits:
+    def _compare(self, outcomes: Outcomes, wanted: Bits) -> Bits:
+        return compared([[self._effects[number] for number in layer] for layer in outcomes], wanted)
+
+    def _united(self, outcomes: Outcomes) -> tuple[Bits, Bits, Bits]:
         """
-        What all layers allow: possibly, certainly, everywhere; what any denies: surely, perhaps.
+        What all layers allow less what any denies, and what is denied surely, and at all.
 
-        Each policy is taken by itself: what is denied on some resources only is left out. Shape
-        (5, words).
+        Each policy is taken by itself: what is denied on some resources only is left out.
         """
-        layers = [
-            np.bitwise_or.reduce(
-                [self._alone.once(n, self._by_itself, n) for n in layer] or [self.nothing]
-            )
-            for layer in outcomes
-        ]
-        found: Bits = layers[0] if len(layers) == 1 else np.bitwise_and.reduce(layers)
-        if len(layers) > 1:
-            found[3:] = np.bitwise_or.reduce([layer[3:] for layer in layers])
-        return found
-
-    def _by_itself(self, number: int) -> Bits:
-        """What one policy allows and denies, as `_united` says."""
-        effects = self._effects[number]
-        denied = {True: self.none, False: self.none}
-        for scope, sure, bits in effects.denials:
-            if scope.everything:
-                denied[sure] = denied[sure] | bits
-        return np.array([*self._allowed(effects.cells), denied[True], denied[False]])
-
-    def _to_compare(self, layers: Sequence[Sequence[Effects]]) -> Bits | None:
-        """The actions for which resources have to be compared; None: for none."""
-        if sum(any(each.narrow for each in layer) for layer in layers) > 1:
-            return self.every
-        scoped = [bits for layer in layers for each in layer for _, _, bits in each.scoped]
-        return np.bitwise_or.reduce(scoped) if scoped else None
-
-    def _compared(
-        self, layers: Sequence[Sequence[Effects]], possibly: Bits, certainly: Bits
-    ) -> Bits:
-        """The rows of actions that nothing denies on every resource, surely and perhaps."""
-        cells, *others = (_together(layer, possibly) for layer in layers)
-        for other in others:
-            cells = _both(cells, other)
-        scoped = [denial for layer in layers for each in layer for denial in each.scoped]
-        possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
-        for (scopes, sure), bits in cells.items():
-            possible |= _left(bits, scopes, scoped)
-            if sure:
-                left = bits & certainly
-                certain |= _witnessed(left, scopes, scoped)
-                if not scopes:
-                    for _, _, elsewhere in scoped:
-                        left = left & ~elsewhere
-                    anywhere |= left
-        return np.array([possible, certain, anywhere])
-
-    def _allowed(self, cells: Cells) -> tuple[Bits, Bits, Bits]:
-        """The rows of what is allowed, if nothing is denied: possibly, certainly, everywhere."""
-        possible, certain, anywhere = self.none.copy(), self.none.copy(), self.none.copy()
-        for (scopes, sure), bits in cells.items():
-            possible |= bits
-            if sure:
-                certain |= _witnessed(bits, scopes, ())
-                if not scopes:
-                    anywhere |= bits
-        return possible, certain, anywhere
+        rows = reduce(
+            and_,
+            [
+                reduce(or_, [self._allowed[number] for number in layer], self.nothing)
+                for layer in outcomes
+            ],
+        )
+        denying = [self._denied[n] for layer in outcomes for n in layer if n in self._denied]
+        if not denying:
+            return rows, self.none, self.none
+        surely, perhaps = reduce(or_, denying)
+        denied = surely | perhaps
+        rows[POSSIBLE] &= ~surely
+        rows[CERTAIN:] &= ~denied
+        return rows, surely, denied
 
 
-def _left(bits: Bits, scopes: Scopes, denials: Iterable[Denial]) -> Bits:
-    """What is left of an allow after the denials that surely cover all its resources."""
-    for scope, sure, denied in denials:
-        if sure and any(covers(scope, each) for each in scopes):
-            bits = bits & ~denied
-    return bits
-
-
-def _witnessed(bits: Bits, scopes: Scopes, denials: Sequence[Denial]) -> Bits:
-    """What is left of an allow on one resource at least, of those that are tried."""
-    near = [(scope, denied) for scope, _, denied in denials if (denied & bits).any()]
-    if not near and (not scopes or (len(scopes) == 1 and not next(iter(scopes)).negated)):
-        return bits  # a pattern without limits matches something
-    found = np.zeros_like(bits)
-    for resource in witnesses(scopes):
-        left = bits
-        for scope, denied in near:
-            if scope.holds(resource):
-                left = left & ~denied
-        found |= left
-    return found
-
-
-def _together(layer: Iterable[Effects], wanted: Bits) -> Cells:
-    """What the policies of one layer allow of some actions."""
-    cells: Cells = {}
-    for each in layer:
-        if not (each.allowed & wanted).any():
-            continue
-        for where, bits in each.cells.items():
-            shared = bits & wanted
-            if shared.any():
-                _add(cells, where, shared)
-    return cells
-
-
-def _add(cells: Cells, where: tuple[Scopes, bool], bits: Bits) -> None:
-    cells[where] = cells[where] | bits if where in cells else bits
-
-
-def _both(cells: Cells, others: Cells) -> Cells:
-    """What both of two layers allow, on the resources that both cover."""
-    joined: Cells = {}
-    for (scopes, sure), bits in cells.items():
-        for (other_scopes, other_sure), other_bits in others.items():
-            if any(apart(one, other) for one in scopes for other in other_scopes):
-                continue
-            shared = bits & other_bits
-            if shared.any():
-                _add(joined, (scopes | other_scopes, sure and other_sure), shared)
-    return joined
+def together(outcomes: Outcomes, others: Outcomes) -> Outcomes:
+    """Return what the policies of both come to, layer by layer."""
+    return tuple(
+        tuple(sorted({*one, *other})) if one and other else one or other
+        for one, other in zip(outcomes, others, strict=True)
+    )

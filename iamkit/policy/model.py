@@ -120,6 +120,8 @@ class Statement:
 
     def applies(self, context: RequestContext) -> conditions.Truth:
         """Whether its Condition holds: True, False, or None for unknown."""
+        if not self.condition:
+            return True
         asked = context.answers(self.condition_keys)
         return self._truths.once(asked, self._judge, context)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -29,16 +29,7 @@ class Scope:
         return any(pattern.matches(resource) for pattern in self.patterns) != self.negated
 
 
-class _Every:
-    """A set of keys that holds all of them."""
-
-    def isdisjoint(self, others: Iterable[str]) -> bool:
-        return not any(True for _ in others)
-
-
 ALL: Final = Scope((), negated=True)
-EVERY: Final = _Every()
-Keys: TypeAlias = frozenset[str] | _Every
 Scopes: TypeAlias = frozenset[Scope]  # resources that all of these cover; empty: every resource
 
 

@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
 from importlib.util import find_spec
 from itertools import chain, compress
+from operator import ne
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -292,14 +293,18 @@ class Catalog:
     @cached_property
     def services(self) -> list[str]:
         """Names of the services, as their actions are sorted."""
-        names: list[str] = self.actions["service"].iloc[self._service_starts].tolist()
-        return names
+        return [self._service_of_each[at] for at in self._service_starts]
+
+    @cached_property
+    def _service_of_each(self) -> list[str]:
+        """Of each action, the service's name."""
+        return [name.partition(":")[0].lower() for name in self._names]
 
     @cached_property
     def _service_starts(self) -> npt.NDArray[np.int64]:
         """The place of each service's first action."""
-        services = self.actions["service"].to_numpy()
-        return np.flatnonzero(np.r_[True, services[1:] != services[:-1]])
+        services = self._service_of_each
+        return np.flatnonzero([True, *map(ne, services[1:], services[:-1])])
 
     def mask(self, *, level: str = "", risk: str = "", service: str = "") -> Bits:
         """

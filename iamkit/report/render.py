@@ -197,6 +197,8 @@ def _execute(
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
                 said = (str(output.evalue).splitlines() or [""])[0][:200]
+                if output.ename == "MemoryError" and kernels.memory_mib:
+                    said = f"{said} (max_kernel_mib is {kernels.memory_mib})".strip()
                 line = f"Cell {number} failed: {output.ename}: {said}".rstrip(": .")
                 return ExecutedNotebook(notebook, position, f"{line}.")
     if not problem:

@@ -159,10 +159,10 @@ def mfa_reaches(
     `held` are numbers of `bits`, each row of shape (3, words), one for each of `DEFAULT_CONTEXTS`.
     """
     numbers = list(dict.fromkeys(held))
-    found: dict[tuple[int, ...], MfaReach] = {}
     if not numbers:
-        return found
+        return {}
     rows = np.array([row[[POSSIBLE, CERTAIN]] for row in bits]) & ~scale.minimum
+    found: dict[tuple[int, ...], MfaReach] = {}
     for start in range(0, len(numbers), CHUNK):
         some = numbers[start : start + CHUNK]
         found |= zip(some, _reaches(rows[np.array(some)], scale), strict=True)

@@ -174,7 +174,7 @@ def identities(account: Any) -> pd.DataFrame:
 def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd.DataFrame:
     """What each identity is and how it is protected: columns that come from one table each."""
     arns = who["principal_arn"]
-    keys = account.access_keys.query("active")
+    keys = account.access_keys[account.access_keys["active"].fillna(value=False)]
     devices = lists_by_key(account.mfa_devices["user_arn"], account.mfa_devices["kind"])
     has_password = credentials["password_enabled"].fillna(value=False)
     is_root, is_role = who["kind"] == "root", who["kind"] == "role"
@@ -220,7 +220,7 @@ def _owner(tags: Any) -> str | None:
 
 def _assumed_by(account: Any) -> pd.Series[Any]:
     """Who may assume each role, in words, as far as its trust policy says."""
-    trust = account.trust.query("effect == 'Allow'")
+    trust = account.trust[account.trust["effect"].eq("Allow")]
     kinds = pd.Series("this account", index=trust.index)
     kinds = kinds.mask(trust["account_id"].fillna(account.account_id) != account.account_id)
     kinds = kinds.fillna("another account")

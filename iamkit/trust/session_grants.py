@@ -69,6 +69,11 @@ class SessionGrants:
             )
 
     @cached_property
+    def keys(self) -> frozenset[str]:
+        """The condition keys, in lower case, that decide whom `roles_letting` admits."""
+        return frozenset().union(*(conditions.keys(each.condition) for each in self._grants))
+
+    @cached_property
     def taggable(self) -> int:
         """The roles whose trust policy lets somebody, a provider or a service too, tag sessions."""
         account = self._callers.account

@@ -201,9 +201,9 @@ def test_a_risk_that_no_check_is_about_is_refused() -> None:
 def test_a_row_without_a_subject_breaks_a_check_only_where_no_evidence_is_missing() -> None:
     nameless = pd.DataFrame({"subject": [None, "a"], "detail": ["no name", "is wrong"]})
     (one,) = rule().values()
-    rows, wrong = rows_of(one, nameless, {"a"})
+    rows, wrong = rows_of(one, nameless, [{"a"}])
     assert wrong == ["it returned a row without a subject"]
-    rows, wrong = rows_of(one, nameless, {"a"}, nameless=True)
+    rows, wrong = rows_of(one, nameless, [{"a"}], nameless=True)
     assert [row.subject for row in rows] == ["a"]
     assert wrong == []
 

@@ -4,8 +4,11 @@ import multiprocessing
 import os
 import random
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +317,56 @@ def test_killed_at_any_moment_it_leaves_a_whole_snapshot_or_none(
         stray = [path for path in out.rglob("*") if path.is_file() and ".partial-" not in str(path)]
         assert all(path.parent in found for path in stray)
     assert whole >= 2
+
+
+class Silent(BaseHTTPRequestHandler):
+    """An endpoint that says who is asking, and nothing else, for as long as it is asked."""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
+        if b"GetCallerIdentity" in asked:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(IDENTITY)))
+            self.end_headers()
+            self.wfile.write(IDENTITY)
+        else:
+            self.server.asked.set()
+            self.server.answers.wait()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class SilentServer(ThreadingHTTPServer):
+    daemon_threads = True
+    asked, answers = threading.Event(), threading.Event()
+
+
+IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/a</Arn><UserId>AIDAX</UserId>
+<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+def _collect_patiently(url: str, out: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    aws.READ_SECONDS = 10**6
+    _collect(url, out)
+
+
+def test_an_interrupt_does_not_wait_for_aws(tmp_path: Path) -> None:
+    server = SilentServer(("127.0.0.1", 0), Silent)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    context = multiprocessing.get_context("forkserver")
+    url = f"http://127.0.0.1:{server.server_port}"
+    process = context.Process(target=_collect_patiently, args=(url, str(tmp_path)))
+    try:
+        process.start()
+        assert server.asked.wait(SECONDS)
+        os.kill(process.pid, signal.SIGINT)
+        process.join(SECONDS)
+        assert process.exitcode == 1, "it waits for an answer that never comes"
+    finally:
+        process.kill()
+        server.answers.set()
+        server.shutdown()
+        server.server_close()

@@ -435,3 +435,16 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_page(
     with pytest.raises(WriteError, match=r"00-a\.ipynb cannot be written: No space left on devic"):
         audit.render()
     assert [path.name for path in audit.out.iterdir()] == ["snapshot"]
+
+
+def test_a_table_of_nothing_is_one_sentence(audit: Audit) -> None:
+    audit.notebook(
+        "00-a",
+        "import pandas as pd\nfrom iamkit import charts\n"
+        "charts.table(pd.DataFrame({'name': []}), 'Users without MFA')",
+        "charts.table(pd.DataFrame({'name': ['ana']}), 'Users with MFA')",
+    )
+    audit.render()
+    page = audit.page("00-a")
+    assert '<p class="none"><strong>Users without MFA:</strong> none.</p>' in page
+    assert page.count("<table>") == 1

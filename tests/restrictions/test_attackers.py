@@ -362,8 +362,8 @@ def test_where_too_many_requests_differ_a_key_is_left_unknown_and_said(tmp_path:
     statements = [allow("s3:*", Condition=each) for each in conditions]
     account = ana(tmp_path, *statements, deny("*", Condition=AWAY), deny("*", Condition=NO_MFA))
     assert mfa(account)["verdict"] == "enforced"
-    assert "want of room" in mfa(account)["why"]
-    assert any("want of room" in note for note in network(account)["notes"])
+    assert "these keys count as unknown" in mfa(account)["why"]
+    assert any("these keys count as unknown" in note for note in network(account)["notes"])
 
 
 # --- any small policies, against a slow search of single requests

@@ -30,8 +30,8 @@ def verdict(folder: Path, *statements: Any) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("others", "says"),
     [
-        ([SAML], ["Identities of Okta may assume it as well; their provider decides"]),
-        ([EC2], ["AWS services may assume it as well: ec2.amazonaws.com."]),
+        ([SAML], ["Identities of Okta may also assume it; their provider decides"]),
+        ([EC2], ["AWS services may also assume it: ec2.amazonaws.com."]),
         ([EC2, SAML], ["ec2.amazonaws.com", "Okta"]),
     ],
 )

@@ -75,9 +75,9 @@ def test_effect_and_operator_say_what_a_list_is_for(
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        (["0.0.0.0/0"], "Its entries make up 0.0.0.0/0, which is every IPv4 address."),
-        (["0.0.0.0/1", "128.0.0.0/1"], "Its entries make up 0.0.0.0/0, which is every"),
-        (["::/0"], "Its entries make up ::/0, which is every IPv6 address."),
+        (["0.0.0.0/0"], "Its entries together are 0.0.0.0/0, which is every IPv4 address."),
+        (["0.0.0.0/1", "128.0.0.0/1"], "Its entries together are 0.0.0.0/0, which is every"),
+        (["::/0"], "Its entries together are ::/0, which is every IPv6 address."),
         (["10.1.0.0/16"], "10.1.0.0/16 is private: no request from the internet comes from there."),
         (["52.0.0.0/6"], "52.0.0.0/6 is wide: 67,108,864 addresses."),
         ([OFFICE, OFFICE], f"{OFFICE} is listed more than once."),
@@ -221,7 +221,7 @@ def test_a_list_that_never_applies_says_so(tmp_path: Path) -> None:
     broken = {"Effect": "Deny", "Action": "*", "Condition": AWAY}
     rows = listed(imported(tmp_path, details(policies=[policy("p", document(broken))])))
     assert rows["problems"].item() == [
-        "The statement needs one of Resource and NotResource, so the list does nothing."
+        "The statement needs one of Resource and NotResource, so the list has no effect."
     ]
 
 

@@ -37,7 +37,8 @@ DATA = Path(__file__).parents[1] / "data"
 RECENT = 90  # days
 USED = r"(used|it was used|which was used) (for \w+ )?(today|yesterday|\d+ days ago)"
 HANDED = re.compile(
-    r"Make a second key|Move what|Let what|Finish the rotation|Give what|See what|Delete access key"
+    r"Make a second key|Move the work of|Let its program|Finish the rotation|Give the program|"
+    r"Check what|Delete access key"
 )
 # Checks that leave administrators aside: they judge whoever is none any more for the first time.
 NOT_OF_ADMINISTRATORS = {"can_escalate", "can_become_administrator", "near_administrator"}
@@ -298,12 +299,12 @@ def test_nothing_in_use_is_stopped_without_a_word(tried: Account) -> None:
     for found, wanted in failing(tried):
         step = found.next_step
         said = re.search(USED, step) is not None
-        handed = said and HANDED.match(step.removeprefix("Have an MFA device registered. "))
+        handed = said and HANDED.match(step.removeprefix("Let the user register an MFA device. "))
         for change in wanted:
             where = (found.check, found.name, step, str(change))
             if isinstance(change, changes.DeleteAccessKey):
                 one = (change.user, change.slot) in keys
-                assert not one or (handed and step.startswith("Move what")), where
+                assert not one or (handed and step.startswith("Move the work of")), where
             if isinstance(change, changes.DeactivateAccessKey):
                 one = (change.user, change.slot) in keys
                 assert not one or handed or step.startswith("Deactivate it, wait"), where

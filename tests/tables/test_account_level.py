@@ -275,7 +275,7 @@ def test_no_organization_is_an_answer_and_a_refusal_is_a_gap() -> None:
     ]
     refused = answered()
     assert len(refused.organization) == 0
-    assert "belongs to an organization is not known" in refused.missing("organization")
+    assert "it is not known whether the account belongs" in refused.missing("organization")
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ OUT: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {
     ),
     "all but one": (
         assuming(NotResource=f"{ARN}role/admin"),
-        [[f"all but {ARN}role/admin", None, "any account", True]],
+        [[f"all except {ARN}role/admin", None, "any account", True]],
     ),
     "in the organization only": (
         assuming("*", Condition={"StringEquals": {"aws:ResourceOrgID": "o-a1b2c3d4e5"}}),

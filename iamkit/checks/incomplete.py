@@ -8,7 +8,8 @@ be about, and that it does not find anything of, becomes *not assessed*.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from heapq import merge
 from typing import Any, Final
 
 from iamkit.checks.registry import FACTS, POPULATIONS, Check, Status, needs
@@ -48,8 +49,23 @@ LOOK: Final = "Collect again without --filter, or read its policies by hand."
 REPORTED: Final = ("credentials", "access_keys")
 
 
+class Lacking:
+    """What the evidence lacks of single subjects, by what is wanting."""
+
+    def __init__(self, account: Any) -> None:
+        columns = ("subject", "kind", "source", "reason")
+        listed = (account.incomplete[name].tolist() for name in columns)
+        self._rows: dict[str, list[tuple[int, str, str, str, str]]] = {}
+        for at, row in enumerate(zip(*listed, strict=True)):
+            self._rows.setdefault(row[2], []).append((at, *row))
+
+    def by(self, sources: Collection[str]) -> Iterator[tuple[int, str, str, str, str]]:
+        """Number, subject, kind, source and reason of what some sources lack, in order."""
+        return merge(*(self._rows[source] for source in sorted(sources) if source in self._rows))
+
+
 def unanswered(
-    account: Any, check: Check, members: Collection[str], found: Collection[str]
+    account: Any, lacking: Lacking, check: Check, members: Collection[str], found: Collection[str]
 ) -> list[Row]:
     """
     Rows for the subjects that a check is not assessed for; `found` are those it has a row for.
@@ -69,11 +85,7 @@ def unanswered(
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
     seen, rows = set(found), []
-    columns = ("subject", "kind", "source", "reason")
-    listed = (account.incomplete[name].tolist() for name in columns)  # which are walked fast
-    for subject, kind, source, reason in zip(*listed, strict=True):
-        if source not in rests:
-            continue
+    for _, subject, kind, source, reason in lacking.by(rests):
         about = subject in members or (kind in open_to and source in counted)
         if everybody:  # what it says of the account it has looked for at everybody
             about, subject = True, account.account_id

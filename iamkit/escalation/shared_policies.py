@@ -231,11 +231,12 @@ class SharedResources(AllowedResources):
 
     def _named_by(self, statement: Statement, who: Who) -> Iterator[str]:
         """The texts of a statement's resources, the caller's own name as `CALLER`."""
+        known = who.kind != "group" and who.arn in self.resources[who.kind].number
         for text in statement.resources:
             specific = self._specific.once(
                 (text, statement.variables), self._is_specific, text, statement
             )
-            if not specific or who.kind == "group":
+            if not specific or not known:
                 yield text
                 continue
             pattern = resolve(text, who.context, variables=statement.variables)

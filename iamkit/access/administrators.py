@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import DEFAULT_CONTEXTS
+from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
+    UNKNOWN,
     Dependencies,
     Policy,
     PolicyLayers,
@@ -120,7 +121,11 @@ def administration(
             and promotion.promotes(arn, [callers.arriving(name)], known)
         ) or (
             promoting[best[at, column]]
-            and promotion.promotes(arn, _requests(attackers, arn, name, promoting), known)
+            and promotion.promotes(
+                arn,
+                _requests(attackers, arn, name, promoting),
+                known.but({ISSUED: UNKNOWN}),  # the request says when
+            )
         )
     return np.where(everything, EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
@@ -167,14 +172,27 @@ class SelfPromotion:
         """
         layers = self.callers.layers(principal_arn)
         keys = self._keys.once(layers, self._tested_keys, layers)
-        for each in arriving:
-            who = each.joined(known) if keys else each
-            asked = (principal_arn, who.answers(keys))
-            if self._found.once(asked, self._promotes, principal_arn, layers, who):
-                return True
-        return False
+        began = known.get(ISSUED)
+        return any(
+            self._found.once(
+                (principal_arn, began, each.answers(keys)),
+                self._promotes,
+                principal_arn,
+                layers,
+                each,
+                known,
+            )
+            for each in arriving
+        )
 
-    def _promotes(self, principal_arn: str, layers: PolicyLayers, who: RequestContext) -> bool:
+    def _promotes(
+        self,
+        principal_arn: str,
+        layers: PolicyLayers,
+        arriving: RequestContext,
+        known: RequestContext,
+    ) -> bool:
+        who = arriving.joined(known)
         if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
             return False
         kind = self.callers.principal(principal_arn)["kind"]

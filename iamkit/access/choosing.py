@@ -194,10 +194,7 @@ class ChoosingEvaluator(PolicyEvaluator):
         return np.array([self.none, certain, certain])
 
     def _find_having(self, key: str) -> Bits:
-        keys = self.catalog.listed.condition_keys
-        having = [choices.carried_by(each, key) for each in keys.values]
-        actions = zip(self.catalog.listed.actions, keys.codes, strict=True)
-        return self.catalog.bits(action for action, code in actions if having[code])
+        return self.catalog.having_keys(lambda keys: choices.carried_by(keys, key))
 
 
 _NONE: Final = Profile((), alike=True)

@@ -109,8 +109,8 @@ def administration(
             of_case = attackers.rows_of(case)
             best[at, columns] = [of_case[place] for place in places]
     rows = callers.evaluator.all_rows()
-    complete = ~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1)
-    promoting = (rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1)
+    complete: Any = ~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1)
+    promoting: Any = (rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1)
     everything = complete[index] | complete[best]
     through_iam = np.zeros(index.shape, dtype=bool)
     promotion = SelfPromotion(callers)

@@ -159,13 +159,8 @@ class ChoosingEvaluator(PolicyEvaluator):
 
         What is possible is so without a choice; at home in the home Region.
         """
-        tests = [
-            (test, variables)
-            for test, variables in choices.tests_of(
-                each for read in choosing.reads for each in read.statements
-            )
-            if choices.is_chosen(test.key)
-        ]
+        statements = (each for read in choosing.reads for each in read.statements)
+        tests = [each for each in choices.tests_of(statements) if choices.is_chosen(each[0].key)]
         home = choices.home_region(context)
         if choices.REGION in choosing.keys and context.get(choices.REGION) is UNKNOWN:
             yield context, np.array([self.every & ~self._at_home, self.every, self.every])

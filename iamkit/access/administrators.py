@@ -63,15 +63,15 @@ ADMINISTRATORS: Final = Table(
         Column(
             "statements",
             OBJECT,
-            "list of the statements that make it one, each with its policy: those that together "
-            "allow every action or, through IAM, the one that allows the call; empty: its policies "
-            "are not in the evidence",
+            "list of the statements that make it an administrator, each with its policy: those "
+            "that together allow every action or, for through IAM, the one that allows the call; "
+            "empty: its policies are not in the evidence",
         ),
         Column(
             "witness",
             OBJECT,
-            "one request of an administrator that it is allowed, a dict of action, resource, "
-            "context and effect; missing: none was found",
+            "one administrator request that is allowed to it, a dict of action, resource, context "
+            "and effect; missing: none was found",
         ),
     ),
 )
@@ -166,9 +166,9 @@ class SelfPromotion:
         """
         Return whether a principal can give itself every permission with one call to IAM.
 
-        `arriving` is what requests carry, whoever makes them; this is `known` of the principal. A
-        permissions boundary that it cannot lift limits that, so it must allow everything. Errs
-        towards no: escalation paths of several calls are not looked for here.
+        `arriving` is what requests contain, independent of the caller; this is `known` of the
+        principal. A permissions boundary that it cannot lift limits that, so it must allow
+        everything. Errs towards no: escalation paths of several calls are not looked for here.
         """
         layers = self.callers.layers(principal_arn)
         keys = self._keys.once(layers, self._tested_keys, layers)

@@ -73,7 +73,7 @@ def test_the_numbers_are_the_account_s(company: Account) -> None:
     assert found["Can become administrator"][0] == "0"
     assert found["MFA registered"] == ("100 %", "plain")
     assert found["MFA enforced"] == ("0 %", "plain")
-    assert "Checks that broke" not in found
+    assert "Checks with errors" not in found
 
 
 def test_checks_that_broke_are_a_number_of_their_own(company: Account) -> None:
@@ -81,7 +81,7 @@ def test_checks_that_broke_are_a_number_of_their_own(company: Account) -> None:
     broken.loc[0, "error"] = "ZeroDivisionError"
     held = Account(company.snapshot, company.settings)
     held.__dict__["audit"] = company.audit._replace(results=broken)
-    assert numbers(summary.headline(held))["Checks that broke"] == ("1", "bad")
+    assert numbers(summary.headline(held))["Checks with errors"] == ("1", "bad")
 
 
 def test_what_cannot_be_assessed_is_no_number() -> None:

@@ -10,13 +10,15 @@ everything.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from itertools import product
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from iamkit.access.admin_witnesses import PROBES, AdminWitnesses
 from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
+from iamkit.access.contexts import DEFAULT_CONTEXTS
 from iamkit.access.permissions import Permissions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
@@ -43,6 +45,9 @@ Request = tuple[Decision, RequestContext]
 # Where the evidence says nothing of how a request arrives.
 ARRIVALS: Final = ("any", "vpc-endpoint")
 
+# Policies that whoever may attach one to itself can attach: each gives everything in the end.
+_ATTACHED: Final = ("AdministratorAccess", "IAMFullAccess")
+
 
 def possible_administrators(
     permissions: Permissions, certain: pd.DataFrame, unseen: Iterable[str]
@@ -51,16 +56,20 @@ def possible_administrators(
     Return the users and roles that may be administrators. Rows: see `POSSIBLE_ADMINISTRATORS`.
 
     `certain` are rows of `ADMINISTRATORS`, which come first. `unseen` are ARNs of users whose
-    policies are not in the evidence: what they may do is not known. Errs towards more, but for what
-    is allowed through a VPC endpoint only.
+    policies are not in the evidence: what they may do is not known. Errs towards more: every
+    request that the policies tell apart counts.
     """
     callers, catalog = permissions.callers, permissions.catalog
+    people, attackers = permissions.principals, permissions.attackers
+    numbers = [attackers.rows(arn) for arn in people["principal_arn"]]
+    index = np.array(numbers, dtype=np.int64).reshape(len(people), len(DEFAULT_CONTEXTS))
     listed = catalog.every_listed
-    rows = permissions.rows[:, POSSIBLE]
-    everything = _any(~(listed & ~rows).any(axis=1), permissions)
-    promoting = _any((rows & catalog.bits(SELF_PROMOTION)).any(axis=1), permissions)
+    held = np.array([row[POSSIBLE] for row in attackers.bits], listed.dtype)
+    rows = held.reshape(len(held), catalog.words)
+    lacking, calls = listed & ~rows, rows & catalog.bits(SELF_PROMOTION)
+    everything = np.asarray(~np.asarray(lacking.any(axis=1))[index].all(axis=1))
+    promoting = np.asarray(np.asarray(calls.any(axis=1))[index].any(axis=1))
     witnesses = AdminWitnesses(permissions)
-    people = permissions.principals
     found = []
     open_ = ~people["principal_arn"].isin(certain["principal_arn"]).to_numpy()
     for at in np.flatnonzero((everything | promoting) & open_).tolist():
@@ -78,11 +87,6 @@ def possible_administrators(
         unknown = {"principal_arn": arn, "kind": "user", "name": name}
         found.append({**unknown, "admin": EVERYTHING, "statements": []})
     return POSSIBLE_ADMINISTRATORS.conform(stack(certain, ADMINISTRATORS.rows(*found)))
-
-
-def _any(holds: Any, permissions: Permissions) -> Any:
-    """Whether something holds of any of a principal's rows, by principal."""
-    return holds[permissions.index].any(axis=1)
 
 
 def _everything(callers: Principals, arn: str, _: AdminWitnesses) -> Request | None:
@@ -108,21 +112,13 @@ def _may(callers: Principals, arn: str, action: str, resource: str) -> Request |
     """A request that may be allowed, however it arrives and whatever is not known holds."""
     layers = callers.layers(arn)
     boundary = callers.principal(arn)["boundary_arn"]
-    administration = f"arn:{callers.account.partition}{AWS_MANAGED}AdministratorAccess"
-    about = {  # the policy is the caller's to choose; the boundary is its own
-        "iam:PolicyARN": administration,
-        "iam:PermissionsBoundary": ABSENT if pd.isna(boundary) else boundary,
-    }
-    for arrival in ARRIVALS:
-        context = callers.context(arn, arrival).but(about)
-        decision = decide(
-            action,
-            resource,
-            context,
-            identity=layers.identity,
-            boundary=layers.boundary,
-            scps=layers.scps,
-        )
+    own = {"iam:PermissionsBoundary": ABSENT if pd.isna(boundary) else boundary}
+    attached = [f"arn:{callers.account.partition}{AWS_MANAGED}{name}" for name in _ATTACHED]
+    # Of all calls only those that attach a policy name one, which is the caller's to choose.
+    chosen = attached if action.startswith("iam:Attach") else [ABSENT]
+    for arrival, policy in product(ARRIVALS, chosen):
+        context = callers.context(arn, arrival).but({**own, "iam:PolicyARN": policy})
+        decision = decide(action, resource, context, **layers._asdict())
         if decision.possible:
             return decision, context
     return None

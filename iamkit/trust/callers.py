@@ -42,12 +42,7 @@ WORD: Final = "iamkit-stranger"
 OF_ORGANIZATIONS: Final = (
     *("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths"),
 )
-_ORGANIZATION: Final = {
-    key: f"{WORD}/r-0/ou-0/" if "paths" in key else WORD for key in OF_ORGANIZATIONS
-}
 _CHOICES: Final = 4000  # callers that one entry is tried with, at most
-
-VENDOR: Final = RequestContext(_ORGANIZATION, UNKNOWN)
 
 # A choice is what a caller may have of some keys that go together, such as its ARN and account.
 Choice = Mapping[str, Any]
@@ -116,6 +111,14 @@ def deputies(entry: TrustEntry, home: Home, account_id: str | None = None) -> li
     if account_id is None:
         parts.append(_organizations(tests, "aws:sourceorg"))
     return list(_callers(parts, tests, home, _OF_SERVICE))
+
+
+def vendors(entry: TrustEntry) -> Iterator[RequestContext]:
+    """Callers of another account, in an organization of a stranger's own or in none."""
+    tests = KeyTests.of(entry)
+    parts = [_organizations(tests, prefix) for prefix in ("aws:principalorg", "aws:vpceorg")]
+    for theirs, of_endpoint in product(*parts):
+        yield RequestContext({**theirs, **of_endpoint}, UNKNOWN)
 
 
 def accounts_named(entry: TrustEntry) -> frozenset[str]:

@@ -30,7 +30,6 @@ from iamkit.tables import AccountTables
 from iamkit.trust import federation, trust_policy
 from iamkit.trust.callers import (
     OF_ORGANIZATIONS,
-    VENDOR,
     WORD,
     Home,
     accounts_named,
@@ -39,6 +38,7 @@ from iamkit.trust.callers import (
     members,
     strangers,
     values_of,
+    vendors,
 )
 from iamkit.trust.trust_policy import ANYONE, AWS, CallerKind, Principal, TrustEntry
 from iamkit.trust.witnesses import TrustWitnesses
@@ -273,7 +273,8 @@ def _who(found: pd.DataFrame, account: AccountTables, home: Home) -> pd.Series[A
     any_identity = any_identity.reindex(found.index, fill_value=False)
     who = who.mask(aws & own, "own identity").mask(aws & own & any_identity, "own account")
     foreign = aws & account_id.notna() & ~own
-    stranger = admitted(found[foreign], lambda _: [VENDOR]).reindex(found.index, fill_value=False)
+    stranger = admitted(found[foreign], lambda row: vendors(row["entry"]))
+    stranger = stranger.reindex(found.index, fill_value=False)
     unknown = (stranger | _abroad(found, account)) & ~account_id.isin(known_accounts(account))
     who = who.mask(foreign, "known account").mask(foreign & unknown, "unknown account")
     gone = principal.str.fullmatch("(AIDA|AROA)[A-Z0-9]{12,}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iamkit.errors import NotebookError
+from iamkit.report import temporary
 from iamkit.report.kernels import fork_server
 from iamkit.report.temporary import RunFolder
 from tests.report.audits import Audit
@@ -64,31 +65,35 @@ def test_where_no_path_is_short_enough_kernels_talk_otherwise(
 # Temporary folders
 
 
-def test_a_temporary_folder_is_its_owners_and_gone_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.fixture
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, whose path counts as short however long it is."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary, "SOCKET_PATH", 10_000)
+    return tmp_path
+
+
+def test_a_temporary_folder_is_its_owners_and_gone_afterwards(temporary_files: Path):
     run = RunFolder()
     assert run.path.stat().st_mode & 0o777 == 0o700
-    assert list(tmp_path.iterdir()) == [run.path]
+    assert list(temporary_files.iterdir()) == [run.path]
     (run.path / "file").write_text("x")
     run.close()
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary_files.iterdir()) == []
 
 
-def test_the_next_run_removes_the_folders_of_dead_ones_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_the_next_run_removes_the_folders_of_dead_ones_only(temporary_files: Path):
     alive = RunFolder()
-    dead, strange, elsewhere = (tmp_path / name for name in ("iamkit-dead", "iamkit-x", "mine"))
+    dead, strange, elsewhere = (
+        temporary_files / name for name in ("iamkit-dead", "iamkit-x", "mine")
+    )
     for folder in (dead, strange, elsewhere):
         folder.mkdir()
     for folder in (dead, elsewhere):
         (folder / ".lock").touch()
-    (tmp_path / "iamkit-link").symlink_to(elsewhere)
+    (temporary_files / "iamkit-link").symlink_to(elsewhere)
     run = RunFolder()
-    left = {path.name for path in tmp_path.iterdir()}
+    left = {path.name for path in temporary_files.iterdir()}
     assert left == {alive.path.name, run.path.name, "iamkit-x", "iamkit-link", "mine"}
     assert (elsewhere / ".lock").exists()
     for each in (run, alive):

@@ -1,5 +1,6 @@
 """What a notebook may take: time, memory, and a folder whose path is long."""
 
+import gc
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ FOREVER = "import threading; print('so far'); threading.Event().wait()"
 
 @pytest.mark.parametrize("fork", [True, False], ids=["forked", "started"])
 def test_a_cell_that_runs_too_long_is_named_and_the_others_finish(
-    audit: Audit, monkeypatch: pytest.MonkeyPatch, fork: bool
+    audit: Audit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fork: bool
 ):
     monkeypatch.setattr(fork_server.ForkServer.__init__, "__kwdefaults__", {"fork": fork})
     audit.notebook("00-endless", FOREVER, "print('never')")
@@ -30,6 +31,8 @@ def test_a_cell_that_runs_too_long_is_named_and_the_others_finish(
     assert page.count("so far") == 2, "once in the code"
     assert page.count("(not run)") == 1
     assert audit.outputs("01-fine") == "fine\n"
+    gc.collect()
+    assert [each for each in caplog.records if each.name == "asyncio"] == [], "no task is left"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process that runs")

@@ -216,7 +216,17 @@ class KernelEngine(Engine):  # type: ignore[misc]
             limit = f"{kernels.cell_seconds} s, which is max_cell_seconds"
             _fail(nb_man.nb, "CellTimeout", f"the cell ran for more than {limit}")
         finally:
-            ensure_event_loop().close()
+            _close_loop()
+
+
+def _close_loop() -> None:
+    """Close this thread's event loop, after the tasks that a cell cut short has left in it."""
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
 
 
 def _fail(notebook: NotebookNode, name: str, message: str) -> None:

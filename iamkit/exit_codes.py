@@ -1,9 +1,9 @@
 """
-What the exit code of a command says: the one home of the numbers.
+The exit codes of all commands.
 
-A scheduler acts on these, so each means one thing in every command. Where several apply, the
-highest wins: whoever reads it first has to know that pages are incomplete, then that evidence is
-missing, and only then what was found.
+A scheduler acts on these, so each means one thing in every command. If several apply, the highest
+is used: that pages are incomplete is more important than that evidence is missing, and that is more
+important than what was found.
 """
 
 from __future__ import annotations

@@ -163,9 +163,9 @@ def lists_by_key(keys: pd.Series[Any], values: pd.Series[Any]) -> dict[str, list
 
 def times(values: Any) -> pd.Series[Any]:
     """UTC times; sentinels such as N/A and anything that is no ISO 8601 time become NaT."""
-    if not isinstance(values, pd.Series):
-        values = pd.Series(values, dtype="object")
-    values = values.where(values.map(lambda value: isinstance(value, str)))
+    given = values if isinstance(values, pd.Series) else pd.Series(values, dtype="object")
+    texts = [value if isinstance(value, str) else None for value in given.tolist()]
+    values = pd.Series(texts, index=given.index, name=given.name, dtype="object")
     read: pd.Series[Any] = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
     return read.astype(TIME)
 

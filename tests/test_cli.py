@@ -239,7 +239,7 @@ def test_a_check_that_breaks_is_told_by_the_exit_code_and_by_the_pages(
     assert made.exit_code == 4, made.stderr
     assert "iamkit: check breaks: KeyError: 'colour' (the pages in" in made.stderr
     page = (pages / "00-summary.html").read_text(encoding="utf-8")
-    assert "Checks that broke" in page
+    assert "Checks with errors" in page
     assert "the check stopped with an error: KeyError: &#39;colour&#39;" in page
     names = {each.name for each in pages.iterdir()}
     assert {"index.html", "findings.csv", "controls.csv", "identities.csv"} <= names

@@ -38,6 +38,7 @@ HAVE_A_BETTER_ONE = (
     r"nothing but",  # only
     r"for all (that is|anybody) knows?n?",  # possibly
     r"so many",
+    r"comes? in by",  # assumes
     r"page 0\d",  # the page by its name
     r"every life",
     r"vouch(es)?",

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access.attackers import Attackers
-from iamkit.access.contexts import DEFAULT_CONTEXTS
+from iamkit.access.contexts import DEFAULT_CONTEXTS, ISSUED
 from iamkit.access.principals import Principals
 from iamkit.memory import Memo
 from iamkit.policy import (
     ANYWHERE,
     CERTAIN,
+    UNKNOWN,
     Dependencies,
     Policy,
     PolicyLayers,
@@ -108,8 +109,8 @@ def administration(
             of_case = attackers.rows_of(case)
             best[at, columns] = [of_case[place] for place in places]
     rows = callers.evaluator.all_rows()
-    complete = np.asarray(~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1))
-    promoting = np.asarray((rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1))
+    complete: Any = ~(catalog.every_listed & ~rows[:, ANYWHERE]).any(axis=1)
+    promoting: Any = (rows[:, CERTAIN] & catalog.bits(SELF_PROMOTION)).any(axis=1)
     everything = complete[index] | complete[best]
     through_iam = np.zeros(index.shape, dtype=bool)
     promotion = SelfPromotion(callers)
@@ -120,7 +121,11 @@ def administration(
             and promotion.promotes(arn, [callers.arriving(name)], known)
         ) or (
             promoting[best[at, column]]
-            and promotion.promotes(arn, _requests(attackers, arn, name, promoting), known)
+            and promotion.promotes(
+                arn,
+                _requests(attackers, arn, name, promoting),
+                known.but({ISSUED: UNKNOWN}),  # the request says when
+            )
         )
     return np.where(everything, EVERYTHING, np.where(through_iam, THROUGH_IAM, ""))
 
@@ -161,20 +166,33 @@ class SelfPromotion:
         """
         Return whether a principal can give itself every permission with one call to IAM.
 
-        `arriving` is what requests carry, whoever makes them; this is `known` of the principal. A
-        permissions boundary that it cannot lift limits that, so it must allow everything. Errs
-        towards no: escalation paths of several calls are not looked for here.
+        `arriving` is what requests contain, independent of the caller; this is `known` of the
+        principal. A permissions boundary that it cannot lift limits that, so it must allow
+        everything. Errs towards no: escalation paths of several calls are not looked for here.
         """
         layers = self.callers.layers(principal_arn)
         keys = self._keys.once(layers, self._tested_keys, layers)
-        for each in arriving:
-            who = each.joined(known) if keys else each
-            asked = (principal_arn, who.answers(keys))
-            if self._found.once(asked, self._promotes, principal_arn, layers, who):
-                return True
-        return False
+        began = known.get(ISSUED)
+        return any(
+            self._found.once(
+                (principal_arn, began, each.answers(keys)),
+                self._promotes,
+                principal_arn,
+                layers,
+                each,
+                known,
+            )
+            for each in arriving
+        )
 
-    def _promotes(self, principal_arn: str, layers: PolicyLayers, who: RequestContext) -> bool:
+    def _promotes(
+        self,
+        principal_arn: str,
+        layers: PolicyLayers,
+        arriving: RequestContext,
+        known: RequestContext,
+    ) -> bool:
+        who = arriving.joined(known)
         if layers.boundary is not None and not self._limits_nothing(layers.boundary, who):
             return False
         kind = self.callers.principal(principal_arn)["kind"]

@@ -159,13 +159,8 @@ class ChoosingEvaluator(PolicyEvaluator):
 
         What is possible is so without a choice; at home in the home Region.
         """
-        tests = [
-            (test, variables)
-            for test, variables in choices.tests_of(
-                each for read in choosing.reads for each in read.statements
-            )
-            if choices.is_chosen(test.key)
-        ]
+        statements = (each for read in choosing.reads for each in read.statements)
+        tests = [each for each in choices.tests_of(statements) if choices.is_chosen(each[0].key)]
         home = choices.home_region(context)
         if choices.REGION in choosing.keys and context.get(choices.REGION) is UNKNOWN:
             yield context, np.array([self.every & ~self._at_home, self.every, self.every])
@@ -194,10 +189,7 @@ class ChoosingEvaluator(PolicyEvaluator):
         return np.array([self.none, certain, certain])
 
     def _find_having(self, key: str) -> Bits:
-        keys = self.catalog.listed.condition_keys
-        having = [choices.carried_by(each, key) for each in keys.values]
-        actions = zip(self.catalog.listed.actions, keys.codes, strict=True)
-        return self.catalog.bits(action for action, code in actions if having[code])
+        return self.catalog.having_keys(lambda keys: choices.carried_by(keys, key))
 
 
 _NONE: Final = Profile((), alike=True)

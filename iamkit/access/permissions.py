@@ -40,7 +40,7 @@ from iamkit.table import objects
 from iamkit.tables import REPORT_ONLY, AccountTables
 
 _STRENGTHS: Final = ", ".join(STRENGTHS)
-CHUNK: Final = 512  # rows of bits that are spread out to booleans at a time: some 11 MB
+CHUNK: Final = 512  # rows of bits that are counted, or spread out to booleans, at a time
 COLUMNS: Final = ("principal_arn", "kind", "name")
 CHANGING: Final = ("Permissions management", "Tagging", "Write")  # access levels
 # How the names of most actions that read begin.
@@ -205,14 +205,9 @@ class Permissions:
 
     @cached_property
     def _summary(self) -> pd.DataFrame:
-        certain = self.rows[:, CERTAIN]
-        counts = {name: catalogs.popcount(self.rows[:, at]) for at, name in enumerate(STRENGTHS)}
-        counts["risky"] = catalogs.popcount(certain & risky_actions(self.catalog))
-        counts["services"] = (self.by_service(certain) > 0).sum(axis=1)
-        counts |= {level.lower(): self.catalog.count(certain, level=level) for level in LEVELS}
-        counts |= {
-            risk: self.catalog.count(certain, risk=risk) for risk in risks()["risk"].unique()
-        }
+        chunks = range(0, max(len(self.rows), 1), CHUNK)  # that fit into a processor's memory
+        parts = [self._counts(self.rows[start : start + CHUNK]) for start in chunks]
+        counts = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         at = self.index.T.reshape(-1)  # context after context
         people = {name: np.tile(self.principals[name], len(self.contexts)) for name in COLUMNS}
         context = np.repeat(self.contexts, len(self.principals))
@@ -221,6 +216,16 @@ class Permissions:
         arns = self.principals["principal_arn"].tolist()
         admin = administration(self.attackers, arns, self.index, self.contexts)
         return whole.assign(admin=admin.T.reshape(-1))
+
+    def _counts(self, rows: Bits) -> dict[str, Any]:
+        """The columns of `summary` that are numbers, for rows of shape (rows, 3, words)."""
+        certain = rows[:, CERTAIN]
+        found = {name: catalogs.popcount(rows[:, at]) for at, name in enumerate(STRENGTHS)}
+        found["risky"] = catalogs.popcount(certain & risky_actions(self.catalog))
+        found["services"] = (self.by_service(certain) > 0).sum(axis=1)
+        found |= {level.lower(): self.catalog.count(certain, level=level) for level in LEVELS}
+        classes = risks()["risk"].unique()
+        return found | {risk: self.catalog.count(certain, risk=risk) for risk in classes}
 
     @cached_property
     def attackers(self) -> Attackers:

@@ -18,8 +18,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-import pandas as pd
-
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
     CALLED_VIA,
@@ -62,9 +60,11 @@ class Principals:
         assigned = account.policy_assignments[["principal_arn", "policy_arn"]]
         for principal_arn, policy_arn in zip(*(assigned[c] for c in assigned), strict=True):
             self._assigned.setdefault(principal_arn, []).append(policy_arn)
+        columns = ["principal_arn", "kind", "name", "id", "boundary_arn", "tags"]
+        table = account.principals[columns].astype("object")
+        rows = zip(*(table[column].tolist() for column in columns), strict=True)
         self._principals: dict[str, dict[str, Any]] = {
-            row["principal_arn"]: {str(name): value for name, value in row.items()}
-            for row in account.principals.to_dict("records")
+            row[0]: dict(zip(columns, row, strict=True)) for row in rows
         }
         self._service_linked = service_linked_arns(account.roles)
         self._scps = _control_policies(account)
@@ -106,7 +106,7 @@ class Principals:
         """Condition keys that any policy tests."""
         found: set[str] = set()
         for statement in self._statements():
-            found |= {*statement.condition_keys, *statement.resource_keys}
+            found.update(statement.condition_keys, statement.resource_keys)
         return found
 
     @cached_property
@@ -160,7 +160,8 @@ class Principals:
         principal = self._principals[principal_arn]
         identity = tuple(self._policies[arn] for arn in self._assigned.get(principal_arn, ()))
         boundary_arn = principal["boundary_arn"]
-        boundary = None if pd.isna(boundary_arn) else (self._policies[boundary_arn],)
+        bounded = isinstance(boundary_arn, str)
+        boundary = (self._policies[boundary_arn],) if bounded else None
         scps = () if principal_arn in self._service_linked else self._scps or ()
         return PolicyLayers(identity, boundary, scps)
 

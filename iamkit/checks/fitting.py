@@ -28,7 +28,8 @@ def fitted(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) ->
     step = findings["next_step"].astype("object")
     remedies = {name: each.remedy for name, each in checks.items()}
     own = step.ne(findings["check"].map(remedies).astype("object"))
-    doubt = findings["status"].eq(Status.NOT_ASSESSED) & step.map(lambda text: bool(_takes(text)))
+    taking = [text for text in step.unique() if _takes(text)]
+    doubt = findings["status"].eq(Status.NOT_ASSESSED) & step.isin(taking)
     step = step.mask(doubt, FIND_OUT + step)
     with suppress(Exception):  # the checks that need it say how it broke
         noted = findings["status"].eq(Status.NOTED) & ~own

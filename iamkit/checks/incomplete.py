@@ -8,7 +8,8 @@ wrong. If a check is about such a subject, or may be, and has no finding for it,
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from heapq import merge
 from typing import Any, Final
 
 from iamkit.checks.registry import FACTS, POPULATIONS, Check, Status, needs
@@ -50,8 +51,23 @@ LOOK: Final = "Collect the evidence again without --filter, or read its policies
 REPORTED: Final = ("credentials", "access_keys")
 
 
+class Lacking:
+    """What the evidence lacks of single subjects, by what is wanting."""
+
+    def __init__(self, account: Any) -> None:
+        columns = ("subject", "kind", "source", "reason")
+        listed = (account.incomplete[name].tolist() for name in columns)
+        self._rows: dict[str, list[tuple[int, str, str, str, str]]] = {}
+        for at, row in enumerate(zip(*listed, strict=True)):
+            self._rows.setdefault(row[2], []).append((at, *row))
+
+    def by(self, sources: Collection[str]) -> Iterator[tuple[int, str, str, str, str]]:
+        """Number, subject, kind, source and reason of what some sources lack, in order."""
+        return merge(*(self._rows[source] for source in sorted(sources) if source in self._rows))
+
+
 def unanswered(
-    account: Any, check: Check, members: Collection[str], found: Collection[str]
+    account: Any, lacking: Lacking, check: Check, members: Collection[str], found: Collection[str]
 ) -> list[Row]:
     """
     Rows for the subjects that are not assessed by a check; `found` are those that have a row.
@@ -71,11 +87,7 @@ def unanswered(
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
     seen, rows = set(found), []
-    columns = ("subject", "kind", "source", "reason")
-    listed = (account.incomplete[name].tolist() for name in columns)  # which are walked fast
-    for subject, kind, source, reason in zip(*listed, strict=True):
-        if source not in rests:
-            continue
+    for _, subject, kind, source, reason in lacking.by(rests):
         about = subject in members or (kind in open_to and source in counted)
         if everybody:  # what it says of the account it has looked for at everybody
             about, subject = True, account.account_id

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from iamkit.checks.fitting import fitted
-from iamkit.checks.incomplete import unanswered
+from iamkit.checks.incomplete import Lacking, unanswered
 from iamkit.checks.registry import (
     CHECKS,
     FACTS,
@@ -186,6 +186,7 @@ class _Populations:
     def __init__(self, account: Any) -> None:
         self._account = account
         self._counted: dict[str, frozenset[str] | Exception] = {}
+        self.lacking = Lacking(account)
 
     def members(self, name: str) -> frozenset[str]:
         """The subjects of a population. Raises whatever counting them raises."""
@@ -232,7 +233,7 @@ def _outcome(
             returned = _call(account, each.find)
             rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
-        rows += unanswered(account, each, members, told)
+        rows += unanswered(account, populations.lacking, each, members, told)
     except Exception as error:
         errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
     if missing and each.absence:

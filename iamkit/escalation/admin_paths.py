@@ -95,39 +95,37 @@ def admin_paths(graph: EscalationGraph) -> pd.DataFrame:
     Roles are in the two contexts without MFA only: their sessions carry none.
     """
     routes = _Routes(graph)
-    parts = [_admin_paths(graph, routes, context) for context in DEFAULT_CONTEXTS]
-    return ADMIN_PATHS.conform(pd.concat(parts, ignore_index=True))
-
-
-def _admin_paths(graph: EscalationGraph, routes: _Routes, context: str) -> pd.DataFrame:
-    mode, place = mode_and_place(context)
-    certain, possible = graph.of_place(place), graph.of_place(place, possible=True)
-    users = graph.principals["kind"].eq("user")
-    principals = graph.principals if mode == "key" else graph.principals[users]
-    nodes = principals.index.to_numpy() * len(MODES) + MODES.index(mode)
-    steps, following = certain.to_admin
-    found = [
-        routes.route(certain, list(_forwards(following, node, certain)))
-        if steps[node] >= 0
-        else ([], [])
-        for node in nodes.tolist()
-    ]
-    made = principals[["principal_arn", "kind", "name"]].assign(
-        context=context,
-        has_credential=_has_credential(graph.account.credentials, principals, mode),
-        steps=_counted(steps[nodes]),
-        possible_steps=_counted(possible.to_admin[0][nodes]),
+    who = graph.principals
+    users = np.flatnonzero(who["kind"].eq("user").to_numpy())
+    able = _has_credential(graph.account.credentials, who)
+    places, contexts, able_in, steps, possible_steps, found = [], [], [], [], [], []
+    for context in DEFAULT_CONTEXTS:
+        mode, place = mode_and_place(context)
+        at = np.arange(len(who)) if mode == "key" else users
+        nodes = at * len(MODES) + MODES.index(mode)
+        certain, possible = graph.of_place(place), graph.of_place(place, possible=True)
+        places.append(at)
+        contexts += [context] * len(at)
+        able_in.append(able[mode].iloc[at])
+        steps.append(certain.to_admin[0][nodes])
+        possible_steps.append(possible.to_admin[0][nodes])
+        found += routes.to_admin(certain, nodes.tolist())
+    made = who[["principal_arn", "kind", "name"]].iloc[np.concatenate(places)]
+    made = made.reset_index(drop=True).assign(
+        context=contexts,
+        has_credential=pd.concat(able_in).array,
+        steps=_counted(np.concatenate(steps)),
+        possible_steps=_counted(np.concatenate(possible_steps)),
+        route=objects(route for route, _ in found),
+        how=objects(how for _, how in found),
     )
-    return made.assign(
-        route=objects((route for route, _ in found), made.index),
-        how=objects((how for _, how in found), made.index),
-    )
+    return ADMIN_PATHS.conform(made)
 
 
 def _has_credential(
-    credentials: pd.DataFrame, principals: pd.DataFrame, mode: str
-) -> pd.Series[Any]:
-    """Whether each has the credentials to come in a mode; missing where nobody knows."""
+    credentials: pd.DataFrame, principals: pd.DataFrame
+) -> dict[str, pd.Series[Any]]:
+    """For each mode, whether each has the credentials to come in it; missing: nobody knows."""
     reported = credentials.set_index("user_arn").reindex(principals["principal_arn"])
     keys, password = reported["keys_active"].gt(0), reported["password_enabled"]
     able = {
@@ -135,8 +133,8 @@ def _has_credential(
         "password": password,
         "mfa": reported["mfa_registered"] & (keys | password),
     }
-    flags = able[mode].astype("boolean").set_axis(principals.index)
-    return flags.mask(principals["kind"].eq("role"), True)
+    roles = principals["kind"].eq("role").to_numpy()
+    return {mode: flags.astype("boolean").mask(roles, True) for mode, flags in able.items()}
 
 
 class _Routes:
@@ -145,6 +143,16 @@ class _Routes:
     def __init__(self, graph: EscalationGraph) -> None:
         self._graph = graph
         self._texts: Memo[tuple[int, str, str, str], str] = Memo()
+
+    def to_admin(self, placed: PlaceGraph, nodes: list[int]) -> list[tuple[list[str], list[str]]]:
+        """The shortest route of each node to administrator access; empty lists where none leads."""
+        steps, following = placed.to_admin
+        return [
+            self.route(placed, list(_forwards(following, node, placed)))
+            if steps[node] >= 0
+            else ([], [])
+            for node in nodes
+        ]
 
     def route(self, placed: PlaceGraph, nodes: list[int]) -> tuple[list[str], list[str]]:
         """The identities along some nodes, and how each step is made."""
@@ -156,7 +164,7 @@ class _Routes:
             step, before, after = placed.step(node), nodes[at - 1], nodes[at + 1]
             if not step.method:
                 route.append(arns[after // len(MODES)])
-                how.append("as one who can do everything")
+                how.append("as an administrator, who can do everything")
                 continue
             ends_here = after == placed.admin_node
             target = (

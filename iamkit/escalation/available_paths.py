@@ -23,7 +23,7 @@ import numpy as np
 from iamkit.access import Permissions, Principals, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import KIND, Caller, Callers
-from iamkit.escalation.callers_alike import Alike, AlikeCallers
+from iamkit.escalation.callers_alike import AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
@@ -131,60 +131,59 @@ class AvailablePaths:
     def _paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
         alike = self._alike.of(arn)
         rows = np.array(self.callers.rows_of(alike.caller.layers, who))[None]
-        allowed = self._methods_of(rows)[:, 0] & self._changing_no_tags
-        usable = self._usable_with(allowed, alike.caller.kind, alike.named)
-        cases = self._cases_of(
-            usable, alike, who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
+        usable = self._usable_with(
+            self._methods_of(rows)[:, 0], alike.caller.kind, alike.named, self._changing_no_tags
         )
-        return [path for case in cases for path in self._of_case(case, arn, who)]
+        return self._paths_of(
+            usable, arn, lambda: who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
+        )
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
-        context = self.callers.context(arn, name)
-        cases = self.cases(arn, name)
-        return [path for case in cases for path in self._of_case(case, arn, context)]
-
-    def cases(self, arn: str, name: str) -> list[Case]:
-        """What a caller in a named context has in common with others: one for each kind of keys."""
         alike, number = self._alike.of(arn), self.callers.number(arn, name)
         kind = alike.caller.kind
         usable = self._usable.once(
             (number, kind, alike.named), self._usable_methods, kind, alike.named, number
         )
-        return self._cases_of(
+        return self._paths_of(
             usable,
-            alike,
-            self.callers.context(arn, name),
+            arn,
+            lambda: self.callers.context(arn, name),
             lambda keys: (alike.known.answers(keys), self.callers.arrived(name, keys)),
         )
 
-    def _cases_of(
+    def _paths_of(
         self,
         usable: tuple[_Usable, _Usable],
-        alike: Alike,
-        context: RequestContext,
+        arn: str,
+        context: Callable[[], RequestContext],
         answers: Callable[[tuple[str, ...]], Any],
-    ) -> list[Case]:
-        """The cases of some methods; `answers` says what tells callers apart by some keys."""
-        found = []
+    ) -> list[EscalationPath]:
+        """A caller's paths by some methods; `answers` tells by some keys whom it is like."""
+        standing, found = self._alike.of(arn).caller, []
         for methods, by_trust in zip(usable, (False, True), strict=True):
             if methods.methods:
-                caller = self._alike.for_actions(alike.caller, methods.actions)
+                caller = self._alike.for_actions(standing, methods.actions)
                 keys = self._alike.keys(caller) if by_trust else caller.own_keys
                 key = (methods, caller, answers(keys))
-                found.append(self._cases.once(key, self._find_case, methods, caller, context))
+                case = self._cases.once(key, self._find_case, methods, caller, context)
+                found += self._of_case(case, arn, context)
         return found
 
-    def _find_case(self, usable: _Usable, caller: Caller, context: RequestContext) -> Case:
-        depends = self.targets.depends_on_caller
+    def _find_case(
+        self, usable: _Usable, caller: Caller, given: Callable[[], RequestContext]
+    ) -> Case:
+        context, depends = given(), self.targets.depends_on_caller
         apart = tuple(each for each in usable.methods if depends(each.method, caller, context))
         shared = [each for each in usable.methods if each not in apart]
         return Case(self._find(shared, caller, context), apart)
 
-    def _of_case(self, case: Case, arn: str, context: RequestContext) -> list[EscalationPath]:
+    def _of_case(
+        self, case: Case, arn: str, context: Callable[[], RequestContext]
+    ) -> list[EscalationPath]:
         """The paths of one of the callers of a case."""
         found = [self._for_caller(path, arn) for path in case.shared]
         if case.apart:
-            found += self._find(case.apart, self.callers.caller(arn), context)
+            found += self._find(case.apart, self.callers.caller(arn), context())
             found.sort(key=lambda path: self._order[path.method.id])
         return [path for path in found if path.where.possible or path.targets.possible]
 
@@ -194,7 +193,7 @@ class AvailablePaths:
             return path
         if path.kind != "self":
             own = self.callers.itself(arn, path.kind)
-            if not own & (path.where.possible | path.targets.possible):
+            if not own or not own & (path.where.possible | path.targets.possible):
                 return path
             others = certainly(~own)
             return path._replace(targets=path.targets & others, where=path.where & others)
@@ -247,14 +246,16 @@ class AvailablePaths:
             ]
         )
 
-    def _usable_with(self, allowed: Any, kind: str, named: bool) -> tuple[_Usable, _Usable]:
-        """The same of the methods that a row allows, of shape (3, methods)."""
+    def _usable_with(
+        self, allowed: Any, kind: str, named: bool, among: Any = True
+    ) -> tuple[_Usable, _Usable]:
+        """The same of the methods that a row allows, of shape (3, methods), `among` some."""
         acts_as = "role" if kind == "role" else "user"
         possible, *elsewhere = allowed
         usable = possible | (self._need_no_permission & named)
         own: list[_UsableMethod] = []
         trusted: list[_UsableMethod] = []
-        for at in np.flatnonzero(usable & self._open_to[acts_as]).tolist():
+        for at in np.flatnonzero(usable & self._open_to[acts_as] & among).tolist():
             method = self.methods[at]
             permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
             by_trust = method.trust in ("caller", "named")

@@ -112,11 +112,10 @@ class Callers:
 
     def itself(self, arn: str, kind: str) -> int:
         """What of a kind is a caller's own: itself, or of groups those that it is in."""
-        if kind not in ("user", "role", "group"):
-            return 0
-        return self.resources[kind].set_of(
-            self._groups.get(arn, ()) if kind == "group" and ":group/" not in arn else (arn,)
-        )
+        if kind == "group" and ":group/" not in arn:
+            return self.resources[kind].set_of(self._groups.get(arn, ()))
+        at = self.resources[kind].number.get(arn) if kind in self.resources else None
+        return 0 if at is None else 1 << at
 
     @cached_property
     def _groups(self) -> Mapping[str, list[str]]:

@@ -27,7 +27,7 @@ from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import Caller, Callers
 from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, PRINCIPAL_TAG, UNKNOWN, RequestContext, choices
+from iamkit.policy import ABSENT, PRINCIPAL_TAG, UNKNOWN, Policy, RequestContext, choices
 from iamkit.trust import TAG_SESSION
 
 RESOURCE_TAGS: Final = ("aws:resourcetag/", "iam:resourcetag/")
@@ -52,6 +52,7 @@ class ChangedTags:
         self._callers = callers
         self._assuming = assuming
         self._found: Memo[tuple[str, str, str], list[Changed]] = Memo()
+        self._tests_tags: Memo[Policy, bool] = Memo()
         self._values: Memo[str, dict[str, list[str]]] = Memo()
 
     def of(self, path: EscalationPath, arn: str, context: str) -> list[Changed]:
@@ -65,8 +66,7 @@ class ChangedTags:
 
         `context` is a named one. Nothing for roles whose trust policy lets no tags in.
         """
-        role = self._callers.resources["role"].set_of([arn])
-        if role & self._assuming.grants.taggable & self._asking:
+        if arn in self._asking_for_session_tags:
             who = self._callers.context(arn, context)
             for tags in self._variants(arn, who, session=True):
                 yield Changed(arn, who.joined(_of_principal(tags)), certain=False, target=0)
@@ -129,10 +129,29 @@ class ChangedTags:
         }
 
     @cached_property
+    def _asking_for_session_tags(self) -> frozenset[str]:
+        """The ARNs of those roles whose sessions may be tagged by whoever starts them."""
+        roles = self._callers.resources["role"]
+        return frozenset(
+            roles.arns[at] for at in members(self._assuming.grants.taggable & self._asking)
+        )
+
+    @cached_property
     def _asking(self) -> int:
         """The roles of which some policy asks for a tag."""
         roles = self._callers.resources["role"]
-        return roles.select(bool(self.values(arn)) for arn in roles.arns)
+        return roles.select(self._asks(arn) and bool(self.values(arn)) for arn in roles.arns)
+
+    def _asks(self, arn: str) -> bool:
+        """Whether the policies of somebody, or trust policies, test a tag of the caller."""
+        return self._trusting_asks or any(
+            self._tests_tags.once(policy, _tests_tags, policy)
+            for policy in self._callers.layers(arn).policies
+        )
+
+    @cached_property
+    def _trusting_asks(self) -> bool:
+        return bool(self._callers.assumable.tags)
 
     # --- which tags are tried
 
@@ -222,6 +241,11 @@ class ChangedTags:
             action = ends[value is None]
             allowed &= caller.allowance(call, action, kind).allowed
         return allowed
+
+
+def _tests_tags(policy: Policy) -> bool:
+    """Whether a policy tests a tag of the caller."""
+    return any(_of_tags((*each.condition_keys, *each.resource_keys)) for each in policy.statements)
 
 
 def _of_tags(keys: Iterable[str]) -> bool:

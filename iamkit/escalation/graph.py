@@ -155,6 +155,7 @@ class EscalationGraph:
         self._graphs: Memo[str, tuple[PlaceGraph, PlaceGraph]] = Memo()
         self._unbounded: Memo[tuple[str, str], int] = Memo()
         self._reaching: Memo[Any, int] = Memo()
+        self._onward: Memo[Any, list[tuple[Step, tuple[int, ...]]]] = Memo()
         self._positions = {
             kind: np.array(
                 [self.position.get(arn, -1) for arn in resources[kind].arns], dtype=np.int32
@@ -293,22 +294,31 @@ class EscalationGraph:
 
     def _steps_to_others(
         self, path: EscalationPath, arn: str, context: str, mode: str
-    ) -> Iterator[tuple[Step, tuple[int, ...]]]:
+    ) -> list[tuple[Step, tuple[int, ...]]]:
         """The steps by which a caller becomes another, or has all that a group has."""
-        kind, found, method = path.kind, path.targets, path.method
+        kind, found = path.kind, path.targets
         gained = mode if kind == "group" else gained_mode(path)
         if kind == "group":
             found = ResourceSet(self._joinable(arn, context, found.certain), found.possible)
         _, place = mode_and_place(context)
+        key = (path.method.id, found, gained, place)
+        return self._onward.once(key, self._steps_to, path, found, gained, place)
+
+    def _steps_to(
+        self, path: EscalationPath, found: ResourceSet, gained: str, place: str
+    ) -> list[tuple[Step, tuple[int, ...]]]:
+        """The steps by a path to what it leads to."""
+        kind, method, made = path.kind, path.method, []
         with_key = ARRIVALS["key"][PLACES.index(place)]
         for targets, graphs in _by_graph(found):
-            yield Step(method.id, kind, targets, gained, everything=False), graphs
+            made.append((Step(method.id, kind, targets, gained, everything=False), graphs))
             if method.gains == "everything":
                 unbounded = self._unbounded.once(
                     (kind, with_key), self.gains.unbounded, kind, with_key
                 )
                 if some := targets & unbounded:
-                    yield Step(method.id, kind, some, "", everything=True), graphs
+                    made.append((Step(method.id, kind, some, "", everything=True), graphs))
+        return made
 
     def _joinable(self, arn: str, context: str, groups: int) -> int:
         """Those groups that a user gets everything of by joining, denials of its own counted."""

@@ -20,10 +20,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from iamkit.access import Principals, Resources, ResourceSet, certainly
-from iamkit.escalation.allowed_resources import RelevantLayers
 from iamkit.escalation.callers import Caller
 from iamkit.memory import Memo
-from iamkit.policy import Pattern, Policy, RequestContext, Truth, choices, decide, resolve
+from iamkit.policy import (
+    Pattern,
+    Policy,
+    PolicyLayers,
+    RequestContext,
+    Truth,
+    choices,
+    decide,
+    resolve,
+)
 from iamkit.reference import NEW_PRINCIPALS, EscalationMethod
 
 ASSUME: Final = "sts:AssumeRole"
@@ -69,7 +77,7 @@ class NewPrincipals:
         caller: Caller,
         calls: Mapping[str, RequestContext],
     ) -> ResourceSet:
-        names = self._names(method, caller.relevant, calls)
+        names = self._names(method, caller.layers, calls)
         return _best(self._allowed(arn, method, caller, calls) for arn in names)
 
     def _allowed(
@@ -102,23 +110,23 @@ class NewPrincipals:
     def _names(
         self,
         method: EscalationMethod,
-        relevant: RelevantLayers,
+        layers: PolicyLayers,
         calls: Mapping[str, RequestContext],
     ) -> Iterator[str]:
         """Unused ARNs, at least one for each pattern of resources that allows a call."""
         used_on = method.permissions.values()
         kind = next(NEW_PRINCIPALS[on] for on in used_on if on in NEW_PRINCIPALS)
-        ends = dict.fromkeys([*self._admitted(kind, relevant, calls), f"{kind}/{_NAME}"])
+        ends = dict.fromkeys([*self._admitted(kind, layers, calls), f"{kind}/{_NAME}"])
         for end in ends:
             if self._resources[kind].named_by(Pattern(end)) is None:
                 yield self._start + end
 
     def _admitted(
-        self, kind: str, relevant: RelevantLayers, calls: Mapping[str, RequestContext]
+        self, kind: str, layers: PolicyLayers, calls: Mapping[str, RequestContext]
     ) -> Iterable[str]:
         """Paths and names that the caller's own statements admit."""
         for action, who in calls.items():
-            about = (each.statement for one in relevant[0] or () for each in one.about(action))
+            about = (each for policy in layers.identity for each in policy.about(action))
             for statement in (each for each in about if each.allows):
                 for text in statement.resources:
                     pattern = resolve(text, who, variables=statement.variables)

@@ -1,11 +1,11 @@
 """
-What callers' policies say but for the callers' own names, so that many callers share an answer.
+Callers' policies without the callers' own names, so that many callers share an answer.
 
 A thousand users may each change their own user, by `${aws:username}` or by their ARN. Their
-policies differ in nothing else, so here a statement is about `CALLER` wherever it is about
-whoever asks, and policies that then say the same are one object. A set of users or roles has a bit
-more for the caller, beyond that of the future one: see `SharedResources.caller`. The bit that a
-caller has among all others is as if it were somebody else's, and to be left out afterwards.
+policies differ in nothing else, so here `CALLER` replaces the caller's name in a statement, and
+policies that are then equal are one object. A set of users or roles has a bit more for the caller,
+beyond that of the future one: see `SharedResources.caller`. The bit that a caller has among all
+others is as if it were somebody else's, and to be left out afterwards.
 
 Texts that are about no user, role, group, policy or provider are left out.
 """
@@ -231,11 +231,12 @@ class SharedResources(AllowedResources):
 
     def _named_by(self, statement: Statement, who: Who) -> Iterator[str]:
         """The texts of a statement's resources, the caller's own name as `CALLER`."""
+        known = who.kind != "group" and who.arn in self.resources[who.kind].number
         for text in statement.resources:
             specific = self._specific.once(
                 (text, statement.variables), self._is_specific, text, statement
             )
-            if not specific or who.kind == "group":
+            if not specific or not known:
                 yield text
                 continue
             pattern = resolve(text, who.context, variables=statement.variables)

@@ -1,5 +1,5 @@
 """
-What the notebooks ask of an account: a module per notebook, a function per question.
+The questions of the notebooks: a module per notebook, a function per question.
 
 Each takes the account and returns the table that the page shows, so that a cell of a notebook reads
 as one question and an analyst can go on from its answer. `headline` returns the numbers at the top

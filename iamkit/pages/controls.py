@@ -1,4 +1,4 @@
-"""The page on controls: which controls of which framework hold, on what evidence."""
+"""The page on controls: which controls of each framework pass, and on what evidence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
+from iamkit.errors import SettingsError
 from iamkit.pages import counts
 from iamkit.results import matrix
 
@@ -45,20 +46,29 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 
 def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`."""
+    """
+    Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`.
+
+    Raises `SettingsError` for a framework that does not exist.
+    """
     found = matrix(account.audit.results)
-    return found[found["framework"].eq(framework) | (framework == "")]
+    if not framework:
+        return found
+    known = found["framework"].unique()
+    if framework not in known:
+        raise SettingsError(f"{framework!r} is no framework; there are {', '.join(known)}")
+    return found[found["framework"] == framework]
 
 
 def by_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return how many controls of each framework and version stand how."""
+    """Return how many controls of each framework and version have each status."""
     versions = ["framework", "version"]
     found = of_framework(account, framework)
     return counts.crossed(found, versions, "status", all_columns=COLORS, sort=False)
 
 
 def controls(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return the controls, the checks that answer them, and what is left to a person."""
+    """Return the controls, the checks that answer them, and what a person has to examine."""
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]

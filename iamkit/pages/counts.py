@@ -1,4 +1,4 @@
-"""How many rows there are of each kind, and whom they name: what bars and short tables show."""
+"""How many rows there are of each kind, and the names in them, for bars and short tables."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def idle_days(account: Account) -> dict[str, pd.Series[Any]]:
 
 
 def failing_at(account: Account) -> pd.DataFrame:
-    """Return how many keys and passwords each number of days would fail, as a threshold."""
+    """Return how many keys and passwords would fail with each number of days as the threshold."""
     keys, with_password = active_keys(account), passwords(account)
     found = charts.over(
         {
@@ -90,7 +90,7 @@ def failing_at(account: Account) -> pd.DataFrame:
 
 def old_keys(account: Account) -> pd.DataFrame:
     """
-    Return the active keys that are too old, or whose age nobody knows, the oldest first.
+    Return the active keys that are too old, or of unknown age, the oldest first.
 
     `max_key_age_days` of the settings says what is too old.
     """
@@ -103,7 +103,7 @@ def old_keys(account: Account) -> pd.DataFrame:
 
 def unused(account: Account) -> pd.DataFrame:
     """
-    Return the keys and passwords that are not used, or of which nobody knows, the longest first.
+    Return the keys and passwords that are not used, or whose use is unknown, the longest first.
 
     `unused_days` of the settings says after how many days. Columns: user_name, credential,
     idle_days, use.

@@ -1,4 +1,4 @@
-"""The page on escalation: who can become someone else, in how many steps and by which method."""
+"""The page on escalation: which identities can escalate their privileges, and how."""
 
 from __future__ import annotations
 
@@ -62,19 +62,19 @@ def usable(account: Account) -> pd.DataFrame:
 
 
 def becoming(account: Account) -> pd.DataFrame:
-    """Return those that are no administrators and can become one, the nearest first."""
+    """Return the identities that are not administrators but can become one, the nearest first."""
     return usable(account).query("steps > 0").sort_values(["steps", "kind", "name"])
 
 
 def _perhaps_becoming(account: Account) -> pd.DataFrame:
-    """Return those of whom the evidence does not say whether they can, in any context."""
+    """Return the identities that can only possibly become administrator, in any context."""
     paths = usable(account)
     unsure = paths[paths["steps"].isna() & paths["possible_steps"].notna()]
     return unsure[~unsure["principal_arn"].isin(becoming(account)["principal_arn"])]
 
 
 def by_distance(account: Account) -> pd.DataFrame:
-    """Return how many users and roles are how far from administrator access, a context a row."""
+    """Return how many users and roles are each number of steps away from administrator access."""
     paths = usable(account)
     steps = paths["steps"].clip(upper=max(_DISTANCES)).astype("object").map(_DISTANCES)
     distance = steps.fillna(paths["possible_steps"].notna().map(_UNCERTAIN))
@@ -89,7 +89,7 @@ def by_distance(account: Account) -> pd.DataFrame:
 
 
 def one_step(account: Account) -> pd.DataFrame:
-    """Return who is one step from administrator access, whom each becomes and by which method."""
+    """Return the identities one step from administrator access, with target and method."""
     found, named = becoming(account).query("steps == 1"), names(account)
     found = found.assign(
         becomes=[named.get(route[-1], route[-1]) for route in found["route"]],
@@ -101,7 +101,7 @@ def one_step(account: Account) -> pd.DataFrame:
 
 
 def possible(account: Account) -> pd.DataFrame:
-    """Return who may become administrator, if conditions hold that nobody knows."""
+    """Return the identities that become administrator only if unknown conditions hold."""
     unsure = _perhaps_becoming(account)
     found = _with_arrivals(unsure, ["kind", "name"])
     steps = unsure.groupby(["kind", "name"])["possible_steps"].min().rename("steps_at_least")
@@ -151,26 +151,26 @@ def shortest_paths(account: Account, context: str) -> pd.DataFrame:
 
 
 def changes(account: Account, context: str) -> pd.DataFrame:
-    """Return what to change first: whom each line makes lose administrator access, in a context."""
+    """Return what to change first, and how many identities lose administrator access."""
     found = account.choke_points(context)[["kind", "name", "removed_count", "remaining_count"]]
     return found.rename(columns={"removed_count": "removed", "remaining_count": "remaining"})
 
 
 def proven(account: Account) -> pd.DataFrame:
     """
-    Return the proven paths of all but administrators, those to administrator access first.
+    Return the proven paths, without those of administrators, to administrator access first.
 
     All columns of `account.escalations`; `target` is the name of the target besides.
     """
     found = _others(account).query("status == 'proven'")
     oneself = found["target_arn"].eq(found["principal_arn"])
-    target = found["target_arn"].str.rsplit("/", n=1).str[-1].mask(oneself, "oneself")
+    target = found["target_arn"].str.rsplit("/", n=1).str[-1].mask(oneself, "itself")
     found = found.assign(target=target)
     return found.sort_values(["reaches_admin", "name"], ascending=[False, True])
 
 
 def _others(account: Account) -> pd.DataFrame:
-    """Return the rows of `account.escalations` that are not of administrators."""
+    """Return the rows of `account.escalations` without those of administrators."""
     found = account.escalations
     return found[~found["principal_arn"].isin(account.administrators["principal_arn"])]
 
@@ -192,13 +192,13 @@ def proven_by_method(account: Account) -> pd.DataFrame:
 
 
 def proven_by_identity(account: Account) -> pd.DataFrame:
-    """Return who has which proven path: method, target and statements."""
+    """Return each proven path with identity, method, target and statements."""
     found = proven(account)[["name", "description", "target", "statements"]]
     return found.rename(columns={"description": "method"})
 
 
 def lacking_a_target(account: Account) -> pd.DataFrame:
-    """Return the permissions that are enough once a target exists, those of most first."""
+    """Return the methods that need only a target, the most common first."""
     found = _others(account).query("status == 'needs a target'").drop(columns="method")
     words = {"description": "method", "prerequisite": "what_to_look_for"}
     by = ["category", "method", "what_to_look_for"]
@@ -209,12 +209,12 @@ def lacking_a_target(account: Account) -> pd.DataFrame:
 
 
 def example(account: Account) -> str:
-    """Return the ARN of the first that can become administrator; empty if nobody can."""
+    """Return the ARN of the first identity that can become administrator, if any; else empty."""
     return next(iter(becoming(account)["principal_arn"]), "")
 
 
 def reach(account: Account, principal: str, context: str) -> pd.DataFrame:
-    """Return whom a principal can become in a context; no rows without a principal."""
+    """Return the identities that a principal can become; no rows without a principal."""
     found = account.reach(principal, context) if principal else account.admin_paths.head(0)
     return found.assign(
         through=chains(found["route"].str[1:-1], names(account)), the_last_step=found["how"].str[-1]

@@ -1,4 +1,4 @@
-"""What single checks found and what became of them, for the pages that show some of them."""
+"""Findings and results of single checks, for the pages that show some of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def found_by(account: Account, *checks: str) -> pd.DataFrame:
 
 
 def checks_of(account: Account, subject: str) -> pd.DataFrame:
-    """Return what became of the checks whose names begin with a word, such as `root`."""
+    """Return the results of the checks whose names begin with a word, such as `root`."""
     results = account.audit.results
     return results[results["check"].str.startswith(subject)][
         ["title", "severity", "status", "reason", "remedy"]
@@ -22,6 +22,6 @@ def checks_of(account: Account, subject: str) -> pd.DataFrame:
 
 
 def accepted_risks(account: Account) -> pd.DataFrame:
-    """Return the accepted risks of the settings, and what has become of each."""
+    """Return the accepted risks of the settings, and the state of each."""
     found = account.audit.acceptances
     return found[["state", "check", "subject", "owner", "reason", "ticket", "expires", "findings"]]

@@ -1,4 +1,4 @@
-"""The page on method: how the answers were reached, and what they leave out."""
+"""The page on method: how the results were computed, and what they do not include."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def files(account: Account) -> pd.DataFrame:
 
 
 def calls(account: Account) -> pd.DataFrame:
-    """Return the calls to AWS and what came of each."""
+    """Return the calls to AWS and the result of each."""
     return pd.DataFrame(account.snapshot.manifest["calls"])[["call", "status", "code", "file"]]
 
 

@@ -57,7 +57,7 @@ def console_users(account: Account) -> pd.DataFrame:
 
 
 def all_registered(account: Account) -> bool:
-    """Return whether every console user has an MFA device; one of whom nobody knows has none."""
+    """Return whether every console user has an MFA device; unknown counts as no."""
     return bool(console_users(account)["mfa_registered"].fillna(value=False).all())
 
 
@@ -159,8 +159,8 @@ def root_device(account: Account) -> str:
     """
     Return what kind of MFA device the root user has, in words; empty if it has none.
 
-    Its devices are in the list of virtual devices only, so whoever is not on that list has another
-    kind; without the list nobody knows.
+    The list of devices contains its device only if it is virtual, so a root user with MFA that is
+    not on the list has another kind. Without the list, the kind is not known.
     """
     if not account.credentials.query("is_root")["mfa_registered"].any():
         return ""

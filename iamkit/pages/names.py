@@ -1,4 +1,4 @@
-"""Principals by name, where a table has their ARNs."""
+"""Names of principals for tables that have their ARNs."""
 
 from __future__ import annotations
 

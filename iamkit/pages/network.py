@@ -32,7 +32,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Restricted users": (share, "usable from named networks only"),
             "Partly restricted": charts.none_is_good(partly, "users and roles"),
             "Lists of networks": len(lists),
-            "Open lists": charts.none_is_good(int(lists["open"].sum()), "admit every address"),
+            "Open lists": charts.none_is_good(int(lists["open"].sum()), "allow every address"),
         },
     )
 
@@ -73,7 +73,7 @@ def requests_from_outside(account: Account) -> pd.DataFrame:
 
 
 def restricted_to(account: Account) -> pd.DataFrame:
-    """Return the identities that networks restrict, with these and the statement that decides."""
+    """Return the restricted identities, with their networks and the statement that decides."""
     found = restricted_or_not(account)
     found = found[found["verdict"] != UNRESTRICTED].rename(columns={"policy_name": "policy"})
     decides = ["networks", "policy", "statement"]
@@ -83,7 +83,7 @@ def restricted_to(account: Account) -> pd.DataFrame:
 
 
 def lists(account: Account) -> pd.DataFrame:
-    """Return every list of networks in a policy, those that admit every address first."""
+    """Return every list of networks in a policy, those that allow every address first."""
     found = account.network_lists.sort_values(["open", "behind"], ascending=False)
     return found[
         ["policy_name", "kind", "sid", "use", "key", "networks", "problems", "behind", "who"]
@@ -91,7 +91,7 @@ def lists(account: Account) -> pd.DataFrame:
 
 
 def lists_with_mistakes(account: Account) -> pd.DataFrame:
-    """Return the lists that admit every address, have private ranges, are very wide or overlap."""
+    """Return the lists that allow every address, have private ranges, are very wide or overlap."""
     return _lists_with(account, "problems")[
         ["policy_name", "sid", "effect", "operator", "networks", "problems", "behind"]
     ]

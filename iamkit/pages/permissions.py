@@ -1,4 +1,4 @@
-"""The page on permissions: who can do what, and who is an administrator in all but name."""
+"""The page on permissions: which permissions each identity has, and who is an administrator."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def control_policies(account: Account) -> charts.Sentence:
 
 def ranked(account: Account) -> pd.DataFrame:
     """
-    Return the users and roles in each request context, administrators and the most powerful first.
+    Return the users and roles in each request context, those with the most permissions first.
 
     All columns of `account.permissions.summary()`.
     """
@@ -71,7 +71,7 @@ def ranked(account: Account) -> pd.DataFrame:
 
 def most_powerful(account: Account, number: int = 10) -> pd.DataFrame:
     """
-    Return the users and roles that can do most: their risky actions, a column per context.
+    Return the users and roles with the most permissions: risky actions, a column per context.
 
     Columns: principal_arn, kind, name, admin, those of `CONTEXTS`, and policies, a list of names.
     """
@@ -111,7 +111,7 @@ def what_makes_administrators(account: Account) -> pd.DataFrame:
 
 
 def changes(account: Account) -> pd.DataFrame:
-    """Return what each identity may change, or be handed, administrators aside, the most first."""
+    """Return what each identity can change, or the credentials it gets; no administrators."""
     found = account.identities.dropna(subset="privilege_detail")
     found = found.assign(rank=found["privilege"].map(_MOST_FIRST))
     order = ["rank", "infrastructure modification", "credential exposure"]
@@ -123,9 +123,9 @@ def changes(account: Account) -> pd.DataFrame:
 
 def by_service(account: Account, identities: int = 16, services: int = 28) -> pd.DataFrame:
     """
-    Return the number of actions per service that those who can do most may take, with MFA.
+    Return the number of actions per service of the identities with the most permissions, with MFA.
 
-    A row per identity, administrators aside, and a column per service, the most used first.
+    A row per identity, without administrators, and a column per service, the largest first.
     """
     permissions = account.permissions
     limited = ranked(account).query("context == 'mfa-inside' and admin == ''")
@@ -144,7 +144,7 @@ def exposed_by_stolen_key(account: Account) -> pd.DataFrame:
 
 
 def example(account: Account) -> str:
-    """Return the ARN of the most powerful user or role; empty if there is none."""
+    """Return the ARN of the user or role with the most permissions; empty if there is none."""
     return next(iter(most_powerful(account, 1)["principal_arn"]), "")
 
 
@@ -211,7 +211,7 @@ def open_to_anyone(account: Account) -> pd.DataFrame:
 
 
 def policy_problems(account: Account) -> pd.DataFrame:
-    """Return what is wrong with the account's own policies as written, the most severe first."""
+    """Return the mistakes in the account's own policies, the most severe first."""
     problems = account.lint.query("kind != 'aws'")
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
     found = problems.sort_values("severity", key=lambda severities: severities.map(order))

@@ -1,4 +1,4 @@
-"""The summary: what should be done first, and what could not be seen."""
+"""The summary: what should be done first, and which evidence is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROTECTION: Final[Mapping[str, str]] = {
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
-    """Return the numbers at the top of the page; one for checks that broke only if any did."""
+    """Return the numbers at the top of the page; checks with errors only if there are any."""
     results = account.audit.results
     status = results["status"].value_counts()
     broken = int(results["error"].notna().sum())
@@ -36,7 +36,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         "Not assessed": lacking,
     }
     if broken:
-        numbers["Checks that broke"] = (broken, "not assessed in full: see below", "bad")
+        numbers["Checks with errors"] = (broken, "not assessed in full: see below", "bad")
     admins = (len(account.administrators), "users and roles, by what they can do")
     numbers |= {
         "Administrators": charts.assessed(admins, account.missing("policy_assignments")),
@@ -49,7 +49,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 def _what_else(status: pd.Series[int]) -> str:
     """
-    Return what became of the checks that neither fail nor pass, as the end of a sentence.
+    Return how many checks neither fail nor pass, as the end of a sentence.
 
     >>> _what_else(pd.Series({"noted": 1, "not applicable": 2}))
     '; 1 notes facts; 2 have nothing to examine'
@@ -60,7 +60,7 @@ def _what_else(status: pd.Series[int]) -> str:
 
 
 def _becoming(results: pd.DataFrame) -> object:
-    """Return the figure for those who can become administrator, as the check counts them."""
+    """Return the number of identities that can become administrator, as the check counts them."""
     found: Any = results.set_index("check").loc["can_become_administrator"]
     if found["status"] == Status.NOT_ASSESSED:
         return charts.assessed(None, found["reason"])
@@ -69,7 +69,7 @@ def _becoming(results: pd.DataFrame) -> object:
 
 
 def identities_first(account: Account) -> pd.DataFrame:
-    """Return the identities with a finding of high severity or worse, and what to do of each."""
+    """Return the identities with a finding of high severity or worse, and their next step."""
     found = matters(account.identities)
     words = {
         "mfa_enforced": "enforced",
@@ -83,7 +83,7 @@ def identities_first(account: Account) -> pd.DataFrame:
 
 
 def failing_checks(account: Account) -> pd.DataFrame:
-    """Return the checks that fail: how many of what, the first six names, and what to do."""
+    """Return the checks that fail, with counts, the first six names, and the remedy."""
     failing = account.audit.results.query("status == 'fail'")
     rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
     count = [f"{part} of {total} {among}" for part, total, among in rows]
@@ -103,14 +103,14 @@ def facts(account: Account) -> pd.DataFrame:
 
 
 def _of_each_check(account: Account, status: str) -> pd.DataFrame:
-    """Return of each check how many subjects it finds with a status, and the first six names."""
+    """Return for each check the number of subjects with a status, and the first six names."""
     findings = account.audit.findings
     once = findings[findings["status"] == status].drop_duplicates(["check", "subject"])
     return counts.grouped(once, ["check"], first=6).set_index("check")
 
 
 def by_protection(account: Account) -> pd.DataFrame:
-    """Return how well users are protected, a privilege a row; see `PROTECTION`."""
+    """Return how well users are protected, a row for each privilege; see `PROTECTION`."""
     users = account.identities.query("kind == 'user'")
     enforced = users["mfa_enforced"].isin([MfaVerdict.ENFORCED, NOTHING_TO_PROTECT])
     words = enforced.map({True: "MFA enforced", False: "MFA not enforced"})
@@ -128,6 +128,6 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 
 
 def not_assessed(account: Account) -> pd.DataFrame:
-    """Return the checks that could not be assessed, or broke, and why."""
+    """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
     return found[["severity", "title", "reason"]]

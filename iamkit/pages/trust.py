@@ -1,4 +1,4 @@
-"""The page on trust: who may assume roles from outside the account, and of other accounts."""
+"""The page on trust: who outside the account may assume its roles, and which roles elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: roles, not principals."""
     leading = _how_many(leading_to_admin(account))
-    aside = "roles that trust outsiders, those of platforms aside"
+    aside = "roles that trust outsiders, without roles of platforms"
     return charts.figures(
         missing=account.missing("trusted_principals"),
         **{
@@ -44,7 +44,7 @@ def trusted(account: Account) -> pd.DataFrame:
     Return the trusted principals, each with the administrator access that its role leads to.
 
     All columns of `account.trusted_principals`, the last use to the day, and `admin_access`:
-    everything, through IAM, in so many steps; missing: none of these for certain.
+    everything, through IAM, or in a number of steps; missing: none of these is certain.
     """
     found = account.trusted_principals
     return found.assign(
@@ -69,7 +69,7 @@ def outsiders(account: Account) -> pd.DataFrame:
 
 
 def too_many(account: Account) -> pd.DataFrame:
-    """Return the rows of `outsiders` that admit more callers than intended, the worst first."""
+    """Return the rows of `outsiders` that allow more callers than intended, the worst first."""
     found = outsiders(account)
     found = found[found["problem"].isin(TOO_MANY)]
     place = found["problem"].map(TOO_MANY.index)
@@ -77,7 +77,7 @@ def too_many(account: Account) -> pd.DataFrame:
 
 
 def leading_to_admin(account: Account) -> pd.DataFrame:
-    """Return the rows of `outsiders` with administrator access, genuine platform roles aside."""
+    """Return the rows of `outsiders` with administrator access, without genuine platform roles."""
     found, platforms = outsiders(account), account.platform_roles
     expected = platforms[platforms["standing"] == GENUINE]["role_arn"]
     return found[found["admin_access"].notna() & ~found["role_arn"].isin(expected)]
@@ -100,7 +100,7 @@ def kinds(account: Account) -> pd.DataFrame:
 
 
 def callers(account: Account) -> pd.DataFrame:
-    """Return for each statement that trusts too many one caller that it should not admit."""
+    """Return for each statement that trusts too many callers one that it should reject."""
     found = trusted(account)
     found = found[found["problem"].isin(ADMITTING)]
     found = found.assign(a_caller_that_is_admitted=found["witness"].map(charts.caller))
@@ -110,7 +110,7 @@ def callers(account: Account) -> pd.DataFrame:
 
 
 def platform_roles(account: Account) -> pd.DataFrame:
-    """Return the roles that platforms made, and those that are called like them."""
+    """Return the roles that platforms made, and those with such names."""
     found = account.platform_roles.rename(columns={"behind": "who_comes_in_by_it"})
     return found[["role_name", "platform", "standing", "who_comes_in_by_it", "problem", "tighten"]]
 

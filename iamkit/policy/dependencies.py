@@ -76,7 +76,7 @@ class Profile:
     What of some layers their rows depend on: one object for all that come to the same.
 
     `alike`: rows depend on where statements apply only in being everywhere or somewhere, so that
-    policies about one's own bucket are the same for all.
+    policies about a caller's own bucket are the same for all.
     """
 
     layers: Reads

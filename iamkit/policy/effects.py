@@ -41,7 +41,8 @@ class Effects:
 
     def alone(self, none: Bits) -> Bits:
         """
-        What it allows by itself: possibly, certainly, everywhere; what it denies: surely, perhaps.
+        What it allows by itself: possibly, certainly, everywhere; what it denies: certainly,
+        possibly.
 
         What is denied on some resources only is left out. Shape (5, words).
         """
@@ -66,15 +67,13 @@ def add(cells: Cells, where: tuple[Scopes, bool], bits: Bits) -> None:
 
 def to_compare(layers: Sequence[Sequence[Effects]]) -> Any:
     """
-    The actions for which resources have to be compared; None: for none.
+    The actions for which resources have to be compared.
 
     Those that something denies on some resources, or that two layers allow on some each. The others
     are in what each policy by itself allows.
     """
-    scoped = [bits for layer in layers for each in layer for _, _, bits in each.scoped]
-    if len(layers) == 1:
-        return _union(scoped) if scoped else None
-    found, narrow = _union(scoped), np.uint64(0)
+    found = _union(bits for layer in layers for each in layer for _, _, bits in each.scoped)
+    narrow = np.uint64(0)
     for layer in layers:
         own = _union(each.narrow for each in layer)
         found = found | (narrow & own)

@@ -53,7 +53,7 @@ Outcomes: TypeAlias = tuple[tuple[int, ...], ...]  # numbers of policies' effect
 
 @dataclass(frozen=True, eq=False)
 class Arrivals:
-    """What requests carry, whoever makes them, that differ in the keys `varying` only."""
+    """What requests contain, independent of the caller, that differ in the keys `varying` only."""
 
     contexts: Sequence[RequestContext]
     varying: frozenset[str]
@@ -88,8 +88,9 @@ class PolicyEvaluator:
         self._scopes: Memo[tuple[Any, ...], tuple[Scope | None, bool]] = Memo()
         self._bits: Memo[tuple[tuple[str, ...], bool], Bits] = Memo()
         self._effects: list[Effects] = []
-        self._allowed: list[Bits] = []  # by number of effects, what they allow by themselves
-        self._denied: dict[int, Bits] = {}  # and deny, if they deny something everywhere
+        self._allowed: list[Bits] = []  # by number of effects, what each allows by itself
+        self._denied: dict[int, Bits] = {}  # and denies, if it denies something everywhere
+        self._scoped: set[int] = set()  # numbers of those that deny something on some resources
         self._by_answers: Memo[Any, int] = Memo()
         self._by_rows: Memo[bytes, int] = Memo()
         self._comparisons: Memo[Outcomes, Bits] = Memo()
@@ -175,26 +176,15 @@ class PolicyEvaluator:
             if keyed:
                 columns = [self._judge_across(arrivals, each, profile, known) for each in keyed]
                 moved = [*zip(*columns, strict=True)]
-                both = {each: tuple(sorted({*fixed, *each})) for each in dict.fromkeys(moved)}
+                both = {each: _listed((*fixed, *each)) for each in dict.fromkeys(moved)}
                 layers.append([both[each] for each in moved])
             else:
                 layers.append([fixed] * len(arrivals.contexts))
         return [*zip(*layers, strict=True)]
 
     def _judge_keyless(self, profile: Profile) -> Outcomes:
-        anybody = RequestContext({}, UNKNOWN)
-        return tuple(
-            tuple(
-                sorted(
-                    {
-                        self._judged(read, anybody, alike=profile.alike)
-                        for read in layer
-                        if not read.keys
-                    }
-                )
-            )
-            for layer in profile.layers
-        )
+        keyless = (tuple(read for read in layer if not read.keys) for layer in profile.layers)
+        return self._outcome(Profile(tuple(keyless), profile.alike), RequestContext({}, UNKNOWN))
 
     def _judge_across(
         self, arrivals: Arrivals, read: Dependencies, profile: Profile, known: RequestContext
@@ -214,7 +204,7 @@ class PolicyEvaluator:
     def _outcome(self, profile: Profile, context: RequestContext) -> Outcomes:
         alike = profile.alike
         return tuple(
-            tuple(sorted({self._judged(read, context, alike=alike) for read in layer}))
+            _listed(self._judged(read, context, alike=alike) for read in layer)
             for layer in profile.layers
         )
 
@@ -264,13 +254,19 @@ class PolicyEvaluator:
         return self.effect_number(Effects(cells, tuple(denials)), alike=alike)
 
     def effect_number(self, effects: Effects, *, alike: bool) -> int:
-        """Return the number of effects; the same for those with equal rows, if that is all."""
+        """
+        Return the number of effects.
+
+        `alike`: the same for those with equal rows, if what they are by themselves is all.
+        """
         alone = effects.alone(self.none)
         number = len(self._effects)
-        if alike:  # what it allows and denies is all there is to compare
+        if alike:
             number = self._by_rows.setdefault(alone.tobytes(), number)
         if number == len(self._effects):
             self._effects.append(effects)
+            if effects.scoped:
+                self._scoped.add(number)
             self._allowed.append(alone[:3].copy())
             if alone[3:].any():
                 self._denied[number] = alone[3:]
@@ -320,9 +316,11 @@ class PolicyEvaluator:
         Resources are compared only where that can change something.
         """
         rows, surely, denied = self._united(outcomes)
+        if len(outcomes) == 1 and self._scoped.isdisjoint(outcomes[0]):
+            return rows
         layers = [[self._effects[number] for number in layer] for layer in outcomes]
         wanted = to_compare(layers)
-        if wanted is not None and (wanted & rows[POSSIBLE]).any():
+        if (wanted & rows[POSSIBLE]).any():
             relevant = tuple(
                 tuple(
                     number
@@ -362,9 +360,13 @@ class PolicyEvaluator:
         return rows, surely, denied
 
 
+def _listed(numbers: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(set(numbers)))
+
+
 def together(outcomes: Outcomes, others: Outcomes) -> Outcomes:
     """Return what the policies of both come to, layer by layer."""
     return tuple(
-        tuple(sorted({*one, *other})) if one and other else one or other
+        _listed((*one, *other)) if one and other else one or other
         for one, other in zip(outcomes, others, strict=True)
     )

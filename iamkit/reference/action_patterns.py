@@ -32,7 +32,10 @@ def covers_action(pattern: str, action: str) -> bool:
     >>> covers_action("GetObject", "s3:GetObject"), covers_action("s3:Get[A-Z]*", "s3:GetObject")
     (False, False)
     """
-    return bool(spans([action.lower()], canonical(pattern)))
+    key, name = canonical(pattern), action.lower()
+    if key in EVERY_ACTION:
+        return True
+    return name.startswith(_LITERAL.findall(key)[0]) and bool(spans([name], key))
 
 
 def covered_actions(pattern: str, actions: tuple[str, ...]) -> frozenset[str]:

@@ -23,7 +23,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
@@ -247,6 +247,12 @@ class Catalog:
         if len(extra) == len(self._extra):
             return self
         return _extended(self, tuple(extra.values()))
+
+    def having_keys(self, wanted: Callable[[list[str]], bool]) -> Bits:
+        """Return the listed actions of whose condition keys something holds."""
+        keys = self.listed.condition_keys
+        has = [wanted(value) for value in keys.values]
+        return self.row(np.array([*has, False])[self._codes(keys)])
 
     def names(self, row: Bits) -> list[str]:
         """Return the actions in a row, such as `s3:GetObject`, in the catalog's order."""

@@ -1,12 +1,12 @@
 """
-The folder of a report: one run at a time writes it, and it holds the old report or the new one.
+The folder of a report: one run at a time writes it, and it contains the old or the new report.
 
-The folder also holds the snapshot, as a rule, and perhaps files of the user's, so it cannot be
+The folder usually also contains the snapshot, and possibly files of the user, so it cannot be
 exchanged as a whole. Instead a report is made in a hidden folder inside it, and then switched in:
 
     .iamkit-report.lock     who writes here, and since when; there while somebody does
     .iamkit-report/making   the report that is being made; nobody needs it if the run dies
-    .iamkit-report/ready    a report made, sealed and flushed to the disk, perhaps half moved out
+    .iamkit-report/ready    a report made, sealed and flushed to the disk, possibly half moved out
 
 Renaming `making` to `ready` decides: a run that dies before it leaves the old report untouched, one
 that dies after it leaves the new one, of which some files may still wait in `ready`. Files are then
@@ -14,8 +14,8 @@ renamed into their places one by one, the manifest last, and any step can be don
 half-done is finished by the next `iamkit report`, `verify` or `rebuild` that sees the folder, so
 each of them finds one report, whole. A reader who opens single pages while the files are being
 renamed, or after a run was killed in these milliseconds and before the next command, may see pages
-of both reports; the manifest tells them apart. This needs nothing but renames within a folder, so
-it holds on every system; a power cut is survived where `fsync` reaches the disk.
+of both reports; the manifest tells them apart. This needs only renames within a folder, so it works
+on every system; a power cut is survived where `fsync` reaches the disk.
 
 A file is replaced or removed only if it is one of an earlier report's, unchanged. Anything else in
 the way is an error, before any work is done.
@@ -181,7 +181,7 @@ def settle(folder: Path) -> None:
 
 
 def is_report(folder: Path) -> bool:
-    """Whether a folder holds a report, perhaps one that is not all in its place."""
+    """Whether a folder contains a report, possibly not yet completely in its place."""
     return any(map(_is_there, (folder / MANIFEST, folder / HIDDEN / "ready" / MANIFEST)))
 
 

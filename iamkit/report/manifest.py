@@ -3,8 +3,8 @@ The manifest of a report: the hash of each of its files, and what they were made
 
 `report-manifest.json` lies beside the pages and seals itself as a snapshot's does, so any change to
 it or to a file is found. That proves that nothing was changed by accident, or by somebody who did
-not make the seal anew; it cannot prove that nobody did, because whoever may write to the folder
-can. Two things can: the hash of the report or of its evidence, kept where they cannot write
+not make the seal anew; it does not prove that nobody did, because anyone who can write to the
+folder can. Two things can: the hash of the report or of its evidence, kept where they cannot write
 (`iamkit verify --expect`), and making the report again from the evidence (`iamkit rebuild`).
 
 It holds no time, no place and no name of a machine: the same report has the same manifest.

@@ -5,7 +5,7 @@ That proves what no hash inside a folder can: that the pages are what the eviden
 the snapshot, the notebooks and the versions that the report was made with; where one of them is
 another, the difference is named, because it may be why bytes differ.
 
-A report's manifest holds its settings, but no code: checks of one's own have to be given again,
+A report's manifest holds its settings, but no code: the user's own checks have to be given again,
 with the settings file that names them.
 """
 

@@ -1,8 +1,8 @@
 """
 Temporary folders of runs: short enough for sockets, and removed by the next run if need be.
 
-Each is locked while its run lives. A run that is killed removes nothing, so whoever makes the next
-folder removes those that nobody holds.
+Each is locked while its run lives. A run that is killed removes nothing, so the next run removes
+the folders that are not locked.
 """
 
 from __future__ import annotations

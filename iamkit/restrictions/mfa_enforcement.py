@@ -470,7 +470,8 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")
     if found is MfaVerdict.NONE:
-        return sentence(f"{rule.name} does not require MFA, and no other does: {allowed}; {REMEDY}")
+        why = f"{rule.name} does not require MFA, and no other statement does"
+        return sentence(f"{why}: {allowed}; {REMEDY}")
     bypasses = ", ".join(reach.user["bypasses"][:3]) if found is MfaVerdict.BYPASSABLE else ""
     allowed += f", among them {bypasses}" if bypasses else ""
     if rule.passes(weaker):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -105,14 +105,18 @@ def _indirectly(
     rows: dict[bytes, int] = {evaluator.none.tobytes(): 0}
     numbers = np.zeros((len(arns), 1), dtype=np.int64)
     answers: Memo[tuple[Profile, str], Bits] = Memo()
+    alike: Memo[Any, Bits] = Memo()
     for at, arn in enumerate(arns):
         layers = callers.layers(arn)
         keys = evaluator.keys(layers)
         if keys.isdisjoint(INDIRECT_KEYS):
             continue
         who = (evaluator.profile(layers), "" if keys.isdisjoint(callers.caller_keys) else arn)
-        contexts = [callers.context(arn, name) for name in INDIRECT]
-        row = answers.once(who, _possible_in_one, layers, contexts, evaluator)
+        row = answers.get(who)
+        if row is None:
+            contexts = [callers.context(arn, name) for name in INDIRECT]
+            outcomes = frozenset(evaluator.outcomes(layers, *contexts))
+            row = answers[who] = alike.once(outcomes, _possible_in_any, outcomes, evaluator)
         numbers[at] = rows.setdefault(row.tobytes(), len(rows))
     joined = np.frombuffer(b"".join(rows), dtype=permissions.rows.dtype)
     return numbers, joined.reshape(len(rows), permissions.catalog.words)
@@ -122,7 +126,11 @@ def _possible_in_one(
     layers: PolicyLayers, contexts: Iterable[RequestContext], evaluator: PolicyEvaluator
 ) -> Bits:
     """What policies possibly allow in one of the contexts at least."""
-    outcomes = dict.fromkeys(evaluator.outcomes(layers, *contexts))
+    return _possible_in_any(frozenset(evaluator.outcomes(layers, *contexts)), evaluator)
+
+
+def _possible_in_any(outcomes: frozenset[Any], evaluator: PolicyEvaluator) -> Bits:
+    """What policies possibly allow where they come to one of these outcomes at least."""
     row: Bits = np.bitwise_or.reduce([evaluator.combine(each)[POSSIBLE] for each in outcomes])
     return row
 
@@ -179,15 +187,34 @@ def details(allowed: Allowed, held: Iterable[str]) -> list[str | None]:
     "read, and 1 action that hands out credentials: ecr:GetAuthorizationToken".
     """
     made: Memo[tuple[int, str], str | None] = Memo()
+    counted = _Counted.of(allowed)
     return [
-        made.once((number, privilege), _detail, allowed, number, privilege)
+        made.once((number, privilege), _detail, allowed, counted, number, privilege)
         for number, privilege in zip(allowed.which.tolist(), held, strict=True)
     ]
 
 
-def _detail(allowed: Allowed, number: int, privilege: str) -> str | None:
+class _Counted(NamedTuple):
+    """How many actions that change something there are, by combination."""
+
+    where: dict[str, list[int]]
+    of_services: Any  # shape (combinations, services)
+
+    @classmethod
+    def of(cls, allowed: Allowed) -> _Counted:
+        row, certain, anywhere = allowed.changes, allowed.certain, allowed.anywhere
+        where = {
+            "on every resource": popcount(row & anywhere),
+            "on some resources": popcount(row & certain & ~anywhere),
+            "under conditions": popcount(row & ~certain & ~anywhere),
+        }
+        counts = {place: count.tolist() for place, count in where.items()}
+        return cls(counts, allowed.catalog.count_by_service(row).astype(np.int32))
+
+
+def _detail(allowed: Allowed, counted: _Counted, number: int, privilege: str) -> str | None:
     if privilege in ("write", "near-admin"):
-        return f"{privilege}: {_changes(allowed, number)}"
+        return f"{privilege}: {_changes(allowed, counted, number)}"
     if privilege != "read":
         return None
     catalog = allowed.catalog
@@ -200,23 +227,19 @@ def _detail(allowed: Allowed, number: int, privilege: str) -> str | None:
     )
 
 
-def _changes(allowed: Allowed, number: int) -> str:
+def _changes(allowed: Allowed, counted: _Counted, number: int) -> str:
     """How many actions of how many services change something, where, and which."""
     catalog, row = allowed.catalog, allowed.changes[number]
-    certain, anywhere = allowed.certain[number], allowed.anywhere[number]
-    where = {
-        "on every resource": int(popcount(row & anywhere)),
-        "on some resources": int(popcount(row & certain & ~anywhere)),
-        "under conditions": int(popcount(row & ~certain & ~anywhere)),
-    }
+    where = {place: counts[number] for place, counts in counted.where.items()}
+    total = sum(where.values())
     places = [f"{count:,} {place}" for place, count in where.items() if count]
     if len(places) == 1:
         places = [place for place, count in where.items() if count]
-    of_services = catalog.count_by_service(row[None, :])[0]
+    of_services = counted.of_services[number]
     most = np.argsort(-of_services, kind="stable")[: np.count_nonzero(of_services)]
     services = [catalog.services[at] for at in most.tolist()]
-    said = f"{_counted(int(popcount(row)), 'action')} of {_counted(len(services), 'service')}"
-    if popcount(row) <= MOST_NAMED:
+    said = f"{_counted(total, 'action')} of {_counted(len(services), 'service')}"
+    if total <= MOST_NAMED:
         return f"{said}, {_listed(places)}: {', '.join(catalog.names(row))}"
     named = services[:MOST_NAMED]
     if more := services[MOST_NAMED:]:

@@ -259,7 +259,6 @@ def test_the_statement_named_allows_and_no_statement_before_it_does(
     allowed: AllowedResources, held: list[Policy], known: dict[str, Any], action: str, kind: str
 ) -> None:
     context = RequestContext(known, UNKNOWN)
-    layers = allowed.relevant_layers(PolicyLayers(tuple(held)))
     for arn, own in ENTRIES[kind]:
         who = context.joined(RequestContext(own, UNKNOWN))
         expected = None
@@ -269,9 +268,13 @@ def test_the_statement_named_allows_and_no_statement_before_it_does(
                 if expected is None and decide(action, arn, who, identity=[alone]):
                     expected = each.content, number
         where = allowed.resources[kind].set_of([arn])
-        found = allowed.allowing_statement(layers, context, action, kind, where)
-        named = None if found is None else (found[0].policy.content, found[1].number)
-        assert named == expected
+        allowing = [
+            (policy.content, each.statement.number)
+            for policy in held
+            for each in allowed.about(policy, action)
+            if allowed.allows(each, context, kind, where)
+        ]
+        assert (allowing or [None])[0] == expected
 
 
 # ── One question at a time ─────────────────────────────────────────────────────────────────────
@@ -482,18 +485,13 @@ def test_what_is_not_in_the_evidence_may_allow_anything(allowed: AllowedResource
 def test_any_statement_will_do_where_no_resource_is_named(allowed: AllowedResources) -> None:
     mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     statements = [deny(KEY, "x"), allow(KEY, f"{OTHER}user/x", Condition=mfa), allow(KEY, "x")]
-    layers = allowed.relevant_layers(PolicyLayers((Policy("own", document(*statements)),)))
-    for value, expected in (("true", 2), ("false", 3), (UNKNOWN, 3)):
+    about = allowed.about(Policy("own", document(*statements)), KEY)
+    every = allowed.resources["user"].every
+    for value, expected in (("true", [2, 3]), ("false", [3]), (UNKNOWN, [3])):
         context = RequestContext({"aws:MultiFactorAuthPresent": value}, UNKNOWN)
-        found = allowed.allowing_statement(layers, context, KEY, "user", -1)
-        assert found is not None
-        assert found[1].number == expected
-        assert (
-            allowed.allowing_statement(
-                layers, context, KEY, "user", allowed.resources["user"].every
-            )
-            is None
-        )
+        found = [each for each in about if allowed.allows(each, context, "user")]
+        assert [each.statement.number for each in found] == expected
+        assert not any(allowed.allows(each, context, "user", every) for each in about)
 
 
 # ── Sets ───────────────────────────────────────────────────────────────────────────────────────

@@ -410,7 +410,7 @@ def test_whoever_makes_an_administrator_can_become_anyone(tmp_path: Path) -> Non
     assert ends(opened, "bob") == {}
     rows = opened.admin_paths.query("context == 'stolen-key'").set_index("name")
     assert rows.loc["ann", "steps"] == 1
-    assert rows.loc["ann", "how"][0].startswith("Make a role that trusts oneself")
+    assert rows.loc["ann", "how"][0].startswith("Make a role that trusts the caller")
     assert pd.isna(rows.loc["bob", "steps"])
     assert rows.loc["bob", "possible_steps"] == 1
 

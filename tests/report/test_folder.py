@@ -12,7 +12,7 @@ import pytest
 
 from iamkit.errors import ReportError, WriteError
 from iamkit.evidence import snapshot
-from iamkit.report import manifest, verify
+from iamkit.report import lock, manifest, verify
 from iamkit.report.folder import HIDDEN, ReportFolder
 from iamkit.report.lock import Lock
 from iamkit.report.manifest import MANIFEST
@@ -156,7 +156,7 @@ def test_an_interrupt_during_the_switch_comes_after_it(
 
 def test_an_error_leaves_the_old_report_and_nothing_else(tmp_path: Path):
     written(tmp_path, OLD)
-    with pytest.raises(AttributeError), ReportFolder(tmp_path) as folder:
+    with pytest.raises(TypeError), ReportFolder(tmp_path) as folder:
         folder.write("00-a.html", "no bytes, after the file was made")
     assert pages(tmp_path) == whole(OLD)
     assert names(tmp_path) == sorted(whole(OLD))
@@ -208,6 +208,25 @@ def test_what_a_dead_run_held_is_taken_over(tmp_path: Path):
     assert pages(tmp_path) == whole(OLD)
     written(tmp_path, NEW)
     assert names(tmp_path) == sorted(whole(NEW))
+
+
+def test_a_lock_whose_holder_leaves_while_another_comes_is_held_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    first.take()
+    lock_file = lock._lock
+
+    def late(handle: int) -> None:
+        first.release()  # which removes the file that the second has just opened
+        lock_file(handle)
+
+    monkeypatch.setattr(lock, "_lock", late)
+    second.take()
+    monkeypatch.undo()
+    with pytest.raises(lock.HeldError, match=f"process {os.getpid()} on "):
+        Lock(tmp_path / "lock").take()
+    second.release()
 
 
 def test_a_lock_file_with_nonsense_in_it_is_no_obstacle(tmp_path: Path):

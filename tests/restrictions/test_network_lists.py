@@ -90,7 +90,7 @@ def test_problems_of_a_list_are_sentences(tmp_path: Path, given: list[str], prob
     assert len(row["problems"]) == 1
     assert problem in row["problems"][0]
     assert row["problems"][0].endswith(".")
-    assert row["open"] == ("make up" in problem)
+    assert row["open"] == ("together" in problem)
     assert row["networks"] == given
 
 

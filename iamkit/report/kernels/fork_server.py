@@ -208,8 +208,8 @@ def serve(control: socket.socket) -> None:
     """
     Audit the account, then fork on each message until the other end closes; end all forks.
 
-    This runs in the run's temporary folder, and removes it at the end: whoever closed the other end
-    may have been killed.
+    This runs in the run's temporary folder, and removes it at the end, because the process at the
+    other end may have been killed.
     """
     folder = Path.cwd()
     os.environ["JPY_PARENT_PID"] = str(os.getpid())

@@ -1,0 +1,73 @@
+"""Which controls of which framework hold, as the page asks it."""
+
+import pytest
+
+from iamkit import Account
+from iamkit.checks import STATUSES
+from iamkit.errors import SettingsError
+from iamkit.pages import controls, findings
+from iamkit.results.controls import STANDINGS
+from tests.accounts import account, again
+from tests.pages import numbers
+
+CIS = "CIS AWS Foundations Benchmark"
+
+
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return account(tmp_path_factory.mktemp("nobody"))
+
+
+def test_every_status_has_a_number_and_every_standing_a_colour(nobody: Account) -> None:
+    found = numbers(controls.headline(nobody))
+    assert set(controls.TONES) == set(STATUSES)
+    assert set(controls.COLORS) == set(STANDINGS)
+    assert sum(int(value) for value, _ in found.values()) == len(nobody.audit.results)
+
+
+def test_one_framework_can_be_shown_alone(nobody: Account) -> None:
+    whole, alone = controls.of_framework(nobody), controls.of_framework(nobody, CIS)
+    assert set(alone["framework"]) == {CIS}
+    assert 0 < len(alone) < len(whole)
+
+
+def test_a_framework_that_does_not_exist_is_an_error_and_no_empty_page(nobody: Account) -> None:
+    with pytest.raises(SettingsError, match="'CIS' is no framework; there are CIS AWS Foundations"):
+        controls.of_framework(nobody, "CIS")
+
+
+def test_controls_are_counted_by_framework_and_version(nobody: Account) -> None:
+    whole, found = controls.of_framework(nobody, CIS), controls.by_framework(nobody, CIS)
+    assert list(found.columns) == list(controls.COLORS)
+    assert found.sum(axis=1).to_dict() == whole.groupby(["framework", "version"]).size().to_dict()
+
+
+def test_frameworks_stay_in_their_order(nobody: Account) -> None:
+    order = controls.of_framework(nobody)["framework"].drop_duplicates().tolist()
+    frameworks = controls.by_framework(nobody).index.get_level_values("framework")
+    assert list(dict.fromkeys(frameworks)) == order
+
+
+def test_a_control_is_named_by_framework_version_and_number(nobody: Account) -> None:
+    first = controls.of_framework(nobody, CIS).iloc[0]
+    named = controls.controls(nobody, CIS)["control"].iloc[0]
+    assert named == f"{CIS} {first['version']}, {first['id']}"
+
+
+def test_checks_are_found_by_the_word_they_begin_with(nobody: Account) -> None:
+    results = nobody.audit.results
+    titles = set(findings.checks_of(nobody, "root_")["title"])
+    assert titles == set(results.loc[results["check"].str.match("root_"), "title"])
+
+
+def test_only_what_the_named_checks_found_is_shown(nobody: Account) -> None:
+    found = nobody.audit.findings
+    check = found["check"].iloc[0]
+    shown = findings.found_by(nobody, check, "none such")
+    assert len(shown) == found["check"].eq(check).sum()
+    assert findings.found_by(nobody, "none such").empty
+
+
+def test_accepted_risks_are_those_of_the_settings(nobody: Account) -> None:
+    assert findings.accepted_risks(nobody).empty
+    assert findings.accepted_risks(again(nobody)).columns[0] == "state"

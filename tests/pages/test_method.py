@@ -1,0 +1,36 @@
+"""How the answers were reached, as the page asks it."""
+
+from pathlib import Path
+
+from iamkit.access import CONTEXTS
+from iamkit.pages import method
+from iamkit.tables import schema
+from tests.accounts import account, details, user
+from tests.pages import numbers
+
+
+def test_the_page_names_the_evidence(tmp_path: Path) -> None:
+    made = account(tmp_path, details([user("ann")]))
+    found = numbers(method.headline(made))
+    files = method.files(made)
+    assert found["Evidence of"][0] == "2026-11-01"
+    assert found["Files"][0] == str(len(files))
+    assert found["Gaps"] == (str(len(made.gaps)), "bad")
+    assert files["sha256"].str.len().eq(64).all()
+    assert set(files.index) <= set(method.calls(made)["file"])
+
+
+def test_a_key_that_a_context_does_not_name_is_unknown(tmp_path: Path) -> None:
+    found = method.contexts(account(tmp_path))
+    assert list(found.index) == list(CONTEXTS)
+    assert found.loc["any", "aws:multifactorauthpresent"] == "unknown"
+    assert found.loc["stolen-key", "aws:multifactorauthpresent"] == "absent"
+
+
+def test_each_table_says_how_many_rows_it_has(tmp_path: Path) -> None:
+    made = account(tmp_path, details([user("ann")]))
+    found = method.tables(made).set_index("table")["rows"]
+    assert found["users"] == 1
+    assert (
+        set(method.columns()["table"]) == set(found.index) == {each.name for each in schema.TABLES}
+    )

@@ -103,7 +103,11 @@ def test_an_error_is_one_line_and_its_code(
         (["--fail-on", "high"], 1, "findings at or above high: 2 high"),
         (["--fail-on", "low"], 1, "findings at or above low: 2 high, 1 medium"),
         (["--require", "credential_report"], 0, ""),
-        (["--require", "mfa_devices"], 3, "missing: mfa_devices (which kind of MFA device"),
+        (
+            ["--require", "mfa_devices"],
+            3,
+            "evidence that --require names is missing: mfa_devices (",
+        ),
         (["--fail-on", "low", "--require", "mfa_devices"], 3, "missing: mfa_devices ("),
     ],
 )

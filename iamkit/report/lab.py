@@ -40,13 +40,25 @@ def workspace(folder: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, list[str
             ):
                 kept.append(copy.name)
                 continue
-            copy.write_bytes(content)
+            _write(copy, content)
             copied[copy.name] = _hash(content)
-        (target / RECORD).write_text(json.dumps(copied, indent=1, sort_keys=True) + "\n", "utf-8")
+        record = json.dumps(copied, indent=1, sort_keys=True) + "\n"
+        _write(target / RECORD, record.encode("utf-8"))
     except OSError as error:
         said = f"notebooks cannot be copied to {target}: {one_line(error)}; give another folder"
         raise WriteError(said) from error
     return target, kept
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: half a notebook would pass for one that was changed."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def lab_command(notebooks: Path, options: tuple[str, ...] = ()) -> list[str]:

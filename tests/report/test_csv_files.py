@@ -2,10 +2,14 @@
 
 import csv
 import io
+import json
+import re
+from collections import Counter
 
 import pandas as pd
 import pytest
 
+from iamkit import Account
 from iamkit.report import csv_files
 
 
@@ -39,3 +43,15 @@ def test_times_truths_and_lists_read_as_on_a_page() -> None:
 
 def test_what_quotes_and_breaks_lines_stays_in_its_cell() -> None:
     assert read(pd.DataFrame({"name": ['a "b",\nc']}))[1] == ['a "b",\nc']
+
+
+def test_with_the_files_comes_what_the_run_has_to_know(demo_account: Account) -> None:
+    files = csv_files.csv_files(demo_account)
+    outcome = json.loads(files.pop(csv_files.OUTCOME))
+    assert set(files) == set(csv_files.TABLES)
+    rows = list(csv.DictReader(io.StringIO(files["findings.csv"].removeprefix("\ufeff"))))
+    failing = Counter(row["severity"] for row in rows if row["status"] == "fail")
+    assert outcome["findings"] == failing
+    assert sum(failing.values()) < len(rows), "what is accepted or noted is none"
+    assert outcome["broken"] == []
+    assert re.fullmatch(r"[\d.]+, as of 20\d\d-\d\d-\d\d", outcome["actions"])

@@ -1,5 +1,7 @@
 """Copies of the notebooks for JupyterLab: made, renewed, and never taken from their owner."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,27 @@ def test_a_copy_that_was_changed_stays(kit: Path, tmp_path: Path) -> None:
         assert workspace(tmp_path / "mine", kit) == (folder, [NAME])
     assert (folder / NAME).read_text() == "my own"
     assert (folder / "my-analysis.ipynb").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_copies_as_they_were(
+    kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = workspace(tmp_path / "mine", kit)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (kit / NAME).write_text("second")
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        whole(path, content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(WriteError, match="No space left on device; give another folder"):
+            workspace(tmp_path / "mine", kit)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert workspace(tmp_path / "mine", kit) == (folder, [])
+    assert (folder / NAME).read_text() == "second"
 
 
 @pytest.mark.parametrize("record", ["", "[]", '{"00-summary.ipynb": 1}'])

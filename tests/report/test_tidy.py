@@ -124,6 +124,21 @@ def test_an_address_stays_where_the_evidence_has_the_like(audit: Audit, tmp_path
     assert machine("/<a at 0x1234567>/etl") == "/<a at 0x1234567>/etl"
 
 
+def test_where_there_are_no_links_places_are_named_as_they_are(
+    audit: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    machine = Machine(audit, tmp_path / "iamkit-x7", "/srv/notebooks")
+    assert machine.given.snapshot == audit.snapshot
+    assert machine(f"{audit.snapshot} {audit.out / 'strict.yml'}") == "snapshot strict.yml"
+    evidence(audit, f"{audit.snapshot}/")
+    machine = Machine(audit, tmp_path / "iamkit-x8", "/srv/notebooks")
+    assert machine(f"role{audit.snapshot}/etl") == f"role{audit.snapshot}/etl"
+
+
 def test_cells_are_named_as_ipykernel_names_them():
     from ipykernel.compiler import get_file_name
 

@@ -260,14 +260,18 @@ def assessed(value: object, missing: str) -> object:
     return ("–", "not assessed", "note") if missing else value
 
 
-def none_is_good(number: int, note: str = "", otherwise: Tone = "bad") -> tuple[int, str, Tone]:
+def none_is_good(
+    number: int, note: str = "", otherwise: Tone = "bad", *, of: int = 1
+) -> tuple[int, str, Tone]:
     """
-    A figure's value, note and tone where zero is what one wants.
+    A figure's value, note and tone where zero is the best value, `of` so many.
 
-    >>> none_is_good(2, "roles"), none_is_good(0, "roles")
-    ((2, 'roles', 'bad'), (0, 'roles', 'good'))
+    Nothing is good where there is nothing to count.
+
+    >>> none_is_good(2, "roles"), none_is_good(0, "roles"), none_is_good(0, "roles", of=0)
+    ((2, 'roles', 'bad'), (0, 'roles', 'good'), (0, 'roles', 'plain'))
     """
-    return number, note, otherwise if number else "good"
+    return number, note, otherwise if number else "good" if of else "plain"
 
 
 def share(part: Any, whole: Any) -> str:

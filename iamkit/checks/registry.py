@@ -92,7 +92,8 @@ def check(
     Make a function a check.
 
     The function gets what its arguments name: tables of the account (`credentials`, `permissions`,
-    `mfa_enforcement`, …), `settings`, `as_of`, `partition` or `account_id`. Where evidence for one
+    `mfa_enforcement`, …), `settings`, `as_of`, `partition` or `account_id`. It is not called where
+    nobody is there that its rows could be about (`among`). Where evidence for one
     is missing the check is not assessed, unless the argument has a default. It returns a row per
     thing found: `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default,
     or "not assessed"), `severity` (that of this one) and `next_step` (the remedy for this one).

@@ -5,6 +5,8 @@ For one caller in one context: every method of `reference.escalation_methods` wh
 caller has, with its targets; see `targets`. What a path gives, `gains` says; where it leads further
 on, `graph`.
 
+Callers whom nothing tells apart share their paths, but for what is their own: see `callers_alike`.
+
 Every answer comes twice: what is certain, and what is possible. What nobody can know from IAM's
 evidence, such as whether a function exists, is never a target.
 

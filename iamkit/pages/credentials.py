@@ -16,14 +16,17 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     limits = account.settings
     unused_for = f"keys and passwords, {limits.unused_days} days and more"
+    old_for = f"over {limits.max_key_age_days} days"
+    keys = len(active_keys(account))
+    everything = keys + len(passwords(account))
     return charts.figures(
         missing=account.missing("credentials", "access_keys"),
         **{
             "Users": len(users(account)),
             "Console passwords": len(passwords(account)),
-            "Active keys": len(active_keys(account)),
-            "Old keys": (len(old_keys(account)), f"over {limits.max_key_age_days} days", "bad"),
-            "Unused": (len(unused(account)), unused_for, "bad"),
+            "Active keys": keys,
+            "Old keys": charts.none_is_good(len(old_keys(account)), old_for, of=keys),
+            "Unused": charts.none_is_good(len(unused(account)), unused_for, of=everything),
         },
     )
 

@@ -34,14 +34,16 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     near = _how_many(found.query("steps == 1"))
     maybe = _how_many(_perhaps_becoming(account))
     depends = "depends on unknown conditions"
+    able, one_step = "can become administrator", "users and roles, in some context"
+    of = len(account.permissions.principals)
     return charts.figures(
         missing=account.missing("escalations"),
         **{
-            "Stolen key or session": charts.none_is_good(key, "can become administrator"),
-            "With a password": charts.none_is_good(password, "stolen, no MFA"),
-            "With MFA": charts.none_is_good(mfa, "can become administrator"),
-            "One step away": charts.none_is_good(near, "users and roles, in some context"),
-            "Possible": charts.none_is_good(maybe, depends, otherwise="note"),
+            "Stolen key or session": charts.none_is_good(key, able, of=of),
+            "With a password": charts.none_is_good(password, "stolen, no MFA", of=of),
+            "With MFA": charts.none_is_good(mfa, able, of=of),
+            "One step away": charts.none_is_good(near, one_step, of=of),
+            "Possible": charts.none_is_good(maybe, depends, "note", of=of),
         },
     )
 

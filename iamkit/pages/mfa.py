@@ -26,8 +26,11 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     missing = account.missing("credentials")
     root = ("MFA", "", "good") if root_device(account) else ("no MFA", "", "bad")
-    tone = "good" if all_registered(account) else "bad"
-    without = (len(without_device(account)), "can sign in with a password alone", tone)
+    without = (
+        len(without_device(account)),
+        "can sign in with a password alone",
+        registered_tone(account),
+    )
     numbers: dict[str, Any] = {
         "MFA registered": registered(account),
         "Without MFA": charts.assessed(without, missing),
@@ -59,6 +62,13 @@ def console_users(account: Account) -> pd.DataFrame:
 def all_registered(account: Account) -> bool:
     """Return whether every console user has an MFA device; unknown counts as no."""
     return bool(console_users(account)["mfa_registered"].fillna(value=False).all())
+
+
+def registered_tone(account: Account) -> charts.Tone:
+    """Return whether the number of console users with MFA is good or bad; of nobody, neither."""
+    if console_users(account).empty:
+        return "plain"
+    return "good" if all_registered(account) else "bad"
 
 
 def without_device(account: Account) -> pd.DataFrame:

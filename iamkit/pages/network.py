@@ -30,9 +30,13 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         missing=account.missing("network_restrictions"),
         **{
             "Restricted users": (share, "usable from named networks only"),
-            "Partly restricted": charts.none_is_good(partly, "users and roles"),
+            "Partly restricted": charts.none_is_good(
+                partly, "users and roles", of=len(restrictions)
+            ),
             "Lists of networks": len(lists),
-            "Open lists": charts.none_is_good(int(lists["open"].sum()), "allow every address"),
+            "Open lists": charts.none_is_good(
+                int(lists["open"].sum()), "allow every address", of=len(lists)
+            ),
         },
     )
 

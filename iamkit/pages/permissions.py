@@ -37,12 +37,14 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
                 admins["principal_arn"].nunique(),
                 "by what they can do, in some context",
             ),
-            "Without MFA": (
+            "Without MFA": charts.none_is_good(
                 alone["principal_arn"].nunique(),
                 "users who are administrators with a key or password alone",
-                "bad",
+                of=account.permissions.principals["kind"].eq("user").sum(),
             ),
-            "Policy problems": (len(problems), "of high severity", "note"),
+            "Policy problems": charts.none_is_good(
+                len(problems), "of high severity", "note", of=len(account.policies)
+            ),
         },
     )
 

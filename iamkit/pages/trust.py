@@ -21,15 +21,17 @@ _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: roles, not principals."""
-    leading = _how_many(leading_to_admin(account))
+    leading, outside = _how_many(leading_to_admin(account)), _how_many(outsiders(account))
     aside = "roles that trust outsiders, without roles of platforms"
     return charts.figures(
         missing=account.missing("trusted_principals"),
         **{
             "Roles": (_how_many(trusted(account)), "with trusted principals"),
-            "Trust outsiders": (_how_many(outsiders(account)), "roles"),
-            "Trust too many": charts.none_is_good(_how_many(too_many(account)), "of these roles"),
-            "Lead to admin access": charts.none_is_good(leading, aside),
+            "Trust outsiders": (outside, "roles"),
+            "Trust too many": charts.none_is_good(
+                _how_many(too_many(account)), "of these roles", of=outside
+            ),
+            "Lead to admin access": charts.none_is_good(leading, aside, of=outside),
         },
     )
 

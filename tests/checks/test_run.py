@@ -377,6 +377,16 @@ def test_nobody_in_the_population_is_not_applicable_and_no_pass(tmp_path: Path) 
     assert result["reason"] == "there are no console users"
 
 
+def test_a_check_of_nobody_is_not_called(tmp_path: Path) -> None:
+    def breaks(credentials: pd.DataFrame) -> pd.DataFrame:
+        raise ValueError(f"called with {len(credentials)} rows")
+
+    alone = written(tmp_path, details([]), credential_report=csv_report())
+    result = only(alone, rule(breaks))
+    assert (result["status"], result["reason"]) == ("not applicable", "there are no console users")
+    assert "called with 1 rows" in only(alone, rule(breaks, among="the root user"))["error"]
+
+
 def test_an_account_without_a_line_for_root_is_not_one_without_a_root_user(
     tmp_path: Path,
 ) -> None:

@@ -148,7 +148,7 @@ def test_methods_name_how_many_and_a_few(company: Account) -> None:
     found = escalation.proven_by_method(others(*four, row("eve", reaches_admin=False)))
     assert found[["method", "target", "identities"]].values.tolist() == [
         ["m", "ops", 4],
-        ["m", "oneself", 1],
+        ["m", "itself", 1],
     ]
     assert found["among_them"].tolist() == [["ann", "bo", "cy"], ["eve"]]
 

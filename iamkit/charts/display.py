@@ -264,9 +264,9 @@ def none_is_good(
     number: int, note: str = "", otherwise: Tone = "bad", *, of: int = 1
 ) -> tuple[int, str, Tone]:
     """
-    A figure's value, note and tone where zero is the best value, `of` so many.
+    A figure's value, note and tone where zero is the best value.
 
-    Nothing is good where there is nothing to count.
+    `of` is how many there are to count; of none, zero is not good.
 
     >>> none_is_good(2, "roles"), none_is_good(0, "roles"), none_is_good(0, "roles", of=0)
     ((2, 'roles', 'bad'), (0, 'roles', 'good'), (0, 'roles', 'plain'))

@@ -57,8 +57,8 @@ def test_one_who_is_fit_for_it_is_no_fault_unused_and_powerful(tmp_path: Path) -
     ("someone", "device", "lacks"),
     [
         (ann(), False, "it has no hardware token or passkey"),
-        (ann(ALL), True, "policies do not require MFA of it"),
-        (ann(ALL), False, "policies do not require MFA of it; it has no hardware token or passkey"),
+        (ann(ALL), True, "policies do not require MFA"),
+        (ann(ALL), False, "policies do not require MFA; it has no hardware token or passkey"),
     ],
 )
 def test_being_called_so_excuses_nobody(

@@ -484,7 +484,12 @@ def test_what_is_not_in_the_evidence_may_allow_anything(allowed: AllowedResource
 
 def test_any_statement_will_do_where_no_resource_is_named(allowed: AllowedResources) -> None:
     mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-    statements = [deny(KEY, "x"), allow(KEY, f"{OTHER}user/x", Condition=mfa), allow(KEY, "x")]
+    bucket = "arn:aws:s3:::x"
+    statements = [
+        deny(KEY, bucket),
+        allow(KEY, f"{OTHER}user/x", Condition=mfa),
+        allow(KEY, bucket),
+    ]
     about = allowed.about(Policy("own", document(*statements)), KEY)
     every = allowed.resources["user"].every
     for value, expected in (("true", [2, 3]), ("false", [3]), (UNKNOWN, [3])):

@@ -12,6 +12,7 @@ from iamkit.access import EVERYTHING, THROUGH_IAM
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES
 from iamkit.pages import counts, names
+from iamkit.pages.escalation import ARRIVALS
 
 # The request contexts that the page compares, and what it calls them.
 CONTEXTS: Final[Mapping[str, str]] = {
@@ -97,10 +98,25 @@ def assigned(account: Account) -> pd.DataFrame:
 
 
 def administrators(account: Account) -> pd.DataFrame:
-    """Return the administrators, each with the contexts in which it is one."""
+    """Return the administrators, each with what it arrives with to be one, in words."""
     admins = ranked(account).query("admin != ''")
     found = admins.groupby(["principal_arn", "kind", "name", "admin"], sort=False)["context"]
-    return found.agg(list).reset_index().drop(columns="principal_arn")
+    arrives_with = found.agg(_arrives_with).rename("arrives_with")
+    return arrives_with.reset_index().drop(columns="principal_arn")
+
+
+def _arrives_with(contexts: pd.Series[str]) -> str:
+    """
+    Return request contexts in words.
+
+    >>> _arrives_with(pd.Series(["mfa-inside", "stolen-password"]))
+    'a stolen password; MFA, from inside'
+    >>> _arrives_with(pd.Series(list(ARRIVALS)))
+    'any key, password or session'
+    """
+    if set(contexts) >= set(ARRIVALS):
+        return "any key, password or session"
+    return "; ".join(words for name, words in ARRIVALS.items() if name in set(contexts))
 
 
 def what_makes_administrators(account: Account) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def test_administrators_come_first_and_then_whoever_can_do_most(company: Account
 def test_each_administrator_is_listed_with_the_contexts(company: Account) -> None:
     found = permissions.administrators(company)
     assert found["name"].tolist() == ["ann", "bo"]
-    assert found["context"].map(sorted).tolist()[0] == ["mfa-inside", "mfa-outside"]
+    assert found["arrives_with"].tolist()[0] == "MFA, from outside; MFA, from inside"
 
 
 def test_each_administrator_has_the_statement_that_makes_it_one(company: Account) -> None:

@@ -54,11 +54,15 @@ class _Commands(click.Group):
         try:
             with _signals_interrupt():
                 return super().invoke(ctx)
-        except (IamkitError, OSError, KeyboardInterrupt, click.Abort) as error:
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # whoever read the output has ended; click knows what to do
             if ctx.params.get("debug"):
                 traceback.print_exc()
+            if isinstance(error, click.Abort):
+                error = KeyboardInterrupt()
             _tell(f"iamkit: {_said(error)}")
             ctx.exit(exit_codes.of_error(error))
 
@@ -73,7 +77,13 @@ def _said(error: BaseException) -> str:
         return f"{error.filename}: {one_line(error)}" if error.filename else one_line(error)
     if isinstance(error, IamkitError):
         return str(error)
-    return "interrupted; what was there before is as it was"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was there before is as it was"
+    said = one_line(error) if isinstance(error, Exception) else ""
+    return (
+        f"{type(error).__name__}: {said}. This is a fault of iamkit, not of what you "
+        "gave it: run it again as `iamkit --debug …`, and report what that prints"
+    )
 
 
 @contextmanager

@@ -31,18 +31,19 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.FOUND: "done: findings at or above --fail-on, or files that rebuild makes differently",
     ExitCode.WRONG_INPUT: "wrong input or usage, no evidence, or files that were changed",
     ExitCode.GAPS: "done, without evidence that --require names",
-    ExitCode.FAILED: "a notebook or a check failed; the pages say why",
+    ExitCode.FAILED: "a notebook or a check failed, as the pages say; or iamkit itself did",
     ExitCode.NOT_WRITTEN: "interrupted, or could not write; what was there before is still there",
 }
 
-# Those of each command, beside 0 and 2, which all have.
+# Those of each command, beside those of `ALL`.
+ALL: Final = (ExitCode.DONE, ExitCode.WRONG_INPUT, ExitCode.FAILED, ExitCode.NOT_WRITTEN)
 OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
-    "collect": (ExitCode.GAPS, ExitCode.NOT_WRITTEN),
-    "demo": (ExitCode.NOT_WRITTEN,),
-    "lab": (ExitCode.NOT_WRITTEN,),
-    "rebuild": (ExitCode.FOUND, ExitCode.NOT_WRITTEN),
-    "report": (ExitCode.FOUND, ExitCode.GAPS, ExitCode.FAILED, ExitCode.NOT_WRITTEN),
-    "verify": (ExitCode.NOT_WRITTEN,),
+    "collect": (ExitCode.GAPS,),
+    "demo": (),
+    "lab": (),
+    "rebuild": (ExitCode.FOUND,),
+    "report": (ExitCode.FOUND, ExitCode.GAPS),
+    "verify": (),
 }
 
 
@@ -57,10 +58,11 @@ def of_error(error: BaseException) -> ExitCode:
         return ExitCode.FAILED
     if isinstance(error, IamkitError) and not isinstance(error, WriteError):
         return ExitCode.WRONG_INPUT
-    return ExitCode.NOT_WRITTEN
+    expected = isinstance(error, OSError | WriteError) or not isinstance(error, Exception)
+    return ExitCode.NOT_WRITTEN if expected else ExitCode.FAILED
 
 
 def of_command(name: str) -> dict[int, str]:
     """Return the exit codes of a command, and what each means."""
-    codes = {ExitCode.DONE, ExitCode.WRONG_INPUT, *OF_COMMANDS.get(name, ())}
+    codes = {*ALL, *OF_COMMANDS.get(name, ())}
     return {int(code): MEANINGS[code] for code in sorted(codes)}

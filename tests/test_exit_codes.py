@@ -20,7 +20,7 @@ from iamkit.errors import (
     ReportError,
     WriteError,
 )
-from iamkit.exit_codes import MEANINGS, OF_COMMANDS, ExitCode, of_command, of_error
+from iamkit.exit_codes import ALL, MEANINGS, OF_COMMANDS, ExitCode, of_command, of_error
 from tests.accounts import details, user
 from tests.accounts import report as credential_report
 from tests.test_cli import failed, iamkit
@@ -57,7 +57,7 @@ def renders(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.mark.parametrize("command", main.commands)
 def test_each_command_says_its_codes_and_no_others(command: str):
     said = re.findall(r"^    (\d)  (.+)$", iamkit(command, "--help").stdout, re.MULTILINE)
-    codes = {ExitCode.DONE, ExitCode.WRONG_INPUT, *OF_COMMANDS[command]}
+    codes = {*ALL, *OF_COMMANDS[command]}
     assert said == [(str(int(code)), MEANINGS[code]) for code in sorted(codes)]
 
 
@@ -81,6 +81,7 @@ def test_the_table_is_in_the_readme():
         (OSError(errno.ENOSPC, "No space left on device", "page.html"), 5),
         (KeyboardInterrupt(), 5),
         (click.Abort(), 5),
+        (ValueError("not enough values"), 4),
     ],
 )
 def test_an_error_is_one_line_and_its_code(
@@ -91,6 +92,7 @@ def test_an_error_is_one_line_and_its_code(
     assert said.startswith("iamkit: ")
     assert "page.html: No space left on device" in said or not isinstance(error, OSError)
     assert "interrupted" in said or not isinstance(error, KeyboardInterrupt | click.Abort)
+    assert "This is a fault of iamkit" in said or not isinstance(error, ValueError)
     if isinstance(error, IamkitError):
         assert of_error(error) == code
 

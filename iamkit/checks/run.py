@@ -209,8 +209,19 @@ class _Populations:
 
 
 def _call(account: Any, function: Callable[..., Any]) -> Any:
-    """What a function returns for the tables that its arguments name."""
-    return function(**{name: getattr(account, name) for name in arguments(function)})
+    """
+    What a function returns for the tables that its arguments name.
+
+    It gets tables of its own: what it changes in them is no matter for others. That costs little,
+    as pandas copies what is written to, and nothing else.
+    """
+    given = {name: getattr(account, name) for name in arguments(function)}
+    return function(
+        **{
+            name: value.copy(deep=False) if isinstance(value, pd.DataFrame) else value
+            for name, value in given.items()
+        }
+    )
 
 
 def _outcome(
@@ -234,7 +245,7 @@ def _outcome(
             rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, populations.lacking, each, members, told)
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:  # it must not end the audit
         errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
     if missing and each.absence:
         rows = []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,15 +29,20 @@ from iamkit.evidence.requests import (
     by_call,
 )
 from iamkit.evidence.responses import (
+    NAMED_LISTS,
     Response,
     ResponseStatus,
     counted,
     cut_short,
+    entries,
     join,
     report_lines,
     store,
 )
 from iamkit.values import RepeatedNameError, json_of
+
+GIVEN: Final = "--as-of"  # where the time of the evidence comes from
+DAY: Final = timedelta(days=1)  # that clocks and answers saved one after the other may differ
 
 # What a file can be named as on the command line.
 NAMED: Final[Mapping[str, Request]] = {
@@ -119,6 +124,8 @@ def responses_in(
         if request is not CALLER  # nobody called
     ]
     as_of_found, as_of_source = _time_of(found, as_of)
+    if as_of_source == GIVEN:
+        _refuse_time(as_of_found, responses)
     return counted(responses), as_of_found, as_of_source
 
 
@@ -220,6 +227,30 @@ def _refuse_longer_lines(path: Path, content: bytes) -> None:
             raise CollectError(f"{said} the header; save the credential report again")
 
 
+def _refuse_time(as_of: datetime, responses: Sequence[Response]) -> None:
+    """Raise `CollectError` for a time before which a part of this evidence did not exist."""
+    made = [
+        (snapshot.parse_time(str(entry["CreateDate"])), str(entry.get("Arn")))
+        for name in NAMED_LISTS.values()
+        for entry in entries(responses, name)
+        if _is_time(entry.get("CreateDate"))
+    ]
+    latest, what = max(made, default=(as_of, ""))
+    if latest > as_of + DAY:
+        raise CollectError(
+            f"--as-of gives {as_of:%Y-%m-%d}, but {what} was created on {latest:%Y-%m-%d}; give "
+            "the time at which the answers were saved"
+        )
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        snapshot.parse_time(str(value))
+    except ValueError:
+        return False
+    return True
+
+
 def _time_of(
     found: Mapping[Request, tuple[Path, Response]], as_of: datetime | None
 ) -> tuple[datetime, str]:
@@ -230,7 +261,7 @@ def _time_of(
         if response.request is REPORT and "GeneratedTime" in response.content:
             return response.content["GeneratedTime"], "credential report GeneratedTime"
         if as_of:
-            return as_of, "--as-of"
+            return as_of, GIVEN
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return changed, f"{snapshot.LAST_CHANGE} {path.name}"
     said = f" ({found[REPORT][1].message})" if REPORT in found else ""

@@ -15,12 +15,19 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import Permissions
+from iamkit.access import DEFAULT_CONTEXTS, Permissions
 from iamkit.checks import INFO, SEVERITIES, Status
 from iamkit.evidence import requests
+from iamkit.policy import POSSIBLE
 from iamkit.reference import Bits, Catalog, popcount
 from iamkit.restrictions import MFA_ENFORCEMENT, NETWORK_RESTRICTIONS, UNRESTRICTED
-from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context, details, privileges
+from iamkit.results.privileges import (
+    PRIVILEGES,
+    allowed_in_any_context,
+    details,
+    numbers_of_attacks,
+    privileges,
+)
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
 from iamkit.tables import ASSIGNED, without_service_linked
 
@@ -285,9 +292,12 @@ def _if_stolen(
     stolen: Bits = np.zeros((len(place), catalog.words), dtype=permissions.rows.dtype)
     key = credentials["keys_active"].fillna(0).gt(0)
     password = credentials["password_enabled"].fillna(value=False)
+    tried = numbers_of_attacks(permissions)
+    rows = permissions.callers.evaluator.all_rows()[:, POSSIBLE]
     for has, context in ((key, "stolen-key"), (password, "stolen-password")):
         here = np.flatnonzero(has.to_numpy(dtype=bool) & (place >= 0))
         stolen[here] |= permissions.bits("possible", context)[place[here]]
+        stolen[here] |= rows[tried[place[here], DEFAULT_CONTEXTS.index(context)]]
     exposed = key | ~credentials["mfa_registered"].fillna(value=False)  # unknown is as without
     stolen[is_root & exposed.to_numpy(dtype=bool)] = catalog.bits("*")
     return stolen

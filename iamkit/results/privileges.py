@@ -16,6 +16,7 @@ import numpy as np
 
 from iamkit.access import (
     CONTEXTS,
+    DEFAULT_CONTEXTS,
     EVERYTHING,
     THROUGH_IAM,
     Permissions,
@@ -71,25 +72,43 @@ def allowed_in_any_context(permissions: Permissions) -> Allowed:
     """
     Join the rows of each principal, context by context.
 
-    What only calls through a VPC endpoint or by an AWS service may do is possible, too.
+    Possible is also what some other request of the same kind allows, such as one from a network
+    that only this principal's policies name or after a day that they name, and what only calls
+    through a VPC endpoint or by an AWS service may do.
     """
-    catalog, width = permissions.catalog, permissions.index.shape[1]
+    catalog = permissions.catalog
     evaluator = permissions.callers.evaluator
+    parts: list[Any] = [permissions.index, numbers_of_attacks(permissions)]
     numbers, indirect = _indirectly(permissions, evaluator)
-    reads = _only_reads(permissions, evaluator)
-    whose = np.hstack([permissions.index, numbers, reads])
-    alike, which = np.unique(whose, axis=0, return_inverse=True)
+    parts += [numbers, _only_reads(permissions, evaluator)]
+    alike, which = np.unique(np.hstack(parts), axis=0, return_inverse=True)
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    named, tried, indirectly, reads = (part.T for part in np.split(alike, ends, axis=1))
     joined = np.zeros((3, len(alike), catalog.words), dtype=permissions.rows.dtype)
-    for column in alike[:, :width].T:
+    for column in named:
         for at in (POSSIBLE, CERTAIN, ANYWHERE):
             joined[at] |= permissions.rows[column, at]
-    joined[POSSIBLE] |= indirect[alike[:, width]]
+    possible = evaluator.all_rows()[:, POSSIBLE]
+    for column in tried:
+        joined[POSSIBLE] |= possible[column]
+    joined[POSSIBLE] |= indirect[indirectly[0]]
     changes = joined[POSSIBLE] & changing(catalog)
-    for each, only in zip(levels_by_key(), alike[:, width + 1 :].T.astype(bool), strict=True):
+    for each, only in zip(levels_by_key(), reads.astype(bool), strict=True):
         changes[only] &= ~catalog.bits(each.action)
     return Allowed(
         catalog, which.reshape(-1), joined[POSSIBLE], joined[CERTAIN], joined[ANYWHERE], changes
     )
+
+
+def numbers_of_attacks(permissions: Permissions) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """
+    Return the numbers of each principal's rows in any request, shape (principals, contexts).
+
+    The contexts are those of `DEFAULT_CONTEXTS`; the rows those of the evaluator, by number.
+    """
+    attackers = permissions.attackers
+    found = [attackers.rows(arn) for arn in permissions.principals["principal_arn"]]
+    return np.array(found, dtype=np.int64).reshape(len(found), len(DEFAULT_CONTEXTS))
 
 
 def _indirectly(

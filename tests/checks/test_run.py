@@ -134,13 +134,29 @@ def test_a_subject_that_cannot_be_assessed_keeps_a_check_from_passing(people: Ac
     assert "too little about 1 of 2" in result["reason"]
 
 
-def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(people: Account) -> None:
+@pytest.mark.parametrize("error", [KeyError("colour"), SystemExit(0), GeneratorExit()])
+def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(
+    people: Account, error: BaseException
+) -> None:
     def broken(credentials: pd.DataFrame) -> pd.DataFrame:
-        raise KeyError("colour")
+        raise error
 
     results = run(people, rule(broken) | rule()).results.set_index("check")
     assert results["status"].to_dict() == {"broken": "not assessed", "no_mfa": "fail"}
-    assert "the check stopped with an error: KeyError: 'colour'" in results.loc["broken", "reason"]
+    said = f"the check stopped with an error: {type(error).__name__}"
+    assert said in results.loc["broken", "reason"]
+
+
+def test_a_check_changes_its_own_tables_only(people: Account) -> None:
+    def a_greedy_one(credentials: pd.DataFrame) -> pd.DataFrame:
+        credentials["mfa_registered"] = True
+        credentials.drop(credentials.index, inplace=True)
+        return pd.DataFrame({"subject": [], "detail": []})
+
+    before = people.credentials.copy()
+    results = run(people, rule(a_greedy_one) | rule()).results.set_index("check")
+    assert results.loc["no_mfa", "failing"] == 1
+    pd.testing.assert_frame_equal(people.credentials, before)
 
 
 def test_the_most_severe_come_first(people: Account) -> None:

@@ -175,6 +175,12 @@ def test_seeds_in_a_saved_answer_are_left_out(tmp_path: Path) -> None:
     }
 
 
+def test_a_time_before_the_evidence_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "details.json").write_text(json.dumps(details([user("ana")])))
+    with pytest.raises(CollectError, match=r"--as-of gives 2023-01-01, but arn:.*ana was created"):
+        opened(tmp_path, as_of=datetime(2023, 1, 1, tzinfo=UTC))
+
+
 def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "report.csv").write_text(CSV)
     (tmp_path / "notes.txt").write_text("call Ana")

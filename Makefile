@@ -12,7 +12,12 @@ PYTHON ?=
 
 # What the user gave reaches the shell as environment variables, to the letter: a `$` or a
 # quote in a value means itself. ARGS is different: it is more of the command line.
-GIVEN := PYTHON SNAPSHOT PROFILE REGION ROLE_ARN EXTERNAL_ID MFA_SERIAL LAST_ACCESSED FILES OUT SETTINGS
+GIVEN := PYTHON SNAPSHOT PROFILE REGION ROLE_ARN EXTERNAL_ID MFA_SERIAL LAST_ACCESSED FILES AS_OF \
+	OUT SETTINGS
+# A misspelt name would be taken for none, and the report be of the demo company.
+MISSPELT := $(filter-out $(GIVEN) ARGS MAKEFLAGS,$(foreach name,$(.VARIABLES),$(if \
+	$(filter command,$(firstword $(origin $(name)))),$(name))))
+$(if $(strip $(MISSPELT)),$(error iamkit: nothing is called $(MISSPELT); there are $(GIVEN) ARGS))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 
 # Sets $python to an interpreter that outlives .venv, even when it was found inside .venv.
@@ -43,7 +48,8 @@ set -- collect; \
 [ -z "$$EXTERNAL_ID" ] || set -- "$$@" --external-id "$$EXTERNAL_ID"; \
 [ -z "$$MFA_SERIAL" ] || set -- "$$@" --mfa-serial "$$MFA_SERIAL"; \
 case "$$LAST_ACCESSED" in ''|0|no) ;; *) set -- "$$@" --last-accessed ;; esac; \
-[ -z "$$FILES" ] || set -- "$$@" --from-files "$$FILES"
+[ -z "$$FILES" ] || set -- "$$@" --from-files "$$FILES"; \
+[ -z "$$AS_OF" ] || set -- "$$@" --as-of "$$AS_OF"
 endef
 
 help: ## List the targets
@@ -73,7 +79,7 @@ setup: ## Build .venv from requirements.lock; does nothing when it is up to date
 
 report: setup ## Report on a demo company; PROFILE=, FILES= or SNAPSHOT= for a real account
 	@set -e; \
-	given="$$PROFILE$$REGION$$ROLE_ARN$$EXTERNAL_ID$$MFA_SERIAL$$LAST_ACCESSED$$FILES"; \
+	given="$$PROFILE$$REGION$$ROLE_ARN$$EXTERNAL_ID$$MFA_SERIAL$$LAST_ACCESSED$$FILES$$AS_OF"; \
 	if [ -n "$$SNAPSHOT" ]; then \
 		if [ -n "$$given" ]; then \
 			echo "iamkit: SNAPSHOT= is evidence already taken; leave it out to collect anew" >&2; exit 2; \
@@ -85,6 +91,7 @@ report: setup ## Report on a demo company; PROFILE=, FILES= or SNAPSHOT= for a r
 		snapshot="$$($(VENV) -m iamkit "$$@")"; \
 	fi; \
 	set -- report "$$snapshot"; \
+	if [ -n "$$SNAPSHOT" ] && [ -n "$$OUT" ]; then set -- "$$@" --out "$$OUT"; fi; \
 	[ -z "$$SETTINGS" ] || set -- "$$@" --settings "$$SETTINGS"; \
 	$(VENV) -m iamkit "$$@" $(ARGS)
 

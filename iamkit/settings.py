@@ -12,6 +12,7 @@ import datetime as dt
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -134,17 +135,20 @@ def _networks(name: str, value: Any) -> tuple[str, ...]:
                 f"{name} is a list of CIDRs such as 203.0.113.0/24, not {_short(network)}"
             )
         try:
-            ipaddress.ip_network(network)
+            prefix = ipaddress.ip_network(network).prefixlen
         except ValueError as error:
             raise SettingsError(
                 f"{name} is a list of CIDRs such as 203.0.113.0/24: {error}"
             ) from error
+        if prefix < 2:
+            raise SettingsError(f"{name} has {network}, which is half of all addresses or more")
     return tuple(given)
 
 
 def _actions(name: str, value: Any) -> tuple[str, ...]:
+    # A wildcard would let through more than whoever writes it sees.
     if not isinstance(value, list | tuple) or not all(
-        isinstance(each, str) and ":" in each for each in value
+        isinstance(each, str) and re.fullmatch(r"[\w-]+:\w+", each) for each in value
     ):
         raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {_short(value)}")
     return tuple(value)

@@ -191,6 +191,15 @@ def test_make_alone_lists_every_target():
     assert dict(listed) == makefile_targets()
 
 
+def test_make_refuses_a_name_that_it_does_not_know():
+    """A misspelt `FILES=` would otherwise give the demo company's report."""
+    outside_make = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "-n", "help", "FILE=evidence"]
+    done = subprocess.run(command, cwd=ROOT, env=outside_make, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nothing is called FILE; there are PYTHON SNAPSHOT" in done.stderr
+
+
 def test_the_top_level_is_the_one_that_the_architecture_names():
     top = {name.split("/")[0] for name in tracked_files()}
     assert top - {"docs"} == TOP_LEVEL

@@ -153,6 +153,22 @@ def test_own_checks_are_looked_for_beside_the_file(tmp_path: Path) -> None:
     assert settings.read(path).own_checks == (tmp_path / "ours.py",)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("approved_networks: [0.0.0.0/0]", "is half of all addresses or more"),
+        ("approved_networks: ['::/1']", "is half of all addresses or more"),
+        ("self_service: ['iam:Creat*']", "is a list of actions such as iam:GetUser"),
+        ("self_service: ['*:*']", "is a list of actions such as iam:GetUser"),
+    ],
+)
+def test_what_would_let_everything_through_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=says):
+        settings.read(path)
+
+
 BOMB = "approved_networks:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"- &{after} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, after in zip("abcdefgh", "bcdefghi", strict=True)

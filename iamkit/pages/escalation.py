@@ -27,25 +27,32 @@ _UNCERTAIN: Final = {True: "possible", False: "no path known"}
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: users and roles, by how they arrive."""
-    found = becoming(account)
-    key = _how_many(found.query("context == 'stolen-key'"))
-    password = _how_many(found.query("context == 'stolen-password'"))
-    mfa = _how_many(found.query("context in ['mfa-outside', 'mfa-inside']"))
-    near = _how_many(found.query("steps == 1"))
     maybe = _how_many(_perhaps_becoming(account))
-    depends = "depends on unknown conditions"
-    able, one_step = "can become administrator", "users and roles, in some context"
-    of = len(account.permissions.principals)
+    anybody = len(account.permissions.principals)
     return charts.figures(
         missing=account.missing("escalations"),
         **{
-            "Stolen key or session": charts.none_is_good(key, able, of=of),
-            "With a password": charts.none_is_good(password, "stolen, no MFA", of=of),
-            "With MFA": charts.none_is_good(mfa, able, of=of),
-            "One step away": charts.none_is_good(near, one_step, of=of),
-            "Possible": charts.none_is_good(maybe, depends, "note", of=of),
+            "Stolen key or session": _arriving(account, "can become administrator", "stolen-key"),
+            "With a password": _arriving(account, "stolen, no MFA", "stolen-password"),
+            "With MFA": _arriving(account, "can become administrator", "mfa-outside", "mfa-inside"),
+            "One step away": charts.none_is_good(
+                _how_many(becoming(account).query("steps == 1")),
+                "users and roles, in some context",
+                of=anybody,
+            ),
+            "Possible": charts.none_is_good(
+                maybe, "depends on unknown conditions", "note", of=anybody
+            ),
         },
     )
+
+
+def _arriving(account: Account, note: str, *contexts: str) -> object:
+    """Return how many can become administrator in some contexts, of those who may arrive so."""
+    found, those = (
+        paths[paths["context"].isin(contexts)] for paths in (becoming(account), usable(account))
+    )
+    return charts.none_is_good(_how_many(found), note, of=len(those))
 
 
 def _how_many(paths: pd.DataFrame) -> int:

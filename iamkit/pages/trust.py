@@ -9,27 +9,30 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
-from iamkit.trust import ADMITTING, FEDERATED, GENUINE, OUTSIDE, WHO
+from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, WHO
 
-# Problems of trust in outsiders that admit more callers than intended, the worst first.
+# Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (
     *("open to anyone", "no external id", "loose subject", "no audience", "unknown source"),
-    "another organization",
+    *("another organization", "no source"),
 )
 _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA says nothing
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: roles, not principals."""
+    roles = _how_many(trusted(account))
     leading, outside = _how_many(leading_to_admin(account)), _how_many(outsiders(account))
     aside = "roles that trust outsiders, without roles of platforms"
     return charts.figures(
         missing=account.missing("trusted_principals"),
         **{
-            "Roles": (_how_many(trusted(account)), "with trusted principals"),
+            "Roles": (roles, "with trusted principals"),
             "Trust outsiders": (outside, "roles"),
             "Trust too many": charts.none_is_good(
-                _how_many(too_many(account)), "of these roles", of=outside
+                _how_many(too_many(account)),
+                "roles, also through AWS services",
+                of=roles,
             ),
             "Lead to admin access": charts.none_is_good(leading, aside, of=outside),
         },
@@ -71,8 +74,12 @@ def outsiders(account: Account) -> pd.DataFrame:
 
 
 def too_many(account: Account) -> pd.DataFrame:
-    """Return the rows of `outsiders` that allow more callers than intended, the worst first."""
-    found = outsiders(account)
+    """
+    Return the rows of `trusted` that allow more callers than intended, the worst first.
+
+    Services that act for any account are among them: through these, outsiders come in.
+    """
+    found = trusted(account)
     found = found[found["problem"].isin(TOO_MANY)]
     place = found["problem"].map(TOO_MANY.index)
     return found.assign(place=place).sort_values(["place", "role_name"]).drop(columns="place")
@@ -103,8 +110,7 @@ def kinds(account: Account) -> pd.DataFrame:
 
 def callers(account: Account) -> pd.DataFrame:
     """Return for each statement that trusts too many callers one that it should reject."""
-    found = trusted(account)
-    found = found[found["problem"].isin(ADMITTING)]
+    found = too_many(account)
     found = found.assign(a_caller_that_is_admitted=found["witness"].map(charts.caller))
     return found.sort_values(["problem", "role_name", "number"])[
         ["role_name", "problem", "statement", "a_caller_that_is_admitted"]

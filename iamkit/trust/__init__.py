@@ -24,10 +24,8 @@ from iamkit.trust.platform_roles import (
 )
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE
-from iamkit.trust.witnesses import ADMITTING
 
 __all__ = [
-    "ADMITTING",
     "ANYONE",
     "FEDERATED",
     "GENUINE",

@@ -47,7 +47,7 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     assert numbers(escalation.headline(company)) == {
         "Stolen key or session": ("2", "bad"),
         "With a password": ("1", "bad"),
-        "With MFA": ("0", "good"),
+        "With MFA": ("0", "plain"),
         "One step away": ("1", "bad"),
         "Possible": ("1", "note"),
     }

@@ -43,7 +43,7 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
         "plain",
     )
     assert found["Trust outsiders"][0] == "3"
-    assert found["Trust too many"] == ("3", "bad")
+    assert found["Trust too many"] == ("4", "bad")
     assert found["Lead to admin access"] == ("2", "bad")
 
 

@@ -279,10 +279,10 @@ def share(part: Any, whole: Any) -> str:
     A part of a whole in words, with the percentage where there is one.
 
     >>> share(12, 60), share(0, 0)
-    ('12 of 60 (20 %)', 'none of none')
+    ('12 of 60 (20 %)', '0 of 0')
     """
     if not whole:
-        return "none of none"
+        return "0 of 0"
     return f"{int(part):,} of {int(whole):,} ({percent(part, whole)})"
 
 

@@ -154,7 +154,7 @@ def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.Da
 )
 def root_without_hardware_mfa(
     credentials: pd.DataFrame,
-    mfa_devices: pd.DataFrame,
+    virtual_mfa_devices: pd.DataFrame,
     summary: pd.DataFrame,
     partition: str = "aws",
 ) -> pd.DataFrame:
@@ -165,18 +165,17 @@ def root_without_hardware_mfa(
     call lists root's hardware tokens and passkeys. If the report or the account summary says that
     there is MFA, and no virtual device of root is listed, it is one of those.
 
-    >>> from iamkit.tables import MFA_DEVICES, SUMMARY
+    >>> from iamkit.tables import SUMMARY, VIRTUAL_MFA_DEVICES
     >>> arn = "arn:aws:iam::111122223333:root"
     >>> root = CREDENTIALS.rows(dict(user_arn=arn, is_root=True, mfa_registered=True))
-    >>> phone = MFA_DEVICES.rows(dict(user_arn=arn, is_root=True, kind="virtual"))
+    >>> phone = VIRTUAL_MFA_DEVICES.rows(dict(user_arn=arn, is_root=True))
     >>> root_without_hardware_mfa(root, phone, SUMMARY.rows()).detail.tolist()
     ['its MFA device is virtual']
     """
     root = _asked(credentials, partition)
     counted = summary.loc[summary["name"] == "AccountMFAEnabled", "value"].eq(1).any()
     has, said = root["mfa_registered"] | bool(counted), NO_MFA
-    kinds = mfa_devices.loc[mfa_devices["is_root"].fillna(value=False), "kind"]
-    if kinds.eq("virtual").any():
+    if virtual_mfa_devices["is_root"].any():
         has, said = has & False, "its MFA device is virtual"
     found = _unless(has, root["user_arn"], said, "whether it has MFA is not known")
     return graded(found, "high", found.loc[found["detail"].eq(NO_MFA), "subject"].tolist())

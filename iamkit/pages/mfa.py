@@ -174,8 +174,8 @@ def root_device(account: Account) -> str:
     """
     if not account.credentials.query("is_root")["mfa_registered"].any():
         return ""
-    if account.mfa_devices.dropna(subset="user_arn")["is_root"].any():
+    if account.virtual_mfa_devices["is_root"].any():
         return "a virtual device"
-    if account.missing("mfa_devices"):
+    if account.missing("virtual_mfa_devices"):
         return "a device of a kind that the evidence does not say"
     return "a device that is not virtual: a hardware token or a passkey"

@@ -9,7 +9,7 @@ that is known. Whatever else stands where an answer should be keeps its row, wit
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
@@ -18,6 +18,8 @@ from iamkit.table import objects, times
 from iamkit.tables import schema
 from iamkit.tables.frames import arns_by_name, column, lists_in, objects_in
 from iamkit.values import as_count, as_dict, as_list, as_text
+
+Devices: TypeAlias = dict[str, tuple[str | None, Any]]  # by serial number: owner and day
 
 # IAM User Guide, "Set an account password policy": what holds where an account has none of its own.
 PASSWORD_RULES: Final = (
@@ -197,30 +199,45 @@ def mfa_devices(snapshot: Snapshot, users: pd.DataFrame) -> pd.DataFrame:
     (`AccountMFAEnabled`) and no virtual one is here, it is one of those.
     """
     arns = arns_by_name(users)
-    rows: dict[str, tuple[str | None, Any]] = {}
+    rows: Devices = {}
     for device in objects_in(snapshot, "mfa_devices.json", "MFADevices"):
         name = str(device.get("UserName"))
         rows.setdefault(str(device.get("SerialNumber")), (arns.get(name), device.get("EnableDate")))
+    for serial, virtual in _virtual(snapshot).items():
+        rows.setdefault(serial, virtual)
+    return schema.MFA_DEVICES.gather(_devices(rows))
+
+
+def virtual_mfa_devices(snapshot: Snapshot) -> pd.DataFrame:
+    """Virtual MFA devices of users and of root. Rows: see `schema.VIRTUAL_MFA_DEVICES`."""
+    return schema.VIRTUAL_MFA_DEVICES.gather(_devices(_virtual(snapshot)))
+
+
+def _virtual(snapshot: Snapshot) -> Devices:
+    rows: Devices = {}
     for device in objects_in(snapshot, "virtual_mfa_devices.json", "VirtualMFADevices"):
         owner = as_text(as_dict(device.get("User")).get("Arn"))
         rows.setdefault(str(device.get("SerialNumber")), (owner, device.get("EnableDate")))
+    return rows
+
+
+def _devices(rows: Devices) -> pd.DataFrame:
+    """The columns of both tables of MFA devices."""
     serial = pd.Series(list(rows), dtype="str")
     arn = pd.Series([owner for owner, _ in rows.values()], dtype="str")
     kind = pd.Series("unknown", index=serial.index)
     kind = kind.mask(serial.str.fullmatch(r"[A-Za-z0-9-]+"), "hardware")
     kind = kind.mask(serial.str.contains(":mfa/"), "virtual")
     kind = kind.mask(serial.str.contains(":u2f/"), "passkey")
-    return schema.MFA_DEVICES.gather(
-        pd.DataFrame(
-            {
-                "serial": serial,
-                "user_arn": arn,
-                "user_name": arn.str.extract(r"/([^/]+)$", expand=False),
-                "is_root": arn.str.endswith(":root").astype("boolean"),
-                "kind": kind,
-                "enabled": times([when for _, when in rows.values()]),
-            }
-        )
+    return pd.DataFrame(
+        {
+            "serial": serial,
+            "user_arn": arn,
+            "user_name": arn.str.extract(r"/([^/]+)$", expand=False),
+            "is_root": arn.str.endswith(":root").astype("boolean"),
+            "kind": kind,
+            "enabled": times([when for _, when in rows.values()]),
+        }
     )
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "TABLES",
     "TRUST",
     "USERS",
+    "VIRTUAL_MFA_DEVICES",
 ]
 
 # Ends the ARN of the policy that stands for all that somebody may hold who is not shown.
@@ -256,6 +257,13 @@ MFA_DEVICES: Final = Table(
         ),
         Column("enabled", TIME, "EnableDate"),
     ),
+)
+
+VIRTUAL_MFA_DEVICES: Final = Table(
+    name="virtual_mfa_devices",
+    row="one virtual MFA device; an unassigned device has no user",
+    key=("serial",),
+    columns=MFA_DEVICES.columns,
 )
 
 POLICIES: Final = Table(
@@ -614,6 +622,7 @@ TABLES: Final = (
     CREDENTIALS,
     ACCESS_KEYS,
     MFA_DEVICES,
+    VIRTUAL_MFA_DEVICES,
     POLICIES,
     POLICY_VERSIONS,
     POLICY_OLD_VERSIONS,

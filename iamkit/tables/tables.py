@@ -260,6 +260,11 @@ class AccountTables:
         """MFA devices of users and, if virtual, of root. Rows: see `schema.MFA_DEVICES`."""
         return account_level.mfa_devices(self.snapshot, self.users)
 
+    @built_from("iam:ListVirtualMFADevices", definition=schema.VIRTUAL_MFA_DEVICES)
+    def virtual_mfa_devices(self) -> pd.DataFrame:
+        """Virtual MFA devices, also of root. Rows: see `schema.VIRTUAL_MFA_DEVICES`."""
+        return account_level.virtual_mfa_devices(self.snapshot)
+
     @built_from(requests.DETAILS.call, definition=schema.POLICIES)
     def policies(self) -> pd.DataFrame:
         """Managed and inline policies. Rows: see `schema.POLICIES`."""

@@ -40,7 +40,7 @@ from iamkit.trust.callers import (
     values_of,
     vendors,
 )
-from iamkit.trust.trust_policy import ANYONE, AWS, CallerKind, Principal, TrustEntry
+from iamkit.trust.trust_policy import ANYONE, ASSUMES, AWS, CallerKind, Principal, TrustEntry
 from iamkit.trust.witnesses import TrustWitnesses
 
 WHO: Final[Mapping[str, str]] = {
@@ -179,13 +179,19 @@ def _narrowed(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     parts: list[dict[Any, Any]] = []
     named: list[str] = []
     for row in trust_policy.rows(found):
-        accounts = _accounts(row["entry"], home) if row["principal_type"] == ANYONE else []
-        if not accounts or _admits_elsewhere(row["entry"], home):
+        some = _callers_left(row["entry"], home) if row["principal_type"] == ANYONE else []
+        if not some or _admits_elsewhere(row["entry"], home):
             parts.append(row)
-        named += [number for number, _ in accounts]
+        named += [entry.principal.name for entry in some]
         parts += [
-            row | {"principal_type": AWS, "principal": number, "account_id": number, "entry": entry}
-            for number, entry in accounts
+            row
+            | {
+                "principal_type": entry.principal.kind,
+                "principal": entry.principal.name,
+                "account_id": entry.principal.account_id,
+                "entry": entry,
+            }
+            for entry in some
         ]
     if not named:
         return found
@@ -193,15 +199,27 @@ def _narrowed(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     return made.drop_duplicates(["role_arn", "number", "principal"]).reset_index(drop=True)
 
 
-def _accounts(entry: TrustEntry, home: Home) -> list[tuple[str, TrustEntry]]:
-    """Accounts to which an entry for anyone is narrowed, each with the entry that it would have."""
+def _callers_left(entry: TrustEntry, home: Home) -> list[TrustEntry]:
+    """
+    The entries that an entry for anyone comes to, where it is not open to anyone.
+
+    One for each account that it is narrowed to, and for each service and identity provider that
+    the NotPrincipal of a Deny leaves out.
+    """
     if any(entry.may(each, CallerKind.STRANGER) for each in strangers(entry, home)):
         return []
     found = []
     for number in sorted(accounts_named(entry)):
         narrow = replace(entry, principal=Principal(AWS, number, number))
         if any(narrow.may(each) for each in members(narrow, number, home)):
-            found.append((number, narrow))
+            found.append(narrow)
+    left_out = (each for denial in entry.denials if denial.negated for each in denial.principals)
+    for principal in dict.fromkeys(left_out):
+        if principal.kind in ("Service", "Federated"):
+            actions = entry.actions & ASSUMES[principal.kind]
+            narrow = replace(entry, principal=principal, actions=actions)
+            if narrow.used():
+                found.append(narrow)
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from iamkit import Account
 from iamkit.pages import mfa
 from iamkit.restrictions import MFA_ENFORCEMENT, NOT_APPLICABLE, MfaVerdict
-from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, MFA_DEVICES
+from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, MFA_DEVICES, VIRTUAL_MFA_DEVICES
 from tests.accounts import ARN, account, again, details, report, user
 from tests.pages import holding, numbers
 from tests.policies import EVERYTHING, WITH_MFA, allow, deny, line, person, trusts, worker
@@ -173,6 +173,6 @@ def test_the_root_user_s_device_is_called_what_the_evidence_says(
 ) -> None:
     root = {"user_arn": ROOT, "is_root": True, "mfa_registered": registered}
     device = {"serial": "mine", "user_arn": ROOT, "is_root": True, "kind": "virtual"}
-    devices = MFA_DEVICES.rows(*([device] if virtual else []))
-    held = holding(missing, credentials=CREDENTIALS.rows(root), mfa_devices=devices)
+    devices = VIRTUAL_MFA_DEVICES.rows(*([device] if virtual else []))
+    held = holding(missing, credentials=CREDENTIALS.rows(root), virtual_mfa_devices=devices)
     assert mfa.root_device(held) == said

@@ -27,6 +27,8 @@ from tests.trust.test_strangers import (
 
 GITHUB_ARN = f"{ARN}oidc-provider/{GITHUB}"
 SNS = "sns.amazonaws.com"
+# IAM User Guide, "AWS JSON policy elements: Principal": the same as `"Principal": "*"`.
+EVERYBODY = ("AWS", "*")
 ROOT = f"arn:aws:iam::{VENDOR}:root"
 DEPLOY, CI = f"arn:aws:iam::{VENDOR}:role/deploy", f"arn:aws:iam::{VENDOR}:user/ci"
 WEB, SAML = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"
@@ -56,21 +58,21 @@ def people() -> Iterator[Request]:
 def named(arn: str) -> frozenset[tuple[str, str]]:
     """What policies may call an AWS identity."""
     number = arn.split(":")[4]
-    names = (arn, number, f"arn:aws:iam::{number}:root", "*")
-    return frozenset(("AWS", each) for each in names)
+    names = (arn, number, f"arn:aws:iam::{number}:root")
+    return frozenset((*(("AWS", each) for each in names), EVERYBODY))
 
 
 def machines() -> Iterator[Request]:
     """A service at work for a stranger, and those who come with a token or an assertion."""
     for each in SERVICES:
-        yield Request("service", frozenset([("Service", SNS)]), "sts:AssumeRole", each)
+        yield Request("service", frozenset([("Service", SNS), EVERYBODY]), "sts:AssumeRole", each)
     for claims in STRANGERS_TOKENS:
         sent = {f"{GITHUB}:{key}": text for key, text in claims.items()}
         sent[f"{GITHUB}:aud"] = "sts.amazonaws.com"
-        name = frozenset([("Federated", GITHUB_ARN)])
+        name = frozenset([("Federated", GITHUB_ARN), EVERYBODY])
         yield Request("token", name, WEB, RequestContext(sent))
     elsewhere = RequestContext({"saml:aud": "https://elsewhere.example.com/", "saml:sub": "x"})
-    yield Request("assertion", frozenset([("Federated", OKTA)]), SAML, elsewhere)
+    yield Request("assertion", frozenset([("Federated", OKTA), EVERYBODY]), SAML, elsewhere)
 
 
 REQUESTS = [*people(), *machines()]
@@ -109,17 +111,23 @@ def about(statement: dict[str, Any], action: str) -> bool:
 
 
 def concerns(statement: dict[str, Any], request: Request) -> bool:
+    """
+    Whether a statement is about a caller.
+
+    An Allow for everybody is one for identities of AWS here: what it says of services and tokens,
+    which have no account, is not tried.
+    """
     whom = statement.get("Principal", statement.get("NotPrincipal"))
-    if whom == "*":
-        hit = True
-    else:
-        pairs = ((kind, names) for kind, names in whom.items())
-        listed = [
-            (kind, name)
-            for kind, names in pairs
-            for name in (names if isinstance(names, list) else [names])
-        ]
-        hit = not request.names.isdisjoint(listed)
+    pairs = [EVERYBODY] if whom == "*" else whom.items()
+    listed = {
+        (kind, name)
+        for kind, names in pairs
+        for name in (names if isinstance(names, list) else [names])
+    }
+    names = request.names
+    if statement["Effect"] == "Allow" and request.kind not in ("stranger", "vendor"):
+        names = names - {EVERYBODY}
+    hit = not names.isdisjoint(listed)
     return hit if "Principal" in statement else not hit
 
 
@@ -218,3 +226,18 @@ def test_an_account_may_be_in_no_organization_or_in_any(asked: Any, tmp_path: Pa
     made = opened(tmp_path, policy)
     assert made.trusted_principals["problem"].tolist() == ["no external id"]
     search(made, [policy])
+
+
+def test_a_service_that_a_denial_leaves_out_comes_in_by_a_statement_for_everybody(
+    tmp_path: Path,
+) -> None:
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "sts:*"},
+            {"Effect": "Deny", "NotPrincipal": {"AWS": VENDOR, "Service": SNS}, "Action": "sts:*"},
+        ],
+    }
+    found = opened(tmp_path, policy).trusted_principals
+    said = set(found[["who", "principal", "problem"]].itertuples(index=False, name=None))
+    assert said == {("unknown account", VENDOR, "no external id"), ("service", SNS, "no source")}

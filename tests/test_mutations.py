@@ -19,3 +19,12 @@ def test_the_undamaged_account_has_something_to_lose() -> None:
 def test_no_damage_breaks_or_pleases(first: int) -> None:
     problems = [wrong(seed) for seed in range(first, first + TRIED // PARTS)]
     assert [each for each in problems if each] == []
+
+
+# Damage that broke a table or pleased a check when it was tried first.
+FOUND = (65, 69, 91, 118, 140, 141, 147, 212, 252, 290, 319, 345, 712)
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_damage_that_once_did_harm_does_none(seed: int) -> None:
+    assert wrong(seed) == ""

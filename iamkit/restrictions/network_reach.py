@@ -21,12 +21,12 @@ import numpy as np
 
 from iamkit.access import (
     BY_PLACE,
-    CONTEXTS,
     DEFAULT_CONTEXTS,
     Case,
     Credential,
     Permissions,
     Place,
+    union,
 )
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -40,7 +40,7 @@ from iamkit.policy import (
 )
 from iamkit.reference import Bits
 from iamkit.restrictions.network_lists import admits, covering, network_tests
-from iamkit.restrictions.one_step import OneStep, RoleStep
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -171,6 +171,13 @@ class NetworkReach:
         return found
 
 
+class _RolesAdded(NamedTuple):
+    """Numbers of the rows of what the roles that a principal becomes may do; see `OneStep`."""
+
+    outside: int  # those that it becomes from outside, used from there
+    anywhere: int
+
+
 class NetworkEvaluator:
     """
     From where users and roles can be used, evaluated once for all whose policies are alike.
@@ -186,8 +193,9 @@ class NetworkEvaluator:
         self.becoming = becoming or OneStep(self.attackers, None)
         self.evaluator = self.attackers.evaluator
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
-        self._numbers: dict[Any, int] = {}
+        self._numbers: Memo[Any, int] = Memo()
         self._reaches: Memo[Any, NetworkReach] = Memo()
+        self._allowed: Memo[str, int] = Memo()
         self._everywhere = cache(self._unrestricted)
         self._service = self.callers.arriving("via-service")
         self._endpoint = self.callers.arriving("vpc-endpoint")
@@ -196,51 +204,64 @@ class NetworkEvaluator:
     def number(self, principal_arn: str) -> int:
         """Return the place in `cases` of a principal's layers and reach."""
         layers = self.callers.layers(principal_arn)
-        tests_network = not self.attackers.keys(layers).isdisjoint(NETWORK_KEYS)
         asked = self.attackers.case(principal_arn)
-        roles = self.becoming.steps(principal_arn)
-        same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
-        if asked is None and tests_network:  # such as aws:ViaAWSService alone
-            same = (layers, self.attackers.rows(principal_arn), roles)
-        if same not in self._numbers:
-            self._numbers[same] = len(self.cases)
-            if tests_network and asked is not None:
-                lists = list(_source_ip_lists(layers))
-                written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
-                reach = self._reaches.once(
-                    (asked, roles, written), self._evaluated, asked, principal_arn, roles, lists
-                )
-            else:
-                numbers = (*self.attackers.rows(principal_arn), *self._added(roles))
-                reach = self._everywhere(frozenset(numbers))
-            self.cases.append((layers, reach))
-        return self._numbers[same]
+        if asked is None or self.attackers.keys(layers).isdisjoint(NETWORK_KEYS):
+            # No address is told apart: at most, services that call on its behalf are.
+            row = self.becoming.everything(principal_arn)
+            return self._numbers.once((layers, row), self._listed, layers, self._everywhere(row))
+        roles = _RolesAdded(
+            self.becoming.added(principal_arn, OUTSIDE),
+            self.becoming.added(principal_arn),
+        )
+        same = (layers, asked, roles)
+        return self._numbers.once(same, self._restricted, principal_arn, layers, asked, roles)
 
-    def _added(self, steps: Iterable[RoleStep], *, outside: bool = False) -> set[int]:
-        """Numbers of rows of what those roles may do, from `outside` only or from anywhere."""
-        found: set[int] = set()
-        for role_arn, name in steps:
-            if outside and CONTEXTS[name].place is not Place.OUTSIDE:
-                continue
-            rows = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
-            found.update(rows[each] for each in (OUTSIDE if outside else DEFAULT_CONTEXTS))
-        return found
+    def roles_allowed(self, actions: Iterable[str]) -> int:
+        """Return the set of roles that may use one of these actions from outside."""
+        return union(self._allowed.once(each, self._find_allowed, each) for each in actions)
 
-    def _unrestricted(self, numbers: frozenset[int]) -> NetworkReach:
-        """The reach of principals whom no network restricts."""
-        row = self._bits(numbers)
+    def _find_allowed(self, action: str) -> int:
+        bit = self.attackers.catalog.bits(action)
+        places = [DEFAULT_CONTEXTS.index(name) for name in OUTSIDE]
+        return union(
+            roles
+            for rows, roles in self.becoming.allowing.items()
+            if any((self._possible(rows[at]) & bit).any() for at in places)
+        )
+
+    def _listed(self, layers: PolicyLayers, reach: NetworkReach) -> int:
+        self.cases.append((layers, reach))
+        return len(self.cases) - 1
+
+    def _restricted(
+        self, principal_arn: str, layers: PolicyLayers, asked: Case, roles: _RolesAdded
+    ) -> int:
+        """The place of a principal whose policies test one of `NETWORK_KEYS`."""
+        lists = list(_source_ip_lists(layers))
+        written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
+        reach = self._reaches.once(
+            (asked, roles, written), self._evaluated, asked, principal_arn, roles, lists
+        )
+        return self._listed(layers, reach)
+
+    def _unrestricted(self, number: int) -> NetworkReach:
+        """The reach of principals whom no network restricts: a row, by number."""
+        row = self._possible(number)
         return NetworkReach(self.direct, row, row)
 
     def _bits(self, numbers: Iterable[int]) -> Bits:
         """What is possible by any of the rows with these numbers."""
-        found: Bits = self.attackers.bits[self.attackers.union(numbers)][POSSIBLE]
+        return self._possible(self.attackers.union(numbers))
+
+    def _possible(self, number: int) -> Bits:
+        found: Bits = self.attackers.bits[number][POSSIBLE]
         return found
 
     def _evaluated(
         self,
         case: Case,
         principal_arn: str,
-        roles: Sequence[RoleStep],
+        roles: _RolesAdded,
         lists: Sequence[SourceIpList],
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
@@ -256,8 +277,8 @@ class NetworkEvaluator:
             np.array([_united(rows, asked, each, outer=outer) for each in Credential])
             for outer in (True, False)
         )
-        outside |= self._bits(self._added(roles, outside=True))
-        anywhere |= self._bits(self._added(roles))
+        outside |= self._possible(roles.outside)
+        anywhere |= self._possible(roles.anywhere)
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere

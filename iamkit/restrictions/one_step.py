@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
+import numpy as np
+
 from iamkit.access import (
     CONTEXTS,
     DEFAULT_CONTEXTS,
@@ -32,6 +34,7 @@ from iamkit.access import (
     union,
 )
 from iamkit.memory import Memo
+from iamkit.reference import Bits
 from iamkit.restrictions.first_steps import Assumable, FirstSteps, Waves
 from iamkit.restrictions.role_chains import Group, RoleChains
 
@@ -54,6 +57,8 @@ class OneStep:
         self._rows: Memo[tuple[Rows, tuple[tuple[str, Rows], ...]], Rows] = Memo()
         self._of_groups: Memo[frozenset[Group], Rows] = Memo()
         self._of_sets: Memo[int, Rows] = Memo()
+        self._less_one: Memo[tuple[Group, Rows], Rows] = Memo()
+        self._held_twice: Memo[Group, tuple[Bits, Bits]] = Memo()
 
     def waves(self, arn: str) -> Waves:
         """Return the roles that trust policies let a principal become, as they are found."""
@@ -137,11 +142,35 @@ class OneStep:
 
     def _sessions(self, arn: str, first: int) -> Rows:
         """The rows of the sessions of all roles that a principal becomes by these first ones."""
-        groups = self._chains.groups_of(first)
-        if any(each.reached & self._itself(arn) for each in groups):
-            found = self._reached(arn, first)
+        groups, itself = self._chains.groups_of(first), self._itself(arn)
+        others = frozenset([each for each in groups if not each.reached & itself])
+        if len(others) == len(groups):
+            return self._of_each(groups)
+        found = self._reached(arn, first)
+        if found != self._chains.reached(first) & ~itself:
             return self._of_sets.once(found, self._of_roles, found)
-        return self._of_each(groups)
+        # What leads back to a role is of its own group.
+        (group,) = groups - others
+        own, beside = self.attackers.rows(arn), others.union(group.onward)
+        left = self._less_one.once((group, own), self._less, group, own)
+        return self._all([left, self._of_each(beside)]) if beside else left
+
+    def _less(self, group: Group, own: Rows) -> Rows:
+        """The rows of the sessions of a group, less one role with these rows."""
+        one, two = self._held_twice.once(group, self._count, group)
+        kept = two | (one & ~np.array([self.attackers.bits[each] for each in own]))
+        return tuple(map(self.attackers.evaluator.number_of, kept))
+
+    def _count(self, group: Group) -> tuple[Bits, Bits]:
+        """What one role of a group may do, and what two may: rows by context."""
+        one = np.array([self.attackers.evaluator.nothing] * len(DEFAULT_CONTEXTS))
+        two = one.copy()
+        for at in members(group.roles).tolist():
+            rows = self.attackers.rows(self.roles[at])
+            held = np.array([self.attackers.bits[each] for each in rows])
+            two |= one & held
+            one |= held
+        return one, two
 
     def _of_each(self, groups: frozenset[Group]) -> Rows:
         """The rows of all that some groups reach."""

@@ -228,8 +228,7 @@ class Witnesses:
                     yield request.context.joined(known)
 
     def _numbered(self, case: Case) -> list[tuple[AttackRequest, int]]:
-        pairs = zip(case.tried.requests, case.outcomes, strict=True)
-        return [(request, self.attackers.row(request, outcome)) for request, outcome in pairs]
+        return [*zip(case.tried.plan.requests, self.attackers.numbers(case), strict=True)]
 
     def _strength(self, number: int, action: str) -> str:
         """Whether an action is certain or possible by a row; empty: neither."""

@@ -12,7 +12,7 @@ that a policy names is an inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
@@ -26,6 +26,8 @@ from iamkit.access import (
     Credential,
     Permissions,
     Place,
+    Plan,
+    Source,
     union,
 )
 from iamkit.memory import Memo
@@ -33,7 +35,7 @@ from iamkit.policy import (
     ENDPOINT_KEYS,
     POSSIBLE,
     SOURCE_IP_KEYS,
-    UNKNOWN,
+    Arrivals,
     KeyTest,
     PolicyLayers,
     RequestContext,
@@ -107,14 +109,15 @@ class NetworkReach:
     """
     What principals can do, by where their requests come from: rows of bits, shape (words,).
 
-    `outside` are the contexts of callers from outside, in which statements are evaluated.
-    `everywhere` is what is possible in some context, `from_outside` what is possible from outside.
+    `outside` are the contexts of callers from outside, in which statements are evaluated;
+    `arriving` returns them. `everywhere` is what is possible in some context, `from_outside` what
+    is possible from outside.
     `one_credential_only` says that networks restrict requests with MFA or those without, not both.
     The rest are columns of `NETWORK_RESTRICTIONS`. One reach is shared by many principals, whose
     policies may differ.
     """
 
-    outside: Sequence[RequestContext]
+    arriving: Callable[[], Sequence[RequestContext]]
     from_outside: Bits
     everywhere: Bits
     networks: Sequence[str] = ANYWHERE
@@ -123,6 +126,11 @@ class NetworkReach:
     lists: Sequence[SourceIpList] = ()
     one_credential_only: bool = False
     left_unknown: Sequence[str] = ()
+
+    @cached_property
+    def outside(self) -> Sequence[RequestContext]:
+        """What requests from outside carry; for most verdicts nobody asks."""
+        return self.arriving()
 
     @cached_property
     def restricted(self) -> Bits:
@@ -196,6 +204,7 @@ class NetworkEvaluator:
         self._numbers: Memo[Any, int] = Memo()
         self._reaches: Memo[Any, NetworkReach] = Memo()
         self._allowed: Memo[str, int] = Memo()
+        self._elsewhere: Memo[Plan, tuple[Arrivals, Arrivals]] = Memo()
         self._everywhere = cache(self._unrestricted)
         self._service = self.callers.arriving("via-service")
         self._endpoint = self.callers.arriving("vpc-endpoint")
@@ -214,7 +223,7 @@ class NetworkEvaluator:
             self.becoming.added(principal_arn),
         )
         same = (layers, asked, roles)
-        return self._numbers.once(same, self._restricted, principal_arn, layers, asked, roles)
+        return self._numbers.once(same, self._restricted, layers, asked, roles)
 
     def roles_allowed(self, actions: Iterable[str]) -> int:
         """Return the set of roles that may use one of these actions from outside."""
@@ -233,21 +242,18 @@ class NetworkEvaluator:
         self.cases.append((layers, reach))
         return len(self.cases) - 1
 
-    def _restricted(
-        self, principal_arn: str, layers: PolicyLayers, asked: Case, roles: _RolesAdded
-    ) -> int:
-        """The place of a principal whose policies test one of `NETWORK_KEYS`."""
+    def _restricted(self, layers: PolicyLayers, asked: Case, roles: _RolesAdded) -> int:
+        """The place of principals whose policies test one of `NETWORK_KEYS`."""
         lists = list(_source_ip_lists(layers))
         written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
-        reach = self._reaches.once(
-            (asked, roles, written), self._evaluated, asked, principal_arn, roles, lists
-        )
+        same = (asked, roles, written)
+        reach = self._reaches.once(same, self._evaluated, asked, roles, lists)
         return self._listed(layers, reach)
 
     def _unrestricted(self, number: int) -> NetworkReach:
         """The reach of principals whom no network restricts: a row, by number."""
         row = self._possible(number)
-        return NetworkReach(self.direct, row, row)
+        return NetworkReach(lambda: self.direct, row, row)
 
     def _bits(self, numbers: Iterable[int]) -> Bits:
         """What is possible by any of the rows with these numbers."""
@@ -258,23 +264,15 @@ class NetworkEvaluator:
         return found
 
     def _evaluated(
-        self,
-        case: Case,
-        principal_arn: str,
-        roles: _RolesAdded,
-        lists: Sequence[SourceIpList],
+        self, case: Case, roles: _RolesAdded, lists: Sequence[SourceIpList]
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
         tried = case.tried
-        asked: dict[tuple[Any, bool, Credential, int], None] = {}
-        for request, outcome in zip(tried.requests, case.outcomes, strict=True):
-            number = self.attackers.row(request, outcome)
-            outer = request.spot.place is Place.OUTSIDE
-            asked[request.spot.part, outer, request.credential, number] = None
-        rows = np.array([self.attackers.bits[number][POSSIBLE] for *_, number in asked])
+        sources = tried.plan.sources
+        asked = dict.fromkeys(zip(sources, self.attackers.numbers(case), strict=True))
         # By credential: restrictions that hold for one credential only are told apart.
         outside, anywhere = (
-            np.array([_united(rows, asked, each, outer=outer) for each in Credential])
+            np.array([self._united(asked, each, outer=outer) for each in Credential])
             for outer in (True, False)
         )
         outside |= self._possible(roles.outside)
@@ -282,13 +280,17 @@ class NetworkEvaluator:
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere
-        met = (rows & relevant).any(axis=1).tolist()
-        inside = dict.fromkeys(part for (part, *_), has in zip(asked, met, strict=True) if has)
-        inside.pop(None, None)
-        by_service, by_endpoint = self._by_arrival(case, principal_arn)
+        numbers = dict.fromkeys(number for _, number in asked)
+        met = {each for each in numbers if (self._possible(each) & relevant).any()}
+        inside = dict.fromkeys(
+            part for (part, _, _), number in asked if part is not None and number in met
+        )
+        by_service, by_endpoint = self._by_arrival(case)
         through_endpoint = bool((by_endpoint & relevant).any())
         return NetworkReach(
-            outside=[each.context for each in tried.requests if each.spot.place is Place.OUTSIDE],
+            arriving=lambda: [
+                each.context for each in tried.requests if each.spot.place is Place.OUTSIDE
+            ],
             from_outside=from_outside,
             everywhere=everywhere,
             networks=tried.parts.networks(inside) if restricted.any() else ANYWHERE,
@@ -299,29 +301,30 @@ class NetworkEvaluator:
             left_unknown=tried.left_unknown,
         )
 
-    def _by_arrival(self, case: Case, principal_arn: str) -> tuple[Bits, Bits]:
+    def _united(
+        self, asked: Iterable[tuple[Source, int]], credential: Credential, *, outer: bool
+    ) -> Bits:
+        """What is possible with a credential, from outside only or from anywhere."""
+        return self._bits(
+            number for (_, far, each), number in asked if each is credential and (far or not outer)
+        )
+
+    def _by_arrival(self, case: Case) -> tuple[Bits, Bits]:
         """What is possible through an AWS service, and through some VPC endpoint."""
-        known = self.attackers.known(principal_arn)
-        # Credentials, and what callers choose: all but the place, as far as policies ask.
-        keys = tuple(self.attackers.keys(case.layers) - NETWORK_KEYS)
-        ways = dict.fromkeys(each.context.answers(keys) for each in case.tried.requests)
-        kept = [RequestContext(dict(zip(keys, each, strict=True)), UNKNOWN) for each in ways]
+        profile, plan = self.evaluator.profile(case.layers), case.tried.plan
         found = []
-        for arrival in (self._service, self._endpoint):
-            contexts = [arrival.joined(known).joined(each) for each in kept]
-            outcomes = self.evaluator.outcomes(case.layers, *contexts)
+        for arrivals in self._elsewhere.once(plan, self._arriving_elsewhere, plan):
+            outcomes = self.evaluator.outcomes_by(profile, arrivals, case.tried.known)
             found.append(self._bits(map(self.attackers.number, dict.fromkeys(outcomes))))
         return found[0], found[1]
 
-
-def _united(
-    rows: Bits,
-    asked: Iterable[tuple[Any, bool, Credential, int]],
-    credential: Credential,
-    *,
-    outer: bool,
-) -> Bits:
-    """What is possible with a credential, from outside only or from anywhere."""
-    chosen = [each is credential and (far or not outer) for _, far, each, _ in asked]
-    found: Bits = np.bitwise_or.reduce(rows[chosen])
-    return found
+    def _arriving_elsewhere(self, plan: Plan) -> tuple[Arrivals, Arrivals]:
+        """Requests through a service, and through an endpoint: all but the place as planned."""
+        kept = [
+            each.context.only(each.context.values.keys() - NETWORK_KEYS) for each in plan.requests
+        ]
+        service, endpoint = (
+            Arrivals([*dict.fromkeys(map(arrival.joined, kept))], plan.arrivals.varying)
+            for arrival in (self._service, self._endpoint)
+        )
+        return service, endpoint

@@ -55,7 +55,8 @@ class OneStep:
         self._places = assumable.roles.number if assumable else {}
         self._first = FirstSteps(attackers, assumable) if assumable else None
         self._rows: Memo[tuple[Rows, tuple[tuple[str, Rows], ...]], Rows] = Memo()
-        self._of_groups: Memo[frozenset[Group], Rows] = Memo()
+        self._by_waves: Memo[Waves, dict[str, list[int]]] = Memo()
+        self._of_first: Memo[int, Rows] = Memo()
         self._of_sets: Memo[int, Rows] = Memo()
         self._less_one: Memo[tuple[Group, Rows], Rows] = Memo()
         self._held_twice: Memo[Group, tuple[Bits, Bits]] = Memo()
@@ -87,7 +88,7 @@ class OneStep:
         found = {*self.attackers.rows(arn)}
         if first := union(each.roles for each in self.waves(arn)):
             # That a role may be reached by itself adds nothing to what it may do.
-            found.update(self._of_each(self._chains.groups_of(first)))
+            found.update(self._of_first.once(first, self._from, first))
         return self.attackers.union(found)
 
     def roles_of(
@@ -121,10 +122,8 @@ class OneStep:
 
     def _by_context(self, arn: str) -> dict[str, list[int]]:
         """By named context, the first roles of a principal, as they are found."""
-        found: dict[str, list[int]] = {}
-        for name, roles in self.waves(arn):
-            found.setdefault(name, []).append(roles)
-        return found
+        waves = self.waves(arn)
+        return self._by_waves.once(waves, _by_context, waves)
 
     @cached_property
     def _chains(self) -> RoleChains:
@@ -142,18 +141,18 @@ class OneStep:
 
     def _sessions(self, arn: str, first: int) -> Rows:
         """The rows of the sessions of all roles that a principal becomes by these first ones."""
-        groups, itself = self._chains.groups_of(first), self._itself(arn)
-        others = frozenset([each for each in groups if not each.reached & itself])
-        if len(others) == len(groups):
-            return self._of_each(groups)
+        itself = self._itself(arn)
+        if not self._chains.reached(first) & itself:
+            return self._of_first.once(first, self._from, first)
         found = self._reached(arn, first)
         if found != self._chains.reached(first) & ~itself:
             return self._of_sets.once(found, self._of_roles, found)
         # What leads back to a role is of its own group.
-        (group,) = groups - others
-        own, beside = self.attackers.rows(arn), others.union(group.onward)
+        groups, own = self._chains.groups_of(first), self.attackers.rows(arn)
+        (group,) = [each for each in groups if each.reached & itself]
         left = self._less_one.once((group, own), self._less, group, own)
-        return self._all([left, self._of_each(beside)]) if beside else left
+        beside = groups.union(group.onward) - {group}
+        return self._all([left, *(self._of_group[each] for each in beside)])
 
     def _less(self, group: Group, own: Rows) -> Rows:
         """The rows of the sessions of a group, less one role with these rows."""
@@ -172,11 +171,9 @@ class OneStep:
             one |= held
         return one, two
 
-    def _of_each(self, groups: frozenset[Group]) -> Rows:
-        """The rows of all that some groups reach."""
-        return self._of_groups.once(
-            groups, lambda: self._all(self._of_group[each] for each in groups)
-        )
+    def _from(self, first: int) -> Rows:
+        """The rows of the sessions of all roles that these reach, themselves included."""
+        return self._all(self._of_group[each] for each in self._chains.groups_of(first))
 
     @cached_property
     def _of_group(self) -> dict[Group, Rows]:
@@ -194,6 +191,13 @@ class OneStep:
     def _all(self, several: Iterable[Rows]) -> Rows:
         """Rows of all that one of several allows, context by context."""
         return tuple(self.attackers.union(numbers) for numbers in zip(*several, strict=True))
+
+
+def _by_context(waves: Waves) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for name, roles in waves:
+        found.setdefault(name, []).append(roles)
+    return found
 
 
 def _together(attackers: Attackers, own: Rows, sessions: Iterable[tuple[str, Rows]]) -> Rows:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from iamkit.access import members, union
+from iamkit.memory import Memo
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class RoleChains:
     def __init__(self, waves: Sequence[Sequence[int]]) -> None:
         self._waves = waves
         self._next = [union(each) for each in waves]
+        self._of: Memo[int, frozenset[Group]] = Memo()
+        self._reached: Memo[int, int] = Memo()
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -58,11 +61,17 @@ class RoleChains:
 
     def groups_of(self, first: int) -> frozenset[Group]:
         """Return the groups that some roles are in."""
+        return self._of.once(first, self._find, first)
+
+    def _find(self, first: int) -> frozenset[Group]:
         groups = self._groups
         return frozenset([groups[at] for at in members(first).tolist()])
 
     def reached(self, first: int) -> int:
         """Return what is reached from some roles, themselves included."""
+        return self._reached.once(first, self._united, first)
+
+    def _united(self, first: int) -> int:
         return union(each.reached for each in self.groups_of(first))
 
     def reached_without(self, role: int, first: int) -> int:

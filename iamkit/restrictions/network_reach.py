@@ -37,6 +37,7 @@ from iamkit.policy import (
     SOURCE_IP_KEYS,
     Arrivals,
     KeyTest,
+    Policy,
     PolicyLayers,
     RequestContext,
 )
@@ -97,11 +98,12 @@ class SourceIpList(NamedTuple):
             yield f"{self.policy} compares aws:SourceIp as text; networks may be incomplete."
 
 
-def _source_ip_lists(layers: PolicyLayers) -> Iterator[SourceIpList]:
-    for _, policies in layers.named():
-        for statement in (each for policy in policies for each in policy.statements):
-            for test in network_tests(statement.condition, SOURCE_IP_KEYS):
-                yield SourceIpList(statement.policy, statement.allows, test)
+def _source_ip_lists(policy: Policy) -> tuple[SourceIpList, ...]:
+    return tuple(
+        SourceIpList(statement.policy, statement.allows, test)
+        for statement in policy.statements
+        for test in network_tests(statement.condition, SOURCE_IP_KEYS)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +205,7 @@ class NetworkEvaluator:
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
         self._numbers: Memo[Any, int] = Memo()
         self._reaches: Memo[Any, NetworkReach] = Memo()
+        self._lists: Memo[Policy, tuple[SourceIpList, ...]] = Memo()
         self._allowed: Memo[str, int] = Memo()
         self._elsewhere: Memo[Plan, tuple[Arrivals, Arrivals]] = Memo()
         self._everywhere = cache(self._unrestricted)
@@ -244,7 +247,11 @@ class NetworkEvaluator:
 
     def _restricted(self, layers: PolicyLayers, asked: Case, roles: _RolesAdded) -> int:
         """The place of principals whose policies test one of `NETWORK_KEYS`."""
-        lists = list(_source_ip_lists(layers))
+        lists = [
+            each
+            for policy in layers.policies
+            for each in self._lists.once(policy, _source_ip_lists, policy)
+        ]
         written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
         same = (asked, roles, written)
         reach = self._reaches.once(same, self._evaluated, asked, roles, lists)

@@ -8,17 +8,17 @@ others: it is not assessed, and the report is written and says so (exit code 1).
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import traceback
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.checks import run
-from iamkit.checks.registry import CHECKS, Check
+from iamkit.checks.registry import CHECKS, POPULATIONS, Check
 from iamkit.checks.run import Audit
 from iamkit.errors import CheckError, SettingsError
 from iamkit.settings import Settings
+from iamkit.values import instead
 
 MEND: Final = "correct the file, or remove it from own_checks in the settings"
 
@@ -38,8 +38,8 @@ def every(settings: Settings) -> dict[str, Check]:
     Return every check by name: the kit's, and those in the files of the settings' `own_checks`.
 
     Raises `CheckError`, with file and line, if a file is not there, is no Python, raises an error
-    when it is imported, or holds no check; and `SettingsError`, with the line, if a risk is
-    accepted that no check is about.
+    when it is imported, holds no check, or holds one that counts among no population; and
+    `SettingsError`, with the line, if a risk is accepted that no check is about.
     """
     kit = dict(CHECKS)
     try:
@@ -49,13 +49,22 @@ def every(settings: Settings) -> dict[str, Check]:
     finally:
         for name in set(CHECKS) - set(kit):
             del CHECKS[name]
+    for each in found.values():
+        if each.among not in POPULATIONS:
+            raise CheckError(_uncounted(each))
     for entry in settings.accepted:
         if entry.check not in found:
             at = f"accepted, line {entry.line}" if entry.line else "accepted"
-            near = difflib.get_close_matches(entry.check, found, 1)
-            hint = f"did you mean {near[0]}?" if near else "docs/reference/checks.md lists them"
+            hint = instead(entry.check, found, "docs/reference/checks.md lists them")
             raise SettingsError(f"{at}: there is no check {entry.check[:60]!r}; {hint}")
     return found
+
+
+def _uncounted(each: Check) -> str:
+    """What is wrong with a check whose rows nothing counts, in words."""
+    code, near = each.find.__code__, instead(each.among, sorted(POPULATIONS))
+    at = f"own checks in {code.co_filename}, line {code.co_firstlineno}"
+    return f"{at}: check {each.name} counts among {each.among!r}, which is no population; {near}"
 
 
 def _read(path: Path, name: str) -> None:

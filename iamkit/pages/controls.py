@@ -13,6 +13,7 @@ from iamkit.checks import Status
 from iamkit.errors import SettingsError
 from iamkit.pages import counts
 from iamkit.results import matrix
+from iamkit.values import instead
 
 # How checks can stand, as the page counts them, with the tone of each number.
 TONES: Final[Mapping[str, str]] = {
@@ -56,7 +57,7 @@ def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
         return found
     known = found["framework"].unique()
     if framework not in known:
-        raise SettingsError(f"{framework!r} is no framework; there are {', '.join(known)}")
+        raise SettingsError(f"{framework!r} is no framework; {instead(framework, known)}")
     return found[found["framework"] == framework]
 
 

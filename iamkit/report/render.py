@@ -110,7 +110,7 @@ def render(
         given = Given(server.folder, opened.path, settings)
         own = {"snapshot": given.snapshot, "settings": given.settings}
         values = parameter_values(sources, parameters, own)
-        arguments, in_force = account_arguments(opened.path, settings, parameters)
+        arguments, in_force = account_arguments(opened.path, settings, parameters, sources)
         facts = made_from(opened, in_force, settings, parameters, sources)
         with ReportFolder(out) as folder:
             pages = _Pages(sources, values, parameters, opened, folder)

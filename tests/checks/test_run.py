@@ -482,6 +482,23 @@ def test_an_organization_adds_a_check_with_one_function(people: Account, tmp_pat
     assert "untagged_user" not in CHECKS  # the next account may have other settings
 
 
+def test_a_check_may_count_among_a_population_defined_below_it(
+    people: Account, tmp_path: Path
+) -> None:
+    text = (
+        OWN.replace('among="users"', 'among="staff of ours"')
+        + """
+from iamkit.checks import population
+
+@population("staff of ours")
+def staff(users: pd.DataFrame) -> pd.Series:
+    return users["user_arn"]
+"""
+    )
+    results = with_own(people, tmp_path, text).audit.results.set_index("check")
+    assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
+
+
 def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: Path) -> None:
     with_own(people, tmp_path, OWN)
     notebooks = tmp_path / "notebooks"
@@ -506,6 +523,10 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
         ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; correct"),
         ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; correct"),
         ("x = 1", "there is no function under @check in it; correct"),
+        (
+            OWN.replace('among="users"', 'among="usrs"'),
+            r"ours\.py, line \d+: check untagged_user counts among 'usrs'.*; did you mean users\?",
+        ),
         (OWN.replace("untagged_user", "root_access_key"), r"line \d+: two checks have the name"),
     ],
 )

@@ -137,6 +137,17 @@ def as_count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 2**63 else None
 
 
+def few(texts: Iterable[str], most: int) -> list[str]:
+    """
+    Return the first texts of many, and how many more there are.
+
+    >>> few(["ana", "bo", "cy"], 2), few(["ana", "bo"], 2)
+    (['ana', 'bo', 'and 1 more'], ['ana', 'bo'])
+    """
+    given = list(texts)
+    return given[:most] + ([f"and {len(given) - most:,} more"] if len(given) > most else [])
+
+
 def instead(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
     """
     Say what to write instead of a name that is not known: the nearest one, or `otherwise`.

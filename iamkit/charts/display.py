@@ -12,12 +12,13 @@ import html
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.checks import Status
 from iamkit.values import printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
@@ -27,15 +28,21 @@ Kind = Literal["text", "number", "time", "truth", "severity"]
 Tone = Literal["plain", "good", "bad", "note"]
 Bundle = dict[str, Any]
 PREVIEW_ROWS = 50
+NOT_ASSESSED: Final = Status.NOT_ASSESSED
 
 
 class TableView:
     """A table as a notebook shows it; made by `table`."""
 
     def __init__(
-        self, caption: str, columns: Sequence[tuple[str, Kind]], data: list[list[Any]]
+        self,
+        caption: str,
+        columns: Sequence[tuple[str, Kind]],
+        data: list[list[Any]],
+        missing: str = "",
     ) -> None:
         self.caption = caption
+        self.missing = missing
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -57,8 +64,9 @@ class TableView:
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
         ]
+        shown = {"caption": self.caption, "columns": columns, "data": self.data}
         return {
-            TABLE_TYPE: {"caption": self.caption, "columns": columns, "data": self.data},
+            TABLE_TYPE: shown | _lacking(self.missing),
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
             "text/plain": repr(self),
         }
@@ -98,6 +106,7 @@ def table(
     if any(name is not None for name in frame.index.names):
         named = [name for name in frame.index.names if name is not None]
         frame = frame.reset_index(level=named, allow_duplicates=True)
+    lacking = missing
     caption = clean(f"{caption} (incomplete: {missing})" if missing else caption)
     if rows is not None and len(frame) > rows:
         caption += f" (first {rows:,} of {len(frame):,})"
@@ -108,7 +117,15 @@ def table(
         kind, column = _column(frame.iloc[:, position])
         columns.append((_label(label), "severity" if label in badges else kind))
         values.append(column)
-    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)])
+        unknown = column.count(NOT_ASSESSED) if label in badges else 0
+        if unknown and not lacking:
+            lacking = f"evidence is missing for {unknown:,} result{'s' * (unknown > 1)}"
+    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)], lacking)
+
+
+def _lacking(missing: str) -> Bundle:
+    """What evidence is missing, for the report's list of pages; nothing if none is."""
+    return {"missing": clean(missing)} if missing else {}
 
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
@@ -167,9 +184,10 @@ def _label(label: object) -> str:
 class Sentence:
     """Prose computed from the data; made by `say`."""
 
-    def __init__(self, text: str, tone: Tone) -> None:
+    def __init__(self, text: str, tone: Tone, missing: str = "") -> None:
         self.text = text
         self.tone = tone
+        self.missing = missing
 
     def __repr__(self) -> str:
         return self.text
@@ -177,7 +195,7 @@ class Sentence:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         return {
-            TEXT_TYPE: {"text": self.text, "tone": self.tone},
+            TEXT_TYPE: {"text": self.text, "tone": self.tone} | _lacking(self.missing),
             "text/html": f"<p>{marked}</p>",
             "text/plain": self.text,
         }
@@ -198,8 +216,11 @@ def say(*sentences: object, tone: Tone = "plain", missing: str = "") -> Sentence
 class Figures:
     """The row of large numbers at the top of a page; made by `figures`."""
 
-    def __init__(self, items: Sequence[tuple[str, str, str, str]]) -> None:
+    def __init__(
+        self, items: Sequence[tuple[str, str, str, str]], missing: Sequence[str] = ()
+    ) -> None:
         self.items = items
+        self.missing = missing or [""] * len(items)
 
     def __repr__(self) -> str:
         lines = (f"{label}: {value} ({note})" for label, value, note, _ in self.items)
@@ -213,7 +234,10 @@ class Figures:
             for label, value, note, _ in self.items
         )
         return {
-            FIGURES_TYPE: [dict(zip(keys, item, strict=True)) for item in self.items],
+            FIGURES_TYPE: [
+                dict(zip(keys, item, strict=True)) | _lacking(missing)
+                for item, missing in zip(self.items, self.missing, strict=True)
+            ],
             "text/html": f"<table><tr>{cells}</tr></table>",
             "text/plain": repr(self),
         }
@@ -236,9 +260,11 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
     """
     if missing:
         return not_assessed(missing)
-    items = []
+    items, lacking = [], []
     for name, given in values.items():
-        value, note, tone = (*(given if isinstance(given, tuple) else (given,)), "", "plain")[:3]
+        parts = given if isinstance(given, tuple) else (given,)
+        value, note, tone = (*parts, "", "plain")[:3]
+        lacking.append(str(parts[3]) if len(parts) > 3 else "")
         label = clean(name.replace("_", " "))
         shown = cell(value)
         if isinstance(shown, int):
@@ -247,7 +273,7 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
             tone = {"bad": "plain", "note": "plain"}.get(str(tone), tone)
         text = "–" if shown is None else f"{shown:g}" if isinstance(shown, float) else shown
         items.append((label[:1].upper() + label[1:], text, clean(note), str(tone or "plain")))
-    return Figures(items)
+    return Figures(items, lacking)
 
 
 def assessed(value: object, missing: str) -> object:
@@ -257,7 +283,7 @@ def assessed(value: object, missing: str) -> object:
     >>> figures(roles=assessed(0, "roles are not known"))
     Roles: – (not assessed)
     """
-    return ("–", "not assessed", "note") if missing else value
+    return ("–", NOT_ASSESSED, "note", missing) if missing else value
 
 
 def none_is_good(
@@ -313,4 +339,4 @@ def when(times: "pd.Series[Any]") -> str:
 
 def not_assessed(missing: str) -> Sentence:
     """Say that missing evidence leaves a question open."""
-    return say(f"Not assessed: {missing}.", tone="note")
+    return Sentence(clean(f"Not assessed: {missing}."), "note", missing)

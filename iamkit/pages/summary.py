@@ -130,4 +130,4 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    return found[["severity", "title", "reason"]]
+    return found[["severity", "status", "title", "reason"]]

@@ -43,8 +43,9 @@ def csv_files(account: Account) -> dict[str, str]:
     Return the text of each file, by its name.
 
     Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
-    each check that broke; `findings`, the number that fail of each severity; `actions`, the list of
-    actions that permissions were evaluated with.
+    each check that broke; `findings`, the number that fail of each severity; `gaps`, what the
+    evidence lacks; `incomplete`, of how many it says too little; `actions`, the list of actions
+    that permissions were evaluated with.
     """
     from iamkit.checks import Status
     from iamkit.reference import load_catalog
@@ -56,6 +57,8 @@ def csv_files(account: Account) -> dict[str, str]:
     outcome = {
         "broken": (broken["check"] + ": " + broken["error"]).tolist(),
         "findings": failing.value_counts().to_dict(),
+        "incomplete": account.incomplete["subject"].nunique(),
+        "gaps": account.gaps.fillna("").to_dict("records"),
         "actions": f"{actions.version}, as of {actions.date}",
     }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}

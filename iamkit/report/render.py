@@ -123,7 +123,7 @@ def render(
                     pages.write(number, tidier.tidied(notebook))
                     progress(sources[number].name, done, len(sources))
             outcome = _write_tables(server, arguments | given.arguments, folder)
-            pages.write_index()
+            pages.write_index(outcome["gaps"], outcome["incomplete"])
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
             facts |= {"versions": versions(outcome["actions"])}
             sealed = manifest.sealed(facts, folder.files, [*pages.failures, *broken])
@@ -247,9 +247,13 @@ class _Pages:
 
     def write(self, number: int, executed: ExecutedNotebook) -> None:
         """Write one page and the executed notebook beside it."""
-        from iamkit.report.page import render_page
+        from iamkit.report.page import missing_evidence, render_page
 
-        this = self.pages[number] = replace(self.pages[number], failure=executed.failure)
+        this = self.pages[number] = replace(
+            self.pages[number],
+            failure=executed.failure,
+            missing=missing_evidence(executed.notebook),
+        )
         html = render_page(
             executed.notebook,
             this,
@@ -262,14 +266,20 @@ class _Pages:
         _write(self._folder, f"{this.name}.ipynb", _json(executed.notebook))
         _write(self._folder, this.href, html)
 
-    def write_index(self) -> None:
-        """Write the glossary and the page that lists the others."""
+    def write_index(self, gaps: Sequence[Mapping[str, str]], incomplete: int) -> None:
+        """Write the glossary and the page that lists the others, with all that is missing."""
         from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
         _write(self._folder, GLOSSARY, glossary)
-        html = render_index(self.pages, self._evidence, files=tuple(TABLES), version=self._version)
+        html = render_index(
+            self.pages,
+            replace(self._evidence, gaps=gaps),
+            files=tuple(TABLES),
+            incomplete=incomplete,
+            version=self._version,
+        )
         _write(self._folder, INDEX, html)
 
 

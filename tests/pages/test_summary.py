@@ -87,7 +87,7 @@ def test_checks_that_broke_are_a_number_of_their_own(company: Account) -> None:
 def test_what_cannot_be_assessed_is_no_number() -> None:
     row = RESULTS.rows({**BECOMING, "status": "not assessed", "reason": "no trust policies"})
     found = summary._becoming(row)
-    assert found == ("–", "not assessed", "note")
+    assert found == ("–", "not assessed", "note", "no trust policies")
 
 
 def test_identities_that_need_attention_say_what_to_do_first() -> None:

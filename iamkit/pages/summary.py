@@ -93,6 +93,22 @@ def failing_checks(account: Account) -> pd.DataFrame:
     ]
 
 
+def checks_first(account: Account) -> tuple[pd.DataFrame, str]:
+    """
+    Return the failing checks to read first, and the caption of their table.
+
+    They are those of high severity or worse. If there are none, all that fail are: an account whose
+    findings are low has findings.
+    """
+    failing = failing_checks(account)
+    grave = failing[failing["severity"].isin(["critical", "high"])]
+    if len(grave) or failing.empty:
+        said = f"Checks of high severity or worse that fail, of {len(failing)} that fail"
+        return grave, f"{said}; the first six names"
+    said = "Checks that fail, none of them of high severity or worse; the first six names"
+    return failing, said
+
+
 def facts(account: Account) -> pd.DataFrame:
     """Return the facts that the checks note: how many subjects, and the first six names."""
     results, noted = account.audit.results, _of_each_check(account, Status.NOTED)

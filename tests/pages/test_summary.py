@@ -152,3 +152,24 @@ def test_checks_that_lack_evidence_or_broke_are_listed() -> None:
         {"status": "fail", "title": "whole"},
     )
     assert summary.not_assessed(held)["title"].tolist() == ["unseen", "broken"]
+
+
+@pytest.mark.parametrize(
+    ("severities", "shown", "said"),
+    [
+        (["high", "low"], ["high"], "Checks of high severity or worse that fail, of 2"),
+        (["medium", "low"], ["medium", "low"], "Checks that fail, none of them of high severity"),
+        ([], [], "Checks of high severity or worse that fail, of 0"),
+    ],
+)
+def test_an_account_with_low_findings_only_has_them_named(
+    severities: list[str], shown: list[str], said: str
+) -> None:
+    found = [
+        {"check": f"check {at}", "subject": "a", "name": "ana"} for at in range(len(severities))
+    ]
+    held = audited(*({"severity": each, "title": each} for each in severities), found=found)
+    table, caption = summary.checks_first(held)
+    assert table["severity"].tolist() == shown
+    assert caption.startswith(said)
+    assert all(who == ["ana"] for who in table["who"])

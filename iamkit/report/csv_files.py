@@ -44,11 +44,12 @@ def csv_files(account: Account) -> dict[str, str]:
 
     Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
     each check that broke; `findings`, the number that fail of each severity; `gaps`, what the
-    evidence lacks; `incomplete`, of how many it says too little; `actions`, the list of actions
-    that permissions were evaluated with.
+    evidence lacks; `incomplete`, of how many it says too little; `notes`, what in the settings
+    matches nothing; `actions`, the list of actions that permissions were evaluated with.
     """
     from iamkit.checks import Status
     from iamkit.reference import load_catalog
+    from iamkit.results import unmatched
 
     findings, results, _ = account.audit
     broken = results[results["error"].notna()]
@@ -59,6 +60,7 @@ def csv_files(account: Account) -> dict[str, str]:
         "findings": failing.value_counts().to_dict(),
         "incomplete": account.incomplete["subject"].nunique(),
         "gaps": account.gaps.fillna("").to_dict("records"),
+        "notes": unmatched(account),
         "actions": f"{actions.version}, as of {actions.date}",
     }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}

@@ -187,13 +187,14 @@ def render_index(
     *,
     files: Sequence[str] = (),
     incomplete: int = 0,
+    notes: Sequence[str] = (),
     version: str = "",
 ) -> str:
     """
     The HTML of the page that lists the others, and the files beside them.
 
     A page that lacks evidence is not complete; so is none, where the evidence says too little of
-    `incomplete` users, roles or policies.
+    `incomplete` users, roles or policies. `notes` are sentences to show beside the list.
     """
     environment = _exporter().environment
     environment.globals["version"] = version
@@ -204,9 +205,8 @@ def render_index(
     )
     too = [cut] if incomplete else []
     lacking = {page.name: few([*page.missing, *too], 2) for page in pages}
-    return str(
-        template.render(evidence=evidence, pages=pages, failed=failed, files=files, lacking=lacking)
-    )
+    shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
+    return str(template.render(evidence=evidence, **shown))
 
 
 def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:

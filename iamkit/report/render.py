@@ -52,12 +52,17 @@ Progress = Callable[[str, int, int], object]
 
 @dataclass(frozen=True)
 class Report:
-    """Where the pages are, the hash of their manifest, and how many findings of each severity."""
+    """
+    Where the pages are, the hash of their manifest, and how many findings of each severity.
+
+    `notes` are sentences on names in the settings that match nothing in the account.
+    """
 
     index: Path
     pages: tuple[Path, ...]
     sha256: str
     findings: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def render(
@@ -123,14 +128,15 @@ def render(
                     pages.write(number, tidier.tidied(notebook))
                     progress(sources[number].name, done, len(sources))
             outcome = _write_tables(server, arguments | given.arguments, folder)
-            pages.write_index(outcome["gaps"], outcome["incomplete"])
+            pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
             facts |= {"versions": versions(outcome["actions"])}
             sealed = manifest.sealed(facts, folder.files, [*pages.failures, *broken])
             folder.publish(sealed)
     _raise_failures(pages.failures, broken, out)
     shown = tuple(out / page.href for page in pages.pages)
-    return Report(out / INDEX, shown, manifest.sha256(sealed), outcome["findings"])
+    digest, notes = manifest.sha256(sealed), tuple(outcome["notes"])
+    return Report(out / INDEX, shown, digest, outcome["findings"], notes)
 
 
 def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
@@ -266,8 +272,8 @@ class _Pages:
         _write(self._folder, f"{this.name}.ipynb", _json(executed.notebook))
         _write(self._folder, this.href, html)
 
-    def write_index(self, gaps: Sequence[Mapping[str, str]], incomplete: int) -> None:
-        """Write the glossary and the page that lists the others, with all that is missing."""
+    def write_index(self, outcome: Mapping[str, Any]) -> None:
+        """Write the glossary and the page that lists the others; `outcome`: see `csv_files`."""
         from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
@@ -275,9 +281,10 @@ class _Pages:
         _write(self._folder, GLOSSARY, glossary)
         html = render_index(
             self.pages,
-            replace(self._evidence, gaps=gaps),
+            replace(self._evidence, gaps=outcome["gaps"]),
             files=tuple(TABLES),
-            incomplete=incomplete,
+            incomplete=outcome["incomplete"],
+            notes=outcome["notes"],
             version=self._version,
         )
         _write(self._folder, INDEX, html)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from iamkit.errors import ChangeError
 from iamkit.evidence import ROOT_NAME, Snapshot, report_lines, requests, snapshot
 from iamkit.policy import read_document
-from iamkit.values import as_count, as_dict, as_list, as_text, listed
+from iamkit.values import as_count, as_dict, as_list, as_text, instead, listed
 
 KINDS: Final = ("User", "Group", "Role")
 COUNTED: Final = {"User": "Users", "Group": "Groups", "Role": "Roles"}
@@ -125,7 +125,9 @@ class ChangedEvidence:
         """
         found = [e for e in self.entries(kind) if name in (e.get("Arn"), e.get(f"{kind}Name"))]
         if not found:
-            raise ChangeError(f"there is no {kind.lower()} {name} in the evidence (NoSuchEntity)")
+            known = _names(self.entries(kind), name, f"{kind}Name")
+            said = f"there is no {kind.lower()} {name} in the evidence (NoSuchEntity)"
+            raise ChangeError(f"{said}{_meant(name, known)}")
         if len(found) > 1:
             raise ChangeError(f"the evidence describes {name} twice, and differently")
         if str(found[0].get("Path")).startswith("/aws-service-role/"):
@@ -140,7 +142,9 @@ class ChangedEvidence:
         for kind in KINDS:
             if f":{kind.lower()}/" in arn:
                 return kind, self.entry(kind, arn)
-        raise ChangeError(f"{arn} is the ARN of no user, group or role")
+        named = {str(e.get(f"{kind}Name")): str(e.get("Arn")) for kind, e in self.principals()}
+        hint = f"; did you mean {named[arn]}?" if arn in named else ""
+        raise ChangeError(f"{arn} is the ARN of no user, group or role{hint}")
 
     def policy(self, arn: str) -> dict[str, Any]:
         """The customer managed policy of an ARN. Raises `ChangeError` if there is none."""
@@ -149,7 +153,10 @@ class ChangedEvidence:
         for policy in self.members(requests.DETAILS.file, "Policies"):
             if policy.get("Arn") == arn:
                 return policy
-        raise ChangeError(f"there is no policy {arn} in the evidence (NoSuchEntity)")
+        policies = self.members(requests.DETAILS.file, "Policies")
+        arns = {str(each.get("PolicyName")): str(each.get("Arn")) for each in policies}
+        meant = f"; did you mean {arns[arn]}?" if arn in arns else _meant(arn, [*arns.values()])
+        raise ChangeError(f"there is no policy {arn} in the evidence (NoSuchEntity){meant}")
 
     def line(self, user: str) -> dict[str, Any]:
         """The line of a user, or of root, in the credential report; `ChangeError` if none."""
@@ -157,7 +164,8 @@ class ChangedEvidence:
         for line in self.report:
             if user in (line.get("arn"), line.get("user")) or (root and line["user"] == ROOT_NAME):
                 return line
-        raise ChangeError(f"the credential report has no line for {user} (NoSuchEntity)")
+        meant = _meant(user, _names(self.report, user, "user", "arn"))
+        raise ChangeError(f"the credential report has no line for {user} (NoSuchEntity){meant}")
 
     # ── What follows from a change ───────────────────────────────────────────────────────────────
 
@@ -219,6 +227,17 @@ class ChangedEvidence:
             "Policies",
             lambda each: ":iam::aws:policy/" not in str(each.get("Arn")) or each["Arn"] in used,
         )
+
+
+def _names(entries: list[dict[str, Any]], wanted: str, name: str, arn: str = "Arn") -> list[str]:
+    """The names of entries, or their ARNs, if an ARN is wanted."""
+    return [str(each.get(arn if ":" in wanted else name)) for each in entries]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """What may have been meant by a name that nothing has, in words; empty if nothing is near."""
+    near = instead(name, known, "")
+    return f"; {near}" if near else ""
 
 
 def _without_repetitions(details: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """A change gives what AWS would answer after it; what AWS refuses is refused."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,75 @@ def test_what_aws_refuses_is_refused(company: Account, case: str) -> None:
     wanted, error = REFUSED[case]
     with pytest.raises(ChangeError, match=error):
         company.what_if(*wanted)
+
+
+NOT_FITTING: dict[str, tuple[Any, str]] = {
+    "text": (lambda: ["delete user"], "'delete user' is no change; give values of iamkit.changes"),
+    "a name": (lambda: ["DeleteUsers"], "is no change; .*; did you mean DeleteUser?"),
+    "a list": (lambda: [[changes.DeleteUser(ANN)]], r"one by one: account.what_if\(\*several\)"),
+    "a kind": (lambda: [changes.DeleteUser], "DeleteUser is a kind of change: say of what"),
+    "nothing": (lambda: [None], "'None' is no change"),
+    "a misspelt argument": (
+        lambda: [changes.DeleteAccessKey(user="ann", slt=1)],  # type: ignore[call-arg]
+        "DeleteAccessKey takes user, slot, and no 'slt'; did you mean slot",
+    ),
+    "an argument too few": (
+        lambda: [changes.DeleteAccessKey("ann")],  # type: ignore[call-arg]
+        "DeleteAccessKey takes user, slot: missing a required argument: 'slot'",
+    ),
+    "an argument too many": (
+        lambda: [changes.DeletePasswordPolicy(1)],  # type: ignore[call-arg]
+        "DeletePasswordPolicy takes no arguments: too many",
+    ),
+    "text for a number": (
+        lambda: [changes.DeleteAccessKey("ann", "1")],  # type: ignore[arg-type]
+        r"DeleteAccessKey: slot is a whole number, not '1' \(str\)",
+    ),
+    "a number for text": (
+        lambda: [changes.DeleteUser(7)],  # type: ignore[arg-type]
+        r"DeleteUser: user is text, not 7 \(int\)",
+    ),
+    "a truth for a number": (
+        lambda: [changes.UpdatePasswordPolicy(minimum_length=True)],
+        "minimum_length is a whole number, not True",
+    ),
+    "text for a document": (
+        lambda: [changes.PutInlinePolicy(ANN, "x", '{"Statement": []}')],  # type: ignore[arg-type]
+        "document is a policy document, as a dictionary, not '{\"Statement",
+    ),
+    "a slot that no user has": (
+        lambda: [changes.DeleteAccessKey("ann", 3)],
+        "slot is one of 1, 2, not 3",
+    ),
+    "a device of no kind": (
+        lambda: [changes.EnableMFADevice("ann", "pass key")],
+        "kind is one of passkey, hardware, virtual, not 'pass key'",
+    ),
+    "a misspelt user": (lambda: [changes.DeleteUser("anne")], "did you mean ann?"),
+    "a misspelt user of a key": (lambda: [changes.DeleteAccessKey("anne", 1)], "mean ann?"),
+    "a misspelt role": (lambda: [changes.DeleteRole(f"{OPS}s")], f"did you mean {OPS}?"),
+    "a name for the ARN of a user": (
+        lambda: [changes.AttachPolicy("ann", OWN)],
+        f"ann is the ARN of no user, group or role; did you mean {ANN}?",
+    ),
+    "a name for the ARN of a policy": (
+        lambda: [changes.AttachPolicy(ANN, "spare")],
+        f"there is no policy spare in the evidence .*; did you mean {SPARE}?",
+    ),
+    "a misspelt policy": (lambda: [changes.DeletePolicy(f"{SPARE}s")], f"did you mean {SPARE}?"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_FITTING)
+def test_what_does_not_fit_is_told_in_words(company: Account, case: str) -> None:
+    wanted, says = NOT_FITTING[case]
+    with pytest.raises(ChangeError, match=says):
+        company.what_if(*wanted())
+
+
+def test_a_kind_of_change_shows_its_arguments() -> None:
+    shown = list(inspect.signature(changes.DeleteAccessKey).parameters)
+    assert shown == ["user", "slot"]
 
 
 def test_the_attachments_beyond_the_quota_are_refused(company: Account) -> None:

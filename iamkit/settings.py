@@ -292,6 +292,13 @@ class Settings:
         meaning="files with your own checks, which run together with iamkit's",
         source="your decision",
     )
+    max_check_seconds: int = _setting(
+        300,
+        _limit,
+        "seconds; 0: no limit",
+        meaning="a check of your own that runs longer is stopped and not assessed; not on Windows",
+        source="yours to say",
+    )
     max_cell_seconds: int = _setting(
         3600,
         _limit,

@@ -3,7 +3,9 @@ An organization's own checks, in files that the settings name, beside the kit's.
 
 A file that cannot be read is a mistake in the settings: an error that names file and line, before
 any table is made (exit code 2, and no report). A check that stops with an error does not affect the
-others: it is not assessed, and the report is written and says so (exit code 1).
+others: it is not assessed, and the report is written and says so (exit code 4); so is one that runs
+for longer than the setting `max_check_seconds`. These files are programs: what they do, such as
+ending the process with `os._exit` or writing files, is their author's to answer for.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, Final
 from iamkit.checks import run
 from iamkit.checks.registry import CHECKS, POPULATIONS, Check
 from iamkit.checks.run import Audit
+from iamkit.checks.time_limit import OWN, CheckTimeout, time_limit
 from iamkit.errors import CheckError, SettingsError
 from iamkit.settings import Settings
 from iamkit.values import instead
@@ -44,7 +47,7 @@ def every(settings: Settings) -> dict[str, Check]:
     kit = dict(CHECKS)
     try:
         for number, path in enumerate(settings.own_checks):
-            _read(path, f"own_checks_{number}")
+            _read(path, f"{OWN}{number}", settings.max_check_seconds)
         found = dict(CHECKS)
     finally:
         for name in set(CHECKS) - set(kit):
@@ -67,15 +70,20 @@ def _uncounted(each: Check) -> str:
     return f"{at}: check {each.name} counts among {each.among!r}, which is no population; {near}"
 
 
-def _read(path: Path, name: str) -> None:
+def _read(path: Path, name: str, seconds: int) -> None:
     """Run a file of checks, which register themselves."""
     before = set(CHECKS)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise CheckError(f"own checks in {path}: the name of a Python file ends in .py; rename it")
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except (Exception, SystemExit) as error:  # anything can happen in somebody else's file
+        with time_limit(seconds, "the file"):
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except (
+        Exception,
+        SystemExit,
+        CheckTimeout,
+    ) as error:  # anything can happen in somebody else's file
         kind = "" if isinstance(error, CheckError) else f"{type(error).__name__}: "
         raise CheckError(
             f"own checks in {path}{_line(path, error)}: {kind}{error}; {MEND}"

@@ -18,6 +18,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -65,6 +66,21 @@ def csv_files(account: Account) -> dict[str, str]:
     }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
     return files | {OUTCOME: json.dumps(outcome)}
+
+
+def write_csv_files(folder: Path, arguments: Mapping[str, Any]) -> None:
+    """
+    Write the files of the account with these arguments of `iamkit.load` into a folder.
+
+    The folder is there once all of them are.
+    """
+    from iamkit.account import load
+
+    unfinished = folder.with_suffix(".unfinished")
+    unfinished.mkdir(mode=0o700)
+    for name, text in csv_files(load(**arguments)).items():
+        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
+    unfinished.rename(folder)
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -127,7 +127,8 @@ def render(
                 for done, (number, notebook) in enumerate(executed, start=1):
                     pages.write(number, tidier.tidied(notebook))
                     progress(sources[number].name, done, len(sources))
-            outcome = _write_tables(server, arguments | given.arguments, folder)
+            files = [path.name for path in in_force.own_checks]
+            outcome = _write_tables(server, arguments | given.arguments, folder, files)
             pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
             facts |= {"versions": versions(outcome["actions"])}
@@ -291,12 +292,13 @@ class _Pages:
 
 
 def _write_tables(
-    server: ForkServer, arguments: Mapping[str, Any], out: ReportFolder
+    server: ForkServer, arguments: Mapping[str, Any], out: ReportFolder, own: Sequence[str]
 ) -> dict[str, Any]:
     """
     Write the CSV files, from the account that the fork server holds if it still runs.
 
-    Returns what else the run has to know; see `csv_files`.
+    Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks.
+    Raises BrokenCheckError if they end each process that runs them.
     """
     from iamkit.account import load
     from iamkit.report.csv_files import OUTCOME, csv_files
@@ -304,6 +306,10 @@ def _write_tables(
     folder = server.folder / "tables"
     with suppress(OSError):
         server.fork_writer(folder).wait()
+    if own and not folder.exists():  # what ends a process must not end this one
+        code = server.run_writer(folder)
+        if not folder.exists():
+            raise BrokenCheckError(_ended(own, code))
     if folder.exists():
         texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
     else:
@@ -312,6 +318,15 @@ def _write_tables(
     for name in sorted(texts):
         _write(out, name, texts[name])
     return outcome
+
+
+def _ended(own: Sequence[str], code: int) -> str:
+    """What ended the process that audits the account, as far as anybody knows, in words."""
+    return (
+        f"the process that runs the checks ended before they did (exit code {code}): a check of "
+        f"your own in {', '.join(own)} may have ended it, such as by os._exit, or memory ran out; "
+        "no report was written, and an earlier one is as it was"
+    )
 
 
 def _json(notebook: "NotebookNode") -> str:

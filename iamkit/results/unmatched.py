@@ -1,8 +1,8 @@
 """
 Names in the settings that nothing in the account has: misspelt, or left from somebody who is gone.
 
-Nothing is wrong with the account then, and so no check says it. But whoever wrote the name counts
-on it.
+Nothing is wrong with the account then, so no check says it. But the person who wrote the name
+relies on it.
 """
 
 from __future__ import annotations

@@ -137,15 +137,19 @@ def as_count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 2**63 else None
 
 
-def few(texts: Iterable[str], most: int) -> list[str]:
+def few(texts: Iterable[str], most: int = 6, between: str = ", ") -> str:
     """
-    Return the first texts of many, and how many more there are.
+    Join the first texts of many, and say how many more there are.
 
-    >>> few(["ana", "bo", "cy"], 2), few(["ana", "bo"], 2)
-    (['ana', 'bo', 'and 1 more'], ['ana', 'bo'])
+    >>> few(["ana", "bo", "cy", "di"], 2), few(["ana", "bo"])
+    ('ana, bo and 2 more', 'ana, bo')
+    >>> few(["it is old", "it is idle", "it is bare"], 2, "; ")
+    'it is old; it is idle; and 1 more'
     """
     given = list(texts)
-    return given[:most] + ([f"and {len(given) - most:,} more"] if len(given) > most else [])
+    more = f"and {len(given) - most:,} more" if len(given) > most else ""
+    last = " " if between == ", " else between
+    return between.join(given[:most]) + (last + more if more else "")
 
 
 def instead(name: object, known: Iterable[str], otherwise: str | None = None) -> str:

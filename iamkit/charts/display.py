@@ -19,7 +19,7 @@ import pandas as pd
 
 from iamkit.charts.headers import headers
 from iamkit.checks import Status
-from iamkit.values import printable
+from iamkit.values import few, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -98,7 +98,7 @@ def table(
         with rows the caption says that there may be more.
 
     Missing values show as a dash, Booleans as yes and no, times in UTC to the hour or the day,
-    spans as whole days, lists with commas.
+    spans as whole days, lists with commas: the first six items, and how many more there are.
     """
     if missing and not len(frame):
         return not_assessed(missing)
@@ -130,7 +130,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(v) for v in series]
+    present = [cell(few(_items(v)) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -161,11 +161,18 @@ def cell(value: Any) -> str | int | float | None:
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)
-    if isinstance(value, list | tuple | np.ndarray):
-        return ", ".join(str("" if (v := cell(item)) is None else v) for item in value)
+    if isinstance(value, _LISTS):
+        return ", ".join(_items(value))
     return clean(value)
+
+
+_LISTS: Final = (list, tuple, set, frozenset, np.ndarray)
+
+
+def _items(value: Any) -> list[str]:
+    """The items of a list as a cell shows each; those of a set in the order of the alphabet."""
+    items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+    return [str("" if (shown := cell(item)) is None else shown) for item in items]
 
 
 def _absent(value: Any) -> bool:

@@ -83,7 +83,7 @@ def identities_first(account: Account) -> pd.DataFrame:
 
 
 def failing_checks(account: Account) -> pd.DataFrame:
-    """Return the checks that fail, with counts, the first six names, and the remedy."""
+    """Return the checks that fail, with counts, names, and the remedy."""
     failing = account.audit.results.query("status == 'fail'")
     rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
     count = [f"{part} of {total} {among}" for part, total, among in rows]
@@ -104,13 +104,12 @@ def checks_first(account: Account) -> tuple[pd.DataFrame, str]:
     grave = failing[failing["severity"].isin(["critical", "high"])]
     if len(grave) or failing.empty:
         said = f"Checks of high severity or worse that fail, of {len(failing)} that fail"
-        return grave, f"{said}; the first six names"
-    said = "Checks that fail, none of them of high severity or worse; the first six names"
-    return failing, said
+        return grave, said
+    return failing, "Checks that fail, none of them of high severity or worse"
 
 
 def facts(account: Account) -> pd.DataFrame:
-    """Return the facts that the checks note: how many subjects, and the first six names."""
+    """Return the facts that the checks note: how many subjects, and their names."""
     results, noted = account.audit.results, _of_each_check(account, Status.NOTED)
     known = results[results["check"].isin(noted.index)]
     return known.assign(
@@ -119,10 +118,10 @@ def facts(account: Account) -> pd.DataFrame:
 
 
 def _of_each_check(account: Account, status: str) -> pd.DataFrame:
-    """Return for each check the number of subjects with a status, and the first six names."""
+    """Return for each check the number of subjects with a status, and their names."""
     findings = account.audit.findings
     once = findings[findings["status"] == status].drop_duplicates(["check", "subject"])
-    return counts.grouped(once, ["check"], first=6).set_index("check")
+    return counts.grouped(once, ["check"]).set_index("check")
 
 
 def by_protection(account: Account) -> pd.DataFrame:

@@ -204,7 +204,7 @@ def render_index(
         f"the evidence about {incomplete:,} of the users, groups, roles and policies is incomplete"
     )
     too = [cut] if incomplete else []
-    lacking = {page.name: few([*page.missing, *too], 2) for page in pages}
+    lacking = {page.name: few([*page.missing, *too], 2, "; ") for page in pages}
     shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
     return str(template.render(evidence=evidence, **shown))
 

@@ -46,7 +46,7 @@ class ChangedEvidence:
         self._original = original
         self._answers: dict[str, Any] = {}
         self._report: list[dict[str, Any]] | None = None
-        self._known: set[str] = set()
+        self._known: set[tuple[str, str]] = set()
         self.enabled: set[str] = set()  # who got an MFA device that no list shows: root's
         self.account_id = original.account_id
         self.now = snapshot.format_time(original.as_of)
@@ -76,7 +76,7 @@ class ChangedEvidence:
     def replace(self, request: requests.Request, answer: Any) -> None:
         """Set a whole answer, which is known from now on, whatever gap there was."""
         self._answers[request.file] = answer
-        self._known.add(request.call)
+        self._known.add((request.call, request.meaning))
 
     @property
     def report(self) -> list[dict[str, Any]]:
@@ -101,7 +101,10 @@ class ChangedEvidence:
         files |= {name: snapshot.canonical(each) for name, each in changed.items()}
         if self._report is not None and requests.REPORT.file in files:
             files[requests.REPORT.file] = _csv(self._report)
-        gaps = [gap for gap in old.manifest["gaps"] if gap["call"] not in self._known]
+        known = self._known  # several requests may make one call, such as for each contact
+        gaps = [
+            gap for gap in old.manifest["gaps"] if (gap["call"], gap.get("meaning")) not in known
+        ]
         manifest = {**old.manifest, "gaps": gaps, "what_if": [*old.changes, *said]}
         return snapshot.in_memory(manifest, files, old.path)
 

@@ -21,6 +21,12 @@ from __future__ import annotations
 
 from iamkit.errors import ChangeError
 from iamkit.evidence import Snapshot
+from iamkit.results.account_changes import (
+    CreateAnalyzer,
+    EnableOrganizationsRootCredentialsManagement,
+    PutAlternateContact,
+    PutContactInformation,
+)
 from iamkit.results.change import Change
 from iamkit.results.changed_evidence import ChangedEvidence
 from iamkit.results.credential_changes import (
@@ -68,6 +74,7 @@ __all__ = [
     "Change",
     "ChangePassword",
     "CreateAccessKey",
+    "CreateAnalyzer",
     "CreateGroup",
     "CreatePolicy",
     "CreatePolicyVersion",
@@ -90,6 +97,9 @@ __all__ = [
     "DeleteUser",
     "DetachPolicy",
     "EnableMFADevice",
+    "EnableOrganizationsRootCredentialsManagement",
+    "PutAlternateContact",
+    "PutContactInformation",
     "PutInlinePolicy",
     "PutPermissionsBoundary",
     "RemoveUserFromGroup",

@@ -84,6 +84,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
                 | {"ServiceName": "bedrock.amazonaws.com", "CreateDate": "2026-01-01"}
             ]
         },
+        "organization": {"Organization": {"Id": "o-1", "MasterAccountId": ACCOUNT}},
+        "organizations_features": {"OrganizationId": "o-1", "EnabledFeatures": ["RootSessions"]},
+        "analyzers": {"analyzers": []},
         "server_certificates": {
             "ServerCertificateMetadataList": [
                 {"Arn": f"{ARN}server-certificate/shop", "ServerCertificateName": "shop"}
@@ -286,6 +289,30 @@ EFFECTS: dict[str, tuple[changes.Change, tuple[str, str, dict[str, Any]], Any, A
         [ANN, BEN],
         ["AIDAANNXXXXXXXXXXXXXX", BEN],
     ),
+    "contact information, which was not in the evidence": (
+        changes.PutContactInformation("Example Corp"),
+        ("contacts", "present", {"kind": "account"}),
+        [],
+        [True],
+    ),
+    "a security contact": (
+        changes.PutAlternateContact("SECURITY", "security@example.com"),
+        ("contacts", "email", {"kind": "security"}),
+        [],
+        ["security@example.com"],
+    ),
+    "an analyzer is active at once": (
+        changes.CreateAnalyzer("outside"),
+        ("analyzers", "status", {"name": "outside"}),
+        [],
+        ["ACTIVE"],
+    ),
+    "central management of root, beside what is enabled": (
+        changes.EnableOrganizationsRootCredentialsManagement(),
+        ("root_management", "enabled", {}),
+        [False, True],
+        [True, True],
+    ),
     "a password policy, which was not in the evidence": (
         changes.UpdatePasswordPolicy(minimum_length=14),
         ("password_policy", "value", {"rule": "MinimumPasswordLength"}),
@@ -308,6 +335,12 @@ def test_a_change_shows_where_it_should_and_leaves_the_account(
     assert not company.snapshot.changes
     assert str(change)[0].isupper()
     assert not str(change).endswith(".")
+
+
+def test_a_contact_that_is_set_says_nothing_of_the_others(company: Account) -> None:
+    made = company.what_if(changes.PutAlternateContact("SECURITY", "security@example.com"))
+    contacts = made.gaps.loc[made.gaps["call"] == "account:GetAlternateContact", "meaning"]
+    assert sorted(contacts.str.extract("account's (.+) contact")[0]) == ["billing", "operations"]
 
 
 def test_every_change_is_tried_here() -> None:
@@ -368,6 +401,10 @@ def test_rules_that_are_not_named_are_kept_by_keeping(company: Account) -> None:
 
 LONG = {"Version": "2012-10-17", "Statement": [{"Sid": "x" * 7000}]}
 REFUSED: dict[str, tuple[tuple[changes.Change, ...], str]] = {
+    "an analyzer of a name that is taken": (
+        (changes.CreateAnalyzer("outside"), changes.CreateAnalyzer("outside")),
+        "ConflictException",
+    ),
     "a user who does not exist": ((changes.DeleteUser(f"{ARN}user/nobody"),), "NoSuchEntity"),
     "a third key": ((changes.CreateAccessKey(BEN),), "LimitExceeded"),
     "a key that there is not": ((changes.DeleteAccessKey(ANN, 2),), "NoSuchEntity"),

@@ -721,7 +721,7 @@ UNTRIED = {
     "break_glass_used": "the use stays in the evidence; a person has to ask who it was",
     "root_used": "the use stays in the evidence; a person has to ask what it was for",
     "federation_missing": "who of the users a provider would know is not in IAM, so nobody can go",
-    "long_lived_access_keys": "which program uses a key, and whether it can use a role, is not in IAM",
+    "long_lived_access_keys": "which program uses a key, and if it can use a role, is not in IAM",
 }
 
 

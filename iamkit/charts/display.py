@@ -11,6 +11,7 @@ import datetime as dt
 import html
 import math
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -130,7 +131,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(few(_items(v)) if isinstance(v, _LISTS) else v) for v in series]
+    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -162,7 +163,7 @@ def cell(value: Any) -> str | int | float | None:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, _LISTS):
-        return ", ".join(_items(value))
+        return _joined(_items(value))
     return clean(value)
 
 
@@ -177,6 +178,21 @@ def _items(value: Any) -> list[str]:
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
+
+
+def _joined(items: list[str], most: int = sys.maxsize) -> str:
+    """
+    The items of a list, at most so many: names with commas, phrases with semicolons.
+
+    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
+    ('ana, bo', 'it is old; its key, too, is old')
+    >>> _joined(["Delete it.", "Tell ana."])
+    'Delete it. Tell ana.'
+    """
+    if items and all(each.endswith(".") for each in items):
+        return few(items, most, " ")
+    phrases = any(", " in each or each.count(" ") > 1 for each in items)
+    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:
@@ -307,16 +323,18 @@ def none_is_good(
     return number, note, otherwise if number else "good" if of else "plain"
 
 
-def share(part: Any, whole: Any) -> str:
+def share(part: Any, whole: Any, said: str, nobody: str) -> str:
     """
-    A part of a whole in words, with the percentage where there is one.
+    A sentence on a part of a whole, with the percentage; `nobody` where there is no whole.
 
-    >>> share(12, 60), share(0, 0)
-    ('12 of 60 (20 %)', '0 of 0')
+    >>> share(12, 60, "users have MFA.", "There are no users.")
+    '12 of 60 (20 %) users have MFA.'
+    >>> share(0, 0, "users have MFA.", "There are no users.")
+    'There are no users.'
     """
     if not whole:
-        return "0 of 0"
-    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)})"
+        return nobody
+    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)}) {said}"
 
 
 def percent(part: Any, whole: Any) -> str:
@@ -335,13 +353,17 @@ def percent(part: Any, whole: Any) -> str:
 
 def when(times: "pd.Series[Any]") -> str:
     """
-    The latest of some times in words.
+    The latest of some times in words, as the end of "It was …".
 
     >>> when(pd.Series(pd.to_datetime(["2026-10-01", None], utc=True)))
-    'on 2026-10-01'
+    'last used on 2026-10-01'
+    >>> when(pd.Series([], dtype="datetime64[ns, UTC]"))
+    'never used, as far as AWS recorded it,'
     """
     latest = times.max()
-    return "never, as far as AWS recorded it" if pd.isna(latest) else f"on {latest:%Y-%m-%d}"
+    if pd.isna(latest):
+        return "never used, as far as AWS recorded it,"
+    return f"last used on {latest:%Y-%m-%d}"
 
 
 def not_assessed(missing: str) -> Sentence:

@@ -92,5 +92,4 @@ def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, 
     """
     numbers = {"accepted": accepted, "not assessed": unknown, "noted": noted}
     others = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
-    of = among if pd.isna(total) else f"{total} {among}"
-    return f"{failing} of {of}" + (f"; {others}" if others else "")
+    return counts.of(failing, total, among) + (f"; {others}" if others else "")

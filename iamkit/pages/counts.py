@@ -47,6 +47,22 @@ def crossed(
     return counts
 
 
+def of(part: int, total: Any, among: str) -> str:
+    """
+    Return how many fail, of how many, in words; `among` says of whom, as checks do.
+
+    >>> of(3, 50, "console users"), of(1, 1, "the account"), of(0, 1, "the root user")
+    ('3 of 50 console users', 'the account', 'none')
+    >>> of(0, 0, "roles"), of(0, None, "roles")
+    ('no roles', '0 of an unknown number of roles')
+    """
+    if among.startswith("the "):
+        return among if part else "none"
+    if pd.isna(total):
+        return f"{part} of an unknown number of {among}"
+    return f"{part} of {total} {among}" if total else f"no {among}"
+
+
 def grouped(frame: pd.DataFrame, by: list[str], *, of: str = "name") -> pd.DataFrame:
     """
     Return a row for each combination of values: how many rows have it, and the names.

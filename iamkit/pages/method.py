@@ -20,7 +20,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         "Account": (account.account_id, account.alias or "no alias"),
         "Evidence of": (f"{as_of:%Y-%m-%d}", f"{as_of:%H:%M} UTC"),
         "Files": len(account.snapshot.manifest["files"]),
-        "Gaps": charts.none_is_good(gaps, "kinds of evidence missing"),
+        "Gaps": charts.none_is_good(gaps, "kinds of evidence missing", "note"),
     }
     return charts.figures(**numbers)
 
@@ -39,7 +39,7 @@ def calls(account: Account) -> pd.DataFrame:
 def unused_settings(account: Account) -> charts.Sentence:
     """Return which names in the settings match nothing in the account, in sentences."""
     found = unmatched(account)
-    said = found or ["No name in the settings is without a match in the account."]
+    said = found or ["Every name in the settings matches something in the account."]
     return charts.say(*said, tone="note" if found else "plain")
 
 

@@ -86,7 +86,7 @@ def failing_checks(account: Account) -> pd.DataFrame:
     """Return the checks that fail, with counts, names, and the remedy."""
     failing = account.audit.results.query("status == 'fail'")
     rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
-    count = [f"{part} of {total} {among}" for part, total, among in rows]
+    count = [counts.of(part, total, among) for part, total, among in rows]
     who = _of_each_check(account, Status.FAIL)["among_them"]
     return failing.assign(count=count, who=failing["check"].map(who))[
         ["severity", "title", "count", "who", "remedy"]

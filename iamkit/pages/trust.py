@@ -119,8 +119,8 @@ def callers(account: Account) -> pd.DataFrame:
 
 def platform_roles(account: Account) -> pd.DataFrame:
     """Return the roles that platforms made, and those with such names."""
-    found = account.platform_roles.rename(columns={"behind": "who_comes_in_by_it"})
-    return found[["role_name", "platform", "standing", "who_comes_in_by_it", "problem", "tighten"]]
+    found = account.platform_roles.rename(columns={"behind": "who_assumes_it"})
+    return found[["role_name", "platform", "standing", "who_assumes_it", "problem", "tighten"]]
 
 
 def accounts(account: Account) -> pd.DataFrame:

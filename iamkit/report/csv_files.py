@@ -85,7 +85,7 @@ def write_csv_files(folder: Path, arguments: Mapping[str, Any]) -> None:
 
 def as_csv(frame: pd.DataFrame) -> str:
     r"""
-    Return a table as CSV (RFC 4180): times in UTC, lists with commas, missing values empty.
+    Return a table as CSV (RFC 4180): times in UTC, lists as on a page, missing values empty.
 
     >>> import pandas as pd
     >>> as_csv(pd.DataFrame({"name": ["=1+1", None], "steps": [["a", "b"], []]}))

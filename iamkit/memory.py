@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, ParamSpec, TypeVar
@@ -33,13 +34,23 @@ class Memo(dict[K, V], Generic[K, V]):
             return found
 
 
+# Set by `freeze`: Python can only say so by counting everything that is frozen.
+_frozen = threading.Event()
+
+
+def freeze() -> None:
+    """Leave all objects there are out of garbage collection, for as long as this process runs."""
+    gc.freeze()
+    _frozen.set()
+
+
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
     """
     Pause Python's garbage collector; afterwards it runs as before.
 
     While many objects are made, it would walk all of a big account's evidence again and again. They
-    count as old at once, unless something is frozen: what an account has made, it keeps.
+    count as old at once, or stay frozen after `freeze`: what an account has made, it keeps.
 
     >>> with garbage_collection_paused():
     ...     gc.isenabled()
@@ -53,7 +64,7 @@ def garbage_collection_paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            if not gc.get_freeze_count():
+            if not _frozen.is_set():
                 gc.freeze()
                 gc.unfreeze()  # to the oldest generation
             gc.enable()

@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context, rcParamsDefault
+from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
@@ -102,14 +102,25 @@ class Chart(Axes):
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
+    figure.dpi = 72  # which SVG always has
+    _arrange(figure)
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
+    _arrange(figure)
     figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _arrange(figure: Figure) -> None:
+    """Lay the figure out for good: it would be laid out, and drawn, twice more to be saved."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 _SVG = ("image/svg+xml", _svg)
@@ -133,8 +144,13 @@ def new(ax: Axes | None = None, *, width: float = 7.2, height: float = 3.0, alt:
 
 def _style() -> AbstractContextManager[None]:
     """Our look over matplotlib's own defaults: a `matplotlibrc` at home changes no report."""
-    ours = {k: v for k, v in rcParamsDefault.items() if not k.startswith("backend")} | _STYLE
-    return rc_context(cast(Any, ours))
+    # To set a parameter is dear, as its value is checked, and most have the value already.
+    return rc_context({key: value for key, value in _OURS if rcParams[key] != value})
+
+
+_OURS: Final[Any] = tuple(
+    ({k: v for k, v in rcParamsDefault.items() if not k.startswith("backend")} | _STYLE).items()
+)
 
 
 def _styled(draw: Callable[P, R]) -> Callable[P, R]:

@@ -36,7 +36,6 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 from iamkit.errors import one_line
 from iamkit.report.kernels import fork_server
 from iamkit.report.kernels.internals import (
-    ERROR_CELL_TAG,
     notebook_client,
     start_with,
     was_started,
@@ -187,16 +186,9 @@ class KernelEngine(Engine):  # type: ignore[misc]
         kernel_name: str,
         *,
         kernels: Kernels,
-        results: list[NotebookNode],
         **_: Any,
     ) -> None:
-        """
-        Run the cells; `results` receives the notebook even if one of them fails.
-
-        papermill drops the notebook of a failed run unless it may write it to a file, with its
-        own marks in it; the report needs the notebook and writes it itself.
-        """
-        results.append(nb_man.nb)
+        """Run the cells, as far as they go."""
         client = notebook_client(
             nb_man,
             km=kernels.manager(),
@@ -256,29 +248,19 @@ def execute(
 
     A cell that fails has its error among its outputs.
     """
-    results: list[NotebookNode] = []
-    problem = ""
+    common = {"engine_name": NAME, "kernel_name": "python3"}
+    # With the whole of its own execution, papermill would write the notebook out as text, which is
+    # slow, and add cells to one that fails.
+    prepared = papermill.execute_notebook(
+        notebook, None, parameters=dict(parameters), language="python", prepare_only=True, **common
+    )
     try:
-        papermill.execute_notebook(
-            notebook,
-            None,
-            parameters=dict(parameters),
-            engine_name=NAME,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            kernels=kernels,
-            results=results,
+        executed: NotebookNode = papermill_engines.execute_notebook_with_engine(
+            nb=prepared, progress_bar=False, kernels=kernels, **common
         )
-    except papermill.PapermillExecutionError:
-        pass  # the failing cell holds the error
     except (OSError, RuntimeError) as error:
-        problem = one_line(error)
-    executed = results[0] if results else notebook
-    executed.cells = [
-        cell for cell in executed.cells if ERROR_CELL_TAG not in cell.metadata.get("tags", ())
-    ]
-    return executed, problem
+        return prepared, one_line(error)
+    return executed, ""
 
 
 def _kill(kernel: Process) -> None:

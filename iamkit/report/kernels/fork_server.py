@@ -13,7 +13,6 @@ process does both when the socket closes because the report was killed, and a ke
 when its parent is gone.
 """
 
-import gc
 import importlib
 import json
 import os
@@ -30,6 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from iamkit.memory import freeze, garbage_collection_paused
 from iamkit.report.csv_files import write_csv_files
 from iamkit.report.temporary import RunFolder
 from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
@@ -228,15 +228,16 @@ def serve(control: socket.socket) -> None:
     folder = Path.cwd()
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     del sys.path[0]  # this folder, which `-m` has put there; a kernel adds its own
-    for name in IMPORTS:
-        importlib.import_module(name)
+    with garbage_collection_paused():
+        for name in IMPORTS:
+            importlib.import_module(name)
     arguments = sys.stdin.read()
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     if arguments:
         with suppress(Exception):  # the notebooks will fail the same way, and their pages say how
             _audit(json.loads(arguments), control)
-    gc.freeze()
+    freeze()
     forks: set[int] = set()
     while True:
         message, passed, _, _ = socket.recv_fds(control, 65536, 1)

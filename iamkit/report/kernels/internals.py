@@ -12,8 +12,7 @@ jupyter_client
     for an installed entry point. `start_with`. `LocalProvisioner.process` is what it looks after.
 papermill
     The class with which its own engine runs cells, and that it passes options on to nbclient's:
-    `notebook_client`. What it notes of a cell that it has begun: `was_started`. The tag of the
-    cells that it adds after an error.
+    `notebook_client`. What it notes of a cell that it has begun: `was_started`.
 ipykernel
     The file names that it gives to cells, which tracebacks and warnings show. `CELL_FILE`.
 """
@@ -34,7 +33,6 @@ VERSIONS: Final[Mapping[str, str]] = {
 }
 
 CELL_FILE: Final = r"ipykernel_\d+[/\\]\d+\.py"  # in the folder for temporary files
-ERROR_CELL_TAG: Final = "papermill-error-cell-tag"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from iamkit.results import changes
 from iamkit.results.controls import matrix
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.unmatched import unmatched
 
 __all__ = [
     "CLASSES",
@@ -13,4 +14,5 @@ __all__ = [
     "identities",
     "matrix",
     "matters",
+    "unmatched",
 ]

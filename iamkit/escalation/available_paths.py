@@ -239,14 +239,8 @@ class AvailablePaths:
         Whether all actions of each are possible, then whether those on what nobody can see are
         certain, and possible.
         """
-        words = rows[:, :, self._words]
         asked = ((self._needed, POSSIBLE), (self._elsewhere, CERTAIN), (self._elsewhere, POSSIBLE))
-        return np.array(
-            [
-                np.array([~(bits & ~words[:, at]).any(axis=1) for bits in wanted]).T
-                for wanted, at in asked
-            ]
-        )
+        return np.array([wanted.within(rows[:, at]) for wanted, at in asked])
 
     def _usable_with(
         self, allowed: Any, kind: str, named: bool, among: Any = True
@@ -291,22 +285,36 @@ class AvailablePaths:
         }
 
     @cached_property
-    def _words(self) -> Any:
-        """The words of a bit row in which actions of methods are: a few of hundreds."""
-        actions = [action for method in self.methods for action in method.permissions]
-        return np.flatnonzero(self.callers.catalog.bits(actions))
+    def _needed(self) -> _ActionSets:
+        """For each method, all its actions."""
+        return self._sets(method.permissions for method in self.methods)
 
     @cached_property
-    def _needed(self) -> Any:
-        """For each method, bits of all its actions, in `_words`."""
-        bits = self.callers.catalog.bits
-        return np.array([bits(method.permissions)[self._words] for method in self.methods])
-
-    @cached_property
-    def _elsewhere(self) -> Any:
-        """For each method, bits of actions on what IAM's evidence does not show, in `_words`."""
-        used = (
+    def _elsewhere(self) -> _ActionSets:
+        """For each method, its actions on what IAM's evidence does not show."""
+        return self._sets(
             [action for action, on in method.permissions.items() if on in NOT_IN_EVIDENCE]
             for method in self.methods
         )
-        return np.array([self.callers.catalog.bits(actions)[self._words] for actions in used])
+
+    def _sets(self, wanted: Iterable[Iterable[str]]) -> _ActionSets:
+        return _ActionSets([self.callers.catalog.bits(actions) for actions in wanted])
+
+
+class _ActionSets:
+    """Sets of actions as bits, each in a few of a row's hundreds of words."""
+
+    def __init__(self, sets: list[Any]) -> None:
+        bits = np.array(sets)
+        number, self._words = bits.nonzero()
+        self._bits = bits[number, self._words]
+        self._some, self._starts = np.unique(number, return_index=True)
+        self._count = len(sets)
+
+    def within(self, rows: Any) -> Any:
+        """Which sets each row of bits has all of: booleans of shape (rows, sets)."""
+        lacks = (self._bits & ~rows[:, self._words]).astype(bool)
+        found = np.ones((len(rows), self._count), dtype=bool)
+        if len(self._some):
+            found[:, self._some] = ~np.logical_or.reduceat(lacks, self._starts, axis=1)
+        return found

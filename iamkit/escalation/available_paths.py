@@ -25,7 +25,7 @@ import numpy as np
 from iamkit.access import Permissions, Principals, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import KIND, Caller, Callers
-from iamkit.escalation.callers_alike import AlikeCallers
+from iamkit.escalation.callers_alike import Alike, AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import (
     ASSUME_ROLE,
@@ -62,11 +62,32 @@ class _Usable:
         return tuple(dict.fromkeys(found))
 
 
-class Case(NamedTuple):
+# What a caller may be able to use: first the methods for which it does not matter what trust
+# policies say of the caller (False), then the others (True); nothing that is empty.
+_AllUsable = tuple[tuple[_Usable, bool], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
     """What callers have in common whom nothing tells apart, each list in the order of methods."""
 
     shared: list[EscalationPath]  # `CALLER` among the targets is whoever asks
     apart: tuple[_UsableMethod, ...]  # methods that give each its own
+
+    @cached_property
+    def reaches_self(self) -> bool:
+        """Whether a shared path leads to whoever asks."""
+        return any(each.kind == "self" and each.method.reach != "created" for each in self.shared)
+
+    @cached_property
+    def reached(self) -> dict[str, int]:
+        """By kind, on whom there are permissions for shared paths, and whom these may reach."""
+        found: dict[str, int] = {}
+        for each in self.shared:
+            if each.kind != "self":
+                some = each.where.possible | each.targets.possible
+                found[each.kind] = found.get(each.kind, 0) | some
+        return found
 
 
 class AvailablePaths:
@@ -85,9 +106,11 @@ class AvailablePaths:
         self.targets = Targets(self.callers)
         self._paths: Memo[tuple[str, str], list[EscalationPath]] = Memo()
         self._cases: Memo[Any, Case] = Memo()
+        self._cases_in: Memo[tuple[Alike, _AllUsable, str], list[Case]] = Memo()
+        self._own: Memo[tuple[Case, str], list[EscalationPath]] = Memo()
         self.tags = ChangedTags(self.callers, self.targets.assuming)
         self._changed: Memo[Any, list[EscalationPath]] = Memo()
-        self._usable: Memo[Any, tuple[_Usable, _Usable]] = Memo()
+        self._usable: Memo[Any, _AllUsable] = Memo()
         self._distinct: Memo[tuple[_UsableMethod, ...], _Usable] = Memo()
         self._same: dict[ResourceSet, ResourceSet] = {}  # equal sets are kept once
         every = [action for method in self.methods for action in deciding(method)]
@@ -136,39 +159,43 @@ class AvailablePaths:
         usable = self._usable_with(
             self._methods_of(rows)[:, 0], alike.caller.kind, alike.named, self._changing_no_tags
         )
-        return self._paths_of(
-            usable, arn, lambda: who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
-        )
+
+        def answers(keys: tuple[str, ...]) -> Any:
+            return "tags", who.answers((*keys, RETAGGED))
+
+        cases = self._find_cases(usable, alike.caller, answers, lambda: who)
+        return self._of_cases(cases, arn, lambda: who)
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
-        alike, number = self._alike.of(arn), self.callers.number(arn, name)
-        kind = alike.caller.kind
-        usable = self._usable.once(
-            (number, kind, alike.named), self._usable_methods, kind, alike.named, number
-        )
-        return self._paths_of(
-            usable,
-            arn,
-            lambda: self.callers.context(arn, name),
-            lambda keys: (alike.known.answers(keys), self.callers.arrived(name, keys)),
-        )
+        alike = self._alike.of(arn)
+        usable = self._usable_methods(alike, self.callers.number(arn, name))
+        if not usable:
+            return []
 
-    def _paths_of(
+        def answers(keys: tuple[str, ...]) -> Any:
+            return alike.known.answers(keys), self.callers.arrived(name, keys)
+
+        def context() -> RequestContext:
+            return self.callers.context(arn, name)
+
+        key = (alike, usable, name)
+        cases = self._cases_in.once(key, self._find_cases, usable, alike.caller, answers, context)
+        return self._of_cases(cases, arn, context)
+
+    def _find_cases(
         self,
-        usable: tuple[_Usable, _Usable],
-        arn: str,
-        context: Callable[[], RequestContext],
+        usable: _AllUsable,
+        standing: Caller,
         answers: Callable[[tuple[str, ...]], Any],
-    ) -> list[EscalationPath]:
-        """A caller's paths by some methods; `answers` tells by some keys whom it is like."""
-        standing, found = self._alike.of(arn).caller, []
-        for methods, by_trust in zip(usable, (False, True), strict=True):
-            if methods.methods:
-                caller = self._alike.for_actions(standing, methods.actions)
-                keys = self._alike.keys(caller) if by_trust else caller.own_keys
-                key = (methods, caller, answers(keys))
-                case = self._cases.once(key, self._find_case, methods, caller, context)
-                found += self._of_case(case, arn, context)
+        context: Callable[[], RequestContext],
+    ) -> list[Case]:
+        """What a caller has in common with others; `answers` tells by some keys with whom."""
+        found = []
+        for methods, by_trust in usable:
+            caller = self._alike.for_actions(standing, methods.actions)
+            keys = self._alike.keys(caller) if by_trust else caller.own_keys
+            key = (methods, caller, answers(keys))
+            found.append(self._cases.once(key, self._find_case, methods, caller, context))
         return found
 
     def _find_case(
@@ -179,14 +206,27 @@ class AvailablePaths:
         shared = [each for each in usable.methods if each not in apart]
         return Case(self._find(shared, caller, context), apart)
 
-    def _of_case(
-        self, case: Case, arn: str, context: Callable[[], RequestContext]
+    def _of_cases(
+        self, cases: list[Case], arn: str, context: Callable[[], RequestContext]
     ) -> list[EscalationPath]:
-        """The paths of one of the callers of a case."""
-        found = [self._for_caller(path, arn) for path in case.shared]
-        if case.apart:
-            found += self._find(case.apart, self.callers.caller(arn), context())
-            found.sort(key=lambda path: self._order[path.method.id])
+        """The paths of one of the callers of some cases."""
+        found: list[EscalationPath] = []
+        for case in cases:
+            paths = self._own.once((case, arn), self._of_case, case, arn)
+            if case.apart:
+                own = self._find(case.apart, self.callers.caller(arn), context())
+                paths = sorted([*paths, *own], key=lambda path: self._order[path.method.id])
+            found += paths
+        return found
+
+    def _of_case(self, case: Case, arn: str) -> list[EscalationPath]:
+        """The shared paths as they are for one of the callers: without itself among others."""
+        reached = case.reached.items()
+        if not case.reaches_self and not any(
+            some & self.callers.itself(arn, kind) for kind, some in reached
+        ):
+            return case.shared
+        found = (self._for_caller(path, arn) for path in case.shared)
         return [path for path in found if path.where.possible or path.targets.possible]
 
     def _for_caller(self, path: EscalationPath, arn: str) -> EscalationPath:
@@ -216,21 +256,29 @@ class AvailablePaths:
             if path.where.possible or path.targets.possible
         ]
 
-    def _usable_methods(self, kind: str, named: bool, number: int) -> tuple[_Usable, _Usable]:
-        """
-        The methods whose actions are all possible, as far as rows of bits tell.
-
-        First those for which it does not matter what trust policies say of the caller.
-        """
-        known = self._allowed_methods
-        if number < known.shape[1]:
-            return self._usable_with(known[:, number], kind, named)
+    def _usable_methods(self, alike: Alike, number: int) -> _AllUsable:
+        """The methods whose actions are all possible, as far as rows of bits tell."""
+        kind, named = alike.caller.kind, alike.named
+        numbers, distinct = self._allowed_methods
+        if number < len(numbers):
+            at = numbers[number]
+            return self._usable.once(
+                (at, kind, named), self._usable_with, distinct[:, at], kind, named
+            )
         rows = np.array(self.callers.numbered_rows(number))[None]
         return self._usable_with(self._methods_of(rows)[:, 0], kind, named)
 
     @cached_property
-    def _allowed_methods(self) -> Any:
-        return self._methods_of(self.callers.permissions.rows)
+    def _allowed_methods(self) -> tuple[list[int], Any]:
+        """For each row of bits the number of what it allows, and these, each once."""
+        allowed = self._methods_of(self.callers.permissions.rows)
+        _, first, numbers = np.unique(
+            np.packbits(allowed, axis=2).swapaxes(0, 1).reshape(allowed.shape[1], -1),
+            axis=0,
+            return_index=True,
+            return_inverse=True,
+        )
+        return numbers.ravel().tolist(), allowed[:, first]
 
     def _methods_of(self, rows: Any) -> Any:
         """
@@ -242,10 +290,8 @@ class AvailablePaths:
         asked = ((self._needed, POSSIBLE), (self._elsewhere, CERTAIN), (self._elsewhere, POSSIBLE))
         return np.array([wanted.within(rows[:, at]) for wanted, at in asked])
 
-    def _usable_with(
-        self, allowed: Any, kind: str, named: bool, among: Any = True
-    ) -> tuple[_Usable, _Usable]:
-        """The same of the methods that a row allows, of shape (3, methods), `among` some."""
+    def _usable_with(self, allowed: Any, kind: str, named: bool, among: Any = True) -> _AllUsable:
+        """Of the methods that a row allows, of shape (3, methods), the usable `among` some."""
         acts_as = "role" if kind == "role" else "user"
         possible, *elsewhere = allowed
         usable = possible | (self._need_no_permission & named)
@@ -256,10 +302,11 @@ class AvailablePaths:
             permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
             by_trust = method.trust in ("caller", "named")
             (trusted if by_trust else own).append(_UsableMethod(method, permitted))
-        first, second = (
-            self._distinct.once(each, _Usable, each) for each in (tuple(own), tuple(trusted))
+        return tuple(
+            (self._distinct.once(tuple(some), _Usable, tuple(some)), by_trust)
+            for some, by_trust in ((own, False), (trusted, True))
+            if some
         )
-        return first, second
 
     @cached_property
     def _order(self) -> dict[str, int]:

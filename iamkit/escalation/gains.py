@@ -75,9 +75,7 @@ class Gains:
 
         `context` is the caller's, `arrived` the one in which it acts as the target. None: nobody.
         """
-        permissions = self._callers.permissions
-        own = permissions.index[self._callers.row[arn], permissions.contexts.index(context)]
-        key = (int(own), kind, targets, arrived)
+        key = (self._callers.number(arn, context), kind, targets, arrived)
         return self._strongest.once(key, self._find_strongest, *key)
 
     def _find_strongest(self, own: int, kind: str, targets: int, arrived: str) -> str | None:

@@ -80,6 +80,7 @@ class AllowedResources:
         self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
         self._allowances: Memo[Any, Allowance] = Memo()
         self._named: Memo[Any, ResourceSet] = Memo()
+        self.matched: Memo[tuple[str, str], int] = Memo()
         self._alike: Memo[tuple[str, tuple[str, ...]], list[tuple[RequestContext, int]]] = Memo()
 
     def _resources(self, kind: str) -> Resources:
@@ -318,7 +319,9 @@ class AllowedResources:
             return self.every(kind)
         if not pattern.overlaps(resources.pattern):
             return 0
-        found = resources.matching(pattern) if plain is None else 0
+        found = 0
+        if plain is None:
+            found = self.matched.once((kind, pattern.text), resources.matching, pattern)
         return found | resources.future if with_future else found
 
 

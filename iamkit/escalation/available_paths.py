@@ -76,6 +76,7 @@ class AvailablePaths:
         self._cases: Memo[Any, Case] = Memo()
         self._same_cases: Memo[Any, Case] = Memo()
         self._shared: Memo[Any, EscalationPath | None] = Memo()
+        self._apart: Memo[Any, EscalationPath] = Memo()
         self._own: Memo[tuple[Case, str], list[EscalationPath]] = Memo()
         self.tags = ChangedTags(self.callers, self.targets.assuming)
         self._changed: Memo[Any, list[EscalationPath]] = Memo()
@@ -129,7 +130,8 @@ class AvailablePaths:
         def answers(keys: tuple[str, ...]) -> Any:
             return "tags", who.answers((*keys, RETAGGED))
 
-        case = self._find_case(usable, standing, answers, lambda: who)
+        key = (alike, usable, answers(self._alike.keys(standing)))
+        case = self._cases.once(key, self._find_case, usable, standing, answers, lambda: who)
         return self._of_caller(case, arn, lambda: who)
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
@@ -203,11 +205,22 @@ class AvailablePaths:
         """The paths of one of the callers of a case."""
         found = self._own.once((case, arn), self._of_case, case, arn)
         if case.apart:
-            caller, who = self.callers.caller(arn), context()
-            own = (self._find(each, caller, who) for each in case.apart)
+            who = context()
+            own = [self._path_apart(each, arn, who) for each in case.apart]
             found = [*found, *filter(_is_any, own)]
             found.sort(key=lambda path: self._order[path.method.id])
         return found
+
+    def _path_apart(
+        self, usable: UsableMethod, arn: str, context: RequestContext
+    ) -> EscalationPath:
+        """A path that each caller has its own of."""
+        caller = self.callers.caller(arn)
+        if "trusted provider" in usable.method.resources:  # whose trust tests other keys
+            return self._find(usable, caller, context)
+        answers = context.answers((*self._alike.keys(caller), RETAGGED))
+        key = (usable, caller, answers)
+        return self._apart.once(key, self._find, usable, caller, context)
 
     def _of_case(self, case: Case, arn: str) -> list[EscalationPath]:
         """The shared paths as they are for one of the callers: without itself among others."""

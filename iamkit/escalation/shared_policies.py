@@ -80,7 +80,7 @@ class _Read(NamedTuple):
     """A policy's statements about the actions that matter, without what is about nothing here."""
 
     statements: tuple[Statement, ...]
-    texts: tuple[Any, ...]  # for each statement all it says but its resources
+    texts: tuple[Any, ...]  # for each statement all it says but its resources, if callers differ
     same: RelevantPolicy | None  # what it is to every caller, if to all the same
     by_name: bool  # of what differs for callers, all is named by `aws:username` at its end
 
@@ -90,6 +90,7 @@ class SharedResources(AllowedResources):
 
     def __init__(self, whole: AllowedResources, actions: Sequence[str]) -> None:
         super().__init__(whole.principals, actions, whole.resources)
+        self.matched = whole.matched  # what patterns match does not depend on the caller
         self._policies: Memo[Policy, _Read] = Memo()
         self._contents: Memo[str, _Read] = Memo()
         self._fitted: Memo[Any, RelevantPolicy] = Memo()
@@ -170,7 +171,7 @@ class SharedResources(AllowedResources):
                 *(each.allows, each.actions, each.not_actions, each.not_resources),
                 *(json.dumps(each.condition, sort_keys=True), each.variables),
             )
-            for each in statements
+            for each in (() if same else statements)
         )
         return _Read(statements, texts, same, by_name)
 

@@ -119,7 +119,12 @@ class AllowedResources:
         return tuple(found)
 
     def _read(self, policy: Policy) -> RelevantPolicy:
-        return RelevantPolicy(policy, map(RelevantStatement, policy.statements), self.actions)
+        about = (
+            RelevantStatement(each)
+            for each in policy.statements
+            if covered_by(each.actions, each.not_actions, self.actions)
+        )
+        return RelevantPolicy(policy, about, self.actions)
 
     def relevant_layers(self, layers: PolicyLayers) -> RelevantLayers:
         """A principal's layers of policies, as far as they are about the actions that matter."""
@@ -315,6 +320,9 @@ class AllowedResources:
         named = resources.named_by(pattern)
         if named is not None:
             return resources.set_of([named]) if pattern.matches(named) else 0
+        begins, own = pattern.start, resources.pattern.start
+        if not (begins.startswith(own) or own.startswith(begins)):
+            return 0  # as most are: about something else
         if pattern.covers(resources.pattern):
             return self.every(kind)
         if not pattern.overlaps(resources.pattern):

@@ -44,6 +44,7 @@ class UsableMethods:
     def __init__(self, catalog: Catalog, methods: Sequence[EscalationMethod], rows: Any) -> None:
         self._catalog, self._methods, self._rows = catalog, methods, rows
         self._found: Memo[tuple[int, str, bool], tuple[UsableMethod, ...]] = Memo()
+        self._by_words: Memo[Any, tuple[UsableMethod, ...]] = Memo()
         self._made: Memo[tuple[int, Permitted], UsableMethod] = Memo()
 
     def numbered(self, number: int, kind: str, named: bool) -> tuple[UsableMethod, ...] | None:
@@ -67,6 +68,12 @@ class UsableMethods:
 
         Without `changing_tags` those are left out that change tags or come back with MFA.
         """
+        key = (row[:, self._words].tobytes(), kind, named, changing_tags)
+        return self._by_words.once(key, self._of_row, row, kind, named, changing_tags)
+
+    def _of_row(
+        self, row: Any, kind: str, named: bool, changing_tags: bool
+    ) -> tuple[UsableMethod, ...]:
         among = True if changing_tags else self._changing_no_tags
         return self._among(self._allowed_by(row[None])[:, 0], kind, named, among)
 
@@ -103,6 +110,12 @@ class UsableMethods:
         """
         asked = ((self._needed, POSSIBLE), (self._elsewhere, CERTAIN), (self._elsewhere, POSSIBLE))
         return np.array([wanted.within(rows[:, at]) for wanted, at in asked])
+
+    @cached_property
+    def _words(self) -> Any:
+        """The words of a row in which actions of methods are."""
+        actions = [action for method in self._methods for action in method.permissions]
+        return np.flatnonzero(self._catalog.bits(actions))
 
     @cached_property
     def _needed(self) -> _ActionSets:

@@ -25,7 +25,7 @@ import numpy as np
 from iamkit.access import Permissions, Principals, ResourceSet, certainly
 from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import KIND, Caller, Callers
-from iamkit.escalation.callers_alike import Alike, AlikeCallers
+from iamkit.escalation.callers_alike import AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
 from iamkit.escalation.targets import FURTHER_ACTIONS, EscalationPath, Targets, deciding
 from iamkit.escalation.usable_methods import UsableMethod, UsableMethods, depends_on_trust
@@ -43,7 +43,7 @@ class Case:
 
     @cached_property
     def reaches_self(self) -> bool:
-        """Whether a shared path leads to whoever asks."""
+        """Whether a shared path leads to the caller itself."""
         return any(each.kind == "self" and each.method.reach != "created" for each in self.shared)
 
     @cached_property
@@ -136,7 +136,7 @@ class AvailablePaths:
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
         alike = self._alike.of(arn)
-        usable = self._usable_methods(alike, self.callers.number(arn, name))
+        usable = self.usable_methods(alike.caller.kind, alike.named, self.callers.number(arn, name))
         if not usable:
             return []
 
@@ -150,9 +150,12 @@ class AvailablePaths:
         case = self._cases.once(key, self._find_case, usable, alike.caller, answers, context)
         return self._of_caller(case, arn, context)
 
-    def _usable_methods(self, alike: Alike, number: int) -> tuple[UsableMethod, ...]:
-        """The methods that callers may be able to use who have one of the distinct bit rows."""
-        kind, named = alike.caller.kind, alike.named
+    def usable_methods(self, kind: str, named: bool, number: int) -> tuple[UsableMethod, ...]:
+        """
+        Return the methods that callers of a kind may be able to use by one of the distinct rows.
+
+        `named` says whether a trust policy names them.
+        """
         found = self._usable.numbered(number, kind, named)
         if found is None:  # the rows of groups are not among them
             row = np.array(self.callers.numbered_rows(number))

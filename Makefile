@@ -107,7 +107,7 @@ lab: setup ## Open copies of the notebooks, in reports/lab, in JupyterLab, on th
 test: setup ## Run the tests; ARGS="-k mfa" for some of them
 	@$(VENV) $(TESTS) $(ARGS)
 
-test-large: setup ## Run the tests with forty times as many examples of each property
+test-large: setup ## Run the tests with eighty times as many examples of each property
 	@$(VENV) $(TESTS) --hypothesis-profile=large $(ARGS)
 
 fuzz: setup ## Damage saved files 100,000 times; ARGS="1000 7" for a thousand from seed 7

@@ -68,10 +68,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 settings.register_profile(
     "test",
     settings(),
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("test")
-# `make test-large` looks forty times as far.
+# `make test-large` looks eighty times as far.
 settings.register_profile("large", settings.get_profile("test"), max_examples=2000)

@@ -79,7 +79,9 @@ class Table:
         data = {}
         for column in self.columns:
             try:
-                data[column.name] = frame[column.name].astype(column.dtype).array
+                given = frame[column.name]
+                fits = given.dtype == column.dtype  # to cast what fits already takes as long
+                data[column.name] = (given if fits else given.astype(column.dtype)).array
             except (TypeError, ValueError) as error:
                 raise SchemaError(
                     f"table {self.name!r}: column {column.name!r} is not {column.dtype}: {error}"

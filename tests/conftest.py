@@ -17,10 +17,10 @@ from tests.aws.server import moto_server
 
 @pytest.fixture(scope="module")
 def aws_company() -> Iterator[str]:
-    """Serve AWS on loopback with a company of 60 users in an organization; yield its URL."""
+    """Serve AWS on loopback with a company of 20 users in an organization; yield its URL."""
     with moto_server() as url:
-        company.build(url, organization=True)
-        facts().page_size = 25  # so that every list has several pages
+        company.build(url, 20, organization=True)
+        facts().page_size = 15  # so that every list has several pages
         yield url
 
 
@@ -59,19 +59,28 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     monkeypatch.setattr(botocore.session, "create_loader", one_loader)
 
 
+DEAREST = (
+    "tests/report/",
+    "tests/test_mutations.py",
+    "tests/evidence/test_faults.py",
+    "tests/checks/test_partial_evidence.py",
+    "tests/test_wheel.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of reports first: the dearest files at the end would leave a core idle."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/report/"))
+    """Put the dearest files first: at the end they would leave a core idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith(DEAREST))
 
 
 # No test may fail because the machine is busy; what else the profile in force says stays.
 settings.register_profile(
     "test",
     settings(),
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("test")
-# `make test-large` looks forty times as far.
+# `make test-large` looks eighty times as far.
 settings.register_profile("large", settings.get_profile("test"), max_examples=2000)

@@ -1,6 +1,7 @@
 """Importing does no work, each big library has one home, and a folder keeps what it offers."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -57,6 +58,7 @@ json.dump(deeds, screen)
 """
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """Each module's full name and its syntax tree."""
     found = {}

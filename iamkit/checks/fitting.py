@@ -24,24 +24,31 @@ FIND_OUT: Final = "Find out first whether this is the case. If so: "
 
 
 def fitted(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
-    """Return findings whose `next_step` fits; tables that break leave it as the check has it."""
+    """
+    Return findings whose `next_step` fits; tables that break leave it as the check has it.
+
+    A table that no finding is about is not built.
+    """
     step = findings["next_step"].astype("object")
     remedies = {name: each.remedy for name, each in checks.items()}
     own = step.ne(findings["check"].map(remedies).astype("object"))
     taking = [text for text in step.unique() if _takes(text)]
     doubt = findings["status"].eq(Status.NOT_ASSESSED) & step.isin(taking)
     step = step.mask(doubt, FIND_OUT + step)
-    with suppress(Exception):  # the checks that need it say how it broke
-        noted = findings["status"].eq(Status.NOTED) & ~own
-        ready = kept_for_emergencies(account.break_glass)
-        step = step.mask(noted & findings["subject"].isin(list(ready)), KEEP)
+    noted = findings["status"].eq(Status.NOTED) & ~own
+    if noted.any():
+        with suppress(Exception):  # the checks that need it say how it broke
+            ready = kept_for_emergencies(account.break_glass)
+            step = step.mask(noted & findings["subject"].isin(list(ready)), KEEP)
     with suppress(Exception):
-        roles = account.platform_roles
-        mine = roles[roles["role_arn"].isin(of_platforms(roles))]
-        change = mine.set_index("role_arn")["change"].dropna().to_dict()
         owner = findings["subject"].str.split("#").str[0]  # of an inline policy
-        way = owner.map(change).astype("object")
-        step = step.mask(~own & ~doubt & way.notna(), way)
+        about_roles = ~own & ~doubt & owner.isin(account.roles["role_arn"])
+        if about_roles.any():
+            roles = account.platform_roles
+            mine = roles[roles["role_arn"].isin(of_platforms(roles))]
+            change = mine.set_index("role_arn")["change"].dropna().to_dict()
+            way = owner.map(change).astype("object")
+            step = step.mask(about_roles & way.notna(), way)
     return findings.assign(next_step=step)
 
 

@@ -51,6 +51,8 @@ def test_one_who_is_fit_for_it_is_no_fault_unused_and_powerful(tmp_path: Path) -
         assert status(made, check) == "noted", check
     assert status(made, "break_glass_used") is None
     assert status(made, "break_glass_not_ready") is None
+    steps = made.audit.findings.query("check == 'policy_on_user'")["next_step"].tolist()
+    assert steps == ["Keep it as it is: it is for emergencies and is protected accordingly."]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from iamkit import demo
+from iamkit.evidence import cli_files
 from tests.browser import Browser, Tab, browser
 from tests.processes import Program
 
@@ -21,6 +21,7 @@ __all__ = ["browser"]  # the fixture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 BROKEN = "broken.ipynb"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+WELL_RUN = Path(__file__).parents[1] / "data" / "well_run"
 PANEL = "[...jupyterapp.shell.widgets('main')].find(panel => panel.context)"
 CELLS = f"{PANEL}.content.model.sharedModel.toJSON().cells"
 CODE = f"{CELLS}.filter(cell => cell.cell_type === 'code')"
@@ -34,13 +35,13 @@ READY = f"""{PANEL}?.context.isReady && {PANEL}.sessionContext.isReady
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab over a copy of the notebooks with the demo company's report beside them."""
+    """JupyterLab over a copy of the notebooks, with the evidence of an account beside them."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(NOTEBOOKS[0].parent, folder / "notebooks")
     cells = [new_code_cell(code) for code in ("1", "raise ValueError('no such table')", "2")]
     broken = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
     (folder / "notebooks" / BROKEN).write_text(nbformat.writes(broken))
-    demo.snapshots(folder / "reports")
+    cli_files.from_files(folder / "reports", WELL_RUN)
     environment = {
         **os.environ,
         **{f"JUPYTER_{name}": str(folder / name) for name in ("CONFIG_DIR", "DATA_DIR")},
@@ -77,7 +78,8 @@ def outputs_of(notebook: str, page: Tab) -> list[dict[str, Any]]:
     page.evaluate(f"void jupyterapp.commands.execute('docmanager:open', {{path: '{notebook}'}})")
     page.wait_for(READY)
     page.evaluate(f"jupyterapp.shell.activateById({PANEL}.id)")
-    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+    # Looking for the end again and again would take the browser longer than the cells take.
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells').then(() => true)")
     page.wait_for(f"{RUN} && ({READY})")
     cells = json.loads(page.evaluate(f"JSON.stringify({CELLS})"))
     page.evaluate(f"""void {PANEL}.sessionContext.shutdown()

@@ -1,5 +1,5 @@
 """
-The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild` and `lab`.
+The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild`, `diff` and `lab`.
 
 No logic lives here. The path of what was made is the only thing on standard output; progress, notes
 and errors go to standard error. Exit codes: see `exit_codes`.
@@ -45,6 +45,24 @@ REQUIRE = click.option(
     help="Evidence that must be there, such as credential_report; exit code 3 if it is not.",
 )
 SEVERITY = click.Choice(["critical", "high", "medium", "low"])
+
+
+class _Audit(click.ParamType[Path]):
+    """A snapshot or report by its path, or by a word for one under `reports/`."""
+
+    name = "audit"
+
+    def __init__(self, *, report: bool = False) -> None:
+        self._report = report
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from iamkit.evidence import snapshot as snapshots
+
+        path = snapshots.named(value, snapshots.reports_folder(Path.cwd()))
+        return path.parent if self._report and path != Path(value) else path
+
+
+AUDIT, MADE = _Audit(), _Audit(report=True)
 
 
 class _Commands(click.Group):
@@ -187,7 +205,7 @@ def _collected(path: Path, required: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("path", type=FOLDER)
+@click.argument("path", type=MADE)
 @click.option("--expect", metavar="SHA256", help="Hash, kept elsewhere, of the evidence or report.")
 def verify(path: Path, expect: str | None) -> None:
     """
@@ -237,7 +255,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
 
 
 @main.command()
-@click.argument("snapshot", type=FOLDER)
+@click.argument("snapshot", type=AUDIT)
 @click.option("--out", type=FOLDER, help="Folder for the pages  [default: beside the snapshot]")
 @click.option("--settings", type=FILE, help="YAML file with thresholds.")
 @click.option(
@@ -263,8 +281,9 @@ def report(
     """
     Run the notebooks on SNAPSHOT, render one HTML file each, and print the index's path.
 
-    The folder holds the old report until the new one is whole. Files in it that are of no report
-    are never touched; one that is in the way is an error.
+    SNAPSHOT is a folder, or a word for one under reports/: latest, previous, last-month, or a month
+    such as 2026-10. The folder holds the old report until the new one is whole. Files in it that
+    are of no report are never touched; one that is in the way is an error.
     """
     from iamkit.evidence import requests
     from iamkit.evidence import snapshot as snapshots
@@ -288,8 +307,8 @@ def report(
 
 
 @main.command()
-@click.argument("report", type=FOLDER)
-@click.option("--snapshot", type=FOLDER, help="Its evidence  [default: beside the pages]")
+@click.argument("report", type=MADE)
+@click.option("--snapshot", type=AUDIT, help="Its evidence  [default: beside the pages]")
 @click.option("--settings", type=FILE, help="Its settings file, if that names checks of your own.")
 @click.option("--notebooks", type=FOLDER, help="Its notebooks, if they are not the kit's own.")
 def rebuild(
@@ -312,6 +331,46 @@ def rebuild(
         click.echo(f"{name} differs")
     said = f"{len(made.differing)} of {made.files} files differ from what the evidence gives"
     _end(ExitCode.FOUND, said if made.differing else "")
+
+
+@main.command()
+@click.argument("before", type=AUDIT, default="previous")
+@click.argument("after", type=AUDIT, default="latest")
+@click.option("--settings", type=FILE, help="YAML file with thresholds, for both.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON with every action and line, or CSV, a fact a row.",
+)
+@click.option(
+    "--fail-on", type=SEVERITY, help="Exit code 1 if a finding as severe, or more, is new."
+)
+def diff(before: Path, after: Path, settings: Path | None, how: str, fail_on: str | None) -> None:
+    """
+    Say what changed from one audit of an account to another.
+
+    BEFORE and AFTER are folders of snapshots, or words for one under reports/: latest, previous,
+    last-month, or a month such as 2026-10. Without them, what changed since the audit before is
+    said. Both are judged with the same settings and the same version, so all that differs is the
+    account.
+    """
+    from iamkit.account import load
+    from iamkit.pages import differences
+    from iamkit.report import MARK, as_csv
+
+    with _progress("Comparing") as progress:
+        accounts = []
+        for number, path in enumerate((before, after)):
+            progress(path.parent.name, number, 2)
+            accounts.append(load(path, settings or ""))
+        found = differences.between(*accounts)
+        progress(after.parent.name, 2, 2)
+    texts = {"text": found.text, "json": found.json, "csv": MARK + as_csv(found.changes)}
+    click.echo(texts[how], nl=False)
+    _end(ExitCode.FOUND, found.worse_than(fail_on) if fail_on else "")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -364,6 +364,27 @@ def for_all_notebooks() -> dict[str, Any]:
         raise SettingsError(f"{FOR_ALL_NOTEBOOKS} is no JSON object ({error}); unset it") from error
 
 
+def restored(values: Mapping[str, Any]) -> Settings:
+    """
+    Return the settings that `Settings.values` described, with which an earlier audit was made.
+
+    Checks of one's own are left out: only their files' names are known. So are names that this
+    version does not have. Raises `SettingsError` for a value that does not fit.
+
+    >>> restored(Settings(unused_days=30).values()).unused_days
+    30
+    """
+    known = {name: values[name] for name in Settings.names() if name in values}
+    known.pop("own_checks", None)
+    accepted = [
+        {**entry, "expires": dt.date.fromisoformat(entry["expires"])}
+        for entry in known.pop("accepted", ())
+    ]
+    lines = [entry.pop("line", None) for entry in accepted]
+    risks = [_acceptance(entry, line) for entry, line in zip(accepted, lines, strict=True)]
+    return replace(Settings().with_overrides(**known), accepted=tuple(risks))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]

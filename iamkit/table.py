@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from iamkit.errors import SchemaError
 
 TIME: Final = "datetime64[us, UTC]"
-TEXT: Final = "str"
+# Python's own texts. Pandas' "str" would be another type, with other rules, where pyarrow is there.
+TEXT: Final = pd.StringDtype("python", na_value=np.nan)
 TRUTH: Final = "boolean"  # nullable: evidence may not say
 COUNT: Final = "Int64"
 OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote

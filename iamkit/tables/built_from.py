@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from iamkit.errors import SettingsError
 from iamkit.table import Table
 
@@ -47,10 +49,16 @@ class BuiltFrom(cached_property[T]):
 def built_from(
     *sources: str, optional: tuple[str, ...] = (), definition: Table | None = None
 ) -> Callable[[Callable[[Any], T]], BuiltFrom[T]]:
-    """Make a method a table of the account; see `BuiltFrom`."""
+    """
+    Make a method a table of the account; see `BuiltFrom`.
+
+    Texts are kept as Python's own, whatever else is installed: with pyarrow about, pandas would
+    keep them in another way, with other rules for what is missing.
+    """
 
     def decorate(build: Callable[[Any], T]) -> BuiltFrom[T]:
-        return BuiltFrom(build, sources, optional, definition)
+        made = pd.option_context("mode.string_storage", "python")(build)
+        return BuiltFrom(made, sources, optional, definition)
 
     return decorate
 

@@ -132,13 +132,14 @@ class ForkServer:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
         return self._fork({"cwd": str(cwd), "arguments": arguments})
 
-    def fork_writer(self, folder: Path) -> ForkedProcess:
+    def fork_writer(self, folder: Path, *, keep: bool) -> ForkedProcess:
         """
         A process that writes the report's CSV files into a folder, which is there once all are.
 
-        OSError if the process cannot make one.
+        `keep`: the record of the audit as well, beside its evidence. OSError if the process cannot
+        make one.
         """
-        return self._fork({"folder": str(folder), "account": self._arguments})
+        return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
 
     def _begin(self, arguments: str = "") -> None:
         if self._process and self._process.stdin and not self._process.stdin.closed:
@@ -260,6 +261,8 @@ def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
             return
         with suppress(Exception):
             getattr(account, name)
+    with suppress(Exception):
+        _ = account.history
 
 
 def _become(wanted: Mapping[str, Any], life: int) -> None:
@@ -268,7 +271,7 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
         if "folder" in wanted:
-            _write_csv_files(Path(wanted["folder"]), wanted["account"])
+            _write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]
@@ -279,12 +282,15 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         os._exit(1)
 
 
-def _write_csv_files(folder: Path, arguments: Mapping[str, Any]) -> None:
+def _write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool) -> None:
     from iamkit.account import load
     from iamkit.report.csv_files import csv_files
 
     unfinished = folder.with_suffix(".unfinished")
     unfinished.mkdir(mode=0o700)
-    for name, text in csv_files(load(**arguments)).items():
+    account = load(**arguments)
+    for name, text in csv_files(account).items():
         (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
     unfinished.rename(folder)
+    if keep:
+        account.history.keep()

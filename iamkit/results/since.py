@@ -184,11 +184,13 @@ def changes(before: AuditRecord, after: AuditRecord) -> pd.DataFrame:
     skipped = set(not_compared(before, after))
     one, other = (facts(each).set_index(["aspect", "key"]) for each in (before, after))
     one, other = (each[~each.index.get_level_values(0).isin(skipped)] for each in (one, other))
-    both = one.join(other, how="outer", lsuffix="_before", rsuffix="_after")
+    both = one.add_suffix("_before").join(other.add_suffix("_after"), how="outer")
     same = both["state_before"].eq(both["state_after"])
     both = both[~same]
-    unknown = _not_assessed(before) | _not_assessed(after)
+    unknown = _not_assessed(before, after) | _not_assessed(after, before)
     both = both[~both.index.isin(unknown)].reset_index()
+    if "password" in skipped:  # only the credential report has the root user
+        both = both[~both["key"].str.endswith(":root")]
     made = both.assign(
         name=both["name_after"].fillna(both["name_before"]),
         subject=both["subject_after"].fillna(both["subject_before"]),
@@ -216,10 +218,13 @@ def _severity(value: Any) -> int:
     return SEVERITIES.index(value) if _is(value) else len(SEVERITIES)
 
 
-def _not_assessed(record: AuditRecord) -> set[tuple[str, str]]:
-    """The findings that could not be assessed: whether they are there, nobody knows."""
-    rows = record.found[record.found["status"] == Status.NOT_ASSESSED]
-    return {("finding", finding) for finding in rows["finding"]}
+def _not_assessed(record: AuditRecord, other: AuditRecord) -> set[tuple[str, str]]:
+    """The findings of which one audit cannot tell: some subjects, or all that a check found."""
+    told = record.found
+    unsure = told.loc[told["status"].eq(Status.NOT_ASSESSED), "finding"]
+    checks = record.checked.loc[record.checked["status"].eq(Status.NOT_ASSESSED), "check"]
+    theirs = other.found.loc[other.found["check"].isin(checks), "finding"]
+    return {("finding", finding) for finding in (*unsure, *theirs)}
 
 
 def direction(aspect: str, before: Any, after: Any) -> str:

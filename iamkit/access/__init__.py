@@ -13,7 +13,7 @@ from iamkit.access.administrators import (
     THROUGH_IAM,
     administrators,
 )
-from iamkit.access.attack_requests import AttackRequest, AttackRequests
+from iamkit.access.attack_requests import AttackRequest, AttackRequests, Plan, Source
 from iamkit.access.attackers import Attackers, Case
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
@@ -88,10 +88,12 @@ __all__ = [
     "InternetParts",
     "Permissions",
     "Place",
+    "Plan",
     "Principals",
     "Question",
     "ResourceSet",
     "Resources",
+    "Source",
     "Witness",
     "Witnesses",
     "administrative",

@@ -136,9 +136,9 @@ def _requests(
     """What requests of a kind carry that may be calls of promotion."""
     case = attackers.case(arn)
     if case is not None and context in DEFAULT_CONTEXTS:
-        for request, outcome in zip(case.tried.plan.requests, case.outcomes, strict=True):
+        for request, number in zip(case.tried.plan.requests, attackers.numbers(case), strict=True):
             asked = request.name == context and not request.session
-            if asked and promoting[attackers.row(request, outcome)]:
+            if asked and promoting[number]:
                 yield request.context
 
 

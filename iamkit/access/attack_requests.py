@@ -111,6 +111,7 @@ class Signed(NamedTuple):
     keys: Mapping[str, Value]
 
 
+Source = tuple[Part | None, bool, Credential]  # its part of the internet, whether outside
 Kind = tuple[str, bool, bool]  # named context, of a session, elsewhere
 
 
@@ -126,6 +127,14 @@ class Plan:
     def arrivals(self) -> Arrivals:
         """What the requests carry."""
         return Arrivals([each.context for each in self.requests], DERIVED_KEYS)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Of each request: its part of the internet, whether that is outside, what signs it."""
+        return tuple(
+            (each.spot.part, each.spot.place is Place.OUTSIDE, each.credential)
+            for each in self.requests
+        )
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from iamkit.access.attack_requests import (
     DERIVED_KEYS,
-    AttackRequest,
     AttackRequests,
     RequestDeriver,
 )
@@ -79,6 +78,7 @@ class Attackers:
         self._limited: Memo[tuple[int, bool, bool], int] = Memo()
         self._united: Memo[frozenset[int], int] = Memo()
         self._rows: Memo[Case, tuple[int, ...]] = Memo()
+        self._by_request: Memo[Case, list[int]] = Memo()
 
     @property
     def catalog(self) -> Catalog:
@@ -141,9 +141,8 @@ class Attackers:
 
     def _rows_of(self, case: Case) -> tuple[int, ...]:
         found: dict[str, set[int]] = {name: set() for name in DEFAULT_CONTEXTS}
-        asked = zip(case.tried.plan.kinds, case.outcomes, strict=True)
-        for (name, session, elsewhere), outcome in dict.fromkeys(asked):
-            found[name].add(self._row(outcome, session, elsewhere))
+        for (name, *_), number in zip(case.tried.plan.kinds, self.numbers(case), strict=True):
+            found[name].add(number)
         for credential in Credential:
             inside, outside = (
                 context_of(credential, place) for place in (Place.INSIDE, Place.OUTSIDE)
@@ -151,9 +150,16 @@ class Attackers:
             found[inside] = found[inside] or found[outside]  # no network is told apart
         return tuple(self.union(numbers) for numbers in found.values())
 
-    def row(self, request: AttackRequest, outcome: Outcomes) -> int:
-        """Return the number of the row of what one request is allowed."""
-        return self._row(outcome, request.session, request.elsewhere)
+    def numbers(self, case: Case) -> list[int]:
+        """Return the number of the row of what each request of a case is allowed."""
+        return self._by_request.once(case, self._find_numbers, case)
+
+    def _find_numbers(self, case: Case) -> list[int]:
+        asked = [*zip(case.tried.plan.kinds, case.outcomes, strict=True)]
+        found = {
+            (kind, outcome): self._row(outcome, *kind[1:]) for kind, outcome in dict.fromkeys(asked)
+        }
+        return [found[each] for each in asked]
 
     def _row(self, outcome: Outcomes, session: bool, elsewhere: bool) -> int:
         number = self.number(outcome)

@@ -117,6 +117,7 @@ class Witnesses:
         self._settled: Memo[Any, Mapping[str, Value] | None] = Memo()
         self._rows: Memo[Case, list[tuple[AttackRequest, int]]] = Memo()
         self._strengths: Memo[tuple[int, str], str] = Memo()
+        self._allowed: Memo[Any, bool] = Memo()
         self._tested: Memo[Policy, tuple[tuple[str, str], ...]] = Memo()
         self._written: Memo[Any, list[tuple[str, str]]] = Memo()
 
@@ -142,7 +143,7 @@ class Witnesses:
 
         It is for one of the `resources` or, without any, for one that the policies speak of.
         """
-        found = self._search(arn, action, names, tuple(resources))
+        found = self._search(arn, action, tuple(names), tuple(resources))
         return None if found is None else self._decided(arn, action, found)
 
     def settled(self, arn: str, found: Decision, context: RequestContext) -> Found:
@@ -152,10 +153,10 @@ class Witnesses:
         return self._decided(arn, found.action, self._settle(arn, about, doubtful) or doubtful)
 
     def _search(
-        self, arn: str, action: str, names: Sequence[str], resources: Sequence[str] = ()
+        self, arn: str, action: str, names: tuple[str, ...], resources: Sequence[str] = ()
     ) -> Request | None:
-        rows = zip(DEFAULT_CONTEXTS, self.attackers.rows(arn), strict=True)
-        if not any(self._strength(row, action) for name, row in rows if name in names):
+        asking = self.attackers.rows(arn), action, names
+        if not self._allowed.once(asking, self._any_strength, *asking):
             return None
         about = self._all_about(self.attackers.callers.layers(arn), action)
         doubtful: Request | None = None
@@ -170,6 +171,11 @@ class Witnesses:
             if allowed is not None:
                 return Request(allowed, context, "Allowed")
         return doubtful
+
+    def _any_strength(self, rows: Iterable[int], action: str, names: tuple[str, ...]) -> bool:
+        """Whether an action is certain or possible in one of the named contexts."""
+        by_name = zip(DEFAULT_CONTEXTS, rows, strict=True)
+        return any(self._strength(row, action) for name, row in by_name if name in names)
 
     def _try(
         self, about: _About, context: RequestContext, resources: Sequence[str]
@@ -228,8 +234,7 @@ class Witnesses:
                     yield request.context.joined(known)
 
     def _numbered(self, case: Case) -> list[tuple[AttackRequest, int]]:
-        pairs = zip(case.tried.requests, case.outcomes, strict=True)
-        return [(request, self.attackers.row(request, outcome)) for request, outcome in pairs]
+        return [*zip(case.tried.plan.requests, self.attackers.numbers(case), strict=True)]
 
     def _strength(self, number: int, action: str) -> str:
         """Whether an action is certain or possible by a row; empty: neither."""

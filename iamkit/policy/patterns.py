@@ -137,6 +137,8 @@ class Pattern:
         >>> Pattern("logs/*").filled("2026", "-")
         'logs/2026'
         """
+        if "$" not in self.text and "**" not in self.text:  # no escape, and no run of runs
+            return self.text.translate({ord("*"): run, ord("?"): one})
         fillings: dict[str | Wild, str] = {Wild.RUN: run, Wild.ONE: one}
         return "".join(fillings.get(token, str(token)) for token in _compiled(self.text).tokens)
 

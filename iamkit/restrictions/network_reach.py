@@ -12,7 +12,7 @@ that a policy names is an inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
@@ -21,26 +21,29 @@ import numpy as np
 
 from iamkit.access import (
     BY_PLACE,
-    CONTEXTS,
     DEFAULT_CONTEXTS,
     Case,
     Credential,
     Permissions,
     Place,
+    Plan,
+    Source,
+    union,
 )
 from iamkit.memory import Memo
 from iamkit.policy import (
     ENDPOINT_KEYS,
     POSSIBLE,
     SOURCE_IP_KEYS,
-    UNKNOWN,
+    Arrivals,
     KeyTest,
+    Policy,
     PolicyLayers,
     RequestContext,
 )
 from iamkit.reference import Bits
 from iamkit.restrictions.network_lists import admits, covering, network_tests
-from iamkit.restrictions.one_step import OneStep, RoleStep
+from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import (
     NOTHING_TO_PROTECT,
     PARTLY_RESTRICTED,
@@ -95,11 +98,12 @@ class SourceIpList(NamedTuple):
             yield f"{self.policy} compares aws:SourceIp as text; networks may be incomplete."
 
 
-def _source_ip_lists(layers: PolicyLayers) -> Iterator[SourceIpList]:
-    for _, policies in layers.named():
-        for statement in (each for policy in policies for each in policy.statements):
-            for test in network_tests(statement.condition, SOURCE_IP_KEYS):
-                yield SourceIpList(statement.policy, statement.allows, test)
+def _source_ip_lists(policy: Policy) -> tuple[SourceIpList, ...]:
+    return tuple(
+        SourceIpList(statement.policy, statement.allows, test)
+        for statement in policy.statements
+        for test in network_tests(statement.condition, SOURCE_IP_KEYS)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +111,15 @@ class NetworkReach:
     """
     What principals can do, by where their requests come from: rows of bits, shape (words,).
 
-    `outside` are the contexts of callers from outside, in which statements are evaluated.
-    `everywhere` is what is possible in some context, `from_outside` what is possible from outside.
+    `outside` are the contexts of callers from outside, in which statements are evaluated;
+    `arriving` returns them. `everywhere` is what is possible in some context, `from_outside` what
+    is possible from outside.
     `one_credential_only` says that networks restrict requests with MFA or those without, not both.
     The rest are columns of `NETWORK_RESTRICTIONS`. One reach is shared by many principals, whose
     policies may differ.
     """
 
-    outside: Sequence[RequestContext]
+    arriving: Callable[[], Sequence[RequestContext]]
     from_outside: Bits
     everywhere: Bits
     networks: Sequence[str] = ANYWHERE
@@ -123,6 +128,11 @@ class NetworkReach:
     lists: Sequence[SourceIpList] = ()
     one_credential_only: bool = False
     left_unknown: Sequence[str] = ()
+
+    @cached_property
+    def outside(self) -> Sequence[RequestContext]:
+        """What requests from outside carry; for most verdicts nobody asks."""
+        return self.arriving()
 
     @cached_property
     def restricted(self) -> Bits:
@@ -171,6 +181,13 @@ class NetworkReach:
         return found
 
 
+class _RolesAdded(NamedTuple):
+    """Numbers of the rows of what the roles that a principal becomes may do; see `OneStep`."""
+
+    outside: int  # those that it becomes from outside, used from there
+    anywhere: int
+
+
 class NetworkEvaluator:
     """
     From where users and roles can be used, evaluated once for all whose policies are alike.
@@ -186,8 +203,11 @@ class NetworkEvaluator:
         self.becoming = becoming or OneStep(self.attackers, None)
         self.evaluator = self.attackers.evaluator
         self.cases: list[tuple[PolicyLayers, NetworkReach]] = []
-        self._numbers: dict[Any, int] = {}
+        self._numbers: Memo[Any, int] = Memo()
         self._reaches: Memo[Any, NetworkReach] = Memo()
+        self._lists: Memo[Policy, tuple[SourceIpList, ...]] = Memo()
+        self._allowed: Memo[str, int] = Memo()
+        self._elsewhere: Memo[Plan, tuple[Arrivals, Arrivals]] = Memo()
         self._everywhere = cache(self._unrestricted)
         self._service = self.callers.arriving("via-service")
         self._endpoint = self.callers.arriving("vpc-endpoint")
@@ -196,78 +216,88 @@ class NetworkEvaluator:
     def number(self, principal_arn: str) -> int:
         """Return the place in `cases` of a principal's layers and reach."""
         layers = self.callers.layers(principal_arn)
-        tests_network = not self.attackers.keys(layers).isdisjoint(NETWORK_KEYS)
         asked = self.attackers.case(principal_arn)
-        roles = self.becoming.steps(principal_arn)
-        same = (layers, asked if tests_network else self.attackers.rows(principal_arn), roles)
-        if asked is None and tests_network:  # such as aws:ViaAWSService alone
-            same = (layers, self.attackers.rows(principal_arn), roles)
-        if same not in self._numbers:
-            self._numbers[same] = len(self.cases)
-            if tests_network and asked is not None:
-                lists = list(_source_ip_lists(layers))
-                written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
-                reach = self._reaches.once(
-                    (asked, roles, written), self._evaluated, asked, principal_arn, roles, lists
-                )
-            else:
-                numbers = (*self.attackers.rows(principal_arn), *self._added(roles))
-                reach = self._everywhere(frozenset(numbers))
-            self.cases.append((layers, reach))
-        return self._numbers[same]
+        if asked is None or self.attackers.keys(layers).isdisjoint(NETWORK_KEYS):
+            # No address is told apart: at most, services that call on its behalf are.
+            row = self.becoming.everything(principal_arn)
+            return self._numbers.once((layers, row), self._listed, layers, self._everywhere(row))
+        roles = _RolesAdded(
+            self.becoming.added(principal_arn, OUTSIDE),
+            self.becoming.added(principal_arn),
+        )
+        same = (layers, asked, roles)
+        return self._numbers.once(same, self._restricted, layers, asked, roles)
 
-    def _added(self, steps: Iterable[RoleStep], *, outside: bool = False) -> set[int]:
-        """Numbers of rows of what those roles may do, from `outside` only or from anywhere."""
-        found: set[int] = set()
-        for role_arn, name in steps:
-            if outside and CONTEXTS[name].place is not Place.OUTSIDE:
-                continue
-            rows = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
-            found.update(rows[each] for each in (OUTSIDE if outside else DEFAULT_CONTEXTS))
-        return found
+    def roles_allowed(self, actions: Iterable[str]) -> int:
+        """Return the set of roles that may use one of these actions from outside."""
+        return union(self._allowed.once(each, self._find_allowed, each) for each in actions)
 
-    def _unrestricted(self, numbers: frozenset[int]) -> NetworkReach:
-        """The reach of principals whom no network restricts."""
-        row = self._bits(numbers)
-        return NetworkReach(self.direct, row, row)
+    def _find_allowed(self, action: str) -> int:
+        bit = self.attackers.catalog.bits(action)
+        places = [DEFAULT_CONTEXTS.index(name) for name in OUTSIDE]
+        return union(
+            roles
+            for rows, roles in self.becoming.allowing.items()
+            if any((self._possible(rows[at]) & bit).any() for at in places)
+        )
+
+    def _listed(self, layers: PolicyLayers, reach: NetworkReach) -> int:
+        self.cases.append((layers, reach))
+        return len(self.cases) - 1
+
+    def _restricted(self, layers: PolicyLayers, asked: Case, roles: _RolesAdded) -> int:
+        """The place of principals whose policies test one of `NETWORK_KEYS`."""
+        lists = [
+            each
+            for policy in layers.policies
+            for each in self._lists.once(policy, _source_ip_lists, policy)
+        ]
+        written = tuple((each.policy, each.test.said, each.test.values) for each in lists)
+        same = (asked, roles, written)
+        reach = self._reaches.once(same, self._evaluated, asked, roles, lists)
+        return self._listed(layers, reach)
+
+    def _unrestricted(self, number: int) -> NetworkReach:
+        """The reach of principals whom no network restricts: a row, by number."""
+        row = self._possible(number)
+        return NetworkReach(lambda: self.direct, row, row)
 
     def _bits(self, numbers: Iterable[int]) -> Bits:
         """What is possible by any of the rows with these numbers."""
-        found: Bits = self.attackers.bits[self.attackers.union(numbers)][POSSIBLE]
+        return self._possible(self.attackers.union(numbers))
+
+    def _possible(self, number: int) -> Bits:
+        found: Bits = self.attackers.bits[number][POSSIBLE]
         return found
 
     def _evaluated(
-        self,
-        case: Case,
-        principal_arn: str,
-        roles: Sequence[RoleStep],
-        lists: Sequence[SourceIpList],
+        self, case: Case, roles: _RolesAdded, lists: Sequence[SourceIpList]
     ) -> NetworkReach:
         """The reach of principals whose policies test one of `NETWORK_KEYS`."""
         tried = case.tried
-        asked: dict[tuple[Any, bool, Credential, int], None] = {}
-        for request, outcome in zip(tried.requests, case.outcomes, strict=True):
-            number = self.attackers.row(request, outcome)
-            outer = request.spot.place is Place.OUTSIDE
-            asked[request.spot.part, outer, request.credential, number] = None
-        rows = np.array([self.attackers.bits[number][POSSIBLE] for *_, number in asked])
+        sources = tried.plan.sources
+        asked = dict.fromkeys(zip(sources, self.attackers.numbers(case), strict=True))
         # By credential: restrictions that hold for one credential only are told apart.
         outside, anywhere = (
-            np.array([_united(rows, asked, each, outer=outer) for each in Credential])
+            np.array([self._united(asked, each, outer=outer) for each in Credential])
             for outer in (True, False)
         )
-        outside |= self._bits(self._added(roles, outside=True))
-        anywhere |= self._bits(self._added(roles))
+        outside |= self._possible(roles.outside)
+        anywhere |= self._possible(roles.anywhere)
         from_outside, everywhere = np.bitwise_or.reduce(outside), np.bitwise_or.reduce(anywhere)
         restricted = everywhere & ~from_outside
         relevant = restricted if restricted.any() else everywhere
-        met = (rows & relevant).any(axis=1).tolist()
-        inside = dict.fromkeys(part for (part, *_), has in zip(asked, met, strict=True) if has)
-        inside.pop(None, None)
-        by_service, by_endpoint = self._by_arrival(case, principal_arn)
+        numbers = dict.fromkeys(number for _, number in asked)
+        met = {each for each in numbers if (self._possible(each) & relevant).any()}
+        inside = dict.fromkeys(
+            part for (part, _, _), number in asked if part is not None and number in met
+        )
+        by_service, by_endpoint = self._by_arrival(case)
         through_endpoint = bool((by_endpoint & relevant).any())
         return NetworkReach(
-            outside=[each.context for each in tried.requests if each.spot.place is Place.OUTSIDE],
+            arriving=lambda: [
+                each.context for each in tried.requests if each.spot.place is Place.OUTSIDE
+            ],
             from_outside=from_outside,
             everywhere=everywhere,
             networks=tried.parts.networks(inside) if restricted.any() else ANYWHERE,
@@ -278,29 +308,30 @@ class NetworkEvaluator:
             left_unknown=tried.left_unknown,
         )
 
-    def _by_arrival(self, case: Case, principal_arn: str) -> tuple[Bits, Bits]:
+    def _united(
+        self, asked: Iterable[tuple[Source, int]], credential: Credential, *, outer: bool
+    ) -> Bits:
+        """What is possible with a credential, from outside only or from anywhere."""
+        return self._bits(
+            number for (_, far, each), number in asked if each is credential and (far or not outer)
+        )
+
+    def _by_arrival(self, case: Case) -> tuple[Bits, Bits]:
         """What is possible through an AWS service, and through some VPC endpoint."""
-        known = self.attackers.known(principal_arn)
-        # Credentials, and what callers choose: all but the place, as far as policies ask.
-        keys = tuple(self.attackers.keys(case.layers) - NETWORK_KEYS)
-        ways = dict.fromkeys(each.context.answers(keys) for each in case.tried.requests)
-        kept = [RequestContext(dict(zip(keys, each, strict=True)), UNKNOWN) for each in ways]
+        profile, plan = self.evaluator.profile(case.layers), case.tried.plan
         found = []
-        for arrival in (self._service, self._endpoint):
-            contexts = [arrival.joined(known).joined(each) for each in kept]
-            outcomes = self.evaluator.outcomes(case.layers, *contexts)
+        for arrivals in self._elsewhere.once(plan, self._arriving_elsewhere, plan):
+            outcomes = self.evaluator.outcomes_by(profile, arrivals, case.tried.known)
             found.append(self._bits(map(self.attackers.number, dict.fromkeys(outcomes))))
         return found[0], found[1]
 
-
-def _united(
-    rows: Bits,
-    asked: Iterable[tuple[Any, bool, Credential, int]],
-    credential: Credential,
-    *,
-    outer: bool,
-) -> Bits:
-    """What is possible with a credential, from outside only or from anywhere."""
-    chosen = [each is credential and (far or not outer) for _, far, each, _ in asked]
-    found: Bits = np.bitwise_or.reduce(rows[chosen])
-    return found
+    def _arriving_elsewhere(self, plan: Plan) -> tuple[Arrivals, Arrivals]:
+        """Requests through a service, and through an endpoint: all but the place as planned."""
+        kept = [
+            each.context.only(each.context.values.keys() - NETWORK_KEYS) for each in plan.requests
+        ]
+        service, endpoint = (
+            Arrivals([*dict.fromkeys(map(arrival.joined, kept))], plan.arrivals.varying)
+            for arrival in (self._service, self._endpoint)
+        )
+        return service, endpoint

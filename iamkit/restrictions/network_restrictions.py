@@ -159,7 +159,7 @@ def _witness(
     for action in worst:
         if (found := witnesses.find(arn, action, Credential, outside)) is not None:
             return found
-    for role_arn in dict.fromkeys(step.role_arn for step in evaluator.becoming.steps(arn)):
+    for role_arn in evaluator.becoming.roles_of(arn, evaluator.roles_allowed(worst)):
         for action in worst:
             found = witnesses.find(role_arn, action, Credential, outside)
             if found is not None:

@@ -19,210 +19,195 @@ boundaries for IAM entities".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
 
 from iamkit.access import (
     CONTEXTS,
     DEFAULT_CONTEXTS,
     Attackers,
-    AttackRequest,
     Place,
-    Resources,
-    ResourceSet,
     context_of,
     members,
+    union,
 )
 from iamkit.memory import Memo
-from iamkit.policy import (
-    Policy,
-    PolicyLayers,
-    RequestContext,
-    Statement,
-    certainly_stopped,
-    conditions,
-)
+from iamkit.reference import Bits
+from iamkit.restrictions.first_steps import Assumable, FirstSteps, Waves
+from iamkit.restrictions.role_chains import Group, RoleChains
 
-ASSUME = "sts:AssumeRole"
-
-
-class Assumable(Protocol):
-    """Which roles trust policies let an identity assume; see `trust.AssumableRoles`."""
-
-    roles: Resources
-
-    def names(self, arn: str) -> bool:
-        """Whether a trust policy names an identity, or anyone."""
-
-    def asked(self, arn: str) -> Sequence[Any]:
-        """The Condition elements that decide about an identity."""
-
-    def singled_out(self, arn: str) -> str | None:
-        """An identity's ARN if trust policies speak of itself; None if only of anyone."""
-
-    def roles_open_to(self, arn: str, who: RequestContext) -> ResourceSet:
-        """The roles that trust an identity by name, or anyone."""
-
-
-class RoleStep(NamedTuple):
-    """A role that a principal becomes, and the named context of a request by which it does."""
-
-    role_arn: str
-    context: str
-
-
-Steps = tuple[RoleStep, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Said:
-    """What a policy says that first steps depend on: one object for all that say the same."""
-
-    asks: tuple[Any, ...]  # of requests, see `AttackRequests`
-    shapes: tuple[Any, ...]  # of its statements about sts:AssumeRole
-    keys: frozenset[str]  # that these take into account
-
-    def __bool__(self) -> bool:
-        return bool(self.asks or self.shapes)
+Rows = tuple[int, ...]  # numbers of rows, one for each of `DEFAULT_CONTEXTS`
 
 
 class OneStep:
-    """The roles that each principal becomes without permission, and the rows they add."""
+    """
+    The roles that each principal becomes without permission, and the rows they add.
+
+    What follows of a role is worked out once, for all roles that reach each other together. What a
+    principal becomes follows of the roles whose trust policies name it.
+    """
 
     def __init__(self, attackers: Attackers, assumable: Assumable | None) -> None:
         self.attackers = attackers
-        self._assumable = assumable
-        self._by_arn: Memo[str, Steps] = Memo()
-        self._first: Memo[str, Steps] = Memo()
-        self._followed: Memo[Steps, Steps] = Memo()
-        self._shared: Memo[Any, Steps] = Memo()
-        self._asked: Memo[str | None, Sequence[Any]] = Memo()
-        self._keys: Memo[Any, tuple[str, ...]] = Memo()
-        self._said: Memo[tuple[Policy, bool], _Said] = Memo()
-        self._distinct: Memo[Any, _Said] = Memo()
-        self._rows: Memo[Any, tuple[int, ...]] = Memo()
+        self.roles = assumable.roles.arns if assumable else ()
+        self._places = assumable.roles.number if assumable else {}
+        self._first = FirstSteps(attackers, assumable) if assumable else None
+        self._rows: Memo[tuple[Rows, tuple[tuple[str, Rows], ...]], Rows] = Memo()
+        self._by_waves: Memo[Waves, dict[str, list[int]]] = Memo()
+        self._of_first: Memo[int, Rows] = Memo()
+        self._of_sets: Memo[int, Rows] = Memo()
+        self._less_one: Memo[tuple[Group, Rows], Rows] = Memo()
+        self._held_twice: Memo[Group, tuple[Bits, Bits]] = Memo()
 
-    def rows(self, arn: str) -> tuple[int, ...]:
+    def waves(self, arn: str) -> Waves:
+        """Return the roles that trust policies let a principal become, as they are found."""
+        return self._first.of(arn) if self._first else ()
+
+    def rows(self, arn: str) -> Rows:
         """Return the numbers of a principal's rows by `DEFAULT_CONTEXTS`, its roles' included."""
-        own, steps = self.attackers.rows(arn), self.steps(arn)
-        return self._rows.once((own, steps), self._with_roles, own, steps) if steps else own
+        own = self.attackers.rows(arn)
+        sessions = tuple(
+            (name, self._sessions(arn, union(sets))) for name, sets in self._by_context(arn).items()
+        )
+        return self._rows.once((own, sessions), _together, self.attackers, own, sessions)
 
-    def _with_roles(self, own: tuple[int, ...], steps: Steps) -> tuple[int, ...]:
-        found = {name: {number} for name, number in zip(DEFAULT_CONTEXTS, own, strict=True)}
-        for role_arn, name in steps:
-            credential, place = CONTEXTS[name].credential, CONTEXTS[name].place
-            sessions = dict(zip(DEFAULT_CONTEXTS, self.attackers.rows(role_arn), strict=True))
-            for used in Place:
-                inside = Place.INSIDE in (place, used)
-                added = context_of(str(credential), Place.INSIDE if inside else Place.OUTSIDE)
-                found[added].add(sessions[context_of("key", used)])
-        return tuple(self.attackers.union(numbers) for numbers in found.values())
+    def added(self, arn: str, contexts: Sequence[str] = DEFAULT_CONTEXTS) -> int:
+        """
+        Return the number of the row of what a principal may do by the roles that it becomes.
 
-    def steps(self, arn: str) -> Steps:
-        """Return the roles that a principal becomes: each once by each named context."""
-        return self._by_arn.once(arn, self._find, arn)
+        It becomes them in one of these contexts, and uses them in one.
+        """
+        first = union(each.roles for each in self.waves(arn) if each.context in contexts)
+        rows = zip(DEFAULT_CONTEXTS, self._sessions(arn, first), strict=True) if first else ()
+        return self.attackers.union(row for name, row in rows if name in contexts)
 
-    def _find(self, arn: str) -> Steps:
-        taken = self._taken(arn)
-        found = self._followed.once(taken, self._follow, taken)
-        own = any(step.role_arn == arn for step in found)
-        return self._follow(taken, arn) if own else found
+    def everything(self, arn: str) -> int:
+        """Return the number of the row of all that a principal and its roles may do anywhere."""
+        found = {*self.attackers.rows(arn)}
+        if first := union(each.roles for each in self.waves(arn)):
+            # That a role may be reached by itself adds nothing to what it may do.
+            found.update(self._of_first.once(first, self._from, first))
+        return self.attackers.union(found)
 
-    def _follow(self, first: Steps, arn: str | None = None) -> Steps:
-        """First steps, and those of roles that name a role that was reached, `arn` aside."""
-        found: dict[str, dict[str, RoleStep]] = {}
-        for step in first:
-            found.setdefault(step.context, {}).setdefault(step.role_arn, step)
-        for context, taken in found.items():
-            pending = list(taken)
-            while pending:
-                for step in self._taken(pending.pop()):
-                    if step.role_arn not in taken and step.role_arn != arn:
-                        taken[step.role_arn] = RoleStep(step.role_arn, context)
-                        pending.append(step.role_arn)
-        return tuple(step for taken in found.values() for step in taken.values())
+    def roles_of(
+        self, arn: str, among: int, contexts: Collection[str] = DEFAULT_CONTEXTS
+    ) -> Iterator[str]:
+        """
+        Yield the roles of a set that a principal becomes in some contexts, each once.
 
-    def _taken(self, arn: str) -> Steps:
-        """The first steps of a principal: to each role, one by each named context."""
-        return self._first.once(arn, self._find_taken, arn)
+        Those that name it come before those that name these.
+        """
+        itself, wanted = self._itself(arn), among
+        for name, sets in self._by_context(arn).items():
+            if name in contexts:
+                for at in self._chains.ordered(sets, wanted, itself):
+                    wanted &= ~(1 << at)
+                    yield self.roles[at]
 
-    def _find_taken(self, arn: str) -> Steps:
-        assumable = self._assumable
-        if assumable is None or not assumable.names(arn):
-            return ()
-        callers = self.attackers.callers
-        user = callers.principal(arn)["kind"] == "user"
-        # Of a principal no more counts than what its policies and those that name it ask.
-        named = assumable.singled_out(arn)
-        asked = self._asked.once(named, assumable.asked, arn)
-        said = self._all_said(callers.layers(arn), user=user)
-        keys = self._keys.once((named, said), self._caller_keys, asked, said)
-        who = callers.caller(arn).answers(keys) if keys else ()
-        same = (named, user, said, who)
-        steps = self._shared.once(same, self._take, assumable, arn, asked, user=user)
-        return tuple(step for step in steps if step.role_arn != arn)
+    def reached(self, arn: str, contexts: Collection[str]) -> int:
+        """Return the set of roles that a principal becomes in some contexts."""
+        first = union(each.roles for each in self.waves(arn) if each.context in contexts)
+        return self._reached(arn, first) if first else 0
 
-    def _all_said(self, layers: PolicyLayers, *, user: bool) -> tuple[Any, ...]:
-        """What the policies of each layer say; of one that may be silent, those that say any."""
-        found = []
-        for layer, policies in layers.named():
-            silent = layer in _ignored(user=user)
-            said = (self._said.once((each, silent), self._read, each, silent) for each in policies)
-            found.append(tuple(each for each in said if each or not silent))
-        return tuple(found)
+    @cached_property
+    def allowing(self) -> dict[Rows, int]:
+        """The roles by the rows of their sessions, as sets."""
+        found: dict[Rows, int] = {}
+        for at, arn in enumerate(self.roles):
+            rows = self.attackers.rows(arn)
+            found[rows] = found.get(rows, 0) | 1 << at
+        return found
 
-    def _read(self, policy: Policy, silent: bool) -> _Said:
-        """What a policy says; that it allows does not count where its layer may be silent."""
-        about = [each for each in policy.about(ASSUME) if not (silent and each.allows)]
-        asks, keys = self.attackers.deriver.asked(policy)
-        shapes = tuple(map(_shape, about))
-        keys = keys.union(*((*each.condition_keys, *each.resource_keys) for each in about))
-        return self._distinct.once((asks, shapes), _Said, asks, shapes, keys)
+    def _by_context(self, arn: str) -> dict[str, list[int]]:
+        """By named context, the first roles of a principal, as they are found."""
+        waves = self.waves(arn)
+        return self._by_waves.once(waves, _by_context, waves)
 
-    def _caller_keys(self, asked: Iterable[Any], said: Iterable[Any]) -> tuple[str, ...]:
-        """The keys of the caller that trust policies and its own ask for."""
-        keys = frozenset().union(*map(conditions.keys, asked))
-        keys = keys.union(*(each.keys for layer in said for each in layer))
-        return tuple(sorted(keys & self.attackers.callers.caller_keys))
+    @cached_property
+    def _chains(self) -> RoleChains:
+        """What roles become of each other."""
+        return RoleChains([tuple(each.roles for each in self.waves(arn)) for arn in self.roles])
 
-    def _take(self, assumable: Assumable, arn: str, asked: Sequence[Any], *, user: bool) -> Steps:
-        """The first steps of whoever no policy tells from a principal, to itself included."""
-        layers, known = self.attackers.callers.layers(arn), self.attackers.callers.caller(arn)
-        tried = self.attackers.deriver.derive(layers, known, user=user, further=asked)
-        free = _never_stops(layers, user=user)
-        found: list[RoleStep] = []
-        taken: dict[str, int] = {}  # by named context, the roles as a set of bits
-        for request in tried.requests:
-            there = taken.get(request.name, 0)
-            named = assumable.roles_open_to(arn, request.context)
-            for at in members(named.possible & ~there).tolist():
-                role_arn = assumable.roles.arns[at]
-                if free or not _stopped(request, role_arn, layers, user=user):
-                    there |= 1 << at
-                    found.append(RoleStep(role_arn, request.name))
-            taken[request.name] = there
-        return tuple(found)
+    def _itself(self, arn: str) -> int:
+        """The set of a role itself; of a user nothing."""
+        return 1 << self._places[arn] if arn in self._places else 0
+
+    def _reached(self, arn: str, first: int) -> int:
+        if self._chains.reached(first) & self._itself(arn):
+            return self._chains.reached_without(self._places[arn], first)
+        return self._chains.reached(first)
+
+    def _sessions(self, arn: str, first: int) -> Rows:
+        """The rows of the sessions of all roles that a principal becomes by these first ones."""
+        itself = self._itself(arn)
+        if not self._chains.reached(first) & itself:
+            return self._of_first.once(first, self._from, first)
+        found = self._reached(arn, first)
+        if found != self._chains.reached(first) & ~itself:
+            return self._of_sets.once(found, self._of_roles, found)
+        # What leads back to a role is of its own group.
+        groups, own = self._chains.groups_of(first), self.attackers.rows(arn)
+        (group,) = [each for each in groups if each.reached & itself]
+        left = self._less_one.once((group, own), self._less, group, own)
+        beside = groups.union(group.onward) - {group}
+        return self._all([left, *(self._of_group[each] for each in beside)])
+
+    def _less(self, group: Group, own: Rows) -> Rows:
+        """The rows of the sessions of a group, less one role with these rows."""
+        one, two = self._held_twice.once(group, self._count, group)
+        kept = two | (one & ~np.array([self.attackers.bits[each] for each in own]))
+        return tuple(map(self.attackers.evaluator.number_of, kept))
+
+    def _count(self, group: Group) -> tuple[Bits, Bits]:
+        """What one role of a group may do, and what two may: rows by context."""
+        one = np.array([self.attackers.evaluator.nothing] * len(DEFAULT_CONTEXTS))
+        two = one.copy()
+        for at in members(group.roles).tolist():
+            rows = self.attackers.rows(self.roles[at])
+            held = np.array([self.attackers.bits[each] for each in rows])
+            two |= one & held
+            one |= held
+        return one, two
+
+    def _from(self, first: int) -> Rows:
+        """The rows of the sessions of all roles that these reach, themselves included."""
+        return self._all(self._of_group[each] for each in self._chains.groups_of(first))
+
+    @cached_property
+    def _of_group(self) -> dict[Group, Rows]:
+        """The rows of all that each group reaches."""
+        found: dict[Group, Rows] = {}
+        for each in self._chains.groups:
+            own = self._of_roles(each.roles)
+            found[each] = self._all([own, *(found[further] for further in each.onward)])
+        return found
+
+    def _of_roles(self, roles: int) -> Rows:
+        """The rows of the sessions of all roles of a set."""
+        return self._all({self.attackers.rows(self.roles[at]) for at in members(roles).tolist()})
+
+    def _all(self, several: Iterable[Rows]) -> Rows:
+        """Rows of all that one of several allows, context by context."""
+        return tuple(self.attackers.union(numbers) for numbers in zip(*several, strict=True))
 
 
-def _ignored(*, user: bool) -> tuple[str, ...]:
-    """The layers that need not allow what a trust policy allows by name."""
-    return ("identity", "boundary") if user else ("identity",)
+def _by_context(waves: Waves) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for name, roles in waves:
+        found.setdefault(name, []).append(roles)
+    return found
 
 
-def _never_stops(layers: PolicyLayers, *, user: bool) -> bool:
-    """Whether no policy of a principal can stop what a trust policy lets it do."""
-    if layers.scps or (layers.boundary is not None and not user):
-        return False
-    return all(each.allows for policy in layers.policies for each in policy.about(ASSUME))
-
-
-def _stopped(request: AttackRequest, role_arn: str, layers: PolicyLayers, *, user: bool) -> bool:
-    """Whether a policy of the principal certainly keeps it from a role that names it."""
-    return certainly_stopped(ASSUME, role_arn, request.context, layers, _ignored(user=user))
-
-
-def _shape(statement: Statement) -> tuple[Any, ...]:
-    """What a statement about sts:AssumeRole says, but for its other actions and its name."""
-    resources = statement.resources, statement.not_resources
-    return statement.allows, *resources, repr(statement.condition), statement.variables
+def _together(attackers: Attackers, own: Rows, sessions: Iterable[tuple[str, Rows]]) -> Rows:
+    """A principal's own rows, with those of roles that it becomes in named contexts."""
+    found = {name: {number} for name, number in zip(DEFAULT_CONTEXTS, own, strict=True)}
+    for name, rows in sessions:
+        credential, place = CONTEXTS[name].credential, CONTEXTS[name].place
+        allowed = dict(zip(DEFAULT_CONTEXTS, rows, strict=True))
+        for used in Place:
+            inside = Place.INSIDE in (place, used)
+            added = context_of(str(credential), Place.INSIDE if inside else Place.OUTSIDE)
+            found[added].add(allowed[context_of("key", used)])
+    return tuple(attackers.union(numbers) for numbers in found.values())

@@ -368,8 +368,8 @@ def restored(values: Mapping[str, Any]) -> Settings:
     """
     Return the settings that `Settings.values` described, with which an earlier audit was made.
 
-    Checks of one's own are left out: only their files' names are known. So are names that this
-    version does not have. Raises `SettingsError` for a value that does not fit.
+    Own checks are left out: only the names of their files are known. So are names that this version
+    does not have. Raises `SettingsError` for a value that does not fit.
 
     >>> restored(Settings(unused_days=30).values()).unused_days
     30

@@ -1,5 +1,6 @@
 """
-The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild`, `diff` and `lab`.
+The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild`, `diff`,
+`settings` and `lab`.
 
 No logic lives here. The path of what was made is the only thing on standard output; progress, notes
 and errors go to standard error. Exit codes: see `exit_codes`.
@@ -65,8 +66,26 @@ class _Audit(click.ParamType[Path]):
 AUDIT, MADE = _Audit(), _Audit(report=True)
 
 
+SECTIONS = {
+    "Every month": ("collect", "report", "diff"),
+    "Evidence and reports that were made": ("verify", "rebuild"),
+    "Settings": ("settings",),
+    "To try, and to explore": ("demo", "lab"),
+}
+
+
 class _Commands(click.Group):
-    """Turns errors and signals into one line and an exit code; with --debug, shows everything."""
+    """
+    Turns errors and signals into one line and an exit code; with --debug, shows everything.
+
+    Its help lists the commands by what they are for.
+    """
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            rows = [(name, self.commands[name].get_short_help_str(200)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -296,7 +315,7 @@ def report(
             snapshot,
             out,
             parameters=dict(parameters),
-            settings=settings,
+            settings=_settings_file(settings),
             notebooks=notebooks,
             progress=progress,
         )
@@ -361,16 +380,83 @@ def diff(before: Path, after: Path, settings: Path | None, how: str, fail_on: st
     from iamkit.pages import differences
     from iamkit.report import MARK, as_csv
 
+    chosen = _settings_file(settings)
     with _progress("Comparing") as progress:
         accounts = []
         for number, path in enumerate((before, after)):
             progress(path.parent.name, number, 2)
-            accounts.append(load(path, settings or ""))
+            accounts.append(load(path, chosen or ""))
         found = differences.between(*accounts)
         progress(after.parent.name, 2, 2)
     texts = {"text": found.text, "json": found.json, "csv": MARK + as_csv(found.changes)}
     click.echo(texts[how], nl=False)
     _end(ExitCode.FOUND, found.worse_than(fail_on) if fail_on else "")
+
+
+@main.group()
+def settings() -> None:
+    """
+    Write, check and show settings files.
+
+    Where --settings names none, commands take iamkit.yaml, or iamkit.yml, of the working folder;
+    the variable IAMKIT_SETTINGS names another.
+    """
+
+
+@settings.command()
+@click.argument("file", type=FILE, default="iamkit.yaml")
+def init(file: Path) -> None:
+    """Write FILE, a settings file in which every setting is explained, and print its path."""
+    from iamkit import settings_files
+
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(settings_files.template())
+    except FileExistsError as error:
+        raise click.UsageError(f"{file} is there already; name another, or change that") from error
+    click.echo(file)
+
+
+@settings.command()
+@click.argument("file", type=FILE, required=False)
+def check(file: Path | None) -> None:
+    """Say what is wrong with FILE, line by line; exit code 2 if anything is."""
+    from iamkit.checks import every
+    from iamkit.settings import read_all
+
+    chosen = _settings_file(file)
+    if chosen is None:
+        raise click.UsageError("there is no iamkit.yaml here; `iamkit settings init` writes one")
+    ours, problems = read_all(chosen)
+    if not problems:
+        every(ours)  # accepted risks name checks, and own checks are read
+    for problem in problems:
+        _tell(f"iamkit: {problem}")
+    _end(ExitCode.WRONG_INPUT, f"{chosen} has {len(problems)} mistakes" if problems else "")
+    click.echo(f"{chosen} is in order")
+
+
+@settings.command()
+@click.argument("file", type=FILE, required=False)
+def show(file: Path | None) -> None:
+    """Print each setting that is in force, its default, and where its value comes from."""
+    from iamkit import settings_files
+
+    shown = settings_files.in_force(_settings_file(file), {})
+    for _, row in shown.iterrows():
+        click.echo(printable(f"{row['setting']}: {row['value']}  ({row['from']})"))
+
+
+def _settings_file(named: Path | None) -> Path | None:
+    """The settings file that a command uses: the one named, else one that is found."""
+    from iamkit import settings_files
+
+    if named is not None:
+        return named
+    chosen = settings_files.found(Path.cwd())
+    if chosen:
+        _tell(f"Settings of {chosen}")
+    return chosen
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -461,6 +547,7 @@ def _time(text: str | None) -> datetime | None:
         ) from error
 
 
-for _name, _command in main.commands.items():
+_EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}
+for _name, _command in _EVERY.items():
     _codes = "\n".join(f"  {code}  {said}" for code, said in exit_codes.of_command(_name).items())
     _command.epilog = f"\b\nExit codes:\n{_codes}"

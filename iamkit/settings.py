@@ -409,6 +409,18 @@ def read(path: Path) -> Settings:
     Files named in `own_checks` are looked for beside it. Raises `SettingsError`, with the line, if
     it cannot be read, is no mapping, or a setting does not fit.
     """
+    found, problems = read_all(path)
+    if problems:
+        raise problems[0]
+    return found
+
+
+def read_all(path: Path) -> tuple[Settings, list[SettingsError]]:
+    """
+    Return the settings of a YAML file that fit, and an error for each that does not.
+
+    Raises `SettingsError` if the file cannot be read or is no mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         content, lines = yaml_of(text), _lines(text)
@@ -418,10 +430,10 @@ def read(path: Path) -> Settings:
         said = " ".join(str(error).split())
         raise SettingsError(f"settings file {path} is not YAML: {said}") from error
     if content is None:
-        return Settings()
+        return Settings(), []
     if not isinstance(content, Mapping):
         raise SettingsError(f"settings file {path} should hold lines such as max_key_age_days: 60")
-    found = Settings()
+    found, problems = Settings(), []
     for name, value in content.items():
         line, entries = lines.get(str(name), (None, []))
         try:
@@ -430,14 +442,14 @@ def read(path: Path) -> Settings:
             found = found.with_overrides(**{str(name): value})
         except SettingsError as error:
             where = "" if "line " in str(error) or line is None else f"line {line}: "
-            raise SettingsError(f"settings file {path}: {where}{error}") from error
+            problems.append(SettingsError(f"settings file {path}: {where}{error}"))
     beside = tuple(path.absolute().parent / each for each in found.own_checks)
     for each in beside:
         if not each.is_file():
             line = lines["own_checks"][0]
             said = f"own_checks names {each}, which is no file; correct the name or remove it"
-            raise SettingsError(f"settings file {path}: line {line}: {said}")
-    return replace(found, own_checks=beside)
+            problems.append(SettingsError(f"settings file {path}: line {line}: {said}"))
+    return replace(found, own_checks=beside), problems
 
 
 def _lines(text: str) -> dict[str, tuple[int, list[int]]]:

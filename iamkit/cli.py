@@ -319,6 +319,8 @@ def report(
             notebooks=notebooks,
             progress=progress,
         )
+    for note in made.notes:
+        _tell(f"Settings: {note}")
     click.echo(f"Report {made.sha256}: keep this hash where others cannot write", err=True)
     click.echo(made.index)
     _end(ExitCode.GAPS, _gaps(snapshots.read(snapshot), required))

@@ -12,7 +12,8 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── WriteError        something cannot be written: disk full, read-only, another run writes it
     └── ReportError       a report cannot be made, or is not as it was made
         ├── NotebookError a notebook failed; all pages are there and its own shows the failure
-        └── BrokenCheckError a check broke; all pages are there and say that it was not assessed
+        └── BrokenCheckError a check broke; all pages are there and say that it was not assessed,
+                             or it ended the process that ran it, and no page is there
 
 The command line turns each into one line on standard error and an exit code: see `exit_codes`.
 A refused AWS call is not an error but a row in `gaps`.
@@ -64,7 +65,11 @@ class NotebookError(ReportError):
 
 
 class BrokenCheckError(ReportError):
-    """Raised after all pages are written when a check broke; names it and its error."""
+    """
+    Raised after all pages are written when a check broke; names it and its error.
+
+    Raised before, if a check of somebody's own ended the process that ran it.
+    """
 
 
 def one_line(error: Exception) -> str:

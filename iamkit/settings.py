@@ -8,12 +8,12 @@ that is silently ignored is worse than none.
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
-import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 
 from iamkit.errors import SettingsError
-from iamkit.values import json_of, yaml_of
+from iamkit.values import instead, json_of, yaml_of
 
 # What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
 # "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
@@ -38,6 +38,7 @@ SELF_SERVICE: Final = (
     "sts:GetSessionToken",
 )
 
+UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WHOSE: Final = ("nobody", "administrators", "everyone")
 
 
@@ -80,7 +81,7 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
     known = [each.name for each in fields(Acceptance) if each.name != "line"]
     for name in entry:
         if name not in known:
-            raise SettingsError(f"{at}: there is no {_short(name)}; {_hint(str(name), known)}")
+            raise SettingsError(f"{at}: there is no {_short(name)}; {instead(name, sorted(known))}")
     for name in known:
         value = entry.get(name)
         if name == "ticket" and value is None:
@@ -146,12 +147,11 @@ def _networks(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _actions(name: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
     # A wildcard would let through more than whoever writes it sees.
-    if not isinstance(value, list | tuple) or not all(
-        isinstance(each, str) and re.fullmatch(r"[\w-]+:\w+", each) for each in value
-    ):
+    if not all(isinstance(each, str) and re.fullmatch(r"[\w-]+:\w+", each) for each in given):
         raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {_short(value)}")
-    return tuple(value)
+    return tuple(given)
 
 
 def _accounts(name: str, value: Any) -> tuple[str, ...]:
@@ -166,7 +166,8 @@ def _accounts(name: str, value: Any) -> tuple[str, ...]:
 
 def _whose(name: str, value: Any) -> str:
     if value not in WHOSE:
-        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {_short(value)}")
+        near = instead(value, WHOSE, "write it so")
+        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {_short(value)}; {near}")
     return str(value)
 
 
@@ -291,6 +292,13 @@ class Settings:
         meaning="files with your own checks, which run together with iamkit's",
         source="your decision",
     )
+    max_check_seconds: int = _setting(
+        300,
+        _limit,
+        "seconds; 0: no limit",
+        meaning="a check of your own that runs longer is stopped and not assessed; not on Windows",
+        source="yours to say",
+    )
     max_cell_seconds: int = _setting(
         3600,
         _limit,
@@ -324,7 +332,9 @@ class Settings:
         known = {entry.name: entry.metadata["fit"] for entry in fields(self)}
         for name in values:
             if name not in known:
-                raise SettingsError(f"there is no setting {_short(name)}; {_hint(name, known)}")
+                raise SettingsError(
+                    f"there is no setting {_short(name)}; {instead(name, sorted(known))}"
+                )
         fitted = {
             name: known[name](name, value) for name, value in values.items() if value is not None
         }
@@ -422,10 +432,13 @@ def read_all(path: Path) -> tuple[Settings, list[SettingsError]]:
     Raises `SettingsError` if the file cannot be read or is no mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content, lines = yaml_of(text), _lines(text)
     except OSError as error:
         raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        said = "is UTF-16 text" if error.object[:2] in UTF_16 else f"is not UTF-8 text ({error})"
+        raise SettingsError(f"settings file {path} {said}; save it as UTF-8") from error
     except (yaml.YAMLError, ValueError) as error:
         said = " ".join(str(error).split())
         raise SettingsError(f"settings file {path} is not YAML: {said}") from error
@@ -465,8 +478,3 @@ def _lines(text: str) -> dict[str, tuple[int, list[int]]]:
         )
         for key, value in pairs
     }
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, Final
 
 import yaml
@@ -134,3 +135,39 @@ def as_text(value: Any) -> str | None:
 def as_count(value: Any) -> int | None:
     """A number of things; None for what no table could hold as one."""
     return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def few(texts: Iterable[str], most: int = 6, between: str = ", ") -> str:
+    """
+    Join the first texts of many, and say how many more there are.
+
+    >>> few(["ana", "bo", "cy", "di"], 2), few(["ana", "bo"])
+    ('ana, bo and 2 more', 'ana, bo')
+    >>> few(["it is old", "it is idle", "it is bare"], 2, "; ")
+    'it is old; it is idle; and 1 more'
+    """
+    given = list(texts)
+    more = f"and {len(given) - most:,} more" if len(given) > most else ""
+    last = " " if between == ", " else between
+    return between.join(given[:most]) + (last + more if more else "")
+
+
+def instead(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
+    """
+    Say what to write instead of a name that is not known: the nearest one, or `otherwise`.
+
+    If that is left out, it is which names there are.
+
+    >>> instead("Stolen-kee", ["stolen-key", "mfa-inside"])
+    'did you mean stolen-key?'
+    >>> instead("x", ["stolen-key", "mfa-inside"])
+    'there are stolen-key, mfa-inside'
+    >>> instead("CIS", ["PCI DSS", "CIS AWS Foundations"])
+    'did you mean CIS AWS Foundations?'
+    """
+    names, said = {each.lower(): each for each in known}, str(name).strip().lower()
+    begun = [each for each in names if said and each.startswith(said)]
+    close = begun or difflib.get_close_matches(said, names, n=1)
+    if close:
+        return f"did you mean {names[close[0]]}?"
+    return f"there are {', '.join(names.values())}" if otherwise is None else otherwise

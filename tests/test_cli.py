@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iamkit.cli import main
-from iamkit.report.notebooks import NOTEBOOKS
+from iamkit.report.notebooks import NOTEBOOKS, thresholds
 from tests.accounts import details, report, user
 from tests.processes import run
 
@@ -150,8 +150,11 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path, files: Path) -> None:
     ("options", "says"),
     [
         (["--settings", "nowhere.yml"], "settings file nowhere.yml cannot be read"),
-        (["-p", "max_key_age", "60"], "did you mean 'max_key_age_days'"),
-        (["-p", "max_key_age_days", "sixty"], "takes int or None, not 'sixty'"),
+        (["-p", "max_key_age", "60"], "did you mean max_key_age_days?"),
+        (
+            ["-p", "max_key_age_days", "sixty"],
+            "max_key_age_days is a number of days from 1 to 36500, not 'sixty'",
+        ),
         (["-p", "unused_days", "0"], "unused_days is a number of days from 1"),
         (["-p", "account_id", "999999999999"], "is of account 012345678901, not of 999999999999"),
     ],
@@ -244,3 +247,44 @@ def test_a_check_that_breaks_is_told_by_the_exit_code_and_by_the_pages(
     names = {each.name for each in pages.iterdir()}
     assert {"index.html", "findings.csv", "controls.csv", "identities.csv"} <= names
     assert "outcome.json" not in names
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("arrival", "stolen-kee", "'stolen-kee' is no request context; did you mean stolen-key?"),
+        (
+            "framework",
+            "CIS AWS",
+            "'CIS AWS' is no framework; did you mean CIS AWS Foundations Benchmark?",
+        ),
+        ("principal", "anna", "no principal has the name 'anna'; did you mean ana?"),
+        ("action", "iam:GetUsr", "'iam:GetUsr' is not in AWS's list of actions"),
+        ("resource", "ana", "'ana' is no ARN; did you mean arn:aws:iam::012345678901:user/ana?"),
+        ("max_key_age_days", "sixty", "max_key_age_days is a number of days from 1 to 36500"),
+        ("account_id", "12", "an account id is twelve digits"),
+    ],
+)
+def test_a_parameter_that_names_nothing_is_refused_before_any_work(
+    tmp_path: Path, files: Path, name: str, value: str, says: str
+) -> None:
+    """One notebook would fail on its page, after all others have run."""
+    path = Path(iamkit("collect", "--from-files", files, "--out", tmp_path / "out").stdout.strip())
+    assert says in failed(iamkit("report", path, "-p", name, value))
+    assert not list(path.parent.glob("*.html"))
+
+
+def test_an_account_id_needs_no_quotes_on_a_command_line() -> None:
+    assert thresholds({"known_accounts": "111122223333"}) == {"known_accounts": "111122223333"}
+
+
+def test_a_risk_accepted_of_no_check_is_told_with_file_and_line(
+    tmp_path: Path, files: Path
+) -> None:
+    path = Path(iamkit("collect", "--from-files", files, "--out", tmp_path / "out").stdout.strip())
+    risks = tmp_path / "ours.yml"
+    risks.write_text(
+        "accepted:\n- {check: root_usd, subject: '*', owner: A, reason: B, expires: 2027-01-01}\n"
+    )
+    said = failed(iamkit("report", path, "--settings", risks))
+    assert f"{risks}: accepted, line 2: there is no check 'root_usd'; did you mean root_u" in said

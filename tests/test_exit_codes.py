@@ -132,7 +132,7 @@ def test_evidence_of_an_unknown_name_is_refused_with_a_suggestion(
 ):
     given = [each.format(snapshot) for each in command]
     said = failed(iamkit(*given, "--require", "credentials_report"))
-    assert "no evidence is named 'credentials_report'; did you mean 'credential_report'?" in said
+    assert "no evidence is named 'credentials_report'; did you mean credential_report?" in said
     assert [path.name for path in snapshot.parent.iterdir()] == ["snapshot"]
 
 

@@ -36,6 +36,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         ("unused_days: 0", "not 0"),
         ("unused_days: true", "not True"),
         ("unused_days: 4.5", "not 4.5"),
+        ("hardware_mfa: everybody", "not 'everybody'; did you mean everyone?"),
         ("[1, 2]", "should hold lines such as"),
         ("a: [", "is not YAML"),
         ("self_service: all", "self_service is a list of actions such as iam:GetUser"),
@@ -52,6 +53,36 @@ def test_what_does_not_fit_is_named_with_its_file(tmp_path: Path, text: str, say
         settings.read(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("unused_days: 30\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        ("unused_days: 30\n".encode("utf-16-be"), "is not YAML"),
+        ("﻿unused_days: 30\n".encode("utf-16-be"), "is UTF-16 text; save it as UTF-8"),
+        ("break_glass: [josé]\n".encode("latin-1"), "is not UTF-8 text ("),
+    ],
+)
+def test_text_in_another_encoding_says_how_to_save_it(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        settings.read(path)
+    assert f"settings file {path} {says}" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "iamkit.yml"
+    path.write_bytes("unused_days: 30\n".encode("utf-8-sig"))
+    assert settings.read(path).unused_days == 30
+
+
+def test_one_value_stands_for_a_list_of_one() -> None:
+    given = Settings().with_overrides(self_service="iam:GetUser", known_accounts="111122223333")
+    assert (given.self_service, given.known_accounts) == (("iam:GetUser",), ("111122223333",))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -270,6 +270,8 @@ def ages(
     """
     if missing:
         return not_assessed(missing)
+    if days.empty:
+        return say(f"{title}: there are no {unit}.")
     known = days.dropna().to_numpy(dtype=float)
     over = int((known > limit).sum())
     said = f"{over:,} of {len(known):,} {unit} are older than {limit} days"

@@ -11,14 +11,16 @@ import datetime as dt
 import html
 import math
 import re
+import sys
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
-from iamkit.values import printable
+from iamkit.checks import Status
+from iamkit.values import few, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -27,15 +29,21 @@ Kind = Literal["text", "number", "time", "truth", "severity"]
 Tone = Literal["plain", "good", "bad", "note"]
 Bundle = dict[str, Any]
 PREVIEW_ROWS = 50
+NOT_ASSESSED: Final = Status.NOT_ASSESSED
 
 
 class TableView:
     """A table as a notebook shows it; made by `table`."""
 
     def __init__(
-        self, caption: str, columns: Sequence[tuple[str, Kind]], data: list[list[Any]]
+        self,
+        caption: str,
+        columns: Sequence[tuple[str, Kind]],
+        data: list[list[Any]],
+        missing: str = "",
     ) -> None:
         self.caption = caption
+        self.missing = missing
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -57,8 +65,9 @@ class TableView:
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
         ]
+        shown = {"caption": self.caption, "columns": columns, "data": self.data}
         return {
-            TABLE_TYPE: {"caption": self.caption, "columns": columns, "data": self.data},
+            TABLE_TYPE: shown | _lacking(self.missing),
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
             "text/plain": repr(self),
         }
@@ -90,7 +99,7 @@ def table(
         with rows the caption says that there may be more.
 
     Missing values show as a dash, Booleans as yes and no, times in UTC to the hour or the day,
-    spans as whole days, lists with commas.
+    spans as whole days, lists with commas: the first six items, and how many more there are.
     """
     if missing and not len(frame):
         return not_assessed(missing)
@@ -98,6 +107,7 @@ def table(
     if any(name is not None for name in frame.index.names):
         named = [name for name in frame.index.names if name is not None]
         frame = frame.reset_index(level=named, allow_duplicates=True)
+    lacking = missing
     caption = clean(f"{caption} (incomplete: {missing})" if missing else caption)
     if rows is not None and len(frame) > rows:
         caption += f" (first {rows:,} of {len(frame):,})"
@@ -108,12 +118,20 @@ def table(
         kind, column = _column(frame.iloc[:, position])
         columns.append((_label(label), "severity" if label in badges else kind))
         values.append(column)
-    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)])
+        unknown = column.count(NOT_ASSESSED) if label in badges else 0
+        if unknown and not lacking:
+            lacking = f"evidence is missing for {unknown:,} result{'s' * (unknown > 1)}"
+    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)], lacking)
+
+
+def _lacking(missing: str) -> Bundle:
+    """What evidence is missing, for the report's list of pages; nothing if none is."""
+    return {"missing": clean(missing)} if missing else {}
 
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(v) for v in series]
+    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -144,15 +162,37 @@ def cell(value: Any) -> str | int | float | None:
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
-    if isinstance(value, set | frozenset):
-        value = sorted(value, key=str)
-    if isinstance(value, list | tuple | np.ndarray):
-        return ", ".join(str("" if (v := cell(item)) is None else v) for item in value)
+    if isinstance(value, _LISTS):
+        return _joined(_items(value))
     return clean(value)
+
+
+_LISTS: Final = (list, tuple, set, frozenset, np.ndarray)
+
+
+def _items(value: Any) -> list[str]:
+    """The items of a list as a cell shows each; those of a set in the order of the alphabet."""
+    items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+    return [str("" if (shown := cell(item)) is None else shown) for item in items]
 
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
+
+
+def _joined(items: list[str], most: int = sys.maxsize) -> str:
+    """
+    The items of a list, at most so many: names with commas, phrases with semicolons.
+
+    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
+    ('ana, bo', 'it is old; its key, too, is old')
+    >>> _joined(["Delete it.", "Tell ana."])
+    'Delete it. Tell ana.'
+    """
+    if items and all(each.endswith(".") for each in items):
+        return few(items, most, " ")
+    phrases = any(", " in each or each.count(" ") > 1 for each in items)
+    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:
@@ -167,9 +207,10 @@ def _label(label: object) -> str:
 class Sentence:
     """Prose computed from the data; made by `say`."""
 
-    def __init__(self, text: str, tone: Tone) -> None:
+    def __init__(self, text: str, tone: Tone, missing: str = "") -> None:
         self.text = text
         self.tone = tone
+        self.missing = missing
 
     def __repr__(self) -> str:
         return self.text
@@ -177,7 +218,7 @@ class Sentence:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         return {
-            TEXT_TYPE: {"text": self.text, "tone": self.tone},
+            TEXT_TYPE: {"text": self.text, "tone": self.tone} | _lacking(self.missing),
             "text/html": f"<p>{marked}</p>",
             "text/plain": self.text,
         }
@@ -198,8 +239,11 @@ def say(*sentences: object, tone: Tone = "plain", missing: str = "") -> Sentence
 class Figures:
     """The row of large numbers at the top of a page; made by `figures`."""
 
-    def __init__(self, items: Sequence[tuple[str, str, str, str]]) -> None:
+    def __init__(
+        self, items: Sequence[tuple[str, str, str, str]], missing: Sequence[str] = ()
+    ) -> None:
         self.items = items
+        self.missing = missing or [""] * len(items)
 
     def __repr__(self) -> str:
         lines = (f"{label}: {value} ({note})" for label, value, note, _ in self.items)
@@ -213,7 +257,10 @@ class Figures:
             for label, value, note, _ in self.items
         )
         return {
-            FIGURES_TYPE: [dict(zip(keys, item, strict=True)) for item in self.items],
+            FIGURES_TYPE: [
+                dict(zip(keys, item, strict=True)) | _lacking(missing)
+                for item, missing in zip(self.items, self.missing, strict=True)
+            ],
             "text/html": f"<table><tr>{cells}</tr></table>",
             "text/plain": repr(self),
         }
@@ -236,9 +283,11 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
     """
     if missing:
         return not_assessed(missing)
-    items = []
+    items, lacking = [], []
     for name, given in values.items():
-        value, note, tone = (*(given if isinstance(given, tuple) else (given,)), "", "plain")[:3]
+        parts = given if isinstance(given, tuple) else (given,)
+        value, note, tone = (*parts, "", "plain")[:3]
+        lacking.append(str(parts[3]) if len(parts) > 3 else "")
         label = clean(name.replace("_", " "))
         shown = cell(value)
         if isinstance(shown, int):
@@ -247,7 +296,7 @@ def figures(*, missing: str = "", **values: object) -> Figures | Sentence:
             tone = {"bad": "plain", "note": "plain"}.get(str(tone), tone)
         text = "–" if shown is None else f"{shown:g}" if isinstance(shown, float) else shown
         items.append((label[:1].upper() + label[1:], text, clean(note), str(tone or "plain")))
-    return Figures(items)
+    return Figures(items, lacking)
 
 
 def assessed(value: object, missing: str) -> object:
@@ -257,7 +306,7 @@ def assessed(value: object, missing: str) -> object:
     >>> figures(roles=assessed(0, "roles are not known"))
     Roles: – (not assessed)
     """
-    return ("–", "not assessed", "note") if missing else value
+    return ("–", NOT_ASSESSED, "note", missing) if missing else value
 
 
 def none_is_good(
@@ -274,16 +323,18 @@ def none_is_good(
     return number, note, otherwise if number else "good" if of else "plain"
 
 
-def share(part: Any, whole: Any) -> str:
+def share(part: Any, whole: Any, said: str, nobody: str) -> str:
     """
-    A part of a whole in words, with the percentage where there is one.
+    A sentence on a part of a whole, with the percentage; `nobody` where there is no whole.
 
-    >>> share(12, 60), share(0, 0)
-    ('12 of 60 (20 %)', '0 of 0')
+    >>> share(12, 60, "users have MFA.", "There are no users.")
+    '12 of 60 (20 %) users have MFA.'
+    >>> share(0, 0, "users have MFA.", "There are no users.")
+    'There are no users.'
     """
     if not whole:
-        return "0 of 0"
-    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)})"
+        return nobody
+    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)}) {said}"
 
 
 def percent(part: Any, whole: Any) -> str:
@@ -302,15 +353,19 @@ def percent(part: Any, whole: Any) -> str:
 
 def when(times: "pd.Series[Any]") -> str:
     """
-    The latest of some times in words.
+    The latest of some times in words, as the end of "It was …".
 
     >>> when(pd.Series(pd.to_datetime(["2026-10-01", None], utc=True)))
-    'on 2026-10-01'
+    'last used on 2026-10-01'
+    >>> when(pd.Series([], dtype="datetime64[ns, UTC]"))
+    'never used, as far as AWS recorded it,'
     """
     latest = times.max()
-    return "never, as far as AWS recorded it" if pd.isna(latest) else f"on {latest:%Y-%m-%d}"
+    if pd.isna(latest):
+        return "never used, as far as AWS recorded it,"
+    return f"last used on {latest:%Y-%m-%d}"
 
 
 def not_assessed(missing: str) -> Sentence:
     """Say that missing evidence leaves a question open."""
-    return say(f"Not assessed: {missing}.", tone="note")
+    return Sentence(clean(f"Not assessed: {missing}."), "note", missing)

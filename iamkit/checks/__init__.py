@@ -21,7 +21,7 @@ from iamkit.checks.registry import (
     offer,
     population,
 )
-from iamkit.checks.run import ACCEPTANCES, FINDINGS, RESULTS, Audit
+from iamkit.checks.run import ACCEPTANCES, FINDINGS, RESULTS, Audit, State
 
 AUDIT_TABLES = (FINDINGS, RESULTS, ACCEPTANCES)
 
@@ -35,6 +35,7 @@ __all__ = [
     "SEVERITIES",
     "STATUSES",
     "Audit",
+    "State",
     "Status",
     "check",
     "every",

@@ -18,7 +18,7 @@ import pandas as pd
 from iamkit.access import Principals, administrative
 from iamkit.checks.deletions import asked_for
 from iamkit.checks.registry import INFO, check
-from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, names_by_key, policy_rows
+from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, THEN_OLD, names_by_key, policy_rows
 
 BOUNDARIES: Final = f"{GUIDE}access_policies_boundaries.html"
 VERSIONS: Final = f"{GUIDE}access_policies_managed-versioning.html"
@@ -207,11 +207,14 @@ def administrative_old_version(
     return found.assign(next_step=step.reindex(found.index))  # an empty frame would take all rows
 
 
+MAXIMUM: Final = "Allow in it only the maximum permissions that its users and roles may have."
+
+
 @check(
     severity="medium",
     title="A permissions boundary does not limit anything",
     among="boundaries",
-    remedy="Allow in it only the maximum permissions that its users and roles may have.",
+    remedy=MAXIMUM,
     source=BOUNDARIES,
     errs=ERRS_ON_CONDITIONS,
 )
@@ -231,4 +234,6 @@ def open_boundary(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.
     number = used["policy_arn"].map(bounds)
     who = number.astype("str") + number.eq(1).map({True: " identity", False: " identities"})
     detail = f"{FULL}; bounds " + who
-    return policy_rows(used, used["everything"] & ~used["conditional"], detail)
+    found = policy_rows(used, used["everything"] & ~used["conditional"], detail)
+    changed = used["kind"].eq("customer").reindex(found.index)  # those of AWS are replaced
+    return found.assign(next_step=changed.map({True: f"{MAXIMUM} {THEN_OLD}", False: None}))

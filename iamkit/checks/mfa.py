@@ -37,8 +37,11 @@ ACCESS = {
     "console": "a console password",
     "programmatic": "an active access key",
     "both": "a console password and an active access key",
-    "none": "no password or active access key yet",
 }
+WITHOUT_CREDENTIALS = (
+    " and has no MFA device; it has no password and no active access key now, but a new one would "
+    "work without MFA"
+)
 
 # Source: Getting Started with Amazon Web Services in China, "Amazon Identity and Access
 # Management", No hardware or SMS MFA.
@@ -208,8 +211,9 @@ def administrator_without_mfa(
     unsure = ~hit["principal_arn"].isin(administrators["principal_arn"])
     unknown = hit["mfa_registered"].isna()
     can = hit["admin"].map(ADMIN).mask(unsure, "can possibly do everything")
-    detail = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
     unused = hit["access"].eq("none")
+    has = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
+    detail = (has + ", but no MFA device").mask(unused, can + WITHOUT_CREDENTIALS)
     retire = (
         "Delete the user if nobody needs it. If somebody does, register a device at its first "
         "sign-in."
@@ -224,7 +228,7 @@ def administrator_without_mfa(
     return pd.DataFrame(
         {
             "subject": hit["principal_arn"],
-            "detail": (detail + ", but no MFA device").mask(
+            "detail": detail.mask(
                 unknown, can + "; the credential report does not say if MFA is on"
             ),
             "status": status(~(unknown | unsure)),

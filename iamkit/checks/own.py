@@ -3,22 +3,25 @@ An organization's own checks, in files that the settings name, beside the kit's.
 
 A file that cannot be read is a mistake in the settings: an error that names file and line, before
 any table is made (exit code 2, and no report). A check that stops with an error does not affect the
-others: it is not assessed, and the report is written and says so (exit code 1).
+others: it is not assessed, and the report is written and says so (exit code 4); so is one that runs
+for longer than the setting `max_check_seconds`. These files are programs: what they do, such as
+ending the process with `os._exit` or writing files, is their author's to answer for.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import traceback
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.checks import run
-from iamkit.checks.registry import CHECKS, Check
+from iamkit.checks.registry import CHECKS, POPULATIONS, Check
 from iamkit.checks.run import Audit
+from iamkit.checks.time_limit import OWN, CheckTimeout, time_limit
 from iamkit.errors import CheckError, SettingsError
 from iamkit.settings import Settings
+from iamkit.values import instead
 
 MEND: Final = "correct the file, or remove it from own_checks in the settings"
 
@@ -38,35 +41,49 @@ def every(settings: Settings) -> dict[str, Check]:
     Return every check by name: the kit's, and those in the files of the settings' `own_checks`.
 
     Raises `CheckError`, with file and line, if a file is not there, is no Python, raises an error
-    when it is imported, or holds no check; and `SettingsError`, with the line, if a risk is
-    accepted that no check is about.
+    when it is imported, holds no check, or holds one that counts among no population; and
+    `SettingsError`, with the line, if a risk is accepted that no check is about.
     """
     kit = dict(CHECKS)
     try:
         for number, path in enumerate(settings.own_checks):
-            _read(path, f"own_checks_{number}")
+            _read(path, f"{OWN}{number}", settings.max_check_seconds)
         found = dict(CHECKS)
     finally:
         for name in set(CHECKS) - set(kit):
             del CHECKS[name]
+    for each in found.values():
+        if each.among not in POPULATIONS:
+            raise CheckError(_uncounted(each))
     for entry in settings.accepted:
         if entry.check not in found:
             at = f"accepted, line {entry.line}" if entry.line else "accepted"
-            near = difflib.get_close_matches(entry.check, found, 1)
-            hint = f"did you mean {near[0]}?" if near else "docs/reference/checks.md lists them"
+            hint = instead(entry.check, found, "docs/reference/checks.md lists them")
             raise SettingsError(f"{at}: there is no check {entry.check[:60]!r}; {hint}")
     return found
 
 
-def _read(path: Path, name: str) -> None:
+def _uncounted(each: Check) -> str:
+    """What is wrong with a check whose rows nothing counts, in words."""
+    code, near = each.find.__code__, instead(each.among, sorted(POPULATIONS))
+    at = f"own checks in {code.co_filename}, line {code.co_firstlineno}"
+    return f"{at}: check {each.name} counts among {each.among!r}, which is no population; {near}"
+
+
+def _read(path: Path, name: str, seconds: int) -> None:
     """Run a file of checks, which register themselves."""
     before = set(CHECKS)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise CheckError(f"own checks in {path}: the name of a Python file ends in .py; rename it")
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except (Exception, SystemExit) as error:  # anything can happen in somebody else's file
+        with time_limit(seconds, "the file"):
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except (
+        Exception,
+        SystemExit,
+        CheckTimeout,
+    ) as error:  # anything can happen in somebody else's file
         kind = "" if isinstance(error, CheckError) else f"{type(error).__name__}: "
         raise CheckError(
             f"own checks in {path}{_line(path, error)}: {kind}{error}; {MEND}"

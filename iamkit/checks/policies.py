@@ -18,6 +18,7 @@ from iamkit.checks.wording import (
     ERRS_ON_CONDITIONS,
     GUIDE,
     LEAST_PRIVILEGE,
+    THEN_OLD,
     join_names,
     names_by_key,
     policy_rows,
@@ -176,6 +177,8 @@ def _escalating(
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
     found = policy_rows(policies, holds, detail)
+    several = policies["escalations"].str.len().gt(1).reindex(found.index)
+    found["next_step"] = several.map({True: WITHOUT_ONE_OF_EACH, False: WITHOUT_ONE})
     if policy_assignments is None or escalations is None or administrators is None:
         return found
     able = {*escalations["principal_arn"], *administrators["principal_arn"]}
@@ -183,6 +186,13 @@ def _escalating(
     held = found["subject"].isin(policy_assignments["policy_arn"])
     severity = held.map({True: "high", False: "low"})
     return graded(found, severity, frozenset(used))
+
+
+WITHOUT_ONE_OF_EACH: Final = (
+    "For each way, remove one of its actions, or limit it to the roles, users and other resources "
+    "that it is meant for."
+)
+UNUSED: Final = "Delete it if nobody needs it: it gives administrator access, and nobody has it."
 
 
 def _methods(found: list[str]) -> str:
@@ -225,8 +235,12 @@ def escalating_customer_policy(
     mine = _granting(policy_grants, attachments, "customer")
     found = _escalating(mine, policy_assignments, escalations, administrators)
     nobody = ~found["subject"].isin(policy_assignments["policy_arn"])
+    everything = mine["administrative"].fillna(value=False).reindex(found.index)
     return found.assign(
-        detail=found["detail"] + nobody.map({True: "; attached to nobody", False: ""})
+        detail=found["detail"] + nobody.map({True: "; attached to nobody", False: ""}),
+        next_step=found["next_step"]
+        .mask(everything, f"{NARROW} {THEN_OLD}")
+        .mask(everything & nobody, UNUSED),
     )
 
 

@@ -24,6 +24,7 @@ from iamkit.checks.registry import (
     needs,
 )
 from iamkit.checks.returned import Row, rows_of
+from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
@@ -185,7 +186,7 @@ class _Populations:
 
     def __init__(self, account: Any) -> None:
         self._account = account
-        self._counted: dict[str, frozenset[str] | Exception] = {}
+        self._counted: dict[str, frozenset[str] | BaseException] = {}
         self.lacking = Lacking(account)
 
     def members(self, name: str) -> frozenset[str]:
@@ -193,10 +194,10 @@ class _Populations:
         if name not in self._counted:
             try:
                 self._counted[name] = self._count(name)
-            except Exception as error:  # told by each check that counts among them
+            except (Exception, CheckTimeout) as error:  # told by each check that counts so
                 self._counted[name] = error
         found = self._counted[name]
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             raise found
         return found
 
@@ -216,12 +217,14 @@ def _call(account: Any, function: Callable[..., Any]) -> Any:
     as pandas copies what is written to, and nothing else.
     """
     given = {name: getattr(account, name) for name in arguments(function)}
-    return function(
-        **{
-            name: value.copy(deep=False) if isinstance(value, pd.DataFrame) else value
-            for name, value in given.items()
-        }
-    )
+    seconds = account.settings.max_check_seconds if is_own(function) else 0
+    with time_limit(seconds, "it"):  # the tables are the kit's, and no matter of the check's time
+        return function(
+            **{
+                name: value.copy(deep=False) if isinstance(value, pd.DataFrame) else value
+                for name, value in given.items()
+            }
+        )
 
 
 def _outcome(
@@ -245,7 +248,12 @@ def _outcome(
             rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, populations.lacking, each, members, told)
-    except (Exception, SystemExit, GeneratorExit) as error:  # it must not end the audit
+    except (
+        Exception,
+        SystemExit,
+        GeneratorExit,
+        CheckTimeout,
+    ) as error:  # it must not end the audit
         errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
     if missing and each.absence:
         rows = []

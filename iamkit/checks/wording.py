@@ -65,6 +65,10 @@ def unseen(
     return arns.map(reasons).astype(TEXT)
 
 
+# A policy that is written anew keeps its old version, which may be set as the default again.
+THEN_OLD: Final = "Then delete the old version of the policy, which can be put in force again."
+
+
 def policy_rows(policies: pd.DataFrame, wrong: pd.Series[Any], detail: Any) -> pd.DataFrame:
     """
     Return rows of a check on policies: fail where `wrong`, not assessed where that is missing.

@@ -9,12 +9,12 @@ with what the reader cannot know without it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from iamkit.errors import SettingsError
+from iamkit.values import instead
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,5 @@ def named(name: str) -> Request:
     """
     known = {request.file.partition(".")[0]: request for request in REQUESTS}
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise SettingsError(f"no evidence is named {name!r}{hint} There are: {', '.join(known)}")
+        raise SettingsError(f"no evidence is named {name!r}; {instead(name, known)}")
     return known[name]

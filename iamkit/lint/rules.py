@@ -45,7 +45,7 @@ from iamkit.policy import (
     cidr,
     conditions,
 )
-from iamkit.values import as_dict
+from iamkit.values import as_dict, few
 
 VARIABLE = re.compile(r"\$\{[^}]*\}")  # what stands there is no wildcard of the author's
 
@@ -409,5 +409,4 @@ def _instead(close: str | None) -> str:
 
 
 def _some(texts: list[str]) -> str:
-    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
-    return ", ".join(map(quoted, texts[:3])) + more
+    return few(map(quoted, texts), 3)

@@ -13,6 +13,7 @@ from iamkit.checks import Status
 from iamkit.errors import SettingsError
 from iamkit.pages import counts
 from iamkit.results import matrix
+from iamkit.values import instead
 
 # How checks can stand, as the page counts them, with the tone of each number.
 TONES: Final[Mapping[str, str]] = {
@@ -56,7 +57,7 @@ def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
         return found
     known = found["framework"].unique()
     if framework not in known:
-        raise SettingsError(f"{framework!r} is no framework; there are {', '.join(known)}")
+        raise SettingsError(f"{framework!r} is no framework; {instead(framework, known)}")
     return found[found["framework"] == framework]
 
 
@@ -72,3 +73,23 @@ def controls(account: Account, framework: str = "") -> pd.DataFrame:
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]
+
+
+def checks(account: Account) -> pd.DataFrame:
+    """Return the result of each check; the page on the method has its texts and how it errs."""
+    results = account.audit.results
+    numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
+    counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
+    return results.assign(fail=counted)[["check", "severity", "status", "fail", "reason"]]
+
+
+def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:
+    """
+    Return how many subjects fail, of how many, and which neither fail nor pass, in words.
+
+    >>> _counted(3, 50, "console users", 2, 0, 1)
+    '3 of 50 console users; 2 accepted, 1 noted'
+    """
+    numbers = {"accepted": accepted, "not assessed": unknown, "noted": noted}
+    others = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+    return counts.of(failing, total, among) + (f"; {others}" if others else "")

@@ -47,34 +47,45 @@ def crossed(
     return counts
 
 
-def grouped(frame: pd.DataFrame, by: list[str], *, first: int, of: str = "name") -> pd.DataFrame:
+def of(part: int, total: Any, among: str) -> str:
     """
-    Return a row for each combination of values: how many rows have it, and the first few names.
+    Return how many fail, of how many, in words; `among` says of whom, as checks do.
 
-    Its columns are those of `by`, `identities`, the number, and `among_them`, a list of at most
-    `first` values of the column `of`. A missing value is a value as any other; the combinations
-    stay in their order.
+    >>> of(3, 50, "console users"), of(1, 1, "the account"), of(0, 1, "the root user")
+    ('3 of 50 console users', 'the account', 'none')
+    >>> of(0, 0, "roles"), of(0, None, "roles")
+    ('no roles', '0 of an unknown number of roles')
+    """
+    if among.startswith("the "):
+        return among if part else "none"
+    if pd.isna(total):
+        return f"{part} of an unknown number of {among}"
+    return f"{part} of {total} {among}" if total else f"no {among}"
+
+
+def grouped(frame: pd.DataFrame, by: list[str], *, of: str = "name") -> pd.DataFrame:
+    """
+    Return a row for each combination of values: how many rows have it, and the names.
+
+    Its columns are those of `by`, `identities`, the number, and `among_them`, a list of the values
+    of the column `of`, which a table cuts. A missing value is a value as any other; the
+    combinations stay in their order.
 
     >>> held = pd.DataFrame({"policy": ["Ops", "Ops", None], "name": ["ana", "bo", "cy"]})
-    >>> grouped(held, ["policy"], first=1)[["identities", "among_them"]].values.tolist()
-    [[2, ['ana']], [1, ['cy']]]
+    >>> grouped(held, ["policy"])[["identities", "among_them"]].values.tolist()
+    [[2, ['ana', 'bo']], [1, ['cy']]]
     """
     found = frame.groupby(by, sort=False, dropna=False)[of]
-    made = found.agg(identities="size", among_them=list).reset_index()
-    return made.assign(among_them=made["among_them"].str[:first])
+    return found.agg(identities="size", among_them=list).reset_index()
 
 
-def listed(
-    keys: pd.Series[Any], frame: pd.DataFrame, by: str, of: str, *, first: int | None = None
-) -> pd.Series[Any]:
+def listed(keys: pd.Series[Any], frame: pd.DataFrame, by: str, of: str) -> pd.Series[Any]:
     """
     Return for each key the list of what goes with it in the frame; missing where there is nothing.
 
-    `first` is how many at most; if left out, all.
-
     >>> held = pd.DataFrame({"arn": ["a", "a"], "policy": ["Ops", "Read"]})
-    >>> listed(pd.Series(["a", "b"]), held, "arn", "policy", first=1).tolist()
-    [['Ops'], nan]
+    >>> listed(pd.Series(["a", "b"]), held, "arn", "policy").tolist()
+    [['Ops', 'Read'], nan]
     """
     found = lists_by_key(frame[by], frame[of])
-    return keys.map({key: values[:first] for key, values in found.items()})
+    return keys.map(found)

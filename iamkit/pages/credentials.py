@@ -41,6 +41,16 @@ def passwords(account: Account) -> pd.DataFrame:
     return users(account).query("password_enabled")
 
 
+def old_passwords(account: Account) -> str:
+    """Return how many passwords are old, and of how many that is not known, as a sentence."""
+    ages, limit = passwords(account)["password_age_days"], account.settings.max_password_age_days
+    unknown = int(ages.isna().sum())
+    said = f"console passwords were not changed for more than {limit} days"
+    said += f"; the age of {unknown} is not known." if unknown else "."
+    old = int(ages.gt(limit).fillna(value=False).sum())
+    return charts.share(old, len(ages), said, "No user has a console password.")
+
+
 def active_keys(account: Account) -> pd.DataFrame:
     """Return the active access keys of users, all columns of `account.access_keys`."""
     return account.access_keys.query("active and not is_root")

@@ -144,7 +144,7 @@ def described(boxes: pd.DataFrame) -> pd.DataFrame:
     """Return the boxes of the diagram as a table to read; see `charts.boxes_and_links`."""
     several = boxes["names"].str.len() > 1
     words = {"label": "box", "members": "start_here", "through": "go_through"}
-    found = boxes.assign(among_them=boxes["names"].str[:5].where(several)).drop(columns="box")
+    found = boxes.assign(among_them=boxes["names"].where(several)).drop(columns="box")
     return found.rename(columns=words)[
         ["steps", "box", "kind", "start_here", "go_through", "among_them"]
     ]
@@ -196,7 +196,7 @@ def proven_by_method(account: Account) -> pd.DataFrame:
     by = ["method", "target", "administrator"]
     words = {"description": "method", "reaches_admin": "administrator"}
     found = proven(account).drop(columns="method").rename(columns=words)
-    found = counts.grouped(found, by, first=3)
+    found = counts.grouped(found, by)
     return found.sort_values(["administrator", "identities"], ascending=False)
 
 
@@ -211,7 +211,7 @@ def lacking_a_target(account: Account) -> pd.DataFrame:
     found = _others(account).query("status == 'needs a target'").drop(columns="method")
     words = {"description": "method", "prerequisite": "what_to_look_for"}
     by = ["category", "method", "what_to_look_for"]
-    made = counts.grouped(found.rename(columns=words), by, first=3)
+    made = counts.grouped(found.rename(columns=words), by)
     return made.sort_values(["identities", "method"], ascending=[False, True]).drop(
         columns="category"
     )

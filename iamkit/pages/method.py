@@ -9,6 +9,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.access import CONTEXTS
 from iamkit.account import Account
+from iamkit.results import unmatched
 from iamkit.tables import schema
 
 
@@ -19,7 +20,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         "Account": (account.account_id, account.alias or "no alias"),
         "Evidence of": (f"{as_of:%Y-%m-%d}", f"{as_of:%H:%M} UTC"),
         "Files": len(account.snapshot.manifest["files"]),
-        "Gaps": charts.none_is_good(gaps, "kinds of evidence missing"),
+        "Gaps": charts.none_is_good(gaps, "kinds of evidence missing", "note"),
     }
     return charts.figures(**numbers)
 
@@ -33,6 +34,13 @@ def files(account: Account) -> pd.DataFrame:
 def calls(account: Account) -> pd.DataFrame:
     """Return the calls to AWS and the result of each."""
     return pd.DataFrame(account.snapshot.manifest["calls"])[["call", "status", "code", "file"]]
+
+
+def unused_settings(account: Account) -> charts.Sentence:
+    """Return which names in the settings match nothing in the account, in sentences."""
+    found = unmatched(account)
+    said = found or ["Every name in the settings matches something in the account."]
+    return charts.say(*said, tone="note" if found else "plain")
 
 
 def contexts(account: Account) -> pd.DataFrame:

@@ -168,5 +168,5 @@ def root_device(account: Account) -> str:
     if account.virtual_mfa_devices["is_root"].any():
         return "a virtual device"
     if account.missing("virtual_mfa_devices"):
-        return "a device of a kind that the evidence does not say"
+        return "a device whose kind the evidence does not show"
     return "a device that is not virtual: a hardware token or a passkey"

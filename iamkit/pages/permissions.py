@@ -13,6 +13,7 @@ from iamkit.account import Account
 from iamkit.checks import SEVERITIES
 from iamkit.pages import counts, names
 from iamkit.pages.escalation import ARRIVALS
+from iamkit.values import few
 
 # The request contexts that the page compares, and what it calls them.
 CONTEXTS: Final[Mapping[str, str]] = {
@@ -134,9 +135,19 @@ def changes(account: Account) -> pd.DataFrame:
     found = found.assign(rank=found["privilege"].map(_MOST_FIRST))
     order = ["rank", "infrastructure modification", "credential exposure"]
     found = found.sort_values(order, ascending=[True, False, False])
-    return found[["kind", "name", "privilege_detail"]].rename(
-        columns={"privilege_detail": "privilege"}
-    )
+    said = found["privilege_detail"].map(_few_names)
+    return found.assign(privilege=said)[["kind", "name", "privilege"]]
+
+
+def _few_names(said: str) -> str:
+    """
+    Return a sentence that ends in a list of names with the first six of them.
+
+    >>> _few_names("read, and 8 actions that hand out credentials: a, b, c, d, e, f, g, h")
+    'read, and 8 actions that hand out credentials: a, b, c, d, e, f and 2 more'
+    """
+    before, colon, named = said.rpartition(": ")
+    return before + colon + few(named.split(", "))
 
 
 def by_service(account: Account, identities: int = 16, services: int = 28) -> pd.DataFrame:
@@ -158,7 +169,7 @@ def by_service(account: Account, identities: int = 16, services: int = 28) -> pd
 def exposed_by_stolen_key(account: Account) -> pd.DataFrame:
     """Return the risky actions that a stolen key allows on every resource, and to whom."""
     found = account.permissions.holders("stolen-key")
-    return found.assign(who=found["who"].str[:6]).rename(columns={"who": "among_them"})
+    return found.rename(columns={"who": "among_them"})
 
 
 def example(account: Account) -> str:

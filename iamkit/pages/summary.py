@@ -83,18 +83,33 @@ def identities_first(account: Account) -> pd.DataFrame:
 
 
 def failing_checks(account: Account) -> pd.DataFrame:
-    """Return the checks that fail, with counts, the first six names, and the remedy."""
+    """Return the checks that fail, with counts, names, and the remedy."""
     failing = account.audit.results.query("status == 'fail'")
     rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
-    count = [f"{part} of {total} {among}" for part, total, among in rows]
+    count = [counts.of(part, total, among) for part, total, among in rows]
     who = _of_each_check(account, Status.FAIL)["among_them"]
     return failing.assign(count=count, who=failing["check"].map(who))[
         ["severity", "title", "count", "who", "remedy"]
     ]
 
 
+def checks_first(account: Account) -> tuple[pd.DataFrame, str]:
+    """
+    Return the failing checks to read first, and the caption of their table.
+
+    They are those of high severity or worse. If there are none, all that fail are: an account whose
+    findings are low has findings.
+    """
+    failing = failing_checks(account)
+    grave = failing[failing["severity"].isin(["critical", "high"])]
+    if len(grave) or failing.empty:
+        said = f"Checks of high severity or worse that fail, of {len(failing)} that fail"
+        return grave, said
+    return failing, "Checks that fail, none of them of high severity or worse"
+
+
 def facts(account: Account) -> pd.DataFrame:
-    """Return the facts that the checks note: how many subjects, and the first six names."""
+    """Return the facts that the checks note: how many subjects, and their names."""
     results, noted = account.audit.results, _of_each_check(account, Status.NOTED)
     known = results[results["check"].isin(noted.index)]
     return known.assign(
@@ -103,10 +118,10 @@ def facts(account: Account) -> pd.DataFrame:
 
 
 def _of_each_check(account: Account, status: str) -> pd.DataFrame:
-    """Return for each check the number of subjects with a status, and the first six names."""
+    """Return for each check the number of subjects with a status, and their names."""
     findings = account.audit.findings
     once = findings[findings["status"] == status].drop_duplicates(["check", "subject"])
-    return counts.grouped(once, ["check"], first=6).set_index("check")
+    return counts.grouped(once, ["check"]).set_index("check")
 
 
 def by_protection(account: Account) -> pd.DataFrame:
@@ -130,4 +145,4 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    return found[["severity", "title", "reason"]]
+    return found[["severity", "status", "title", "reason"]]

@@ -119,8 +119,8 @@ def callers(account: Account) -> pd.DataFrame:
 
 def platform_roles(account: Account) -> pd.DataFrame:
     """Return the roles that platforms made, and those with such names."""
-    found = account.platform_roles.rename(columns={"behind": "who_comes_in_by_it"})
-    return found[["role_name", "platform", "standing", "who_comes_in_by_it", "problem", "tighten"]]
+    found = account.platform_roles.rename(columns={"behind": "who_assumes_it"})
+    return found[["role_name", "platform", "standing", "who_assumes_it", "problem", "tighten"]]
 
 
 def accounts(account: Account) -> pd.DataFrame:
@@ -217,7 +217,7 @@ def outbound(account: Account) -> pd.DataFrame:
     policy = found["policy_name"].fillna("a policy that is not in the evidence")
     found = found.assign(by=found["statement"] + " of " + policy)
     by = ["whose", "roles_of_other_accounts", "by"]
-    made = counts.grouped(found.drop_duplicates(["principal_arn", *by]), by, first=5)
+    made = counts.grouped(found.drop_duplicates(["principal_arn", *by]), by)
     return made.sort_values(["whose", "identities"], ascending=[False, False])[
         ["whose", "roles_of_other_accounts", "identities", "among_them", "by"]
     ]
@@ -227,7 +227,7 @@ def role_chains(account: Account) -> pd.DataFrame:
     """Return the roles through which outsiders may assume roles of other accounts."""
     found, roles = outsiders(account), account.outbound_roles
     roles = roles.drop_duplicates(["principal_arn", "role"])
-    onward = counts.listed(found["role_arn"], roles, "principal_arn", "role", first=5)
+    onward = counts.listed(found["role_arn"], roles, "principal_arn", "role")
     found = found.assign(onward=onward).dropna(subset="onward")
     return found.sort_values(["who", "role_name"])[
         ["role_name", "open_to", "onward", "admin_access", "last_used"]

@@ -66,7 +66,7 @@ class EscalationMethod:
     def _target(self) -> Iterator[str]:
         """What is used that is not the caller's own, where no prerequisite says it."""
         if self.target in ("user", "role", "group"):
-            more = "" if self.gains == "everything" else "that may do more than the caller"
+            more = "" if self.gains == "everything" else "that has more permissions than the caller"
             what = " and ".join(filter(None, [_trust_text(self), more]))
             yield f"a {self.target} {what}".rstrip()
         elif self.category == "use a resource with a role":

@@ -18,6 +18,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def csv_files(account: Account) -> dict[str, str]:
     Return the text of each file, by its name.
 
     Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
-    each check that broke; `findings`, the number that fail of each severity; `actions`, the list of
-    actions that permissions were evaluated with.
+    each check that broke; `findings`, the number that fail of each severity; `gaps`, what the
+    evidence lacks; `incomplete`, of how many it says too little; `notes`, what in the settings
+    matches nothing; `actions`, the list of actions that permissions were evaluated with.
     """
     from iamkit.checks import Status
     from iamkit.reference import load_catalog
+    from iamkit.results import unmatched
 
     findings, results, _ = account.audit
     broken = results[results["error"].notna()]
@@ -56,15 +59,37 @@ def csv_files(account: Account) -> dict[str, str]:
     outcome = {
         "broken": (broken["check"] + ": " + broken["error"]).tolist(),
         "findings": failing.value_counts().to_dict(),
+        "incomplete": account.incomplete["subject"].nunique(),
+        "gaps": account.gaps.fillna("").to_dict("records"),
+        "notes": unmatched(account),
         "actions": f"{actions.version}, as of {actions.date}",
     }
     files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
     return files | {OUTCOME: json.dumps(outcome)}
 
 
+def write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool = False) -> None:
+    """
+    Write the files of the account with these arguments of `iamkit.load` into a folder.
+
+    The folder is there once all of them are. `keep`: then the record of the audit is written, too,
+    beside its evidence.
+    """
+    from iamkit.account import load
+
+    unfinished = folder.with_suffix(".unfinished")
+    unfinished.mkdir(mode=0o700)
+    account = load(**arguments)
+    for name, text in csv_files(account).items():
+        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
+    unfinished.rename(folder)
+    if keep:
+        account.history.keep()
+
+
 def as_csv(frame: pd.DataFrame) -> str:
     r"""
-    Return a table as CSV (RFC 4180): times in UTC, lists with commas, missing values empty.
+    Return a table as CSV (RFC 4180): times in UTC, lists as on a page, missing values empty.
 
     >>> import pandas as pd
     >>> as_csv(pd.DataFrame({"name": ["=1+1", None], "steps": [["a", "b"], []]}))

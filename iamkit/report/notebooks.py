@@ -1,6 +1,5 @@
 """The notebooks of a report: which there are, and the parameters they take."""
 
-import difflib
 import hashlib
 import math
 from ast import literal_eval
@@ -14,10 +13,12 @@ from yaml import YAMLError
 
 from iamkit.errors import ReportError, SettingsError, one_line
 from iamkit.settings import Settings
-from iamkit.values import yaml_of
+from iamkit.values import instead, yaml_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from iamkit.account import Account
 
 # Of an installed copy they are in the package, of a checkout at its top level.
 _PACKAGED = Path(__file__).parents[1] / "notebooks"
@@ -28,7 +29,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 # Settings that a command line may give; what a file says of risks and checks is not for one line.
-THRESHOLDS = frozenset(Settings.names()) - {"accepted", "own_checks"}
+FOR_A_FILE = frozenset({"accepted", "own_checks"})
+THRESHOLDS = frozenset(Settings.names()) - FOR_A_FILE
 PATTERN = "[0-9][0-9]-*"
 
 
@@ -84,12 +86,12 @@ def parameter_values(
     for name in given:
         if name in OWN:
             raise SettingsError(f"parameter {name!r} has an argument of its own; leave out -p")
+        if name in FOR_A_FILE:
+            raise SettingsError(f"{name} takes more than a line: give it in a file, by --settings")
         if name not in every:
-            near = difflib.get_close_matches(name, every, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SettingsError(
-                f"there is no setting or parameter {name!r}{hint} There are: {', '.join(every)}"
-            )
+            near = instead(name, every)
+            raise SettingsError(f"there is no setting or parameter {name!r}; {near}")
+    thresholds(given)  # of what no setting takes, the setting's words say why
     if own["settings"] and not any("settings" in source.declared for source in sources):
         raise SettingsError("no notebook takes settings")
     values: dict[str, dict[str, object]] = {}
@@ -115,26 +117,38 @@ def thresholds(given: Mapping[str, str]) -> dict[str, Any]:
     >>> thresholds({"max_key_age_days": "20", "top": "3", "approved_networks": "[10.0.0.0/8]"})
     {'max_key_age_days': 20, 'approved_networks': ['10.0.0.0/8']}
     """
-    try:
-        found = {name: yaml_of(text) for name, text in given.items() if name in THRESHOLDS}
-    except (YAMLError, ValueError) as error:
-        raise SettingsError(f"a value after -p is not YAML: {one_line(error)}") from error
+    found = {name: _setting(name, text) for name, text in given.items() if name in THRESHOLDS}
     found = {name: value for name, value in found.items() if value not in (None, "None")}
     Settings().with_overrides(**found)
     return found
 
 
+def _setting(name: str, text: str) -> Any:
+    """What a command line says of a setting, as YAML reads it."""
+    if len(text) == 12 and text.isdecimal():
+        return text  # an account id, which a shell leaves no quotes
+    try:
+        return yaml_of(text)
+    except (YAMLError, ValueError) as error:
+        raise SettingsError(f"the value of {name} is not YAML: {one_line(error)}") from error
+
+
 def account_arguments(
-    snapshot: Path, settings: Path | None, given: Mapping[str, str]
+    snapshot: Path,
+    settings: Path | None,
+    given: Mapping[str, str],
+    sources: Sequence[SourceNotebook] = (),
 ) -> tuple[dict[str, Any], Settings]:
     """
     The arguments of `iamkit.load` for the account as the notebooks will see it, and its settings.
 
     Raises at once what the notebooks would raise one by one: errors in the settings, the account
-    id, the thresholds and the user's own checks.
+    id, the thresholds, the user's own checks, and parameters of the notebooks that name what is
+    not there.
     """
     from iamkit import account
     from iamkit.checks import every
+    from iamkit.report.named_values import NAMED
 
     arguments: dict[str, Any] = {
         "path": str(snapshot),
@@ -142,9 +156,22 @@ def account_arguments(
         "account_id": given.get("account_id") or None,
         **thresholds(given),
     }
-    in_force = account.load(**arguments).settings
-    every(in_force)
-    return arguments, in_force
+    opened = account.load(**arguments)
+    try:
+        every(opened.settings)
+    except SettingsError as error:  # of an accepted risk, which the settings file has
+        raise SettingsError(f"settings file {settings}: {error}") from error
+    for name, text in given.items():
+        for kind in {source.declared[name][0] for source in sources if name in source.declared}:
+            try:
+                NAMED.get(kind, _anything)(opened, text)
+            except SettingsError as error:
+                raise SettingsError(f"parameter {name!r}: {error}") from error
+    return arguments, opened.settings
+
+
+def _anything(account: "Account", value: str) -> None:
+    """Refuse nothing."""
 
 
 def _typed(name: str, text: str, declared: str, default: str) -> object:
@@ -154,6 +181,8 @@ def _typed(name: str, text: str, declared: str, default: str) -> object:
     >>> _typed("days", "60", "int|None", "None"), _typed("account", "012345678901", "str", '""')
     (60, '012345678901')
     """
+    from iamkit.report.named_values import NAMED
+
     if declared == "None":
         declared = "str"
         with suppress(ValueError, SyntaxError):
@@ -170,6 +199,6 @@ def _typed(name: str, text: str, declared: str, default: str) -> object:
                 return float(text)
             if kind == "bool":
                 return truths[text.lower()]
-            if kind in ("str", "nonetype"):
+            if kind in ("str", "nonetype", *NAMED):
                 return text
     raise SettingsError(f"parameter {name!r} takes {declared.replace('|', ' or ')}, not {text!r}")

@@ -27,6 +27,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
+from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
@@ -70,6 +71,7 @@ class Page:
     title: str
     question: str = ""
     failure: str = ""
+    missing: Sequence[str] = ()  # which evidence some of its answers lack, in words
 
     @property
     def href(self) -> str:
@@ -116,6 +118,18 @@ def opening(notebook: NotebookNode, name: str) -> Page:
     question = next((block for block in blocks if block.strip()), "")
     question = re.sub(r"^\**Question:?\**:?\s*", "", _plain(question))
     return Page(name, _plain(title[1]) if title else name, question)
+
+
+def missing_evidence(notebook: NotebookNode) -> list[str]:
+    """Which evidence the answers of an executed notebook lack, as its outputs say, once each."""
+    found: dict[str, None] = {}
+    for output in (each for cell in notebook.cells for each in cell.get("outputs", ())):
+        for media in DATA:
+            shown = output.get("data", {}).get(media, ())
+            for each in shown if isinstance(shown, list) else [shown]:
+                said = each.get("missing", "") if isinstance(each, Mapping) else ""
+                found |= dict.fromkeys(filter(None, str(said).split("; ")))
+    return list(found)
 
 
 def render_page(
@@ -172,14 +186,27 @@ def render_index(
     evidence: Provenance,
     *,
     files: Sequence[str] = (),
+    incomplete: int = 0,
+    notes: Sequence[str] = (),
     version: str = "",
 ) -> str:
-    """The HTML of the page that lists the others, and the files beside them."""
+    """
+    The HTML of the page that lists the others, and the files beside them.
+
+    A page that lacks evidence is not complete; so is none, where the evidence says too little of
+    `incomplete` users, roles or policies. `notes` are sentences to show beside the list.
+    """
     environment = _exporter().environment
     environment.globals["version"] = version
     failed = [page for page in pages if page.failure]
     template = environment.get_template("index.html.j2")
-    return str(template.render(evidence=evidence, pages=pages, failed=failed, files=files))
+    cut = (
+        f"the evidence about {incomplete:,} of the users, groups, roles and policies is incomplete"
+    )
+    too = [cut] if incomplete else []
+    lacking = {page.name: few([*page.missing, *too], 2, "; ") for page in pages}
+    shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
+    return str(template.render(evidence=evidence, **shown))
 
 
 def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:

@@ -52,12 +52,17 @@ Progress = Callable[[str, int, int], object]
 
 @dataclass(frozen=True)
 class Report:
-    """Where the pages are, the hash of their manifest, and how many findings of each severity."""
+    """
+    Where the pages are, the hash of their manifest, and how many findings of each severity.
+
+    `notes` are sentences on names in the settings that match nothing in the account.
+    """
 
     index: Path
     pages: tuple[Path, ...]
     sha256: str
     findings: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def render(
@@ -110,7 +115,7 @@ def render(
         given = Given(server.folder, opened.path, settings)
         own = {"snapshot": given.snapshot, "settings": given.settings}
         values = parameter_values(sources, parameters, own)
-        arguments, in_force = account_arguments(opened.path, settings, parameters)
+        arguments, in_force = account_arguments(opened.path, settings, parameters, sources)
         facts = made_from(opened, in_force, settings, parameters, sources)
         facts |= {"earlier_audits": earlier_audits(opened)}
         with ReportFolder(out) as folder:
@@ -123,16 +128,18 @@ def render(
                 for done, (number, notebook) in enumerate(executed, start=1):
                     pages.write(number, tidier.tidied(notebook))
                     progress(sources[number].name, done, len(sources))
-            beside = out == opened.path.parent  # else its records are no business of this report
-            outcome = _write_tables(server, arguments | given.arguments, folder, keep=beside)
-            pages.write_index()
+            files = [path.name for path in in_force.own_checks]
+            keep = out == opened.path.parent  # elsewhere, records are no business of this report
+            outcome = _write_tables(server, arguments | given.arguments, folder, files, keep=keep)
+            pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
             facts |= {"versions": versions(outcome["actions"])}
             sealed = manifest.sealed(facts, folder.files, [*pages.failures, *broken])
             folder.publish(sealed)
     _raise_failures(pages.failures, broken, out)
     shown = tuple(out / page.href for page in pages.pages)
-    return Report(out / INDEX, shown, manifest.sha256(sealed), outcome["findings"])
+    digest, notes = manifest.sha256(sealed), tuple(outcome["notes"])
+    return Report(out / INDEX, shown, digest, outcome["findings"], notes)
 
 
 def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
@@ -249,9 +256,13 @@ class _Pages:
 
     def write(self, number: int, executed: ExecutedNotebook) -> None:
         """Write one page and the executed notebook beside it."""
-        from iamkit.report.page import render_page
+        from iamkit.report.page import missing_evidence, render_page
 
-        this = self.pages[number] = replace(self.pages[number], failure=executed.failure)
+        this = self.pages[number] = replace(
+            self.pages[number],
+            failure=executed.failure,
+            missing=missing_evidence(executed.notebook),
+        )
         html = render_page(
             executed.notebook,
             this,
@@ -264,25 +275,38 @@ class _Pages:
         _write(self._folder, f"{this.name}.ipynb", _json(executed.notebook))
         _write(self._folder, this.href, html)
 
-    def write_index(self) -> None:
-        """Write the glossary and the page that lists the others."""
+    def write_index(self, outcome: Mapping[str, Any]) -> None:
+        """Write the glossary and the page that lists the others; `outcome`: see `csv_files`."""
         from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
         _write(self._folder, GLOSSARY, glossary)
-        html = render_index(self.pages, self._evidence, files=tuple(TABLES), version=self._version)
+        html = render_index(
+            self.pages,
+            replace(self._evidence, gaps=outcome["gaps"]),
+            files=tuple(TABLES),
+            incomplete=outcome["incomplete"],
+            notes=outcome["notes"],
+            version=self._version,
+        )
         _write(self._folder, INDEX, html)
 
 
 def _write_tables(
-    server: ForkServer, arguments: Mapping[str, Any], out: ReportFolder, *, keep: bool
+    server: ForkServer,
+    arguments: Mapping[str, Any],
+    out: ReportFolder,
+    own: Sequence[str],
+    *,
+    keep: bool,
 ) -> dict[str, Any]:
     """
     Write the CSV files, from the account that the fork server holds if it still runs.
 
-    `keep`: the record of the audit, too, beside its evidence. Returns what else the run has to
-    know; see `csv_files`.
+    Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks;
+    `keep`: the record of the audit is written, too, beside its evidence. Raises BrokenCheckError if
+    they end each process that runs them.
     """
     from iamkit.account import load
     from iamkit.report.csv_files import OUTCOME, csv_files
@@ -290,6 +314,10 @@ def _write_tables(
     folder = server.folder / "tables"
     with suppress(OSError):
         server.fork_writer(folder, keep=keep).wait()
+    if own and not folder.exists():  # what ends a process must not end this one
+        code = server.run_writer(folder, keep=keep)
+        if not folder.exists():
+            raise BrokenCheckError(_ended(own, code))
     if folder.exists():
         texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
     else:
@@ -301,6 +329,15 @@ def _write_tables(
     for name in sorted(texts):
         _write(out, name, texts[name])
     return outcome
+
+
+def _ended(own: Sequence[str], code: int) -> str:
+    """What ended the process that audits the account, as far as anybody knows, in words."""
+    return (
+        f"the process that runs the checks ended before they did (exit code {code}): a check of "
+        f"your own in {', '.join(own)} may have ended it, such as by os._exit, or memory ran out; "
+        "no report was written, and an earlier one is as it was"
+    )
 
 
 def _json(notebook: "NotebookNode") -> str:

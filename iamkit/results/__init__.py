@@ -20,6 +20,7 @@ from iamkit.results.since import (
     not_compared,
 )
 from iamkit.results.since import changes as changes_since
+from iamkit.results.unmatched import unmatched
 
 __all__ = [
     "BETTER",
@@ -49,4 +50,5 @@ __all__ = [
     "not_compared",
     "permission_changes",
     "record",
+    "unmatched",
 ]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from iamkit.errors import ChangeError
 from iamkit.evidence import ROOT_NAME, Snapshot, report_lines, requests, snapshot
 from iamkit.policy import read_document
-from iamkit.values import as_count, as_dict, as_list, as_text, listed
+from iamkit.values import as_count, as_dict, as_list, as_text, instead, listed
 
 KINDS: Final = ("User", "Group", "Role")
 COUNTED: Final = {"User": "Users", "Group": "Groups", "Role": "Roles"}
@@ -46,7 +46,7 @@ class ChangedEvidence:
         self._original = original
         self._answers: dict[str, Any] = {}
         self._report: list[dict[str, Any]] | None = None
-        self._known: set[str] = set()
+        self._known: set[tuple[str, str]] = set()
         self.enabled: set[str] = set()  # who got an MFA device that no list shows: root's
         self.account_id = original.account_id
         self.now = snapshot.format_time(original.as_of)
@@ -76,7 +76,7 @@ class ChangedEvidence:
     def replace(self, request: requests.Request, answer: Any) -> None:
         """Set a whole answer, which is known from now on, whatever gap there was."""
         self._answers[request.file] = answer
-        self._known.add(request.call)
+        self._known.add((request.call, request.meaning))
 
     @property
     def report(self) -> list[dict[str, Any]]:
@@ -101,7 +101,10 @@ class ChangedEvidence:
         files |= {name: snapshot.canonical(each) for name, each in changed.items()}
         if self._report is not None and requests.REPORT.file in files:
             files[requests.REPORT.file] = _csv(self._report)
-        gaps = [gap for gap in old.manifest["gaps"] if gap["call"] not in self._known]
+        known = self._known  # several requests may make one call, such as for each contact
+        gaps = [
+            gap for gap in old.manifest["gaps"] if (gap["call"], gap.get("meaning")) not in known
+        ]
         manifest = {**old.manifest, "gaps": gaps, "what_if": [*old.changes, *said]}
         return snapshot.in_memory(manifest, files, old.path)
 
@@ -125,7 +128,9 @@ class ChangedEvidence:
         """
         found = [e for e in self.entries(kind) if name in (e.get("Arn"), e.get(f"{kind}Name"))]
         if not found:
-            raise ChangeError(f"there is no {kind.lower()} {name} in the evidence (NoSuchEntity)")
+            known = _names(self.entries(kind), name, f"{kind}Name")
+            said = f"there is no {kind.lower()} {name} in the evidence (NoSuchEntity)"
+            raise ChangeError(f"{said}{_meant(name, known)}")
         if len(found) > 1:
             raise ChangeError(f"the evidence describes {name} twice, and differently")
         if str(found[0].get("Path")).startswith("/aws-service-role/"):
@@ -140,7 +145,9 @@ class ChangedEvidence:
         for kind in KINDS:
             if f":{kind.lower()}/" in arn:
                 return kind, self.entry(kind, arn)
-        raise ChangeError(f"{arn} is the ARN of no user, group or role")
+        named = {str(e.get(f"{kind}Name")): str(e.get("Arn")) for kind, e in self.principals()}
+        hint = f"; did you mean {named[arn]}?" if arn in named else ""
+        raise ChangeError(f"{arn} is the ARN of no user, group or role{hint}")
 
     def policy(self, arn: str) -> dict[str, Any]:
         """The customer managed policy of an ARN. Raises `ChangeError` if there is none."""
@@ -149,7 +156,10 @@ class ChangedEvidence:
         for policy in self.members(requests.DETAILS.file, "Policies"):
             if policy.get("Arn") == arn:
                 return policy
-        raise ChangeError(f"there is no policy {arn} in the evidence (NoSuchEntity)")
+        policies = self.members(requests.DETAILS.file, "Policies")
+        arns = {str(each.get("PolicyName")): str(each.get("Arn")) for each in policies}
+        meant = f"; did you mean {arns[arn]}?" if arn in arns else _meant(arn, [*arns.values()])
+        raise ChangeError(f"there is no policy {arn} in the evidence (NoSuchEntity){meant}")
 
     def line(self, user: str) -> dict[str, Any]:
         """The line of a user, or of root, in the credential report; `ChangeError` if none."""
@@ -157,7 +167,8 @@ class ChangedEvidence:
         for line in self.report:
             if user in (line.get("arn"), line.get("user")) or (root and line["user"] == ROOT_NAME):
                 return line
-        raise ChangeError(f"the credential report has no line for {user} (NoSuchEntity)")
+        meant = _meant(user, _names(self.report, user, "user", "arn"))
+        raise ChangeError(f"the credential report has no line for {user} (NoSuchEntity){meant}")
 
     # ── What follows from a change ───────────────────────────────────────────────────────────────
 
@@ -219,6 +230,17 @@ class ChangedEvidence:
             "Policies",
             lambda each: ":iam::aws:policy/" not in str(each.get("Arn")) or each["Arn"] in used,
         )
+
+
+def _names(entries: list[dict[str, Any]], wanted: str, name: str, arn: str = "Arn") -> list[str]:
+    """The names of entries, or their ARNs, if an ARN is wanted."""
+    return [str(each.get(arn if ":" in wanted else name)) for each in entries]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """What may have been meant by a name that nothing has, in words; empty if nothing is near."""
+    near = instead(name, known, "")
+    return f"; {near}" if near else ""
 
 
 def _without_repetitions(details: dict[str, Any]) -> None:

@@ -19,7 +19,14 @@ a thing, such as a load balancer a certificate.
 
 from __future__ import annotations
 
+from iamkit.errors import ChangeError
 from iamkit.evidence import Snapshot
+from iamkit.results.account_changes import (
+    CreateAnalyzer,
+    EnableOrganizationsRootCredentialsManagement,
+    PutAlternateContact,
+    PutContactInformation,
+)
 from iamkit.results.change import Change
 from iamkit.results.changed_evidence import ChangedEvidence
 from iamkit.results.credential_changes import (
@@ -59,6 +66,7 @@ from iamkit.results.principal_changes import (
     RemoveUserFromGroup,
     UpdatePasswordPolicy,
 )
+from iamkit.values import instead
 
 __all__ = [
     "AddUserToGroup",
@@ -66,6 +74,7 @@ __all__ = [
     "Change",
     "ChangePassword",
     "CreateAccessKey",
+    "CreateAnalyzer",
     "CreateGroup",
     "CreatePolicy",
     "CreatePolicyVersion",
@@ -88,6 +97,9 @@ __all__ = [
     "DeleteUser",
     "DetachPolicy",
     "EnableMFADevice",
+    "EnableOrganizationsRootCredentialsManagement",
+    "PutAlternateContact",
+    "PutContactInformation",
     "PutInlinePolicy",
     "PutPermissionsBoundary",
     "RemoveUserFromGroup",
@@ -105,5 +117,18 @@ def changed(original: Snapshot, *changes: Change) -> Snapshot:
     """
     evidence = ChangedEvidence(original)
     for change in changes:
+        if not isinstance(change, Change):
+            raise ChangeError(_no_change(change))
         change.apply(evidence)
     return evidence.snapshot(tuple(map(str, changes)))
+
+
+def _no_change(given: object) -> str:
+    """What is wrong with an argument that is no change, in words."""
+    if isinstance(given, type) and issubclass(given, Change):
+        return f"{given.__name__} is a kind of change: say of what, as in {given.__name__}(…)"
+    if isinstance(given, list | tuple | set | frozenset):
+        return "give the changes one by one: account.what_if(*several), not a list of them"
+    hint = instead(given, [each for each in __all__ if each[0].isupper()], "")
+    said = f"{str(given)[:60]!r} is no change; give values of iamkit.changes"
+    return f"{said}; {hint}" if hint else f"{said}, such as changes.DeleteUser(arn)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import field
 from datetime import timedelta
 from typing import Any, Final
 
 from iamkit.errors import ChangeError
 from iamkit.evidence import ROOT_NAME, parse_time, requests, snapshot
-from iamkit.results.change import Change
+from iamkit.results.change import Change, change
 from iamkit.results.changed_evidence import ChangedEvidence
 from iamkit.values import as_count, as_dict, as_text
 
@@ -49,7 +49,7 @@ def _count_keys_of_root(evidence: ChangedEvidence, line: dict[str, Any]) -> None
         evidence.flag("AccountAccessKeysPresent", on=any(_key(line, slot) for slot in SLOTS))
 
 
-@dataclass(frozen=True)
+@change
 class CreateAccessKey(Change):
     """Make a new access key, in the first slot that is free; it is not used yet."""
 
@@ -71,12 +71,12 @@ class CreateAccessKey(Change):
         return f"Make a new access key for {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeactivateAccessKey(Change):
     """Set an access key inactive: nobody can use it, and it can be made active again."""
 
     user: str
-    slot: int
+    slot: int = field(metadata={"among": SLOTS})
 
     def apply(self, evidence: ChangedEvidence) -> None:
         """See `Change.apply`."""
@@ -88,12 +88,12 @@ class DeactivateAccessKey(Change):
         return f"Deactivate access key {self.slot} of {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteAccessKey(Change):
     """Delete an access key, which cannot be undone."""
 
     user: str
-    slot: int
+    slot: int = field(metadata={"among": SLOTS})
 
     def apply(self, evidence: ChangedEvidence) -> None:
         """See `Change.apply`."""
@@ -108,7 +108,7 @@ class DeleteAccessKey(Change):
         return f"Delete access key {self.slot} of {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteLoginProfile(Change):
     """Remove a console password; the user and its keys stay."""
 
@@ -131,7 +131,7 @@ class DeleteLoginProfile(Change):
         return f"Remove the password of {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class ChangePassword(Change):
     """Have a password changed, today."""
 
@@ -164,12 +164,12 @@ def expire(evidence: ChangedEvidence, line: dict[str, Any]) -> None:
     line["password_next_rotation"] = snapshot.format_time(due) if days else NONE
 
 
-@dataclass(frozen=True)
+@change
 class EnableMFADevice(Change):
     """Register an MFA device: a passkey, a hardware token or a virtual device."""
 
     user: str
-    kind: str = PASSKEY
+    kind: str = field(default=PASSKEY, metadata={"among": (PASSKEY, HARDWARE, VIRTUAL)})
 
     def apply(self, evidence: ChangedEvidence) -> None:
         """See `Change.apply`."""
@@ -199,7 +199,7 @@ class EnableMFADevice(Change):
         return f"Register {kinds[self.kind]} for {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeactivateMFADevice(Change):
     """
     Remove an MFA device from a user, or a virtual one from root, by its serial number.
@@ -240,7 +240,7 @@ class DeactivateMFADevice(Change):
         return f"Remove MFA device {self.serial.rpartition('/')[2]} of {_name(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeactivateSigningCertificates(Change):
     """Set all signing certificates of a user, or of root, inactive."""
 
@@ -265,7 +265,7 @@ def _service_credential(evidence: ChangedEvidence, credential_id: str) -> dict[s
     raise ChangeError(f"there is no service-specific credential {credential_id} (NoSuchEntity)")
 
 
-@dataclass(frozen=True)
+@change
 class DeactivateServiceSpecificCredential(Change):
     """Set a credential for one service inactive; it can be made active again."""
 
@@ -280,7 +280,7 @@ class DeactivateServiceSpecificCredential(Change):
         return f"Deactivate service-specific credential {self.credential_id}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteServiceSpecificCredential(Change):
     """Delete a credential for one service."""
 
@@ -298,7 +298,7 @@ class DeleteServiceSpecificCredential(Change):
         return f"Delete service-specific credential {self.credential_id}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteServerCertificate(Change):
     """Delete a TLS certificate that IAM stores."""
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from iamkit.errors import ChangeError
 from iamkit.evidence import requests
-from iamkit.results.change import Change, called
+from iamkit.results.change import Change, Document, called, change
 from iamkit.results.changed_evidence import KINDS, ChangedEvidence, characters, policies_of
 from iamkit.values import as_dict, as_list
-
-Document = Mapping[str, Any]
 
 
 def _policy_name(arn: str) -> str:
@@ -27,7 +24,7 @@ def _attached(entry: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True)
+@change
 class AttachPolicy(Change):
     """Attach a managed policy to a user, group or role; done already, it changes nothing."""
 
@@ -60,7 +57,7 @@ def _existing(evidence: ChangedEvidence, policy: str) -> None:
         evidence.policy(policy)
 
 
-@dataclass(frozen=True)
+@change
 class DetachPolicy(Change):
     """Take a managed policy off a user, group or role."""
 
@@ -85,7 +82,7 @@ class DetachPolicy(Change):
         return f"Detach {_policy_name(self.policy)} from {called(self.principal)}"
 
 
-@dataclass(frozen=True)
+@change
 class PutInlinePolicy(Change):
     """Write an inline policy of a user, group or role, in the place of one of that name."""
 
@@ -109,7 +106,7 @@ class PutInlinePolicy(Change):
         return f"Write inline policy {self.name} of {called(self.principal)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteInlinePolicy(Change):
     """Delete an inline policy of a user, group or role."""
 
@@ -130,7 +127,7 @@ class DeleteInlinePolicy(Change):
         return f"Delete inline policy {self.name} of {called(self.principal)}"
 
 
-@dataclass(frozen=True)
+@change
 class UpdateAssumeRolePolicy(Change):
     """Write a role's trust policy."""
 
@@ -155,7 +152,7 @@ class UpdateAssumeRolePolicy(Change):
         return f"Write the trust policy of {called(self.role)}"
 
 
-@dataclass(frozen=True)
+@change
 class CreatePolicy(Change):
     """Make a customer managed policy, which is on nobody yet."""
 
@@ -207,7 +204,7 @@ def new_id(prefix: str, arn: str) -> str:
     return f"{prefix}{zlib.crc32(arn.encode()):017d}"
 
 
-@dataclass(frozen=True)
+@change
 class CreatePolicyVersion(Change):
     """Write a customer managed policy: a new version that is in force; the old one is kept."""
 
@@ -239,7 +236,7 @@ class CreatePolicyVersion(Change):
         return f"Write a new version of {called(self.policy)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeletePolicyVersion(Change):
     """Delete a version of a customer managed policy that is not in force."""
 
@@ -264,7 +261,7 @@ class DeletePolicyVersion(Change):
         return f"Delete version {self.version_id} of {called(self.policy)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeletePolicy(Change):
     """Delete a customer managed policy, with its versions, that is on nobody and bounds nobody."""
 
@@ -292,7 +289,7 @@ class DeletePolicy(Change):
         return f"Delete {called(self.policy)}"
 
 
-@dataclass(frozen=True)
+@change
 class PutPermissionsBoundary(Change):
     """Set the permissions boundary of a user or role, in the place of any other."""
 
@@ -315,7 +312,7 @@ class PutPermissionsBoundary(Change):
         return f"Set {_policy_name(self.policy)} as the boundary of {called(self.principal)}"
 
 
-@dataclass(frozen=True)
+@change
 class DeletePermissionsBoundary(Change):
     """Take the permissions boundary off a user or role."""
 

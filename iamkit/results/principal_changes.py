@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Final
 
 import pandas as pd
 
 from iamkit.errors import ChangeError
 from iamkit.evidence import requests
-from iamkit.results.change import Change, called
+from iamkit.results.change import Change, Document, called, change
 from iamkit.results.changed_evidence import ChangedEvidence
 from iamkit.results.credential_changes import (
     SERVICE_CREDENTIALS,
     VIRTUAL_DEVICES,
     expire,
 )
-from iamkit.results.policy_changes import Document, new_id
+from iamkit.results.policy_changes import new_id
 from iamkit.values import as_dict, as_list
 
 PASSWORD_POLICY: Final = requests.by_call("iam:GetAccountPasswordPolicy")
 
 
-@dataclass(frozen=True)
+@change
 class DeleteUser(Change):
     """Delete a user with its credentials, devices and inline policies, as the console does."""
 
@@ -52,7 +52,7 @@ class DeleteUser(Change):
         return f"Delete {called(self.user)}"
 
 
-@dataclass(frozen=True)
+@change
 class CreateRole(Change):
     """Make a role that may do nothing yet."""
 
@@ -90,7 +90,7 @@ class CreateRole(Change):
         return f"Make role {self.name}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteRole(Change):
     """Delete a role, taking its policies off and it out of its instance profiles first."""
 
@@ -107,7 +107,7 @@ class DeleteRole(Change):
         return f"Delete {called(self.role)}"
 
 
-@dataclass(frozen=True)
+@change
 class CreateGroup(Change):
     """Make a group without members and policies."""
 
@@ -140,7 +140,7 @@ class CreateGroup(Change):
         return f"Make group {self.name}"
 
 
-@dataclass(frozen=True)
+@change
 class DeleteGroup(Change):
     """Delete a group without members, taking its policies off first."""
 
@@ -160,7 +160,7 @@ class DeleteGroup(Change):
         return f"Delete {called(self.group)}"
 
 
-@dataclass(frozen=True)
+@change
 class AddUserToGroup(Change):
     """Put a user into a group; done already, it changes nothing."""
 
@@ -183,7 +183,7 @@ class AddUserToGroup(Change):
         return f"Put {called(self.user)} into {called(self.group)}"
 
 
-@dataclass(frozen=True)
+@change
 class RemoveUserFromGroup(Change):
     """Take a user out of a group."""
 
@@ -218,7 +218,7 @@ RULES: Final = {
 }
 
 
-@dataclass(frozen=True)
+@change
 class UpdatePasswordPolicy(Change):
     """
     Set the account's password policy as a whole: what is left out is as AWS sets it by itself.
@@ -261,7 +261,7 @@ class UpdatePasswordPolicy(Change):
         return f"Set the password policy: {', '.join([*said, *asked]).replace('_', ' ')}"
 
 
-@dataclass(frozen=True)
+@change
 class DeletePasswordPolicy(Change):
     """Delete the account's password policy, so that AWS's own holds."""
 

@@ -99,3 +99,25 @@ def test_none_of_what_needs_work_is_neither_bad_nor_good(
     value: int, tone: str, expected: str
 ) -> None:
     assert charts.figures(old_keys=(value, "", tone)).items[0][3] == expected
+
+
+def test_a_table_names_six_of_many_and_says_how_many_more_there_are():
+    names = list("abcdefgh")
+    shown = charts.table(pd.DataFrame({"who": [names, set(names[:6]), tuple(names[:7])]}), "All")
+    assert [row[0] for row in shown.data] == [
+        "a, b, c, d, e, f and 2 more",
+        "a, b, c, d, e, f",
+        "a, b, c, d, e, f and 1 more",
+    ]
+    assert charts.cell(names) == "a, b, c, d, e, f, g, h", "a file has them all"
+
+
+def test_a_list_of_phrases_or_sentences_is_not_joined_with_commas():
+    phrases, sentences = ["reads S3, or SQS", "is old"], ["Delete the key.", "Tell the user."]
+    shown = charts.table(pd.DataFrame({"said": [phrases, sentences, ["ana", "bo"]]}), "All")
+    assert [row[0] for row in shown.data] == [
+        "reads S3, or SQS; is old",
+        "Delete the key. Tell the user.",
+        "ana, bo",
+    ]
+    assert charts.cell(sentences) == "Delete the key. Tell the user.", "and so in files"

@@ -152,7 +152,8 @@ def test_an_administrator_without_credentials_is_better_deleted() -> None:
         admins(admin="through IAM"), users({"mfa_registered": False, "access": "none"})
     )
     assert found["detail"].tolist() == [
-        "can give itself everything and has no password or active access key yet, but no MFA device"
+        "can give itself everything and has no MFA device; it has no password and no active access "
+        "key now, but a new one would work without MFA"
     ]
     assert found["next_step"].str.startswith("Delete the user").all()
 

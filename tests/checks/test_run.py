@@ -3,6 +3,8 @@
 import dataclasses
 import re
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -461,6 +463,15 @@ def untagged_user(users: pd.DataFrame) -> pd.DataFrame:
 '''
 
 
+@pytest.fixture
+def populations() -> Iterator[None]:
+    """Those of the kit again after the test, which may add its own."""
+    kept = dict(findings.POPULATIONS)
+    yield
+    for name in set(findings.POPULATIONS) - set(kept):
+        del findings.POPULATIONS[name]
+
+
 def with_own(people: Account, tmp_path: Path, text: str) -> Account:
     (tmp_path / "ours.py").write_text(text)
     (tmp_path / "iamkit.yml").write_text("own_checks: [ours.py]\n")
@@ -480,6 +491,24 @@ def test_an_organization_adds_a_check_with_one_function(people: Account, tmp_pat
     results = with_own(people, tmp_path, OWN).audit.results.set_index("check")
     assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
     assert "untagged_user" not in CHECKS  # the next account may have other settings
+
+
+@pytest.mark.usefixtures("populations")
+def test_a_check_may_count_among_a_population_defined_below_it(
+    people: Account, tmp_path: Path
+) -> None:
+    text = (
+        OWN.replace('among="users"', 'among="staff of ours"')
+        + """
+from iamkit.checks import population
+
+@population("staff of ours")
+def staff(users: pd.DataFrame) -> pd.Series:
+    return users["user_arn"]
+"""
+    )
+    results = with_own(people, tmp_path, text).audit.results.set_index("check")
+    assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
 
 
 def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: Path) -> None:
@@ -506,6 +535,10 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
         ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; correct"),
         ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; correct"),
         ("x = 1", "there is no function under @check in it; correct"),
+        (
+            OWN.replace('among="users"', 'among="usrs"'),
+            r"ours\.py, line \d+: check untagged_user counts among 'usrs'.*; did you mean users\?",
+        ),
         (OWN.replace("untagged_user", "root_access_key"), r"line \d+: two checks have the name"),
     ],
 )
@@ -514,3 +547,55 @@ def test_own_checks_that_do_not_fit_are_an_error(
 ) -> None:
     with pytest.raises(CheckError, match=says):
         _ = with_own(people, tmp_path, text).audit
+
+
+FOREVER = OWN.replace(
+    "    hit = users",
+    "    while True:\n        try:\n            len(users)\n"
+    "        except Exception:\n            pass\n    hit = users",
+)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="there is no timer that interrupts")
+
+
+@POSIX
+def test_a_check_that_never_ends_costs_only_itself(people: Account, tmp_path: Path) -> None:
+    endless = with_own(people, tmp_path, FOREVER)
+    limited = Account(endless.snapshot, endless.settings.with_overrides(max_check_seconds=1))
+    before = signal.getsignal(signal.SIGALRM)
+    results = limited.audit.results.set_index("check")
+    said = "CheckTimeout: it ran for more than 1 s, which is max_check_seconds"
+    assert results.loc["untagged_user", ["status", "error"]].tolist() == ["not assessed", said]
+    assert results["error"].notna().sum() == 1
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@POSIX
+def test_a_file_of_checks_that_never_ends_is_an_error(people: Account, tmp_path: Path) -> None:
+    endless = with_own(people, tmp_path, "while True: pass")
+    limited = Account(endless.snapshot, endless.settings.with_overrides(max_check_seconds=1))
+    with pytest.raises(CheckError, match=r"ours\.py, line 1: CheckTimeout: the file ran for more"):
+        _ = limited.audit
+
+
+@POSIX
+@pytest.mark.usefixtures("populations")
+def test_a_population_that_never_ends_costs_what_counts_among_it(
+    people: Account, tmp_path: Path
+) -> None:
+    text = (
+        OWN.replace('among="users"', 'among="endless ones"')
+        + """
+from iamkit.checks import population
+
+@population("endless ones")
+def endless(users: pd.DataFrame) -> pd.Series:
+    while True:
+        pass
+"""
+    )
+    endless = with_own(people, tmp_path, text)
+    limited = Account(endless.snapshot, endless.settings.with_overrides(max_check_seconds=1))
+    results = limited.audit.results.set_index("check")
+    assert results.loc["untagged_user", "error"].startswith("CheckTimeout: it ran for more than 1")
+    assert results["error"].notna().sum() == 1

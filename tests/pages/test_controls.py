@@ -32,7 +32,7 @@ def test_one_framework_can_be_shown_alone(nobody: Account) -> None:
 
 
 def test_a_framework_that_does_not_exist_is_an_error_and_no_empty_page(nobody: Account) -> None:
-    with pytest.raises(SettingsError, match="'CIS' is no framework; there are CIS AWS Foundations"):
+    with pytest.raises(SettingsError, match="'CIS' is no framework; did you mean CIS AWS"):
         controls.of_framework(nobody, "CIS")
 
 

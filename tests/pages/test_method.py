@@ -15,7 +15,7 @@ def test_the_page_names_the_evidence(tmp_path: Path) -> None:
     files = method.files(made)
     assert found["Evidence of"][0] == "2026-11-01"
     assert found["Files"][0] == str(len(files))
-    assert found["Gaps"] == (str(len(made.gaps)), "bad")
+    assert found["Gaps"] == (str(len(made.gaps)), "note")
     assert files["sha256"].str.len().eq(64).all()
     assert set(files.index) <= set(method.calls(made)["file"])
 

@@ -165,7 +165,7 @@ def test_the_age_at_which_a_key_is_old_is_a_setting(company: Account) -> None:
         (False, False, "", ""),
         (True, True, "", "a virtual device"),
         (True, False, "", "a device that is not virtual: a hardware token or a passkey"),
-        (True, False, "no list", "a device of a kind that the evidence does not say"),
+        (True, False, "no list", "a device whose kind the evidence does not show"),
     ],
 )
 def test_the_root_user_s_device_is_called_what_the_evidence_says(

@@ -87,7 +87,7 @@ def test_checks_that_broke_are_a_number_of_their_own(company: Account) -> None:
 def test_what_cannot_be_assessed_is_no_number() -> None:
     row = RESULTS.rows({**BECOMING, "status": "not assessed", "reason": "no trust policies"})
     found = summary._becoming(row)
-    assert found == ("–", "not assessed", "note")
+    assert found == ("–", "not assessed", "note", "no trust policies")
 
 
 def test_identities_that_need_attention_say_what_to_do_first() -> None:
@@ -101,7 +101,7 @@ def test_identities_that_need_attention_say_what_to_do_first() -> None:
     assert found["enforced"] == "–"
 
 
-def test_a_failing_check_names_each_subject_once_and_at_most_six() -> None:
+def test_a_failing_check_names_each_subject_once() -> None:
     subjects = [{"subject": name, "name": name} for name in "abcdefg"]
     again = {"subject": "a", "name": "a", "detail": "and so"}
     accepted = {"subject": "z", "name": "z", "status": "accepted"}
@@ -110,7 +110,7 @@ def test_a_failing_check_names_each_subject_once_and_at_most_six() -> None:
     )
     (found,) = summary.failing_checks(held).to_dict("records")
     assert found["count"] == "7 of 9 users"
-    assert found["who"] == list("abcdef")
+    assert found["who"] == list("abcdefg")
 
 
 def test_a_fact_is_counted_by_subject_and_fails_nothing() -> None:
@@ -152,3 +152,24 @@ def test_checks_that_lack_evidence_or_broke_are_listed() -> None:
         {"status": "fail", "title": "whole"},
     )
     assert summary.not_assessed(held)["title"].tolist() == ["unseen", "broken"]
+
+
+@pytest.mark.parametrize(
+    ("severities", "shown", "said"),
+    [
+        (["high", "low"], ["high"], "Checks of high severity or worse that fail, of 2"),
+        (["medium", "low"], ["medium", "low"], "Checks that fail, none of them of high severity"),
+        ([], [], "Checks of high severity or worse that fail, of 0"),
+    ],
+)
+def test_an_account_with_low_findings_only_has_them_named(
+    severities: list[str], shown: list[str], said: str
+) -> None:
+    found = [
+        {"check": f"check {at}", "subject": "a", "name": "ana"} for at in range(len(severities))
+    ]
+    held = audited(*({"severity": each, "title": each} for each in severities), found=found)
+    table, caption = summary.checks_first(held)
+    assert table["severity"].tolist() == shown
+    assert caption.startswith(said)
+    assert all(who == ["ana"] for who in table["who"])

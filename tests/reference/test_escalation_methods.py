@@ -34,7 +34,7 @@ def test_each_entry_is_read_as_it_is_written() -> None:
 
 WANTING = {
     "an own resource": ("iam-010", "a group that the caller is in"),
-    "a target that may do more": ("iam-012", "a role that may do more than the caller"),
+    "a target that may do more": ("iam-012", "a role that has more permissions than the caller"),
     "a target that is given everything": ("iam-019", "a role"),
     "a target that the caller may enter": ("iam-014", "a role that the caller may assume"),
     "a target that names the caller": (
@@ -43,26 +43,26 @@ WANTING = {
     ),
     "both, in one sentence": (
         "sts-001",
-        "a role that the caller may assume and that may do more than the caller",
+        "a role that the caller may assume and that has more permissions than the caller",
     ),
     "the service that a role trusts, and what else it needs": (
         "ec2-001",
-        "a role that trusts ec2.amazonaws.com and that may do more than the caller; "
+        "a role that trusts ec2.amazonaws.com and that has more permissions than the caller; "
         "an instance profile has the role",
     ),
     "either of two services": (
         "datapipeline-001",
         "a role that trusts datapipeline.amazonaws.com or elasticmapreduce.amazonaws.com "
-        "and that may do more than the caller",
+        "and that has more permissions than the caller",
     ),
     "whom the role trusts, where a need says it": (
         "cloudformation-003",
-        "a role that may do more than the caller; "
+        "a role that has more permissions than the caller; "
         "a role that trusts CloudFormation may assume the execution role",
     ),
     "the user once": (
         "iam-004",
-        "a user that may do more than the caller; it has no console password; "
+        "a user that has more permissions than the caller; it has no console password; "
         "it has no MFA device, or the caller may deactivate it",
     ),
     "what has the role, with its article": (
@@ -95,7 +95,8 @@ WANTING = {
     ),
     "nothing that is given": (
         "apprunner-001",
-        "a role that trusts tasks.apprunner.amazonaws.com and that may do more than the caller",
+        "a role that trusts tasks.apprunner.amazonaws.com "
+        "and that has more permissions than the caller",
     ),
 }
 
@@ -116,7 +117,7 @@ def test_a_prerequisite_reads_well(method: EscalationMethod) -> None:
     assert not re.search(r"\ba [aeio]|\ban [^aeioAE]| {2}| $|\.$", method.prerequisite_text), (
         "English"
     )
-    assert " may do more than the caller and " not in method.prerequisite_text
+    assert " has more permissions than the caller and " not in method.prerequisite_text
     assert all(
         DATA["prerequisites"][each]["means"] not in method.prerequisite_text
         for each in taken_as_given()

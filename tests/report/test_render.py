@@ -259,11 +259,17 @@ def test_parameters_keep_their_declared_types(made: Audit):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("max_key_age_day", "60", "did you mean 'max_key_age_days'?"),
-        ("colour", "red", "there is no setting or parameter 'colour'"),
+        ("max_key_age_day", "60", "did you mean max_key_age_days?"),
+        ("colour", "red", "there is no setting or parameter 'colour'; there are account"),
         ("colour", "red", "account, approved_networks, break_glass, "),
-        ("max_key_age_days", "9O", "takes int or None, not '9O'"),
-        ("max_key_age_days", "60.5", "takes int or None, not '60.5'"),
+        (
+            "max_key_age_days",
+            "9O",
+            "max_key_age_days is a number of days from 1 to 36500, not '9O'",
+        ),
+        ("max_key_age_days", "60.5", "a number of days from 1 to 36500, not 60.5"),
+        ("break_glass", "[a", "the value of break_glass is not YAML"),
+        ("own_checks", "a.py", "own_checks takes more than a line: give it in a file"),
         ("share", "half", "takes float, not 'half'"),
         ("share", "nan", "takes float, not 'nan'"),
         ("strict", "2", "takes bool, not '2'"),

@@ -381,6 +381,92 @@ def old_root_device(account: Account, found: Finding) -> list[Change]:
     return device("passkey", instead=True)(account, found)
 
 
+def on_resource(resource: str) -> Build:
+    """Name a resource where a policy has every one; which one the work needs is invented."""
+
+    def build(account: Account, found: Finding) -> list[Change]:
+        def narrow(statement: dict[str, Any]) -> None:
+            if statement["Effect"] == "Allow":
+                statement["Resource"] = resource.format(account=account.account_id)
+
+        return rewrite(account, found.subject, narrow)
+
+    return build
+
+
+def allowing(*actions: str) -> Build:
+    """Allow these actions instead of those that a policy allows."""
+
+    def build(account: Account, found: Finding) -> list[Change]:
+        def narrow(statement: dict[str, Any]) -> None:
+            if statement["Effect"] == "Allow":
+                statement.pop("NotAction", None)
+                statement["Action"] = list(actions)
+
+        return rewrite(account, found.subject, narrow)
+
+    return build
+
+
+def version_in_force(account: Account, policy: str) -> str:
+    versions = account.snapshot.json("authorization_details.json")["Policies"]
+    return str(next(each["DefaultVersionId"] for each in versions if each["Arn"] == policy))
+
+
+def one_role_further(account: Account, found: Finding) -> list[Change]:
+    """Take sts:AssumeRole out of the inline policies of a role that have nothing else."""
+    return [
+        changes.DeleteInlinePolicy(*policy.split("#"))
+        for policy, how in held(account, found.subject)
+        if how == "inline" and "sts:AssumeRole" in str(written(account, policy))
+    ]
+
+
+def without_provider(account: Account, found: Finding) -> list[Change]:
+    """Take a provider out of a trust policy; a role that trusts nobody else is deleted."""
+    said = trust_of(account, found.subject)
+    provider = found.detail.split()[1].rstrip(",")
+    said["Statement"] = [
+        each for each in said["Statement"] if each["Principal"].get("Federated") != provider
+    ]
+    if not said["Statement"]:
+        return [changes.DeleteRole(found.subject)]
+    return [changes.UpdateAssumeRolePolicy(found.subject, said)]
+
+
+def of_one_repository(account: Account, found: Finding) -> list[Change]:
+    """Add conditions on the subject, a repository that is invented, and on the audience."""
+    said = trust_of(account, found.subject)
+    for each in said["Statement"]:
+        provider = each["Principal"]["Federated"].partition("oidc-provider/")[2]
+        each["Condition"] = {
+            "StringEquals": {
+                f"{provider}:sub": "repo:example-corp/shop:ref:refs/heads/main",
+                f"{provider}:aud": "sts.amazonaws.com",
+            }
+        }
+    return [changes.UpdateAssumeRolePolicy(found.subject, said)]
+
+
+def for_this_account(account: Account, found: Finding) -> list[Change]:
+    """Put this account in the place of the one that a condition names."""
+    said = trust_of(account, found.subject)
+    for each in said["Statement"]:
+        each["Condition"] = {"StringEquals": {"aws:SourceAccount": account.account_id}}
+    return [changes.UpdateAssumeRolePolicy(found.subject, said)]
+
+
+def without_if_exists(statement: dict[str, Any]) -> None:
+    asked = statement.get("Condition", {})
+    for operator in [name for name in asked if name.endswith("IfExists")]:
+        asked[operator.removesuffix("IfExists")] = asked.pop(operator)
+
+
+def only_devices(statement: dict[str, Any]) -> None:
+    if statement["Effect"] == "Deny" and "NotAction" in statement:
+        statement["NotAction"] = DEVICES
+
+
 OWN_ID = changes.EnableMFADevice
 WHOLE_POLICY = {
     "minimum_length": 14,
@@ -462,7 +548,7 @@ TRIED: list[tuple[str, str, Build]] = [
     ),
     ("administrative_old_version", "Delete version", old_version),
     ("password_without_enforced_mfa", ".*Without MFA, deny", inline("deny", WITHOUT_MFA)),
-    ("mfa_can_be_removed", ".*except only what", inline("deny", WITHOUT_MFA)),
+    ("mfa_can_be_removed", ".*except only", inline("deny", WITHOUT_MFA)),
     (
         "key_escapes_mfa",
         '.*Write "BoolIfExists"',
@@ -520,6 +606,86 @@ TRIED: list[tuple[str, str, Build]] = [
             changes.AttachPolicy(f.subject, VIEW),
         ],
     ),
+    (
+        "whole_services_everywhere|full_access_to_kms",
+        "Name the",
+        on_resource("arn:aws:kms:us-east-1:{account}:key/1"),
+    ),
+    (
+        "reads_every_secret",
+        "Name the",
+        on_resource("arn:aws:secretsmanager:*:{account}:secret:a-*"),
+    ),
+    ("permissive_role_assumption", "List the", on_resource("arn:aws:iam::{account}:role/of-work")),
+    (
+        "escalating_customer_policy",
+        "Delete it if nobody needs it",
+        lambda a, f: [changes.DeletePolicy(f.subject)],
+    ),
+    (
+        "escalating_customer_policy",
+        "Remove one|For each way",
+        on_resource("arn:aws:iam::{account}:user/a-robot"),
+    ),
+    ("full_access_to_cloudtrail", "Remove the actions", allowing("cloudtrail:LookupEvents")),
+    ("marketplace_subscription", "Give aws-marketplace:Subscribe only", allowing("s3:GetObject")),
+    (
+        "open_boundary|escalating_customer_policy",
+        "(Allow in it only|Name the actions) .* Then delete the old version",
+        lambda a, f: [
+            *allowing("s3:*", "sqs:*")(a, f),
+            changes.DeletePolicyVersion(f.subject, version_in_force(a, f.subject)),
+        ],
+    ),
+    ("outsiders_go_on", "Remove sts:AssumeRole", one_role_further),
+    ("network_list_doubtful", "List only", networks(lambda _: [OFFICE])),
+    (
+        "policy_says_otherwise",
+        "List only the actions to register",
+        lambda a, f: rewrite(a, f.subject, only_devices),
+    ),
+    ("policy_says_otherwise", "List your own networks", networks(lambda _: [OFFICE])),
+    (
+        "policy_says_otherwise",
+        "Write the operator without IfExists",
+        lambda a, f: rewrite(a, f.subject, without_if_exists),
+    ),
+    (
+        "policy_says_otherwise",
+        'Write "BoolIfExists"',
+        lambda a, f: rewrite(a, f.subject, if_exists),
+    ),
+    ("federation_without_subject", "Add conditions on the subject", of_one_repository),
+    ("federation_without_provider", "Remove the provider", without_provider),
+    ("service_for_unknown_account", "Remove the account", for_this_account),
+    (
+        "break_glass_not_ready",
+        "Register a hardware token or a passkey for it, and deny",
+        lambda a, f: [
+            changes.EnableMFADevice(f.subject),
+            changes.PutInlinePolicy(f.subject, "deny", WITHOUT_MFA),
+        ],
+    ),
+    (
+        "security_contact_missing",
+        "Set the security",
+        lambda a, f: [changes.PutAlternateContact("SECURITY", "security@example.com")],
+    ),
+    (
+        "contact_details_missing",
+        "Set the account's contact",
+        lambda a, f: [changes.PutContactInformation("Example Corp")],
+    ),
+    (
+        "external_access_analyzer_missing",
+        "Create an external access analyzer",
+        lambda a, f: [changes.CreateAnalyzer("outside")],
+    ),
+    (
+        "root_not_centrally_managed",
+        "From the organization's management account, enable",
+        lambda a, f: [changes.EnableOrganizationsRootCredentialsManagement()],
+    ),
     ("support_role_missing", "Make a role", role_for("AWSSupportAccess")),
     ("security_audit_role_missing", "Make a role", role_for("SecurityAudit")),
 ]
@@ -532,41 +698,30 @@ def groups_of(account: Account, user: str) -> Iterator[tuple[str, str]]:
         yield from held(account, group)
 
 
-WORK = "what its holders' work needs is not in the evidence"
-ELSE = "it is about settings of another service, or of the organization"
-PEOPLE = "people decide it: the evidence has no such change"
+WORK = "which of its permissions its work needs is not in the evidence, so any change is a guess"
+MEMBERS = "which of the administrators do other work, and what it needs, is not in the evidence"
+NOTED = "it is noted as a fact; what else is wrong with its holders has a finding and a step"
 UNTRIED = {
-    **dict.fromkeys(
-        [
-            *("administrator_through_iam", "near_administrator", "too_many_administrators"),
-            *("whole_services_everywhere", "full_access_to_kms", "full_access_to_cloudtrail"),
-            *("marketplace_subscription", "reads_every_secret", "open_boundary"),
-            *("escalating_customer_policy", "escalating_inline_policy", "stale_service_access"),
-            *("permissive_role_assumption", "outsiders_go_on", "can_escalate"),
-            *("escalates_with_a_target", "administrator_role", "administrator_group"),
-            *("administrative_aws_policy", "administrative_customer_policy"),
-            "administrative_inline_policy",
-        ],
-        WORK,
-    ),
-    "can_become_administrator": "page 05 tries each removal: see tests/removals.py",
-    "policy_says_otherwise": "each rule of the policy page has its own text and its own tests",
-    "network_list_doubtful": "which networks were meant is not in the evidence",
-    "network_list_unapproved": "whether the network is one to approve is not in the evidence",
-    "federation_without_subject": "which project or application is meant is not in the evidence",
-    "federation_without_provider": "whether the provider was deleted on purpose nobody knows",
-    "service_for_unknown_account": "whether the account is yours is not in the evidence",
-    "platform_role_impostor": "who made it, and why, is not in the evidence",
-    "platform_role_wide": "the platform's own way: a change by hand is undone",
-    "break_glass_not_ready": "the other checks on MFA try the same two changes",
-    "break_glass_used": PEOPLE,
-    "root_used": PEOPLE,
-    "federation_missing": PEOPLE,
-    "long_lived_access_keys": PEOPLE,
-    "root_not_centrally_managed": ELSE,
-    "security_contact_missing": ELSE,
-    "contact_details_missing": ELSE,
-    "external_access_analyzer_missing": ELSE,
+    "administrator_through_iam": WORK,
+    "near_administrator": WORK,
+    "can_escalate": WORK,
+    "escalating_inline_policy": "it is on one principal, of which can_escalate says the same",
+    "stale_service_access": "a policy names actions, and which of several to shorten is a choice",
+    "escalates_with_a_target": "whether a function, instance or project has a role is not in IAM",
+    "too_many_administrators": MEMBERS,
+    "administrator_role": MEMBERS,
+    "administrator_group": NOTED,
+    "administrative_aws_policy": NOTED,
+    "administrative_customer_policy": NOTED,
+    "administrative_inline_policy": NOTED,
+    "can_become_administrator": "tests/escalation/test_choke_points.py removes what the page names",
+    "network_list_unapproved": "its two steps contradict: only a person knows whose network it is",
+    "platform_role_impostor": "who made it, and what the platform's own policy was, is not shown",
+    "platform_role_wide": "the platform undoes each change but its own, which IAM does not show",
+    "break_glass_used": "the use stays in the evidence; a person has to ask who it was",
+    "root_used": "the use stays in the evidence; a person has to ask what it was for",
+    "federation_missing": "who of the users a provider would know is not in IAM, so nobody can go",
+    "long_lived_access_keys": "which program uses a key, and if it can use a role, is not in IAM",
 }
 
 

@@ -1,5 +1,6 @@
 """A change gives what AWS would answer after it; what AWS refuses is refused."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
                 | {"ServiceName": "bedrock.amazonaws.com", "CreateDate": "2026-01-01"}
             ]
         },
+        "organization": {"Organization": {"Id": "o-1", "MasterAccountId": ACCOUNT}},
+        "organizations_features": {"OrganizationId": "o-1", "EnabledFeatures": ["RootSessions"]},
+        "analyzers": {"analyzers": []},
         "server_certificates": {
             "ServerCertificateMetadataList": [
                 {"Arn": f"{ARN}server-certificate/shop", "ServerCertificateName": "shop"}
@@ -285,6 +289,30 @@ EFFECTS: dict[str, tuple[changes.Change, tuple[str, str, dict[str, Any]], Any, A
         [ANN, BEN],
         ["AIDAANNXXXXXXXXXXXXXX", BEN],
     ),
+    "contact information, which was not in the evidence": (
+        changes.PutContactInformation("Example Corp"),
+        ("contacts", "present", {"kind": "account"}),
+        [],
+        [True],
+    ),
+    "a security contact": (
+        changes.PutAlternateContact("SECURITY", "security@example.com"),
+        ("contacts", "email", {"kind": "security"}),
+        [],
+        ["security@example.com"],
+    ),
+    "an analyzer is active at once": (
+        changes.CreateAnalyzer("outside"),
+        ("analyzers", "status", {"name": "outside"}),
+        [],
+        ["ACTIVE"],
+    ),
+    "central management of root, beside what is enabled": (
+        changes.EnableOrganizationsRootCredentialsManagement(),
+        ("root_management", "enabled", {}),
+        [False, True],
+        [True, True],
+    ),
     "a password policy, which was not in the evidence": (
         changes.UpdatePasswordPolicy(minimum_length=14),
         ("password_policy", "value", {"rule": "MinimumPasswordLength"}),
@@ -307,6 +335,12 @@ def test_a_change_shows_where_it_should_and_leaves_the_account(
     assert not company.snapshot.changes
     assert str(change)[0].isupper()
     assert not str(change).endswith(".")
+
+
+def test_a_contact_that_is_set_says_nothing_of_the_others(company: Account) -> None:
+    made = company.what_if(changes.PutAlternateContact("SECURITY", "security@example.com"))
+    contacts = made.gaps.loc[made.gaps["call"] == "account:GetAlternateContact", "meaning"]
+    assert sorted(contacts.str.extract("account's (.+) contact")[0]) == ["billing", "operations"]
 
 
 def test_every_change_is_tried_here() -> None:
@@ -367,6 +401,10 @@ def test_rules_that_are_not_named_are_kept_by_keeping(company: Account) -> None:
 
 LONG = {"Version": "2012-10-17", "Statement": [{"Sid": "x" * 7000}]}
 REFUSED: dict[str, tuple[tuple[changes.Change, ...], str]] = {
+    "an analyzer of a name that is taken": (
+        (changes.CreateAnalyzer("outside"), changes.CreateAnalyzer("outside")),
+        "ConflictException",
+    ),
     "a user who does not exist": ((changes.DeleteUser(f"{ARN}user/nobody"),), "NoSuchEntity"),
     "a third key": ((changes.CreateAccessKey(BEN),), "LimitExceeded"),
     "a key that there is not": ((changes.DeleteAccessKey(ANN, 2),), "NoSuchEntity"),
@@ -405,6 +443,75 @@ def test_what_aws_refuses_is_refused(company: Account, case: str) -> None:
     wanted, error = REFUSED[case]
     with pytest.raises(ChangeError, match=error):
         company.what_if(*wanted)
+
+
+NOT_FITTING: dict[str, tuple[Any, str]] = {
+    "text": (lambda: ["delete user"], "'delete user' is no change; give values of iamkit.changes"),
+    "a name": (lambda: ["DeleteUsers"], "is no change; .*; did you mean DeleteUser?"),
+    "a list": (lambda: [[changes.DeleteUser(ANN)]], r"one by one: account.what_if\(\*several\)"),
+    "a kind": (lambda: [changes.DeleteUser], "DeleteUser is a kind of change: say of what"),
+    "nothing": (lambda: [None], "'None' is no change"),
+    "a misspelt argument": (
+        lambda: [changes.DeleteAccessKey(user="ann", slt=1)],  # type: ignore[call-arg]
+        "DeleteAccessKey takes user, slot, and no 'slt'; did you mean slot",
+    ),
+    "an argument too few": (
+        lambda: [changes.DeleteAccessKey("ann")],  # type: ignore[call-arg]
+        "DeleteAccessKey takes user, slot: missing a required argument: 'slot'",
+    ),
+    "an argument too many": (
+        lambda: [changes.DeletePasswordPolicy(1)],  # type: ignore[call-arg]
+        "DeletePasswordPolicy takes no arguments: too many",
+    ),
+    "text for a number": (
+        lambda: [changes.DeleteAccessKey("ann", "1")],  # type: ignore[arg-type]
+        r"DeleteAccessKey: slot is a whole number, not '1' \(str\)",
+    ),
+    "a number for text": (
+        lambda: [changes.DeleteUser(7)],  # type: ignore[arg-type]
+        r"DeleteUser: user is text, not 7 \(int\)",
+    ),
+    "a truth for a number": (
+        lambda: [changes.UpdatePasswordPolicy(minimum_length=True)],
+        "minimum_length is a whole number, not True",
+    ),
+    "text for a document": (
+        lambda: [changes.PutInlinePolicy(ANN, "x", '{"Statement": []}')],  # type: ignore[arg-type]
+        "document is a policy document, as a dictionary, not '{\"Statement",
+    ),
+    "a slot that no user has": (
+        lambda: [changes.DeleteAccessKey("ann", 3)],
+        "slot is one of 1, 2, not 3",
+    ),
+    "a device of no kind": (
+        lambda: [changes.EnableMFADevice("ann", "pass key")],
+        "kind is one of passkey, hardware, virtual, not 'pass key'",
+    ),
+    "a misspelt user": (lambda: [changes.DeleteUser("anne")], "did you mean ann?"),
+    "a misspelt user of a key": (lambda: [changes.DeleteAccessKey("anne", 1)], "mean ann?"),
+    "a misspelt role": (lambda: [changes.DeleteRole(f"{OPS}s")], f"did you mean {OPS}?"),
+    "a name for the ARN of a user": (
+        lambda: [changes.AttachPolicy("ann", OWN)],
+        f"ann is the ARN of no user, group or role; did you mean {ANN}?",
+    ),
+    "a name for the ARN of a policy": (
+        lambda: [changes.AttachPolicy(ANN, "spare")],
+        f"there is no policy spare in the evidence .*; did you mean {SPARE}?",
+    ),
+    "a misspelt policy": (lambda: [changes.DeletePolicy(f"{SPARE}s")], f"did you mean {SPARE}?"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_FITTING)
+def test_what_does_not_fit_is_told_in_words(company: Account, case: str) -> None:
+    wanted, says = NOT_FITTING[case]
+    with pytest.raises(ChangeError, match=says):
+        company.what_if(*wanted())
+
+
+def test_a_kind_of_change_shows_its_arguments() -> None:
+    shown = list(inspect.signature(changes.DeleteAccessKey).parameters)
+    assert shown == ["user", "slot"]
 
 
 def test_the_attachments_beyond_the_quota_are_refused(company: Account) -> None:

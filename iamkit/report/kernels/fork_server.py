@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from iamkit.memory import freeze, garbage_collection_paused
+from iamkit.report.csv_files import write_csv_files
 from iamkit.report.temporary import RunFolder
 from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
 
@@ -141,6 +142,25 @@ class ForkServer:
         """
         return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
 
+    def run_writer(self, folder: Path, *, keep: bool) -> int:
+        """Write the CSV files as `fork_writer` does, in a process of its own; its exit code."""
+        ran = subprocess.run(  # noqa: S603
+            [
+                sys.executable,
+                "-m",
+                "iamkit.report.writer",
+                str(folder),
+                *(["keep"] if keep else []),
+            ],
+            input=json.dumps(self._arguments).encode(),
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        return ran.returncode
+
     def _begin(self, arguments: str = "") -> None:
         if self._process and self._process.stdin and not self._process.stdin.closed:
             with suppress(OSError), self._process.stdin as stdin:
@@ -151,9 +171,9 @@ class ForkServer:
             raise ConnectionError("there is no fork server")
         self._begin()
         life, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [json.dumps(wanted).encode()], [theirs.fileno()])
         try:
+            with theirs:
+                socket.send_fds(self._control, [json.dumps(wanted).encode()], [theirs.fileno()])
             life.settimeout(AUDIT_SECONDS)
             answer = life.recv(32)
         except OSError:
@@ -271,7 +291,7 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
         if "folder" in wanted:
-            _write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
+            write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]
@@ -280,17 +300,3 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         kernelapp.launch_new_instance()
     finally:
         os._exit(1)
-
-
-def _write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool) -> None:
-    from iamkit.account import load
-    from iamkit.report.csv_files import csv_files
-
-    unfinished = folder.with_suffix(".unfinished")
-    unfinished.mkdir(mode=0o700)
-    account = load(**arguments)
-    for name, text in csv_files(account).items():
-        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
-    unfinished.rename(folder)
-    if keep:
-        account.history.keep()

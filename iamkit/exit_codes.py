@@ -47,6 +47,7 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "lab": (),
     "rebuild": (ExitCode.FOUND,),
     "report": (ExitCode.FOUND, ExitCode.GAPS),
+    "settings": (),
     "verify": (),
 }
 

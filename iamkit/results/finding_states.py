@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pandas as pd
 
@@ -68,6 +68,7 @@ FINDING_STATES: Final = Table(
     ),
 )
 
+FACTS: Final = ("severity", "name", "title", "detail", "acceptance", "check", "subject", "finding")
 THERE: Final = (Status.FAIL, Status.ACCEPTED)
 
 
@@ -100,7 +101,8 @@ def _of_audit(
     """The rows of one audit; `known`, what the audits before it found, becomes what it found."""
     again = set(record.rejudged["finding"])
     other_rules = bool(record.audits["before"].notna().any())
-    rows = cast("list[dict[str, Any]]", record.found.to_dict("records"))
+    columns = [record.found[name].tolist() for name in (*FACTS, "status")]
+    rows = [dict(zip((*FACTS, "status"), row, strict=True)) for row in zip(*columns, strict=True)]
     found = {row["finding"]: row for row in rows if row["status"] in THERE}
     unsure = {row["finding"] for row in rows if row["status"] == Status.NOT_ASSESSED}
     unknown = set(record.checked.loc[record.checked["status"].eq(Status.NOT_ASSESSED), "check"])
@@ -131,9 +133,8 @@ def _state(row: dict[str, Any], *, is_new: bool) -> str:
 def _row(
     at: _Known, moment: pd.Timestamp, state: str, because: str | None = None
 ) -> dict[str, Any]:
-    facts = ("severity", "name", "title", "detail", "acceptance", "check", "subject", "finding")
     return {
-        **{name: at.row[name] for name in facts},
+        **{name: at.row[name] for name in FACTS},
         "as_of": moment,
         "state": state,
         "since": at.since,

@@ -359,7 +359,11 @@ def load(
 
     `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
     `2026-10` for one under `reports/`.
+
+    From here on pandas keeps texts as Python's own in this process, as it does without pyarrow, so
+    that the same evidence gives the same answers and pages wherever they are made.
     """
+    pd.set_option("mode.string_storage", "python")
     opened, settings = open_account(path, settings_file, account_id=account_id, **thresholds)
     for account in _kept:
         if (account.snapshot.evidence_hash, account.settings) == (opened.evidence_hash, settings):

@@ -58,22 +58,39 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 def _figure(account: Account, measure: str) -> Any:
     """Return a measure's last value, what it was before, and whether that is for the better."""
-    rows = account.history.measures
-    rows = rows[rows["measure"] == measure]
-    shares = rows["of"].notna().any()
-    values = (100 * rows["value"] / rows["of"] if shares else rows["value"]).tolist()
-    unit = " %" if shares else ""
+    values, unit = _numbers(account, measure)
     if pd.isna(values[-1]):
         return charts.assessed(None, account.missing(*MEASURES[measure].needs))
-    now = f"{values[-1]:,.0f}{unit}"
-    if len(values) < 2 or pd.isna(values[-2]):
-        return now, "the first audit" if len(values) < 2 else "not known before", "plain"
+    said, direction = change(account, measure)
+    tone = {BETTER: "good", WORSE: "bad"}.get(direction, "plain")
+    first = "the first audit" if len(values) < 2 else "not known before"
+    return f"{values[-1]:,.0f}{unit}", said or first, tone
+
+
+def change(account: Account, measure: str) -> tuple[str, str]:
+    """
+    Return in words what a measure was in the audit before, and its direction.
+
+    Empty words if there is no audit before, or one of the two does not say.
+    """
+    values, unit = _numbers(account, measure)
+    if len(values) < 2 or pd.isna(values[-1]) or pd.isna(values[-2]):
+        return "", CHANGED
     if values[-1] == values[-2]:
-        return now, "as before", "plain"
+        return "as before", CHANGED
     fewer = values[-1] < values[-2]
     good = fewer == (MEASURES[measure].better == "less")
     said = f"{'▼' if fewer else '▲'} was {values[-2]:,.0f}{unit}"
-    return now, said, "good" if good else "bad"
+    return said, BETTER if good else WORSE
+
+
+def _numbers(account: Account, measure: str) -> tuple[list[float], str]:
+    """Return a measure of each audit, in per cent if it is a part of something, and the unit."""
+    rows = account.history.measures
+    rows = rows[rows["measure"] == measure]
+    if rows["of"].isna().all():
+        return rows["value"].tolist(), ""
+    return (100 * rows["value"] / rows["of"].where(rows["of"] > 0)).tolist(), " %"
 
 
 def over_months(account: Account, lines: Mapping[str, str], *, share: bool = False) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from iamkit.checks import Status
 from iamkit.results.record import AuditRecord
-from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.table import COUNT, TEXT, TIME, Column, Table, own_texts
 
 
 class State:
@@ -81,6 +81,7 @@ class _Known:
     audits: int = 0
 
 
+@own_texts
 def finding_states(records: AuditRecord) -> pd.DataFrame:
     """
     The state of each finding in each audit of one account. Rows: see `FINDING_STATES`.

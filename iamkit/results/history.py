@@ -31,7 +31,7 @@ from iamkit.results.finding_states import finding_states
 from iamkit.results.record import ANALYSIS, AUDITS, TABLES, AuditRecord, empty
 from iamkit.results.record import record as make_record
 from iamkit.results.since import CHANGES, changes, not_compared
-from iamkit.table import COUNT, TEXT, TIME, TRUTH, Table
+from iamkit.table import COUNT, TEXT, TIME, TRUTH, Table, own_texts
 
 FOLDER, MANIFEST = snapshots.FOLDER, snapshots.MANIFEST
 HISTORY: Final = "history"
@@ -69,6 +69,7 @@ def write(folder: Path, record: AuditRecord) -> None:
             raise
 
 
+@own_texts
 def read(folders: Iterable[Path], tables: Iterable[Table] = TABLES) -> dict[str, pd.DataFrame]:
     """
     Return the rows of some tables of several records, a frame per table.
@@ -189,6 +190,7 @@ def history_of(account: Any, load: Load, version: str = "") -> History:
     return History(made)
 
 
+@own_texts
 def joined(records: Iterable[AuditRecord]) -> AuditRecord:
     """One record of several."""
     given = list(records)
@@ -245,5 +247,5 @@ def _keep(folder: Path, record: AuditRecord) -> None:
         there = AuditRecord(**read([folder]))
         if all(one.equals(two) for one, two in zip(there, record, strict=True)):
             return
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # Parquet has no place for texts that are no Unicode
         write(folder, record)

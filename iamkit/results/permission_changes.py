@@ -16,7 +16,7 @@ import pandas as pd
 
 from iamkit.results.privileges import allowed_in_any_context
 from iamkit.results.record import identifiers
-from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
+from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, own_texts
 
 PERMISSION_CHANGES: Final = Table(
     name="permission_changes",
@@ -41,6 +41,7 @@ PERMISSION_CHANGES: Final = Table(
 )
 
 
+@own_texts
 def permission_changes(before: Any, after: Any) -> pd.DataFrame:
     """
     Return who may do more or less in the later of two accounts. Rows: see `PERMISSION_CHANGES`.

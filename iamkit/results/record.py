@@ -19,7 +19,7 @@ import pandas as pd
 from iamkit.checks import Status
 from iamkit.results.measures import measures
 from iamkit.results.privileges import allowed_in_any_context
-from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table
+from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
@@ -183,6 +183,7 @@ class AuditRecord(NamedTuple):
         )
 
 
+@own_texts
 def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord:
     """
     Return what is kept of an account's audit.

@@ -29,7 +29,7 @@ from iamkit.restrictions import (
 )
 from iamkit.results.privileges import PRIVILEGES
 from iamkit.results.record import AuditRecord
-from iamkit.table import TEXT, Column, Table
+from iamkit.table import TEXT, Column, Table, own_texts
 
 ASPECTS: Final = (
     "identity",
@@ -158,7 +158,7 @@ def _rows(frame: pd.DataFrame) -> Iterator[Any]:
 
 def _is(value: Any) -> bool:
     """Whether a value is there; a hundred times as fast as `pandas.isna`, which asks for arrays."""
-    return value is not None and value is not pd.NA and bool(value == value)  # noqa: PLR0124
+    return value is not None and value is not pd.NA and bool(value == value)
 
 
 def _yes(value: Any) -> str:
@@ -176,6 +176,7 @@ def not_compared(before: AuditRecord, after: AuditRecord) -> list[str]:
     return [aspect for aspect in ASPECTS if aspect in missing]
 
 
+@own_texts
 def changes(before: AuditRecord, after: AuditRecord) -> pd.DataFrame:
     """
     Every fact that differs between two audits of one account. Rows: see `CHANGES`.
@@ -249,6 +250,7 @@ def direction(aspect: str, before: Any, after: Any) -> str:
     return BETTER if ranks.index(after) < ranks.index(before) else WORSE
 
 
+@own_texts
 def composed(*steps: pd.DataFrame) -> pd.DataFrame:
     """
     What several tables of changes, one after the other, come to. Rows: see `CHANGES`.

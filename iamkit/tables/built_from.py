@@ -17,10 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
-import pandas as pd
-
 from iamkit.errors import SettingsError
-from iamkit.table import Table
+from iamkit.table import Table, own_texts
 
 T = TypeVar("T")
 
@@ -49,16 +47,10 @@ class BuiltFrom(cached_property[T]):
 def built_from(
     *sources: str, optional: tuple[str, ...] = (), definition: Table | None = None
 ) -> Callable[[Callable[[Any], T]], BuiltFrom[T]]:
-    """
-    Make a method a table of the account; see `BuiltFrom`.
-
-    Texts are kept as Python's own, whatever else is installed: with pyarrow about, pandas would
-    keep them in another way, with other rules for what is missing.
-    """
+    """Make a method a table of the account; see `BuiltFrom`."""
 
     def decorate(build: Callable[[Any], T]) -> BuiltFrom[T]:
-        made = pd.option_context("mode.string_storage", "python")(build)
-        return BuiltFrom(made, sources, optional, definition)
+        return BuiltFrom(own_texts(build), sources, optional, definition)
 
     return decorate
 

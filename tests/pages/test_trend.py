@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from iamkit import Account
-from iamkit.pages import differences, trend
+from iamkit.pages import differences, summary, trend
 from tests.accounts import user
 from tests.results.months import audit, line
 
@@ -89,3 +89,11 @@ def test_the_differences_are_told_as_text_and_as_json(third: Account) -> None:
     assert back.worse_than("high").startswith("new findings at or above high: ")
     same = differences.between(third, third)
     assert same.text.splitlines()[1] == "Nothing changed."
+
+
+def test_the_summary_says_what_its_figures_were(third: Account, tmp_path: Path) -> None:
+    assert (
+        "of console users; ▲ was 50 %" in summary.headline(third)._repr_mimebundle_()["text/html"]
+    )
+    alone = audit(tmp_path, 1, ANN, line("ann"))
+    assert "was" not in summary.headline(alone)._repr_mimebundle_()["text/html"]

@@ -4,10 +4,10 @@ Who can become whom, and gain what: the escalation paths of an account.
 To add an escalation method, add one entry to `iamkit/data/escalation.yaml`; its header explains
 each field, and no code changes. In reading order: `allowed_resources` (where a caller may use an
 action), `prerequisites` and `new_principals` (what else a method needs), `callers` and `targets`
-(whom one caller reaches), `shared_policies` and `callers_alike` (callers whom nothing tells apart),
-`available_paths` (the paths of one caller), `gains` (what a path gives), `explanations` (the
-statements that allow it), `graph`, `admin_paths`, `choke_points` and `escalations` (the answers for
-the account, as tables).
+(whom one caller reaches), `usable_methods` (which methods it has the actions for),
+`shared_policies` and `callers_alike` (callers whom nothing tells apart), `available_paths` (the
+paths of one caller), `gains` (what a path gives), `explanations` (the statements that allow it),
+`graph`, `admin_paths`, `choke_points` and `escalations` (the answers for the account, as tables).
 """
 
 from iamkit.escalation.admin_paths import ADMIN_PATHS, REACHABLE, admin_paths, reachable

@@ -80,6 +80,7 @@ class AllowedResources:
         self._keys: Memo[tuple[RelevantLayers, str], frozenset[str]] = Memo()
         self._allowances: Memo[Any, Allowance] = Memo()
         self._named: Memo[Any, ResourceSet] = Memo()
+        self.matched: Memo[tuple[str, str], int] = Memo()
         self._alike: Memo[tuple[str, tuple[str, ...]], list[tuple[RequestContext, int]]] = Memo()
 
     def _resources(self, kind: str) -> Resources:
@@ -118,7 +119,12 @@ class AllowedResources:
         return tuple(found)
 
     def _read(self, policy: Policy) -> RelevantPolicy:
-        return RelevantPolicy(policy, map(RelevantStatement, policy.statements), self.actions)
+        about = (
+            RelevantStatement(each)
+            for each in policy.statements
+            if covered_by(each.actions, each.not_actions, self.actions)
+        )
+        return RelevantPolicy(policy, about, self.actions)
 
     def relevant_layers(self, layers: PolicyLayers) -> RelevantLayers:
         """A principal's layers of policies, as far as they are about the actions that matter."""
@@ -314,11 +320,16 @@ class AllowedResources:
         named = resources.named_by(pattern)
         if named is not None:
             return resources.set_of([named]) if pattern.matches(named) else 0
+        begins, own = pattern.start, resources.pattern.start
+        if not (begins.startswith(own) or own.startswith(begins)):
+            return 0  # as most are: about something else
         if pattern.covers(resources.pattern):
             return self.every(kind)
         if not pattern.overlaps(resources.pattern):
             return 0
-        found = resources.matching(pattern) if plain is None else 0
+        found = 0
+        if plain is None:
+            found = self.matched.once((kind, pattern.text), resources.matching, pattern)
         return found | resources.future if with_future else found
 
 

@@ -15,10 +15,10 @@ Source: IAM User Guide, "Policy evaluation logic".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,46 +27,34 @@ from iamkit.escalation.allowed_resources import RETAGGED
 from iamkit.escalation.callers import KIND, Caller, Callers
 from iamkit.escalation.callers_alike import AlikeCallers
 from iamkit.escalation.changed_tags import Changed, ChangedTags
-from iamkit.escalation.targets import (
-    ASSUME_ROLE,
-    FURTHER_ACTIONS,
-    NOT_IN_EVIDENCE,
-    SESSION_TAGS,
-    EscalationPath,
-    Permitted,
-    Targets,
-    deciding,
-)
+from iamkit.escalation.targets import FURTHER_ACTIONS, EscalationPath, Targets, deciding
+from iamkit.escalation.usable_methods import UsableMethod, UsableMethods, depends_on_trust
 from iamkit.memory import Memo
-from iamkit.policy import CERTAIN, POSSIBLE, RequestContext
-from iamkit.reference import EscalationMethod, escalation_methods
-
-
-class _UsableMethod(NamedTuple):
-    """A method whose actions are possible, and whether those on what nobody can see are allowed."""
-
-    method: EscalationMethod
-    elsewhere: Permitted
+from iamkit.policy import RequestContext
+from iamkit.reference import escalation_methods
 
 
 @dataclass(frozen=True, eq=False)
-class _Usable:
-    """Methods that a caller may be able to use; equal ones are one object."""
-
-    methods: tuple[_UsableMethod, ...]
-
-    @cached_property
-    def actions(self) -> tuple[str, ...]:
-        """The actions whose resources decide whom these methods reach."""
-        found = (action for each in self.methods for action in deciding(each.method))
-        return tuple(dict.fromkeys(found))
-
-
-class Case(NamedTuple):
+class Case:
     """What callers have in common whom nothing tells apart, each list in the order of methods."""
 
     shared: list[EscalationPath]  # `CALLER` among the targets is whoever asks
-    apart: tuple[_UsableMethod, ...]  # methods that give each its own
+    apart: tuple[UsableMethod, ...]  # methods that give each its own
+
+    @cached_property
+    def reaches_self(self) -> bool:
+        """Whether a shared path leads to the caller itself."""
+        return any(each.kind == "self" and each.method.reach != "created" for each in self.shared)
+
+    @cached_property
+    def reached(self) -> dict[str, int]:
+        """By kind, on whom there are permissions for shared paths, and whom these may reach."""
+        found: dict[str, int] = {}
+        for each in self.shared:
+            if each.kind != "self":
+                some = each.where.possible | each.targets.possible
+                found[each.kind] = found.get(each.kind, 0) | some
+        return found
 
 
 class AvailablePaths:
@@ -84,11 +72,14 @@ class AvailablePaths:
         self.callers = Callers(principals, permissions, [*actions, *FURTHER_ACTIONS])
         self.targets = Targets(self.callers)
         self._paths: Memo[tuple[str, str], list[EscalationPath]] = Memo()
+        self._usable = UsableMethods(catalog, self.methods, permissions.rows)
         self._cases: Memo[Any, Case] = Memo()
+        self._same_cases: Memo[Any, Case] = Memo()
+        self._shared: Memo[Any, EscalationPath | None] = Memo()
+        self._apart: Memo[Any, EscalationPath] = Memo()
+        self._own: Memo[tuple[Case, str], list[EscalationPath]] = Memo()
         self.tags = ChangedTags(self.callers, self.targets.assuming)
         self._changed: Memo[Any, list[EscalationPath]] = Memo()
-        self._usable: Memo[Any, tuple[_Usable, _Usable]] = Memo()
-        self._distinct: Memo[tuple[_UsableMethod, ...], _Usable] = Memo()
         self._same: dict[ResourceSet, ResourceSet] = {}  # equal sets are kept once
         every = [action for method in self.methods for action in deciding(method)]
         self._alike = AlikeCallers(self.callers, self.targets.assuming, every)
@@ -132,62 +123,117 @@ class AvailablePaths:
 
     def _paths_with_tags(self, arn: str, who: RequestContext) -> list[EscalationPath]:
         alike = self._alike.of(arn)
-        rows = np.array(self.callers.rows_of(alike.caller.layers, who))[None]
-        usable = self._usable_with(
-            self._methods_of(rows)[:, 0], alike.caller.kind, alike.named, self._changing_no_tags
-        )
-        return self._paths_of(
-            usable, arn, lambda: who, lambda keys: ("tags", who.answers((*keys, RETAGGED)))
-        )
+        standing = alike.caller
+        row = np.array(self.callers.rows_of(standing.layers, who))
+        usable = self._usable.of_row(row, standing.kind, alike.named, changing_tags=False)
+
+        def answers(keys: tuple[str, ...]) -> Any:
+            return "tags", who.answers((*keys, RETAGGED))
+
+        key = (alike, usable, answers(self._alike.keys(standing)))
+        case = self._cases.once(key, self._find_case, usable, standing, answers, lambda: who)
+        return self._of_caller(case, arn, lambda: who)
 
     def _all_paths(self, arn: str, name: str) -> list[EscalationPath]:
-        alike, number = self._alike.of(arn), self.callers.number(arn, name)
-        kind = alike.caller.kind
-        usable = self._usable.once(
-            (number, kind, alike.named), self._usable_methods, kind, alike.named, number
-        )
-        return self._paths_of(
-            usable,
-            arn,
-            lambda: self.callers.context(arn, name),
-            lambda keys: (alike.known.answers(keys), self.callers.arrived(name, keys)),
-        )
+        alike = self._alike.of(arn)
+        usable = self.usable_methods(alike.caller.kind, alike.named, self.callers.number(arn, name))
+        if not usable:
+            return []
 
-    def _paths_of(
-        self,
-        usable: tuple[_Usable, _Usable],
-        arn: str,
-        context: Callable[[], RequestContext],
-        answers: Callable[[tuple[str, ...]], Any],
-    ) -> list[EscalationPath]:
-        """A caller's paths by some methods; `answers` tells by some keys whom it is like."""
-        standing, found = self._alike.of(arn).caller, []
-        for methods, by_trust in zip(usable, (False, True), strict=True):
-            if methods.methods:
-                caller = self._alike.for_actions(standing, methods.actions)
-                keys = self._alike.keys(caller) if by_trust else caller.own_keys
-                key = (methods, caller, answers(keys))
-                case = self._cases.once(key, self._find_case, methods, caller, context)
-                found += self._of_case(case, arn, context)
+        def answers(keys: tuple[str, ...]) -> Any:
+            return alike.known.answers(keys), self.callers.arrived(name, keys)
+
+        def context() -> RequestContext:
+            return self.callers.context(arn, name)
+
+        key = (alike, usable, name)
+        case = self._cases.once(key, self._find_case, usable, alike.caller, answers, context)
+        return self._of_caller(case, arn, context)
+
+    def usable_methods(self, kind: str, named: bool, number: int) -> tuple[UsableMethod, ...]:
+        """
+        Return the methods that callers of a kind may be able to use by one of the distinct rows.
+
+        `named` says whether a trust policy names them.
+        """
+        found = self._usable.numbered(number, kind, named)
+        if found is None:  # the rows of groups are not among them
+            row = np.array(self.callers.numbered_rows(number))
+            found = self._usable.of_row(row, kind, named)
         return found
 
-    def _find_case(
-        self, usable: _Usable, caller: Caller, given: Callable[[], RequestContext]
-    ) -> Case:
-        context, depends = given(), self.targets.depends_on_caller
-        apart = tuple(each for each in usable.methods if depends(each.method, caller, context))
-        shared = [each for each in usable.methods if each not in apart]
-        return Case(self._find(shared, caller, context), apart)
+    # --- what callers have in common
 
-    def _of_case(
+    def _find_case(
+        self,
+        usable: tuple[UsableMethod, ...],
+        standing: Caller,
+        answers: Callable[[tuple[str, ...]], Any],
+        context: Callable[[], RequestContext],
+    ) -> Case:
+        """What a caller has in common with others; `answers` tells by some keys with whom."""
+        shared, apart = [], []
+        for each in usable:
+            caller = self._alike.for_actions(standing, deciding(each.method))
+            keys = self._alike.keys(caller) if each.by_trust else caller.own_keys
+            key = (each, caller, answers(keys))
+            path = self._shared.once(key, self._shared_path, each, caller, context)
+            if path is None:
+                apart.append(each)
+            elif _is_any(path):
+                shared.append(path)
+        same = (*map(id, shared), *apart)  # kept in `_shared`, so that no other has the same id
+        return self._same_cases.once(same, Case, shared, tuple(apart))
+
+    def _shared_path(
+        self, usable: UsableMethod, caller: Caller, given: Callable[[], RequestContext]
+    ) -> EscalationPath | None:
+        """A path as all have it for whom one caller stands; None: each has its own."""
+        context = given()
+        if self.targets.depends_on_caller(usable.method, caller, context):
+            return None
+        return self._find(usable, caller, context)
+
+    def _find(
+        self, usable: UsableMethod, caller: Caller, context: RequestContext
+    ) -> EscalationPath:
+        path = self.targets.path(usable.method, usable.elsewhere, caller, context)
+        return path._replace(targets=self._same.setdefault(path.targets, path.targets))
+
+    # --- what each has
+
+    def _of_caller(
         self, case: Case, arn: str, context: Callable[[], RequestContext]
     ) -> list[EscalationPath]:
         """The paths of one of the callers of a case."""
-        found = [self._for_caller(path, arn) for path in case.shared]
+        found = self._own.once((case, arn), self._of_case, case, arn)
         if case.apart:
-            found += self._find(case.apart, self.callers.caller(arn), context())
+            who = context()
+            own = [self._path_apart(each, arn, who) for each in case.apart]
+            found = [*found, *filter(_is_any, own)]
             found.sort(key=lambda path: self._order[path.method.id])
-        return [path for path in found if path.where.possible or path.targets.possible]
+        return found
+
+    def _path_apart(
+        self, usable: UsableMethod, arn: str, context: RequestContext
+    ) -> EscalationPath:
+        """A path that each caller has its own of."""
+        caller = self.callers.caller(arn)
+        if "trusted provider" in usable.method.resources:  # whose trust tests other keys
+            return self._find(usable, caller, context)
+        answers = context.answers((*self._alike.keys(caller), RETAGGED))
+        key = (usable, caller, answers)
+        return self._apart.once(key, self._find, usable, caller, context)
+
+    def _of_case(self, case: Case, arn: str) -> list[EscalationPath]:
+        """The shared paths as they are for one of the callers: without itself among others."""
+        reached = case.reached.items()
+        if not case.reaches_self and not any(
+            some & self.callers.itself(arn, kind) for kind, some in reached
+        ):
+            return case.shared
+        found = (self._for_caller(path, arn) for path in case.shared)
+        return list(filter(_is_any, found))
 
     def _for_caller(self, path: EscalationPath, arn: str) -> EscalationPath:
         """A path of a case as it is for one of the callers."""
@@ -205,108 +251,12 @@ class AvailablePaths:
         where = ResourceSet(*(own if part else 0 for part in path.where))
         return path._replace(targets=self.targets.fulfilling(path.method, mine), where=where)
 
-    def _find(
-        self, usable: Iterable[_UsableMethod], caller: Caller, context: RequestContext
-    ) -> list[EscalationPath]:
-        """The paths that are permitted or reach somebody, at least possibly."""
-        made = (self.targets.path(*each, caller, context) for each in usable)
-        return [
-            path._replace(targets=self._same.setdefault(path.targets, path.targets))
-            for path in made
-            if path.where.possible or path.targets.possible
-        ]
-
-    def _usable_methods(self, kind: str, named: bool, number: int) -> tuple[_Usable, _Usable]:
-        """
-        The methods whose actions are all possible, as far as rows of bits tell.
-
-        First those for which it does not matter what trust policies say of the caller.
-        """
-        known = self._allowed_methods
-        if number < known.shape[1]:
-            return self._usable_with(known[:, number], kind, named)
-        rows = np.array(self.callers.numbered_rows(number))[None]
-        return self._usable_with(self._methods_of(rows)[:, 0], kind, named)
-
     @cached_property
-    def _allowed_methods(self) -> Any:
-        return self._methods_of(self.callers.permissions.rows)
+    def _order(self) -> dict[str, tuple[bool, int]]:
+        """The place of each method among a caller's paths; see `UsableMethods`."""
+        return {method.id: (depends_on_trust(method), at) for at, method in enumerate(self.methods)}
 
-    def _methods_of(self, rows: Any) -> Any:
-        """
-        Which methods rows of bits allow: booleans of shape (3, rows, methods).
 
-        Whether all actions of each are possible, then whether those on what nobody can see are
-        certain, and possible.
-        """
-        words = rows[:, :, self._words]
-        asked = ((self._needed, POSSIBLE), (self._elsewhere, CERTAIN), (self._elsewhere, POSSIBLE))
-        return np.array(
-            [
-                np.array([~(bits & ~words[:, at]).any(axis=1) for bits in wanted]).T
-                for wanted, at in asked
-            ]
-        )
-
-    def _usable_with(
-        self, allowed: Any, kind: str, named: bool, among: Any = True
-    ) -> tuple[_Usable, _Usable]:
-        """The same of the methods that a row allows, of shape (3, methods), `among` some."""
-        acts_as = "role" if kind == "role" else "user"
-        possible, *elsewhere = allowed
-        usable = possible | (self._need_no_permission & named)
-        own: list[_UsableMethod] = []
-        trusted: list[_UsableMethod] = []
-        for at in np.flatnonzero(usable & self._open_to[acts_as] & among).tolist():
-            method = self.methods[at]
-            permitted = Permitted(*(bool(flags[at]) for flags in elsewhere))
-            by_trust = method.trust in ("caller", "named")
-            (trusted if by_trust else own).append(_UsableMethod(method, permitted))
-        first, second = (
-            self._distinct.once(each, _Usable, each) for each in (tuple(own), tuple(trusted))
-        )
-        return first, second
-
-    @cached_property
-    def _order(self) -> dict[str, int]:
-        """The place of each method."""
-        return {method.id: at for at, method in enumerate(self.methods)}
-
-    @cached_property
-    def _changing_no_tags(self) -> Any:
-        """Whether each method neither changes tags nor comes back with MFA, shape (methods,)."""
-        return np.array([each.gains not in ("condition", "session") for each in self.methods])
-
-    @cached_property
-    def _need_no_permission(self) -> Any:
-        """Whether each method needs none where a trust policy names the caller."""
-        return np.array([each.id in (ASSUME_ROLE, SESSION_TAGS) for each in self.methods])
-
-    @cached_property
-    def _open_to(self) -> dict[str, Any]:
-        """For users and roles, whether each method is open to them."""
-        return {
-            kind: np.array([each.caller in ("any", kind) for each in self.methods])
-            for kind in ("user", "role")
-        }
-
-    @cached_property
-    def _words(self) -> Any:
-        """The words of a bit row in which actions of methods are: a few of hundreds."""
-        actions = [action for method in self.methods for action in method.permissions]
-        return np.flatnonzero(self.callers.catalog.bits(actions))
-
-    @cached_property
-    def _needed(self) -> Any:
-        """For each method, bits of all its actions, in `_words`."""
-        bits = self.callers.catalog.bits
-        return np.array([bits(method.permissions)[self._words] for method in self.methods])
-
-    @cached_property
-    def _elsewhere(self) -> Any:
-        """For each method, bits of actions on what IAM's evidence does not show, in `_words`."""
-        used = (
-            [action for action, on in method.permissions.items() if on in NOT_IN_EVIDENCE]
-            for method in self.methods
-        )
-        return np.array([self.callers.catalog.bits(actions)[self._words] for actions in used])
+def _is_any(path: EscalationPath) -> bool:
+    """Whether a path is permitted or reaches somebody, at least possibly."""
+    return bool(path.where.possible or path.targets.possible)

@@ -187,8 +187,14 @@ class Callers:
     def number(self, arn: str, name: str) -> int:
         """Which of the distinct bit rows a caller has in a context: groups' follow all others."""
         if arn in self.row:
-            return int(self.permissions.index[self.row[arn], self._column[name]])
+            return self._numbers[self.row[arn]][self._column[name]]
         return self._group_numbers.once((arn, name), self._add_group, arn, name)
+
+    @cached_property
+    def _numbers(self) -> list[list[int]]:
+        """Which of the distinct bit rows each user and role has in each context."""
+        numbers: list[list[int]] = self.permissions.index.tolist()
+        return numbers
 
     def rows_of(self, layers: PolicyLayers, who: RequestContext) -> Any:
         """Bit rows of what layers allow in a context that has no name, shape (3, words)."""

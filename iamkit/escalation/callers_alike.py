@@ -8,8 +8,9 @@ trust policies, whether they speak of it. So thousands of callers come to a few 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import Caller, Callers
@@ -18,12 +19,13 @@ from iamkit.memory import Memo
 from iamkit.policy import PolicyLayers, RequestContext
 
 
-class Alike(NamedTuple):
-    """Who stands for a caller, and what else may tell apart callers for whom the same one does."""
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """Callers whom nothing tells apart but who they are: one object for all of them."""
 
-    caller: Caller
-    named: bool  # trust policies name it, or anyone
-    known: RequestContext  # what is known of it
+    caller: Caller  # who stands for them
+    named: bool  # trust policies name them, or anyone
+    known: RequestContext  # what is known of one of them, the same for all as far as it matters
 
 
 class AlikeCallers:
@@ -34,12 +36,13 @@ class AlikeCallers:
         self._assuming = assuming
         self._shared = SharedResources(callers.allowed, tuple(actions))
         self._alike: Memo[str, Alike] = Memo()
+        self._groups: Memo[Any, Alike] = Memo()
         self._standing: Memo[Any, Caller] = Memo()
         self._narrowed: Memo[tuple[Caller, tuple[str, ...]], Caller] = Memo()
         self._keys: Memo[Caller, tuple[str, ...]] = Memo()
 
     def of(self, arn: str) -> Alike:
-        """The one who stands for a caller, the same object for all that are alike."""
+        """Those who are like a caller."""
         return self._alike.once(arn, self._find, arn)
 
     def _find(self, arn: str) -> Alike:
@@ -50,7 +53,9 @@ class AlikeCallers:
         spoken_of = arn if self._spoken_of(arn) else None
         key = (kind, relevant, spoken_of)
         caller = self._standing.once(key, self._standing_for, arn, kind, layers, relevant)
-        return Alike(caller, callers.assumable.names(arn), known)
+        named = callers.assumable.names(arn)
+        group = (caller, named, known.answers(self.keys(caller)))
+        return self._groups.once(group, Alike, caller, named, known)
 
     def for_actions(self, caller: Caller, actions: tuple[str, ...]) -> Caller:
         """The one who stands for all who are like a caller as far as some actions go."""

@@ -72,6 +72,8 @@ class ChangedTags:
                 yield Changed(arn, who.joined(_of_principal(tags)), certain=False, target=0)
 
     def _find(self, path: EscalationPath, arn: str, context: str) -> Iterator[Changed]:
+        if path.kind == "self" and not self.values(arn):
+            return
         caller, who = self._callers.caller(arn), self._callers.context(arn, context)
         if path.kind == "self":
             for tags in self._variants(arn, who, session=False):

@@ -25,6 +25,8 @@ from iamkit.access import members
 from iamkit.escalation.gains import EVERYTHING, NOTHING, Gain
 from iamkit.escalation.graph import ARRIVALS, PLACES, EscalationGraph, gained_mode, mode_and_place
 from iamkit.escalation.targets import EscalationPath
+from iamkit.memory import Memo
+from iamkit.reference import EscalationMethod
 from iamkit.table import OBJECT, TEXT, TRUTH, Column, Table
 
 PROVEN: Final = "proven"
@@ -100,6 +102,8 @@ class _BestPaths:
     def __init__(self, graph: EscalationGraph, admin_paths: pd.DataFrame) -> None:
         self._graph, self._gains = graph, graph.gains
         self._resources = graph.callers.resources
+        self._reaching: Memo[tuple[EscalationMethod, int, str], Gain] = Memo()
+        self._order = {method.id: at for at, method in enumerate(graph.available.methods)}
         able = admin_paths[admin_paths["has_credential"].fillna(True)]
         self._contexts: dict[str, list[str]] = {}
         for arn, context in zip(able["principal_arn"], able["context"], strict=True):
@@ -117,10 +121,10 @@ class _BestPaths:
                     continue
                 gain = self._gain(path, arn, context)
                 may_need_target = method.trust != "named" and method.gains not in _SHOWN
-                needs_target = path.permitted.certain and may_need_target
+                needs_target = bool(path.where.certain) and may_need_target
                 if gain.more or (old is None and needs_target):
                     found[method.id] = _BestPath(path, context, gain)
-        return (found[method.id] for method in available.methods if method.id in found)
+        return (found[method] for method in sorted(found, key=self._order.__getitem__))
 
     def _gain(self, path: EscalationPath, arn: str, context: str) -> Gain:
         """The best of what a path certainly gives, the further paths of its targets counted."""
@@ -134,9 +138,11 @@ class _BestPaths:
         if kind == "group":
             return self._joining(path, arn, context)
         _, place = mode_and_place(context)
+        key = (path.method, certain, place)
+        reaching = self._reaching.once(key, self._reaching_admin, path, certain, place)
+        if reaching.more:
+            return reaching
         arrived = ARRIVALS[gained_mode(path)][PLACES.index(place)]
-        if reaching := certain & self._graph.reaching_admin(kind, arrived):
-            return EVERYTHING._replace(target_arn=self._nearest(path, reaching, arrived))
         if path.method.gains not in ("everything", "limit"):
             best = self._gains.strongest(arn, context, kind, certain, arrived)
             return NOTHING if best is None else Gain(more=True, everything=False, target_arn=best)
@@ -148,6 +154,14 @@ class _BestPaths:
             for target in targets
         )
         return next((gain for gain in gains if gain.more), NOTHING)
+
+    def _reaching_admin(self, path: EscalationPath, certain: int, place: str) -> Gain:
+        """Everything, by one of those whom a path certainly reaches; nothing if none has it."""
+        arrived = ARRIVALS[gained_mode(path)][PLACES.index(place)]
+        reaching = certain & self._graph.reaching_admin(path.kind, arrived)
+        if not reaching:
+            return NOTHING
+        return EVERYTHING._replace(target_arn=self._nearest(path, reaching, arrived))
 
     def _with_tags(self, path: EscalationPath, arn: str, context: str) -> Gain:
         """The best of what a change of tags certainly gives, further paths counted."""

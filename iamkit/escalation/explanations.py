@@ -37,6 +37,9 @@ class Explanations:
         self._resources = available.callers.resources
         self._texts: Memo[Any, list[str]] = Memo()
         self._policies: Memo[Any, dict[AllowingPolicies, int]] = Memo()
+        self._equal: dict[tuple[str, str], Policy] = {}
+        self._speaking: Memo[Caller, tuple[Policy, ...]] = Memo()
+        self._keys: Memo[Any, tuple[str, ...]] = Memo()
 
     def statements(
         self, method: EscalationMethod, arn: str, context: str, target_arn: str | None
@@ -48,7 +51,7 @@ class Explanations:
         evidence shows nothing.
         """
         caller, who = self._callers.caller(arn), self._callers.context(arn, context)
-        key = (*self._same(method, caller, who), target_arn)
+        key = (*self._same(method, caller, who, self._about(method, caller)), target_arn)
         texts = self._texts.once(key, self._own_statements, method, caller, who, target_arn)
         return [*texts, *self._trust_statement(method, caller, target_arn)]
 
@@ -69,14 +72,56 @@ class Explanations:
             (frozenset({roles[at]}),): 1 << at for at in members(named).tolist()
         }
         if left := targets & ~named:
-            key = (*self._same(method, caller, who), left)
+            key = (*self._same(method, caller, who, caller.layers.identity), left)
             found |= self._policies.once(key, self._call_by_call, method, caller, who, left)
         return found
 
-    def _same(self, method: EscalationMethod, caller: Caller, who: RequestContext) -> Any:
-        """What the same method has in common for callers whom no policy tells apart."""
+    def _same(
+        self,
+        method: EscalationMethod,
+        caller: Caller,
+        who: RequestContext,
+        policies: tuple[Policy, ...],
+    ) -> Any:
+        """What the same method has in common for callers whom no policy about it tells apart."""
         own = tuple(caller.own.items()) if method.reach == "self" else ()
-        return method.id, caller.layers, own, who.answers(caller.own_keys)
+        if "trusted provider" in method.resources:  # whose trust tests other keys
+            return method, policies, caller.relevant, own, who
+        asked = (method, policies, caller.relevant[1:])
+        keys = self._keys.once(asked, self._tested_keys, *asked)
+        return *asked, own, who.answers(keys)
+
+    def _about(self, method: EscalationMethod, caller: Caller) -> tuple[Policy, ...]:
+        """The caller's own policies that are about an action of a method."""
+        about = self._callers.allowed.about
+        return tuple(
+            [
+                policy
+                for policy in self._relevant(caller)
+                if any(about(policy, action) for action in method.permissions)
+            ]
+        )
+
+    def _relevant(self, caller: Caller) -> tuple[Policy, ...]:
+        """The caller's own policies about some method's actions; of equal ones, always the same."""
+        return self._speaking.once(caller, self._find_relevant, caller)
+
+    def _find_relevant(self, caller: Caller) -> tuple[Policy, ...]:
+        relevant = self._callers.allowed.relevant
+        return tuple(
+            self._equal.setdefault((policy.name, policy.content), policy)
+            for policy in caller.layers.identity
+            if relevant([policy])
+        )
+
+    def _tested_keys(
+        self, method: EscalationMethod, about: tuple[Policy, ...], limits: tuple[Any, ...]
+    ) -> tuple[str, ...]:
+        """The condition keys that matter for a method where some policies and limits apply."""
+        allowed = self._callers.allowed
+        layers = (allowed.relevant(about), *limits)
+        found = (allowed.tested_keys(layers, action) for action in method.permissions)
+        return tuple(sorted(frozenset().union(*found)))
 
     def _call_by_call(
         self, method: EscalationMethod, caller: Caller, who: RequestContext, targets: int
@@ -155,7 +200,7 @@ class Explanations:
         allowed = self._callers.allowed
         about = [
             (policy, said)
-            for policy in call.caller.layers.identity
+            for policy in self._relevant(call.caller)
             for said in allowed.about(policy, call.action)
         ]
         for request in self._requests(call):
@@ -198,21 +243,22 @@ class Explanations:
     ) -> Iterator[str]:
         """The statement of a trust policy that lets the caller, or the service, in."""
         assumable = self._callers.assumable
-        names = {
-            "service": method.services,
-            "caller": [caller.arn, ANYONE, *assumable.own],
-            "named": [caller.arn, ANYONE],
-        }
-        if target_arn is not None and method.trust == "federated":
-            names["federated"] = self._targets.providers.trusted_by(target_arn)
-        if target_arn is not None and method.trust in names:
-            trusted = assumable.trust_row(target_arn, names[method.trust])
-            if trusted is not None:
-                role, statement = (
-                    target_arn.rsplit("/", 1)[-1],
-                    statement_name(trusted.sid, trusted.number),
-                )
-                yield f"trust policy of {role}: {statement} trusts {trusted.principal}"
+        if target_arn is None:
+            return
+        if method.trust == "service":
+            names = method.services
+        elif method.trust in ("caller", "named"):
+            own = assumable.own if method.trust == "caller" else ()
+            names = [caller.arn, ANYONE, *own]
+        elif method.trust == "federated":
+            names = self._targets.providers.trusted_by(target_arn)
+        else:
+            return
+        trusted = assumable.trust_row(target_arn, names)
+        if trusted is not None:
+            role = target_arn.rsplit("/", 1)[-1]
+            statement = statement_name(trusted.sid, trusted.number)
+            yield f"trust policy of {role}: {statement} trusts {trusted.principal}"
 
 
 def _split(granted: Iterable[tuple[str, int]], targets: int) -> dict[frozenset[str], int]:

@@ -57,6 +57,7 @@ class Gains:
         self._every_action = self._catalog.every_listed
         self._ceilings: Memo[Any, tuple[Any, bool]] = Memo()
         self._strongest: Memo[Any, str | None] = Memo()
+        self._candidates: Memo[tuple[str, int, str], list[tuple[int, str]]] = Memo()
         self._numbers: Memo[tuple[str, str], Any] = Memo()
         self._exceeds: Memo[tuple[int, int], bool] = Memo()
         self._lifted: Memo[Any, Gain] = Memo()
@@ -75,21 +76,30 @@ class Gains:
 
         `context` is the caller's, `arrived` the one in which it acts as the target. None: nobody.
         """
-        permissions = self._callers.permissions
-        own = permissions.index[self._callers.row[arn], permissions.contexts.index(context)]
-        key = (int(own), kind, targets, arrived)
+        key = (self._callers.number(arn, context), kind, targets, arrived)
         return self._strongest.once(key, self._find_strongest, *key)
 
     def _find_strongest(self, own: int, kind: str, targets: int, arrived: str) -> str | None:
+        by_strength = self._candidates.once(
+            (kind, targets, arrived), self._by_strength, kind, targets, arrived
+        )
+        exceeds = self._exceeds.once
+        found = (
+            arn
+            for number, arn in by_strength
+            if exceeds((own, number), self._gains_more, own, number)
+        )
+        return next(found, None)
+
+    def _by_strength(self, kind: str, targets: int, arrived: str) -> list[tuple[int, str]]:
+        """The distinct bit rows of some users or roles, the strongest first, and who has each."""
         at = members(targets)
         numbers = self._numbers.once((kind, arrived), self._row_numbers, kind, arrived)[at]
-        distinct = np.unique(numbers[numbers >= 0])
-        by_strength = distinct[np.argsort(-self._strengths[distinct], kind="stable")].tolist()
-        for number in by_strength:
-            if self._exceeds.once((own, number), self._gains_more, own, number):
-                first: int = at[np.flatnonzero(numbers == number)[0]]
-                return self._resources[kind].arns[first]
-        return None
+        known = numbers >= 0
+        distinct, first = np.unique(numbers[known], return_index=True)
+        order = np.argsort(-self._strengths[distinct], kind="stable")
+        arns, holders = self._resources[kind].arns, at[known][first]
+        return [(int(distinct[each]), arns[holders[each]]) for each in order]
 
     def _row_numbers(self, kind: str, context: str) -> Any:
         """Which of the distinct bit rows each user or role of a kind has; -1: not evaluated."""
@@ -113,8 +123,11 @@ class Gains:
 
     def unbounded(self, kind: str, context: str) -> int:
         """The users or roles that no permissions boundary limits."""
-        kind_resources = self._resources[kind]
-        return kind_resources.select(self._ceiling(arn, context)[1] for arn in kind_resources.arns)
+        kind_resources, layers = self._resources[kind], self._callers.layers
+        return kind_resources.select(
+            layers(arn).boundary is None or self._ceiling(arn, context)[1]
+            for arn in kind_resources.arns
+        )
 
     def under_boundary(self, arn: str, context: str, other: str) -> Gain:
         """What a caller gains by giving another, or itself, everything that its boundary allows."""
@@ -142,6 +155,8 @@ class Gains:
     def _ceiling(self, arn: str, context: str) -> tuple[Any, bool]:
         """Rows of what somebody's boundary allows, and whether it limits nothing."""
         layers = self._callers.layers(arn)
+        if layers.boundary is None:
+            return None, True
         return self._ceiling_of(layers, self._callers.context(arn, context))
 
     def _ceiling_of(self, layers: PolicyLayers, who: RequestContext) -> tuple[Any, bool]:

@@ -80,9 +80,17 @@ class _Read(NamedTuple):
     """A policy's statements about the actions that matter, without what is about nothing here."""
 
     statements: tuple[Statement, ...]
-    texts: tuple[Any, ...]  # for each statement all it says but its resources
+    texts: tuple[Any, ...]  # for each statement all it says but its resources, if callers differ
     same: RelevantPolicy | None  # what it is to every caller, if to all the same
     by_name: bool  # of what differs for callers, all is named by `aws:username` at its end
+
+
+class _Naming(NamedTuple):
+    """How a statement's resources name some users or roles, not all of them."""
+
+    plain: frozenset[str]
+    patterns: tuple[Pattern, ...]
+    variables: bool  # some name whoever asks
 
 
 class SharedResources(AllowedResources):
@@ -90,10 +98,12 @@ class SharedResources(AllowedResources):
 
     def __init__(self, whole: AllowedResources, actions: Sequence[str]) -> None:
         super().__init__(whole.principals, actions, whole.resources)
+        self.matched = whole.matched  # what patterns match does not depend on the caller
         self._policies: Memo[Policy, _Read] = Memo()
         self._contents: Memo[str, _Read] = Memo()
         self._fitted: Memo[Any, RelevantPolicy] = Memo()
         self._by_name: Memo[Any, RelevantPolicy | None] = Memo()
+        self._naming: Memo[Statement, _Naming] = Memo()
         self._narrow: Memo[tuple[RelevantPolicy, tuple[str, ...]], RelevantPolicy | None] = Memo()
         self._about_nothing: Memo[tuple[str, bool], bool] = Memo()
         self._specific: Memo[tuple[str, bool], bool] = Memo()
@@ -155,10 +165,7 @@ class SharedResources(AllowedResources):
         statements = tuple(self._about_something(policy))
         asked = [RelevantStatement(each) for each in statements]
         specific = [
-            text
-            for each in statements
-            for text in each.resources
-            if self._specific.once((text, each.variables), self._is_specific, text, each)
+            text for each in statements for text in each.resources if self._specific_in(text, each)
         ]
         alike = not any(each.keys_of_resource for each in asked)
         same = RelevantPolicy(policy, asked, self.actions) if alike and not specific else None
@@ -170,7 +177,7 @@ class SharedResources(AllowedResources):
                 *(each.allows, each.actions, each.not_actions, each.not_resources),
                 *(json.dumps(each.condition, sort_keys=True), each.variables),
             )
-            for each in statements
+            for each in (() if same else statements)
         )
         return _Read(statements, texts, same, by_name)
 
@@ -193,10 +200,14 @@ class SharedResources(AllowedResources):
         kinds = self.resources
         return not any(self.matching(pattern, kind, with_future=True) for kind in kinds)
 
+    def _specific_in(self, text: str, statement: Statement) -> bool:
+        key = (text, statement.variables)
+        return self._specific.once(key, self._is_specific, text, statement)
+
     def _is_specific(self, text: str, statement: Statement) -> bool:
         """Whether some users or roles are named, not all of them."""
         pattern = _widest(text, statement.variables)
-        varies = statement.variables and bool(variable_keys(text))
+        varies = _varies(text, statement.variables)
         patterns = [self.resources[kind].pattern for kind in ("user", "role")]
         return any(
             pattern.overlaps(each) and (varies or not pattern.covers(each)) for each in patterns
@@ -207,7 +218,7 @@ class SharedResources(AllowedResources):
     def _fit(self, read: _Read, policy: Policy, who: Who) -> RelevantPolicy | None:
         """A policy in which the caller's own name is `CALLER`."""
         made = [
-            (text, each, tuple(self._named_by(each, who)), self._of_caller(each, who))
+            (text, each, self._resources_for(each, who), self._of_caller(each, who))
             for text, each in zip(read.texts, read.statements, strict=True)
         ]
         kept = [part for part in made if part[2] or part[1].not_resources]
@@ -229,14 +240,31 @@ class SharedResources(AllowedResources):
             return _ANYBODY
         return self.known_of(who.kind, resources.number[who.arn], keys)
 
-    def _named_by(self, statement: Statement, who: Who) -> Iterator[str]:
+    def _resources_for(self, statement: Statement, who: Who) -> tuple[str, ...]:
         """The texts of a statement's resources, the caller's own name as `CALLER`."""
-        known = who.kind != "group" and who.arn in self.resources[who.kind].number
+        if who.kind == "group" or who.arn not in self.resources[who.kind].number:
+            return statement.resources
+        named = self._naming.once(statement, self._find_naming, statement)
+        if (
+            named.variables
+            or who.arn in named.plain
+            or any(each.matches(who.arn) for each in named.patterns)
+        ):
+            return tuple(self._named_by(statement, who))
+        return statement.resources
+
+    def _find_naming(self, statement: Statement) -> _Naming:
+        specific = [each for each in statement.resources if self._specific_in(each, statement)]
+        varying = any(_varies(each, statement.variables) for each in specific)
+        found = [resolve(each, _ANYBODY, variables=statement.variables) for each in specific]
+        patterns = [each for each in found if isinstance(each, Pattern)]
+        plain = frozenset(each.plain for each in patterns if each.plain is not None)
+        return _Naming(plain, tuple(each for each in patterns if each.plain is None), varying)
+
+    def _named_by(self, statement: Statement, who: Who) -> Iterator[str]:
+        """The same for a statement that may name the caller."""
         for text in statement.resources:
-            specific = self._specific.once(
-                (text, statement.variables), self._is_specific, text, statement
-            )
-            if not specific or not known:
+            if not self._specific_in(text, statement):
                 yield text
                 continue
             pattern = resolve(text, who.context, variables=statement.variables)
@@ -307,6 +335,11 @@ class SharedResources(AllowedResources):
         if isinstance(each, SharedStatement) and kind in ("user", "role"):
             return [*found, (each.own, self.caller(kind))]
         return found
+
+
+def _varies(text: str, variables: bool) -> bool:
+    """Whether a text has policy variables."""
+    return variables and bool(variable_keys(text))
 
 
 def _widest(text: str, variables: bool) -> Pattern:

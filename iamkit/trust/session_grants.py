@@ -14,7 +14,7 @@ assumed roles".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 from iamkit.access import NOWHERE, Principals, Resources, ResourceSet
@@ -54,9 +54,7 @@ class SessionGrants:
         return tuple(self._read())
 
     def _read(self) -> Iterator[_Grant]:
-        account = self._callers.account
-        rows = trust_policy.rows(trust_policy.readable_rows(account.trust, account.roles))
-        found = [(row, action) for row in rows for action in _about(row)]
+        found = [(row, action) for row, about in self._rows for action in about]
         denied = {(row["role_arn"], action) for row, action in found if row["effect"] == "Deny"}
         for row, action in found:
             role = self._roles.number.get(row["role_arn"])
@@ -76,14 +74,22 @@ class SessionGrants:
     @cached_property
     def taggable(self) -> int:
         """The roles whose trust policy lets somebody, a provider or a service too, tag sessions."""
-        account = self._callers.account
-        rows = trust_policy.rows(trust_policy.readable_rows(account.trust, account.roles))
         named = (
             row["role_arn"]
-            for row in rows
-            if row["effect"] == "Allow" and _ACTIONS[0] in _about(row)
+            for row, about in self._rows
+            if row["effect"] == "Allow" and _ACTIONS[0] in about
         )
         return self._roles.set_of(named)
+
+    @cached_property
+    def _rows(self) -> list[tuple[dict[Any, Any], tuple[str, ...]]]:
+        """The rows of trust policies that are about one of the two actions, and about which."""
+        account = self._callers.account
+        readable = trust_policy.readable_rows(account.trust, account.roles)
+        stated = zip(readable["actions"], readable["not_actions"], strict=True)
+        about = [_about(tuple(listed(each)), tuple(listed(other))) for each, other in stated]
+        rows = trust_policy.rows(readable[[bool(each) for each in about]])
+        return list(zip(rows, filter(None, about), strict=True))
 
     def roles_letting(
         self, action: str, arn: str, who: RequestContext
@@ -114,10 +120,10 @@ class SessionGrants:
         return named, by_account
 
 
-def _about(row: dict[Any, Any]) -> list[str]:
-    """Which of the two actions a statement of a trust policy is about."""
-    actions, others = listed(row["actions"]), listed(row["not_actions"])
+@lru_cache(maxsize=4096)
+def _about(actions: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of the two actions a statement of a trust policy is about, by Action and NotAction."""
     named: set[str] = set()
     for text in actions or others:
         named |= covered_actions(str(text).lower(), _ACTIONS)
-    return [action for action in _ACTIONS if (action in named) == bool(actions)]
+    return tuple(action for action in _ACTIONS if (action in named) == bool(actions))

@@ -417,5 +417,7 @@ def unreadable(trust: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
 
 
 def rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return a dict per row."""
-    return table.to_dict("records")
+    """Return a dict per row; pandas' own way boxes each value by itself, which takes longer."""
+    columns = table.columns.tolist()
+    values = (table[column].tolist() for column in columns)
+    return [dict(zip(columns, each, strict=True)) for each in zip(*values, strict=True)]

@@ -83,10 +83,8 @@ def alone(available: AvailablePaths, arn: str, context: str) -> dict[str, object
     callers = available.callers
     caller, who = callers.caller(arn), callers.context(arn, context)
     named = callers.assumable.names(arn)
-    usable = available._usable_methods(caller.kind, named, callers.number(arn, context))
-    made = (
-        available.targets.path(*each, caller, who) for methods in usable for each in methods.methods
-    )
+    usable = available.usable_methods(caller.kind, named, callers.number(arn, context))
+    made = (available.targets.path(each.method, each.elsewhere, caller, who) for each in usable)
     return {
         path.method.id: (path.kind, path.targets, path.permitted)
         for path in made

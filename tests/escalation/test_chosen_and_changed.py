@@ -456,6 +456,17 @@ def test_a_saml_provider(tmp_path: Path, case: str) -> None:
     assert (rises(opened) == CERTAIN) is expected
 
 
+def test_a_saml_provider_serves_only_the_place_that_its_role_admits(tmp_path: Path) -> None:
+    office = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    opened = made(
+        tmp_path, saml(Condition=office), statements=[allow("iam:UpdateSAMLProvider", "*")]
+    )
+    paths = opened.graph.available.paths
+    ann = f"{ARN}user/ann"
+    assert not paths(ann, "stolen-key")
+    assert [path.method.id for path in paths(ann, "key-inside")] == ["update-saml-provider"]
+
+
 @pytest.mark.parametrize(
     ("action", "method"),
     [

@@ -103,11 +103,13 @@ def commands() -> str:
         + "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in MEANINGS.items())
         + "\nWhere several apply, it is the highest. `iamkit lab` ends with JupyterLab's own.\n",
     ]
-    for name in sorted(main.commands):
-        context = click.Context(
-            main.commands[name], info_name=f"iamkit {name}", max_content_width=90
-        )
-        text = main.commands[name].get_help(context)
+    every = dict(main.commands)
+    for name, command in main.commands.items():
+        inside = command.commands if isinstance(command, click.Group) else {}
+        every |= {f"{name} {each}": of for each, of in inside.items()}
+    for name in sorted(every):
+        context = click.Context(every[name], info_name=f"iamkit {name}", max_content_width=90)
+        text = every[name].get_help(context)
         parts.append(f"## `iamkit {name}`\n\n```\n{text}\n```\n")
     return "\n".join(parts)
 

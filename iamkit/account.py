@@ -8,7 +8,7 @@ building it (`Account.missing`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from iamkit.access import (
     with_witnesses,
 )
 from iamkit.checks import Audit, offer, run_checks
+from iamkit.errors import SettingsError
 from iamkit.escalation import (
     ADMIN_PATHS,
     ESCALATIONS,
@@ -41,6 +42,7 @@ from iamkit.escalation import (
     escalations,
     reachable,
 )
+from iamkit.evidence import snapshot as snapshots
 from iamkit.lint import LINT, lint
 from iamkit.memory import garbage_collection_paused
 from iamkit.policy import Decision
@@ -56,8 +58,18 @@ from iamkit.restrictions import (
     network_restrictions,
     with_others,
 )
-from iamkit.results import IDENTITIES, changes, identities
-from iamkit.settings import Settings
+from iamkit.results import (
+    IDENTITIES,
+    AuditRecord,
+    History,
+    changes,
+    changes_since,
+    history_of,
+    identities,
+    permission_changes,
+)
+from iamkit.results import record as make_record
+from iamkit.settings import Settings, restored
 from iamkit.table import Table
 from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
@@ -288,6 +300,44 @@ class Account(AccountTables):
         """
         return Account(changes.changed(self.snapshot, *wanted), self.settings)
 
+    @cached_property
+    def history(self) -> History:
+        """
+        The audits of this account so far: those under its folder, and this one; see `History`.
+
+        Nothing is written; `iamkit report` keeps a record of each audit, so that this is fast.
+        """
+        return history_of(self, _earlier)
+
+    def since(self, other: Account) -> pd.DataFrame:
+        """
+        Return what changed from another audit of this account to this one. Rows: see `CHANGES`.
+
+        By aspect, the worst first. What the evidence of one of the two does not say is left out.
+        Raises `SettingsError` if the other is of another account.
+        """
+        return changes_since(*self._records(other))
+
+    def permissions_since(self, other: Account) -> pd.DataFrame:
+        """
+        Return who may do more or less than in another audit of this account, and what did it.
+
+        Rows: see `results.PERMISSION_CHANGES`. Raises `SettingsError` as `since` does.
+        """
+        self._compare(other)
+        return permission_changes(other, self)
+
+    def _records(self, other: Account) -> tuple[AuditRecord, AuditRecord]:
+        self._compare(other)
+        return make_record(other), make_record(self)
+
+    def _compare(self, other: Account) -> None:
+        if other.account_id != self.account_id:
+            raise SettingsError(
+                f"{other.account_id} and {self.account_id} are two accounts; compare two audits "
+                "of one"
+            )
+
     @_derived("policy_assignments", "trust", optional=("principals",))
     def callers(self) -> Principals:
         """Which policies apply to each principal, and its requests; see `access.Principals`."""
@@ -307,13 +357,23 @@ def load(
     """
     Open a snapshot and return its account. Arguments and errors: see `tables.open_account`.
 
-    `path` is a snapshot's folder, or `latest` for the newest one under `reports/`.
+    `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
+    `2026-10` for one under `reports/`.
+
+    From here on pandas keeps texts as Python's own in this process, as it does without pyarrow, so
+    that the same evidence gives the same answers and pages wherever they are made.
     """
+    pd.set_option("mode.string_storage", "python")
     opened, settings = open_account(path, settings_file, account_id=account_id, **thresholds)
     for account in _kept:
         if (account.snapshot.evidence_hash, account.settings) == (opened.evidence_hash, settings):
             return account
     return Account(opened, settings)
+
+
+def _earlier(path: Path, settings: Mapping[str, Any]) -> Account:
+    """An earlier audit of an account, with the settings that `Settings.values` described."""
+    return Account(snapshots.read(path), restored(settings))
 
 
 _kept: list[Account] = []

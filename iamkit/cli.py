@@ -1,5 +1,6 @@
 """
-The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild` and `lab`.
+The command line: `iamkit collect`, `verify`, `demo`, `report`, `rebuild`, `diff`,
+`settings` and `lab`.
 
 No logic lives here. The path of what was made is the only thing on standard output; progress, notes
 and errors go to standard error. Exit codes: see `exit_codes`.
@@ -47,8 +48,44 @@ REQUIRE = click.option(
 SEVERITY = click.Choice(["critical", "high", "medium", "low"])
 
 
+class _Audit(click.ParamType[Path]):
+    """A snapshot or report by its path, or by a word for one under `reports/`."""
+
+    name = "audit"
+
+    def __init__(self, *, report: bool = False) -> None:
+        self._report = report
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from iamkit.evidence import snapshot as snapshots
+
+        path = snapshots.named(value, snapshots.reports_folder(Path.cwd()))
+        return path.parent if self._report and path != Path(value) else path
+
+
+AUDIT, MADE = _Audit(), _Audit(report=True)
+
+
+SECTIONS = {
+    "Every month": ("collect", "report", "diff"),
+    "Evidence and reports that were made": ("verify", "rebuild"),
+    "Settings": ("settings",),
+    "To try, and to explore": ("demo", "lab"),
+}
+
+
 class _Commands(click.Group):
-    """Turns errors and signals into one line and an exit code; with --debug, shows everything."""
+    """
+    Turns errors and signals into one line and an exit code; with --debug, shows everything.
+
+    Its help lists the commands by what they are for.
+    """
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            rows = [(name, self.commands[name].get_short_help_str(200)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -187,7 +224,7 @@ def _collected(path: Path, required: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("path", type=FOLDER)
+@click.argument("path", type=MADE)
 @click.option("--expect", metavar="SHA256", help="Hash, kept elsewhere, of the evidence or report.")
 def verify(path: Path, expect: str | None) -> None:
     """
@@ -237,7 +274,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
 
 
 @main.command()
-@click.argument("snapshot", type=FOLDER)
+@click.argument("snapshot", type=AUDIT)
 @click.option("--out", type=FOLDER, help="Folder for the pages  [default: beside the snapshot]")
 @click.option("--settings", type=FILE, help="YAML file with thresholds.")
 @click.option(
@@ -263,8 +300,9 @@ def report(
     """
     Run the notebooks on SNAPSHOT, render one HTML file each, and print the index's path.
 
-    The folder holds the old report until the new one is whole. Files in it that are of no report
-    are never touched; one that is in the way is an error.
+    SNAPSHOT is a folder, or a word for one under reports/: latest, previous, last-month, or a month
+    such as 2026-10. The folder holds the old report until the new one is whole. Files in it that
+    are of no report are never touched; one that is in the way is an error.
     """
     from iamkit.evidence import requests
     from iamkit.evidence import snapshot as snapshots
@@ -277,7 +315,7 @@ def report(
             snapshot,
             out,
             parameters=dict(parameters),
-            settings=settings,
+            settings=_settings_file(settings),
             notebooks=notebooks,
             progress=progress,
         )
@@ -290,8 +328,8 @@ def report(
 
 
 @main.command()
-@click.argument("report", type=FOLDER)
-@click.option("--snapshot", type=FOLDER, help="Its evidence  [default: beside the pages]")
+@click.argument("report", type=MADE)
+@click.option("--snapshot", type=AUDIT, help="Its evidence  [default: beside the pages]")
 @click.option("--settings", type=FILE, help="Its settings file, if that names checks of your own.")
 @click.option("--notebooks", type=FOLDER, help="Its notebooks, if they are not the kit's own.")
 def rebuild(
@@ -314,6 +352,113 @@ def rebuild(
         click.echo(f"{name} differs")
     said = f"{len(made.differing)} of {made.files} files differ from what the evidence gives"
     _end(ExitCode.FOUND, said if made.differing else "")
+
+
+@main.command()
+@click.argument("before", type=AUDIT, default="previous")
+@click.argument("after", type=AUDIT, default="latest")
+@click.option("--settings", type=FILE, help="YAML file with thresholds, for both.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON with every action and line, or CSV, a fact a row.",
+)
+@click.option(
+    "--fail-on", type=SEVERITY, help="Exit code 1 if a finding as severe, or more, is new."
+)
+def diff(before: Path, after: Path, settings: Path | None, how: str, fail_on: str | None) -> None:
+    """
+    Say what changed from one audit of an account to another.
+
+    BEFORE and AFTER are folders of snapshots, or words for one under reports/: latest, previous,
+    last-month, or a month such as 2026-10. Without them, what changed since the audit before is
+    said. Both are judged with the same settings and the same version, so all that differs is the
+    account.
+    """
+    from iamkit.account import load
+    from iamkit.pages import differences
+    from iamkit.report import MARK, as_csv
+
+    chosen = _settings_file(settings)
+    with _progress("Comparing") as progress:
+        accounts = []
+        for number, path in enumerate((before, after)):
+            progress(path.parent.name, number, 2)
+            accounts.append(load(path, chosen or ""))
+        found = differences.between(*accounts)
+        progress(after.parent.name, 2, 2)
+    texts = {"text": found.text, "json": found.json, "csv": MARK + as_csv(found.changes)}
+    click.echo(texts[how], nl=False)
+    _end(ExitCode.FOUND, found.worse_than(fail_on) if fail_on else "")
+
+
+@main.group()
+def settings() -> None:
+    """
+    Write, check and show settings files.
+
+    Where --settings names none, commands take iamkit.yaml, or iamkit.yml, of the working folder;
+    the variable IAMKIT_SETTINGS names another.
+    """
+
+
+@settings.command()
+@click.argument("file", type=FILE, default="iamkit.yaml")
+def init(file: Path) -> None:
+    """Write FILE, a settings file in which every setting is explained, and print its path."""
+    from iamkit import settings_files
+
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(settings_files.template())
+    except FileExistsError as error:
+        raise click.UsageError(f"{file} is there already; name another, or change that") from error
+    click.echo(file)
+
+
+@settings.command()
+@click.argument("file", type=FILE, required=False)
+def check(file: Path | None) -> None:
+    """Say what is wrong with FILE, line by line; exit code 2 if anything is."""
+    from iamkit.checks import every
+    from iamkit.settings import read_all
+
+    chosen = _settings_file(file)
+    if chosen is None:
+        raise click.UsageError("there is no iamkit.yaml here; `iamkit settings init` writes one")
+    ours, problems = read_all(chosen)
+    if not problems:
+        every(ours)  # accepted risks name checks, and own checks are read
+    for problem in problems:
+        _tell(f"iamkit: {problem}")
+    _end(ExitCode.WRONG_INPUT, f"{chosen} has {len(problems)} mistakes" if problems else "")
+    click.echo(f"{chosen} is in order")
+
+
+@settings.command()
+@click.argument("file", type=FILE, required=False)
+def show(file: Path | None) -> None:
+    """Print each setting that is in force, its default, and where its value comes from."""
+    from iamkit import settings_files
+
+    shown = settings_files.in_force(_settings_file(file), {})
+    for _, row in shown.iterrows():
+        click.echo(printable(f"{row['setting']}: {row['value']}  ({row['from']})"))
+
+
+def _settings_file(named: Path | None) -> Path | None:
+    """The settings file that a command uses: the one named, else one that is found."""
+    from iamkit import settings_files
+
+    if named is not None:
+        return named
+    chosen = settings_files.found(Path.cwd())
+    if chosen:
+        _tell(f"Settings of {chosen}")
+    return chosen
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -404,6 +549,7 @@ def _time(text: str | None) -> datetime | None:
         ) from error
 
 
-for _name, _command in main.commands.items():
+_EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}
+for _name, _command in _EVERY.items():
     _codes = "\n".join(f"  {code}  {said}" for code, said in exit_codes.of_command(_name).items())
     _command.epilog = f"\b\nExit codes:\n{_codes}"

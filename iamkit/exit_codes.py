@@ -28,7 +28,10 @@ class ExitCode(IntEnum):
 
 MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.DONE: "done",
-    ExitCode.FOUND: "done: findings at or above --fail-on, or files that rebuild makes differently",
+    ExitCode.FOUND: (
+        "done: findings (of diff, new ones) at or above --fail-on, or files that rebuild makes "
+        "differently"
+    ),
     ExitCode.WRONG_INPUT: "wrong input or usage, no evidence, or files that were changed",
     ExitCode.GAPS: "done, without evidence that --require names",
     ExitCode.FAILED: "a notebook or a check failed, as the pages say; or iamkit itself did",
@@ -40,9 +43,11 @@ ALL: Final = (ExitCode.DONE, ExitCode.WRONG_INPUT, ExitCode.FAILED, ExitCode.NOT
 OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "collect": (ExitCode.GAPS,),
     "demo": (),
+    "diff": (ExitCode.FOUND,),
     "lab": (),
     "rebuild": (ExitCode.FOUND,),
     "report": (ExitCode.FOUND, ExitCode.GAPS),
+    "settings": (),
     "verify": (),
 }
 

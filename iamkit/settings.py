@@ -374,6 +374,27 @@ def for_all_notebooks() -> dict[str, Any]:
         raise SettingsError(f"{FOR_ALL_NOTEBOOKS} is no JSON object ({error}); unset it") from error
 
 
+def restored(values: Mapping[str, Any]) -> Settings:
+    """
+    Return the settings that `Settings.values` described, with which an earlier audit was made.
+
+    Own checks are left out: only the names of their files are known. So are names that this version
+    does not have. Raises `SettingsError` for a value that does not fit.
+
+    >>> restored(Settings(unused_days=30).values()).unused_days
+    30
+    """
+    known = {name: values[name] for name in Settings.names() if name in values}
+    known.pop("own_checks", None)
+    accepted = [
+        {**entry, "expires": dt.date.fromisoformat(entry["expires"])}
+        for entry in known.pop("accepted", ())
+    ]
+    lines = [entry.pop("line", None) for entry in accepted]
+    risks = [_acceptance(entry, line) for entry, line in zip(accepted, lines, strict=True)]
+    return replace(Settings().with_overrides(**known), accepted=tuple(risks))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
@@ -398,6 +419,18 @@ def read(path: Path) -> Settings:
     Files named in `own_checks` are looked for beside it. Raises `SettingsError`, with the line, if
     it cannot be read, is no mapping, or a setting does not fit.
     """
+    found, problems = read_all(path)
+    if problems:
+        raise problems[0]
+    return found
+
+
+def read_all(path: Path) -> tuple[Settings, list[SettingsError]]:
+    """
+    Return the settings of a YAML file that fit, and an error for each that does not.
+
+    Raises `SettingsError` if the file cannot be read or is no mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
         content, lines = yaml_of(text), _lines(text)
@@ -410,10 +443,10 @@ def read(path: Path) -> Settings:
         said = " ".join(str(error).split())
         raise SettingsError(f"settings file {path} is not YAML: {said}") from error
     if content is None:
-        return Settings()
+        return Settings(), []
     if not isinstance(content, Mapping):
         raise SettingsError(f"settings file {path} should hold lines such as max_key_age_days: 60")
-    found = Settings()
+    found, problems = Settings(), []
     for name, value in content.items():
         line, entries = lines.get(str(name), (None, []))
         try:
@@ -422,14 +455,14 @@ def read(path: Path) -> Settings:
             found = found.with_overrides(**{str(name): value})
         except SettingsError as error:
             where = "" if "line " in str(error) or line is None else f"line {line}: "
-            raise SettingsError(f"settings file {path}: {where}{error}") from error
+            problems.append(SettingsError(f"settings file {path}: {where}{error}"))
     beside = tuple(path.absolute().parent / each for each in found.own_checks)
     for each in beside:
         if not each.is_file():
             line = lines["own_checks"][0]
             said = f"own_checks names {each}, which is no file; correct the name or remove it"
-            raise SettingsError(f"settings file {path}: line {line}: {said}")
-    return replace(found, own_checks=beside)
+            problems.append(SettingsError(f"settings file {path}: line {line}: {said}"))
+    return replace(found, own_checks=beside), problems
 
 
 def _lines(text: str) -> dict[str, tuple[int, list[int]]]:

@@ -6,16 +6,20 @@ The tables themselves are defined where they are built: those of the evidence in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from iamkit.errors import SchemaError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 TIME: Final = "datetime64[us, UTC]"
-TEXT: Final = "str"
+# Python's own texts. Pandas' "str" would be another type, with other rules, where pyarrow is there.
+TEXT: Final = pd.StringDtype("python", na_value=np.nan)
 TRUTH: Final = "boolean"  # nullable: evidence may not say
 COUNT: Final = "Int64"
 OBJECT: Final = "object"  # a list, a dict or whatever a policy's author wrote
@@ -137,6 +141,16 @@ class Table:
                 "meaning": [column.meaning for column in self.columns],
             }
         )
+
+
+def own_texts(function: Callable[P, T]) -> Callable[P, T]:
+    """
+    Make a function in which pandas keeps texts as Python's own, whatever else is installed.
+
+    With pyarrow about, it would keep them in another way, with other rules for what is missing, and
+    with no place for texts that are no Unicode.
+    """
+    return pd.option_context("mode.string_storage", "python")(function)
 
 
 def objects(values: Iterable[Any], index: Any = None) -> pd.Series[Any]:

@@ -43,6 +43,7 @@ from iamkit.charts.display import (
 )
 from iamkit.charts.escalation_layout import boxes_and_links
 from iamkit.charts.requests import caller, request, with_requests
+from iamkit.charts.trends import trend
 
 __all__ = [
     "BLUE",
@@ -84,6 +85,7 @@ __all__ = [
     "share",
     "survival",
     "table",
+    "trend",
     "when",
     "with_requests",
 ]

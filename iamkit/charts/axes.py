@@ -153,7 +153,7 @@ _OURS: Final[Any] = tuple(
 )
 
 
-def _styled(draw: Callable[P, R]) -> Callable[P, R]:
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Draw in our look; matplotlib asks for most of it when a shape is made, not when saved."""
 
     @wraps(draw)
@@ -174,7 +174,7 @@ def _marks(ax: Axes) -> int:
 _LINE: Final = 104  # characters of a label's size beside each other on a chart of usual width
 
 
-@_styled
+@styled
 def bars(
     counts: "pd.Series[Any] | pd.DataFrame",
     *,
@@ -244,7 +244,7 @@ def _columns(entries: Iterable[Any], room: int) -> int:
     return max(1, min(room // entry, 4))
 
 
-@_styled
+@styled
 def ages(
     days: "pd.Series[Any]",
     *,
@@ -299,7 +299,7 @@ def ages(
     return ax
 
 
-@_styled
+@styled
 def survival(
     days: "Mapping[str, pd.Series[Any]]",
     *,
@@ -382,7 +382,7 @@ def labelled(counts: Any, rows: Iterable[object], columns: Iterable[object]) -> 
     return pd.DataFrame(counts, index=list(rows), columns=list(columns))
 
 
-@_styled
+@styled
 def heat(
     counts: pd.DataFrame, *, title: str, unit: str, missing: str = "", ax: Axes | None = None
 ) -> Axes | Sentence:
@@ -425,7 +425,7 @@ def heat(
     return ax
 
 
-@_styled
+@styled
 def paths_to_admin(
     boxes: pd.DataFrame,
     links: pd.DataFrame,

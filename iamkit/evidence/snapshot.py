@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -268,19 +269,80 @@ def under(root: Path, account_id: str | None = None) -> list[Path]:
     return [path for *_, path in sorted(found)]
 
 
-def latest(root: Path, account_id: str | None = None) -> Path:
+NAMES: Final = "latest, previous, last-month, a month such as 2026-10, or a path"
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+def named(name: str | Path, root: Path, account_id: str | None = None) -> Path:
     """
-    Return the snapshot under `root` that was collected last; the demo company's only if alone.
+    Return the snapshot that a word stands for, the same in every command and in `iamkit.load`.
+
+    `latest` is the one collected last under `root`, the demo company's only if alone; `previous`
+    the one before it, of the same account; `last-month` the last of the calendar month before its
+    own; `2026-10` the last of that month. Anything else is a path and returned as it is.
 
     Raises `SnapshotError` if there is none, for that account if one is given.
     """
+    text = str(name)
+    if text not in ("latest", "previous", "last-month") and not _MONTH.fullmatch(text):
+        return Path(name)
     found = under(root, account_id)
     if not found:
         whose = f" of account {account_id}" if account_id else ""
         raise SnapshotError(
             f"no snapshot{whose} under {root}; `iamkit demo` or `iamkit collect` makes one"
         )
-    return found[-1]
+    last = found[-1]
+    audits = sorted((path for path in found if _of_one_account(path, last)), key=_moment)
+    moment = _moment(last)
+    if text == "latest":
+        return last
+    if text == "previous":
+        chosen = [path for path in audits if _moment(path) < moment]
+    else:
+        month = _month_before(moment[:7]) if text == "last-month" else text
+        chosen = [path for path in audits if _moment(path)[:7] == month]
+    if not chosen:
+        there = ", ".join(dict.fromkeys(_moment(path)[:7] for path in audits))
+        raise SnapshotError(
+            f"there is no snapshot {text!r} under {last.parents[1]}; there are some of {there}"
+        )
+    return chosen[-1]
+
+
+def _of_one_account(one: Path, other: Path) -> bool:
+    return one.parents[1] == other.parents[1]
+
+
+def _moment(path: Path) -> str:
+    """When the evidence was made, as the folder of its audit says: 2026-10-01T060000Z."""
+    return path.parent.name
+
+
+def _month_before(month: str) -> str:
+    """
+    Return the calendar month before another.
+
+    >>> _month_before("2026-01")
+    '2025-12'
+    """
+    year, number = map(int, month.split("-"))
+    return f"{year}-{number - 1:02}" if number > 1 else f"{year - 1}-12"
+
+
+def audits(account_folder: Path, until: str | None = None) -> list[Path]:
+    """
+    Return the folders of an account's audits, the oldest evidence first.
+
+    `until` is the name of the last one to return; if left out, all are.
+    """
+    folders = sorted(path.parents[1] for path in account_folder.glob(f"*/{FOLDER}/{MANIFEST}"))
+    return [folder for folder in folders if until is None or folder.name <= until]
+
+
+def evidence_of(audit: Path) -> str:
+    """Return the evidence's hash of an audit's folder. Raises OSError if it cannot be read."""
+    return hashlib.sha256((audit / FOLDER / MANIFEST).read_bytes()).hexdigest()
 
 
 def sealed(manifest: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ of the page, counted from the tables below them.
 from iamkit.pages import (
     controls,
     credentials,
+    differences,
     escalation,
     findings,
     method,
@@ -17,12 +18,14 @@ from iamkit.pages import (
     network,
     permissions,
     summary,
+    trend,
     trust,
 )
 
 __all__ = [
     "controls",
     "credentials",
+    "differences",
     "escalation",
     "findings",
     "method",
@@ -31,5 +34,6 @@ __all__ = [
     "network",
     "permissions",
     "summary",
+    "trend",
     "trust",
 ]

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
-from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict, coverage, mfa_gaps
-
-# What a user's verdict may be who may do anything beyond the minimum, the best first.
-VERDICTS: Final = (
-    MfaVerdict.ENFORCED,
-    MfaVerdict.CONSOLE_ONLY,
-    MfaVerdict.KEYS_ONLY,
-    MfaVerdict.BYPASSABLE,
-    MfaVerdict.PARTIAL,
-    MfaVerdict.NONE,
-)
+from iamkit.restrictions import NOT_APPLICABLE, coverage, mfa_gaps
+from iamkit.results import MFA_VERDICTS
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
@@ -91,7 +82,7 @@ def by_access(account: Account) -> pd.DataFrame:
 def by_verdict(account: Account) -> pd.Series[int]:
     """Return how many users have each verdict on MFA enforcement, the best first."""
     verdicts = account.mfa_enforcement.query("kind == 'user'")["verdict"].value_counts()
-    return verdicts.reindex(list(VERDICTS), fill_value=0)
+    return verdicts.reindex(list(MFA_VERDICTS), fill_value=0)
 
 
 def enforced_shares(account: Account) -> pd.DataFrame:
@@ -112,7 +103,7 @@ def not_enforced(account: Account) -> pd.DataFrame:
     `covered` is in per cent, and 100 only where MFA is enforced.
     """
     enforcement = account.mfa_enforcement
-    unsafe = enforcement["verdict"].isin(VERDICTS[1:])
+    unsafe = enforcement["verdict"].isin(MFA_VERDICTS[1:])
     users = enforcement[unsafe & enforcement["kind"].eq("user")]
     devices = account.credentials.set_index("user_arn")["mfa_registered"]
     found = users.assign(
@@ -128,7 +119,7 @@ def not_enforced(account: Account) -> pd.DataFrame:
 def requests(account: Account) -> pd.DataFrame:
     """Return the users and roles without enforced MFA, each with a request that shows it."""
     enforcement = account.mfa_enforcement
-    found = charts.with_requests(enforcement[enforcement["verdict"].isin(VERDICTS[1:])])
+    found = charts.with_requests(enforcement[enforcement["verdict"].isin(MFA_VERDICTS[1:])])
     order = ["risky_without_mfa", "kind", "name"]
     return found.sort_values(order, ascending=[False, False, True])[
         ["name", "kind", "verdict", "statement that decides", "request that is allowed"]

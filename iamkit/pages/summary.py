@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
-from iamkit.pages import counts, mfa
+from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
 from iamkit.results import CLASSES, PRIVILEGES, matters
 
@@ -44,7 +44,27 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         "MFA registered": mfa.registered(account),
         "MFA enforced": mfa.enforced(account, "users", "of users, by policies"),
     }
+    for title, measure in MEASURED.items():
+        numbers[title] = _with_change(account, numbers[title], measure)
     return charts.figures(**numbers)
+
+
+# Figures that say what they were in the audit before, and the measure that each shows.
+MEASURED: Final[Mapping[str, str]] = {
+    "Administrators": "administrators",
+    "Can become administrator": "can_become_administrator",
+    "MFA registered": "mfa_registered",
+    "MFA enforced": "mfa_enforced",
+}
+
+
+def _with_change(account: Account, figure: Any, measure: str) -> Any:
+    """Return a figure whose note says, too, what it was in the audit before, if there is one."""
+    said, _ = trend.change(account, measure)
+    if not (said and isinstance(figure, tuple)):
+        return figure
+    value, note, *tone = figure
+    return (value, f"{note}; {said}", *tone)
 
 
 def _what_else(status: pd.Series[int]) -> str:

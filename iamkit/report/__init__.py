@@ -8,16 +8,19 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
 `verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
 """
 
+from iamkit.report.csv_files import MARK, as_csv
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.rebuild import Rebuilt, rebuild
 from iamkit.report.render import Report, render
 from iamkit.report.verify import PROVES, Verified, verify
 
 __all__ = [
+    "MARK",
     "PROVES",
     "Rebuilt",
     "Report",
     "Verified",
+    "as_csv",
     "lab_command",
     "rebuild",
     "render",

@@ -68,19 +68,23 @@ def csv_files(account: Account) -> dict[str, str]:
     return files | {OUTCOME: json.dumps(outcome)}
 
 
-def write_csv_files(folder: Path, arguments: Mapping[str, Any]) -> None:
+def write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool = False) -> None:
     """
     Write the files of the account with these arguments of `iamkit.load` into a folder.
 
-    The folder is there once all of them are.
+    The folder is there once all of them are. `keep`: then the record of the audit is written, too,
+    beside its evidence.
     """
     from iamkit.account import load
 
     unfinished = folder.with_suffix(".unfinished")
     unfinished.mkdir(mode=0o700)
-    for name, text in csv_files(load(**arguments)).items():
+    account = load(**arguments)
+    for name, text in csv_files(account).items():
         (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
     unfinished.rename(folder)
+    if keep:
+        account.history.keep()
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -16,6 +16,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -59,6 +60,21 @@ def made_from(
         "parameters": dict(parameters),
         "notebooks": {each.name: each.sha256 for each in notebooks},
     }
+
+
+def earlier_audits(snapshot: Snapshot) -> dict[str, str]:
+    """
+    Return the evidence's hash of each earlier audit of the account, by the name of its folder.
+
+    The page on the trend is made from them, too: those in the folders beside the audit's own.
+    """
+    own = snapshot.path.parent
+    found = {}
+    for audit in snapshots.audits(own.parent, until=own.name):
+        if audit != own:
+            with suppress(OSError):  # what cannot be read is not on the page
+                found[audit.name] = snapshots.evidence_of(audit)
+    return found
 
 
 def versions(actions: str) -> dict[str, str]:

@@ -102,6 +102,11 @@ def _reasons(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for what in ("sha256", "own_checks"):
         if old["settings"][what] != new["settings"][what]:
             reasons.append(f"the {'settings' if what == 'sha256' else 'own checks'} are others")
+    was, now = (each.get("earlier_audits", {}) for each in (old, new))
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            how = "gone" if name not in now else "new" if name not in was else "another"
+            reasons.append(f"the earlier audit {name} is {how}")
     for name in sorted({*old["notebooks"], *new["notebooks"]}):
         if old["notebooks"].get(name) != new["notebooks"].get(name):
             reasons.append(f"the notebook {name} is another")

@@ -26,7 +26,7 @@ from iamkit.report import manifest
 from iamkit.report.folder import ReportFolder
 from iamkit.report.kernels.fork_server import ForkServer
 from iamkit.report.kernels.internals import without_grammar
-from iamkit.report.manifest import made_from, versions
+from iamkit.report.manifest import earlier_audits, made_from, versions
 from iamkit.report.notebooks import (
     NOTEBOOKS,
     ExecutedNotebook,
@@ -117,6 +117,7 @@ def render(
         values = parameter_values(sources, parameters, own)
         arguments, in_force = account_arguments(opened.path, settings, parameters, sources)
         facts = made_from(opened, in_force, settings, parameters, sources)
+        facts |= {"earlier_audits": earlier_audits(opened)}
         with ReportFolder(out) as folder:
             pages = _Pages(sources, values, parameters, opened, folder)
             folder.refuse(pages.files)
@@ -128,7 +129,8 @@ def render(
                     pages.write(number, tidier.tidied(notebook))
                     progress(sources[number].name, done, len(sources))
             files = [path.name for path in in_force.own_checks]
-            outcome = _write_tables(server, arguments | given.arguments, folder, files)
+            keep = out == opened.path.parent  # elsewhere, records are no business of this report
+            outcome = _write_tables(server, arguments | given.arguments, folder, files, keep=keep)
             pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
             facts |= {"versions": versions(outcome["actions"])}
@@ -292,28 +294,37 @@ class _Pages:
 
 
 def _write_tables(
-    server: ForkServer, arguments: Mapping[str, Any], out: ReportFolder, own: Sequence[str]
+    server: ForkServer,
+    arguments: Mapping[str, Any],
+    out: ReportFolder,
+    own: Sequence[str],
+    *,
+    keep: bool,
 ) -> dict[str, Any]:
     """
     Write the CSV files, from the account that the fork server holds if it still runs.
 
-    Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks.
-    Raises BrokenCheckError if they end each process that runs them.
+    Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks;
+    `keep`: the record of the audit is written, too, beside its evidence. Raises BrokenCheckError if
+    they end each process that runs them.
     """
     from iamkit.account import load
     from iamkit.report.csv_files import OUTCOME, csv_files
 
     folder = server.folder / "tables"
     with suppress(OSError):
-        server.fork_writer(folder).wait()
+        server.fork_writer(folder, keep=keep).wait()
     if own and not folder.exists():  # what ends a process must not end this one
-        code = server.run_writer(folder)
+        code = server.run_writer(folder, keep=keep)
         if not folder.exists():
             raise BrokenCheckError(_ended(own, code))
     if folder.exists():
         texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
     else:
-        texts = csv_files(load(**arguments))
+        account = load(**arguments)
+        texts = csv_files(account)
+        if keep:
+            account.history.keep()
     outcome: dict[str, Any] = json.loads(texts.pop(OUTCOME))
     for name in sorted(texts):
         _write(out, name, texts[name])

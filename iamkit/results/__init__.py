@@ -2,17 +2,53 @@
 
 from iamkit.results import changes
 from iamkit.results.controls import matrix
+from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
+from iamkit.results.history import History, history_of
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
+from iamkit.results.measures import MEASURES
+from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.record import AuditRecord, record
+from iamkit.results.since import (
+    BETTER,
+    CHANGED,
+    CHANGES,
+    MFA_VERDICTS,
+    WORSE,
+    composed,
+    got_worse,
+    not_compared,
+)
+from iamkit.results.since import changes as changes_since
 from iamkit.results.unmatched import unmatched
 
 __all__ = [
+    "BETTER",
+    "CHANGED",
+    "CHANGES",
     "CLASSES",
+    "FINDING_STATES",
     "IDENTITIES",
+    "MEASURES",
+    "MFA_VERDICTS",
+    "PERMISSION_CHANGES",
     "PRIVILEGES",
+    "STATES",
+    "WORSE",
+    "AuditRecord",
+    "History",
+    "State",
     "changes",
+    "changes_since",
+    "composed",
+    "finding_states",
+    "got_worse",
+    "history_of",
     "identities",
     "matrix",
     "matters",
+    "not_compared",
+    "permission_changes",
+    "record",
     "unmatched",
 ]

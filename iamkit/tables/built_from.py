@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from iamkit.errors import SettingsError
-from iamkit.table import Table
+from iamkit.table import Table, own_texts
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def built_from(
     """Make a method a table of the account; see `BuiltFrom`."""
 
     def decorate(build: Callable[[Any], T]) -> BuiltFrom[T]:
-        return BuiltFrom(build, sources, optional, definition)
+        return BuiltFrom(own_texts(build), sources, optional, definition)
 
     return decorate
 

@@ -52,17 +52,16 @@ def open_account(
     """
     Open a snapshot; return it, and the settings that hold for it.
 
-    `path` is a snapshot's folder, or `latest` for the newest one under `reports/` here or in a
-    folder above. `account_id`, if given, is the account it must be of: twelve digits, as text.
+    `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
+    `2026-10` for one under `reports/` here or in a folder above; see `evidence.snapshot.named`.
+    `account_id`, if given, is the account it must be of: twelve digits, as text.
     `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
 
     Raises `SnapshotError` if there is no such snapshot or a file in it has changed, `SettingsError`
     if a setting or the account id does not fit.
     """
     wanted = _checked_account_id(account_id)
-    if str(path) == "latest":
-        path = snapshot.latest(snapshot.reports_folder(Path.cwd()), wanted)
-    opened = snapshot.read(Path(path))
+    opened = snapshot.read(snapshot.named(path, snapshot.reports_folder(Path.cwd()), wanted))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"

@@ -276,9 +276,10 @@ def _foreign_sources(entry: TrustEntry, account: AccountTables, home: Home) -> l
     return found
 
 
-def _column(values: Any, where: pd.Series[bool], dtype: str) -> pd.Series[Any]:
+def _column(values: Any, where: pd.Series[bool], dtype: Any) -> pd.Series[Any]:
     """A column that has values in some rows and is missing in all others."""
-    return pd.Series(list(values), where.index[where], dtype=dtype).reindex(where.index)
+    made: pd.Series[Any] = pd.Series(list(values), where.index[where], dtype=dtype)
+    return made.reindex(where.index)
 
 
 def _who(found: pd.DataFrame, account: AccountTables, home: Home) -> pd.Series[Any]:

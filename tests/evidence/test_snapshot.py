@@ -152,12 +152,12 @@ def test_the_latest_is_the_one_collected_last_and_the_demo_only_if_alone(tmp_pat
     demo = {**MANIFEST, "account_id": "111122223333", "source": "demo"}
     demo["collected_at"] = "2030-01-01T00:00:00Z"
     first = snapshot.write(tmp_path, demo, FILES)
-    assert snapshot.latest(tmp_path) == first
+    assert snapshot.named("latest", tmp_path) == first
     real = snapshot.write(tmp_path, MANIFEST, FILES)
-    assert snapshot.latest(tmp_path) == real
-    assert snapshot.latest(tmp_path, "111122223333") == first
+    assert snapshot.named("latest", tmp_path) == real
+    assert snapshot.named("latest", tmp_path, "111122223333") == first
     with pytest.raises(SnapshotError, match="of account 999999999999"):
-        snapshot.latest(tmp_path, "999999999999")
+        snapshot.named("latest", tmp_path, "999999999999")
 
 
 def test_canonical_json_takes_any_text() -> None:

@@ -8,6 +8,7 @@ import pytest
 from iamkit import Account
 from iamkit.pages import mfa
 from iamkit.restrictions import MFA_ENFORCEMENT, NOT_APPLICABLE, MfaVerdict
+from iamkit.results import MFA_VERDICTS
 from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, MFA_DEVICES, VIRTUAL_MFA_DEVICES
 from tests.accounts import ARN, account, again, details, report, user
 from tests.pages import holding, numbers
@@ -91,12 +92,12 @@ def test_users_are_counted_by_access_and_device(company: Account) -> None:
 
 def test_users_are_counted_by_verdict_the_best_first(company: Account) -> None:
     found = mfa.by_verdict(company)
-    assert found.to_dict() == dict.fromkeys(mfa.VERDICTS, 0) | {"enforced": 1, "none": 2}
-    assert list(found.index) == list(mfa.VERDICTS)
+    assert found.to_dict() == dict.fromkeys(MFA_VERDICTS, 0) | {"enforced": 1, "none": 2}
+    assert list(found.index) == list(MFA_VERDICTS)
 
 
 def test_every_verdict_is_shown_or_does_not_apply() -> None:
-    assert {*mfa.VERDICTS, *NOT_APPLICABLE} == set(MfaVerdict)
+    assert {*MFA_VERDICTS, *NOT_APPLICABLE} == set(MfaVerdict)
 
 
 def test_users_without_enforced_mfa_are_listed_the_riskiest_first(company: Account) -> None:

@@ -9,7 +9,7 @@ import pytest
 from iamkit import Account, charts
 from iamkit.checks import AUDIT_TABLES, Audit
 from iamkit.pages import summary
-from iamkit.results import CLASSES, IDENTITIES
+from iamkit.results import CLASSES, IDENTITIES, History
 from tests.accounts import account, details, report
 from tests.pages import holding, numbers
 from tests.policies import EVERYTHING, line, person
@@ -26,7 +26,7 @@ def audited(
     rows = [{**usual, "check": f"check {at}", **each} for at, each in enumerate(results)]
     findings = [{"check": "check 0", "status": "fail", "detail": "so", **each} for each in found]
     made = Audit(FINDINGS.rows(*findings), RESULTS.rows(*rows), ACCEPTANCES.rows())
-    return holding(audit=made, **tables)
+    return holding(audit=made, history=History({}), **tables)
 
 
 def first_number(*results: dict[str, Any]) -> tuple[str, str]:

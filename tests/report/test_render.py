@@ -178,7 +178,8 @@ def test_a_page_of_an_earlier_run_does_not_stay(audit: Audit):
     audit.render()
     left = {path.name for path in audit.out.iterdir()}
     made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", MANIFEST, *TABLES}
-    assert left == {*made, "notes.html", "08-mine.html", "08-mine.ipynb", "snapshot"}
+    there = {"notes.html", "08-mine.html", "08-mine.ipynb", "snapshot", "history"}
+    assert left == {*made, *there}
     assert "07-old" not in audit.page("index")
     assert (audit.out / "08-mine.ipynb").read_text() == "the analyst's own"
 

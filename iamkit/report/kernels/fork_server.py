@@ -133,18 +133,25 @@ class ForkServer:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
         return self._fork({"cwd": str(cwd), "arguments": arguments})
 
-    def fork_writer(self, folder: Path) -> ForkedProcess:
+    def fork_writer(self, folder: Path, *, keep: bool) -> ForkedProcess:
         """
         A process that writes the report's CSV files into a folder, which is there once all are.
 
-        OSError if the process cannot make one.
+        `keep`: the record of the audit as well, beside its evidence. OSError if the process cannot
+        make one.
         """
-        return self._fork({"folder": str(folder), "account": self._arguments})
+        return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
 
-    def run_writer(self, folder: Path) -> int:
+    def run_writer(self, folder: Path, *, keep: bool) -> int:
         """Write the CSV files as `fork_writer` does, in a process of its own; its exit code."""
         ran = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "iamkit.report.writer", str(folder)],
+            [
+                sys.executable,
+                "-m",
+                "iamkit.report.writer",
+                str(folder),
+                *(["keep"] if keep else []),
+            ],
             input=json.dumps(self._arguments).encode(),
             env=self.env,
             cwd=self.folder,
@@ -274,6 +281,8 @@ def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
             return
         with suppress(Exception):
             getattr(account, name)
+    with suppress(Exception):
+        _ = account.history
 
 
 def _become(wanted: Mapping[str, Any], life: int) -> None:
@@ -282,7 +291,7 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
         if "folder" in wanted:
-            write_csv_files(Path(wanted["folder"]), wanted["account"])
+            write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]

@@ -416,6 +416,9 @@ def init(file: Path) -> None:
             opened.write(settings_files.template())
     except FileExistsError as error:
         raise click.UsageError(f"{file} is there already; name another, or change that") from error
+    except OSError:
+        file.unlink(missing_ok=True)  # half of it
+        raise
     click.echo(file)
 
 

@@ -17,6 +17,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,8 @@ from iamkit import Account
 from iamkit.checks.registry import Status
 from iamkit.errors import IamkitError
 from iamkit.evidence import cli_files
+from iamkit.evidence.requests import REPORT
+from iamkit.evidence.responses import Response
 from tests import removals
 from tests.accounts import (
     ACCOUNT,
@@ -149,6 +152,15 @@ def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     elif isinstance(value, list):
         for at, each in enumerate(value):
             yield from nodes(each, (*path, at))
+
+
+def valued(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The path of each part of a JSON value, and the part."""
+    for each in nodes(value, path):
+        part = value
+        for step in each[len(path) :]:
+            part = part[step]
+        yield each, part
 
 
 def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
@@ -379,25 +391,58 @@ CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-
 def wrong(seed: int) -> str:
     """What is wrong with how the damage of a seed is taken; empty: it is refused, or nothing."""
     said, given, meaningless = mutated(seed)
+    found = _judged(lambda: account_of(given), _named(given), meaningless=meaningless)
+    return f"{said}: {found}" if found else ""
+
+
+def wrong_answer(seed: int) -> str:
+    """
+    The same of an answer of AWS in which a value is odd, as `iamkit collect` takes it.
+
+    botocore sees to it that each value has its type, so an odd one has the same. Such an answer
+    may be evidence of another account, so something may pass that did not before.
+    """
+    draws = random.Random(seed)
+    answers = list(undamaged_answers())
+    asked = [n for n, of in enumerate(answers) if isinstance(of.content, dict)]
+    at = draws.choice([n for n in asked if answers[n].request != REPORT])
+    path, old = draws.choice([*valued(answers[at].content)][1:])
+    odd = draws.choice([each for each in ODD if type(each) is type(old)] or [old])
+    answers[at] = replace(answers[at], content=replaced(answers[at].content, path, odd))
+    found = _judged(lambda: of_answers(answers, source="aws"), set(), meaningless=False)
+    said = f"{'.'.join(map(str, path))} of {answers[at].request.call} is {odd!r:.50}"
+    return f"answer {seed}: {said}: {found}" if found else ""
+
+
+@cache
+def undamaged_answers() -> tuple[Response, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files().items():
+            Path(folder, name).write_bytes(content)
+        return tuple(cli_files.responses_in(Path(folder), as_of=AS_OF)[0])
+
+
+def _judged(make: Callable[[], Account], named: set[str], *, meaningless: bool) -> str:
+    """What is wrong with an account of damaged evidence, in which these ARNs are to be found."""
     try:
-        account = account_of(given)
+        account = make()
         for table in Account.tables():
             getattr(account, table)
         account.permissions.summary()
     except IamkitError as error:
         text = str(error)
         clear = len(text) < 500 and not CONTROL.search(text)
-        return "" if clear else f"{said}: the error is not one clear line: {text!r:.200}"
+        return "" if clear else f"the error is not one clear line: {text!r:.200}"
     except Exception as error:  # whatever it is, a user would see a traceback
-        return f"{said}: {type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"
     broken = account.audit.results["error"].dropna().tolist()
     if broken:
-        return f"{said}: a check broke: {broken[0]}"
-    lost = _named(given) - {*account.principals["principal_arn"], *account.policies["policy_arn"]}
+        return f"a check broke: {broken[0]}"
+    lost = named - {*account.principals["principal_arn"], *account.policies["policy_arn"]}
     if lost:
-        return f"{said}: no row for {sorted(lost)}"
+        return f"no row for {sorted(lost)}"
     better = passed(undamaged(), account) if meaningless else []
-    return f"{said}: passes now: {better[:3]}" if better else ""
+    return f"passes now: {better[:3]}" if better else ""
 
 
 def _named(given: Files) -> set[str]:
@@ -414,12 +459,16 @@ def _named(given: Files) -> set[str]:
 
 
 def main() -> None:
-    """Try as many mutations as the first argument says, from the seed of the second."""
+    """
+    Try as many mutations as the first argument says, from the seed of the second.
+
+    Each fourth is of an answer of AWS, the others are of saved files.
+    """
     number = int(sys.argv[1]) if sys.argv[1:] else 100_000
     first = int(sys.argv[2]) if sys.argv[2:] else 0
     found = 0
     for seed in range(first, first + number):
-        if problem := wrong(seed):
+        if problem := (wrong_answer if seed % 4 == 3 else wrong)(seed):
             found += 1
             print(ascii(problem)[1:-1], flush=True)
         done = seed - first + 1

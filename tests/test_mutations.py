@@ -3,7 +3,7 @@
 import pytest
 
 from tests.examples import thorough
-from tests.mutations import undamaged, wrong
+from tests.mutations import undamaged, wrong, wrong_answer
 
 # Damage that broke a table or pleased a check when it was tried first.
 FOUND = (65, 69, 91, 118, 140, 141, 147, 212, 252, 290, 319, 345, 712)
@@ -27,3 +27,9 @@ def test_no_damage_breaks_or_pleases(first: int) -> None:
 @pytest.mark.parametrize("seed", FOUND)
 def test_damage_that_once_did_harm_does_none(seed: int) -> None:
     assert wrong(seed) == ""
+
+
+@pytest.mark.parametrize("first", range(0, 200 if thorough() else 40, 10))
+def test_no_odd_answer_of_aws_breaks(first: int) -> None:
+    problems = [wrong_answer(seed) for seed in range(first, first + 10)]
+    assert [each for each in problems if each] == []

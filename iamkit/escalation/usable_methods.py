@@ -97,7 +97,7 @@ class UsableMethods:
     def _distinct(self) -> tuple[list[int], Any]:
         """For each row of bits the number of what it allows; and these, each once."""
         allowed = self._allowed_by(self._rows)
-        packed = np.packbits(allowed, axis=2).swapaxes(0, 1).reshape(len(self._rows), -1)
+        packed = np.concatenate(np.packbits(allowed, axis=2), axis=1)  # a row for each, if any
         _, first, numbers = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         return numbers.ravel().tolist(), allowed[:, first]
 

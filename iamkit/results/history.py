@@ -60,6 +60,8 @@ def write(folder: Path, record: AuditRecord) -> None:
     for table, frame in zip(TABLES, record, strict=True):
         schema = schema_of(table)
         content = pa.Table.from_pandas(frame, schema, preserve_index=False, safe=False)
+        for left in folder.glob(f".{table.name}.*"):  # by a run that was killed
+            left.unlink(missing_ok=True)
         partial = folder / f".{table.name}.{os.getpid()}"
         try:
             parquet.write_table(content.replace_schema_metadata(None), partial)

@@ -268,7 +268,7 @@ def finding_id(account_id: str, check: str, subject: str) -> str:
     The id of a finding, the same in each audit: of the check and the subject's unique id or ARN.
 
     >>> finding_id("111122223333", "old_access_key", "AIDAEXAMPLE")
-    '9a0d97ba1f8c1a85'
+    'a202a4f435459c0f'
     """
     joined = "\x1f".join((account_id, check, subject))
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -34,6 +34,7 @@ class Preloaded:
     """The process, from entering the `with` block to leaving it; stands in for `subprocess`."""
 
     PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
+    run = staticmethod(subprocess.run)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="preloaded-")

@@ -100,7 +100,7 @@ def shown(audit: Audit) -> str:
 
 def left(audit: Audit) -> set[str]:
     """What is there besides the report and its evidence, in its folder and for a while."""
-    known = {*manifest.read(audit.out)["files"], manifest.MANIFEST, "snapshot"}
+    known = {*manifest.read(audit.out)["files"], manifest.MANIFEST, "snapshot", "history"}
     for_a_while = (audit.out.parent / "temporary").iterdir()
     return {path.name for path in (*audit.out.iterdir(), *for_a_while)} - known
 

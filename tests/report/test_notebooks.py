@@ -402,8 +402,7 @@ def test_pages_and_the_method_say_what_collection_missed(
     assert "iam:GetServiceLastAccessedDetails" in made["index"]
 
 
-def test_a_notebook_runs_under_plain_papermill(tmp_path: Path) -> None:
-    snapshot = cli_files.from_files(tmp_path / "reports", WELL_RUN)
+def test_a_notebook_runs_under_plain_papermill(demo_snapshot: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
@@ -411,7 +410,7 @@ def test_a_notebook_runs_under_plain_papermill(tmp_path: Path) -> None:
         "notebooks/01-mfa.ipynb",
         str(tmp_path / "o.ipynb"),
     ]
-    command += ["-p", "snapshot", str(snapshot), "-p", "max_key_age_days", "60"]
+    command += ["-p", "snapshot", str(demo_snapshot), "-p", "max_key_age_days", "60"]
     root = NOTEBOOKS[0].parent.parent
     ran = run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -24,10 +24,13 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
+from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import schema, tables_of
 
+SINCE = (CHANGES, PERMISSION_CHANGES)
+HISTORY = (FINDING_STATES, *RECORD_TABLES)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"
@@ -45,7 +48,9 @@ def tables() -> str:
         _contents("Of the evidence", schema.TABLES),
         _contents("Derived from it", derived),
         _contents("Of `account.audit`", AUDIT_TABLES),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES)),
+        _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
+        _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *SINCE, *HISTORY)),
     ]
     return "\n".join(parts)
 

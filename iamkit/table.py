@@ -133,6 +133,7 @@ class Table:
     def describe(self) -> pd.DataFrame:
         """One row per column: `column`, `type`, `key`, `meaning`."""
         words = {TIME: "UTC time", TEXT: "text", TRUTH: "yes or no", COUNT: "number"}
+        words |= {"float64": "number"}
         return pd.DataFrame(
             {
                 "column": self.names,

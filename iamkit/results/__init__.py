@@ -8,6 +8,7 @@ from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.record import TABLES as RECORD_TABLES
 from iamkit.results.record import AuditRecord, record
 from iamkit.results.since import (
     BETTER,
@@ -33,6 +34,7 @@ __all__ = [
     "MFA_VERDICTS",
     "PERMISSION_CHANGES",
     "PRIVILEGES",
+    "RECORD_TABLES",
     "STATES",
     "WORSE",
     "AuditRecord",

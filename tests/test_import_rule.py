@@ -7,9 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 ORDER = [
-    "errors", "memory values", "settings table", "settings_files", "reference", "policy",
-    "evidence", "tables", "access", "trust restrictions lint", "escalation", "checks", "results",
-    "account", "charts", "pages", "report demo", "__init__", "exit_codes", "cli", "__main__",
+    "errors", "memory values", "settings table", "settings_files", "reference", "policy", "evidence",
+    "tables", "access", "trust restrictions lint", "escalation", "checks", "results", "account",
+    "charts", "pages", "report demo", "__init__", "exit_codes", "terminal", "settings_commands",
+    "cli", "__main__",
 ]  # fmt: skip
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 

@@ -10,8 +10,8 @@ ORDER = (
     "errors, memory values, settings table, reference settings_files, policy, evidence, tables, "
     "access, trust restrictions lint, escalation, checks, results, account, charts, pages, "
     "report demo, __init__, exit_codes, terminal, settings_commands, cli, __main__"
-).split(", ")
-LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
+)
+LEVEL = {name: level for level, line in enumerate(ORDER.split(", ")) for name in line.split()}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:

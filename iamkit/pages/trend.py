@@ -149,6 +149,16 @@ def findings_in(account: Account, *wanted: str) -> pd.DataFrame:
     ]
 
 
+def new_findings(account: Account) -> charts.TableView | charts.Sentence:
+    """Return the findings that are new in the last audit; of a first one, a sentence."""
+    if len(account.history.audits) < 2:
+        return charts.say(
+            "This is the first audit, so all of its findings are new; the controls page lists them."
+        )
+    title = "Findings that are new in this audit"
+    return charts.table(findings_in(account, State.NEW), title, severity="severity")
+
+
 def longest(account: Account) -> pd.DataFrame:
     """Return the grave findings that were there for the most audits."""
     found = findings_in(account, State.RECURRING, State.EXPIRED)

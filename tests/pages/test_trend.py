@@ -32,6 +32,7 @@ def test_with_one_audit_nothing_is_compared(tmp_path: Path) -> None:
     account = audit(tmp_path, 1, ANN, line("ann"))
     assert "the first audit" in trend.headline(account)._repr_mimebundle_()["text/html"]
     assert trend.changed_identities(account).empty
+    assert "first audit" in str(trend.new_findings(account))
     assert len(trend.states(account)) == 1
     assert list(trend.practices(account).columns) == ["practice", "2026-01-01"]
 

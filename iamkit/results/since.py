@@ -173,6 +173,8 @@ def not_compared(before: AuditRecord, after: AuditRecord) -> list[str]:
         for text in record.audits["not_known"]
         for aspect in json.loads(text)
     }
+    if _unassessed(before) != _unassessed(after):
+        missing.add("verdict")  # it would look better only because less was assessed
     return [aspect for aspect in ASPECTS if aspect in missing]
 
 
@@ -220,12 +222,16 @@ def _severity(value: Any) -> int:
     return SEVERITIES.index(value) if _is(value) else len(SEVERITIES)
 
 
+def _unassessed(record: AuditRecord) -> set[str]:
+    """The checks that an audit could not assess."""
+    return set(record.checked.loc[record.checked["status"].eq(Status.NOT_ASSESSED), "check"])
+
+
 def _not_assessed(record: AuditRecord, other: AuditRecord) -> set[tuple[str, str]]:
     """The findings of which one audit cannot tell: some subjects, or all that a check found."""
     told = record.found
     unsure = told.loc[told["status"].eq(Status.NOT_ASSESSED), "finding"]
-    checks = record.checked.loc[record.checked["status"].eq(Status.NOT_ASSESSED), "check"]
-    theirs = other.found.loc[other.found["check"].isin(checks), "finding"]
+    theirs = other.found.loc[other.found["check"].isin(_unassessed(record)), "finding"]
     return {("finding", finding) for finding in (*unsure, *theirs)}
 
 

@@ -28,6 +28,12 @@ def test_figures_say_what_they_were_and_whether_that_is_better(third: Account) -
     assert "as before" in shown
 
 
+def test_more_is_better_of_mfa_and_worse_of_findings(third: Account) -> None:
+    assert trend.change(third, "mfa_registered") == ("▲ was 50 %", "better")
+    said, direction = trend.change(third, "findings_high")
+    assert (said[:5], direction) == ("▼ was", "better")
+
+
 def test_with_one_audit_nothing_is_compared(tmp_path: Path) -> None:
     account = audit(tmp_path, 1, ANN, line("ann"))
     assert "the first audit" in trend.headline(account)._repr_mimebundle_()["text/html"]

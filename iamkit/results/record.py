@@ -23,7 +23,7 @@ from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
-ANALYSIS: Final = 1
+ANALYSIS: Final = 2
 
 OF_AUDIT: Final = (
     Column("account_id", TEXT, "account"),
@@ -238,7 +238,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "identity": ("users", "roles"),
     "verdict": ("policy_assignments",),
     "privilege": ("policy_assignments",),
-    "steps to administrator": ("policy_assignments",),
+    "steps to administrator": ("policy_assignments", "credentials", "access_keys"),
     "MFA device registered": ("credentials",),
     "MFA enforcement": ("policy_assignments",),
     "network restriction": ("policy_assignments",),

@@ -10,7 +10,14 @@ from hypothesis import given
 from iamkit import Account, load
 from iamkit.errors import SettingsError
 from iamkit.evidence import snapshot
-from iamkit.results import CHANGES, changes_since, composed, got_worse, record
+from iamkit.results import (
+    CHANGES,
+    changes_since,
+    composed,
+    got_worse,
+    not_compared,
+    record,
+)
 from iamkit.results.record import AUDITS, DOCUMENTS, FOUND, PEOPLE, AuditRecord, empty
 from iamkit.results.since import ASPECTS, BETTER, CHANGED, WORSE, direction
 from tests.accounts import ARN, role, user
@@ -146,6 +153,8 @@ def test_what_one_of_the_two_does_not_say_is_not_compared(tmp_path: Path) -> Non
     second = audit(tmp_path, 2, contents)  # no credential report
     changes = second.since(first)
     assert set(changes["aspect"]) <= {"finding"}  # no verdict is better for want of evidence
+    left_out = not_compared(record(first), record(second))
+    assert {"verdict", "steps to administrator", "password"} <= set(left_out)
     fixed = changes[(changes["aspect"] == "finding") & changes["after"].isna()]
     assert fixed.empty
 

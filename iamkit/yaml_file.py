@@ -1,4 +1,4 @@
-"""A YAML file that somebody wrote by hand, and the lines at which its parts stand."""
+"""A YAML file that somebody wrote, and the lines of its parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class YamlFile:
 
     def line(self, *where: str | int) -> int | None:
         """
-        Return the line, from 1, at which a part stands; of one that is not there, None.
+        Return the line, from 1, of a part; None of one that is not there.
 
         `line("accepted", 0)` is that of the first entry of `accepted`.
         """

@@ -1,7 +1,7 @@
 """
 What a run has done so far, so that one that was cut off is gone on with and nothing is done twice.
 
-`.iamkit-run.json` lies in the folder of the reports while a run is not at its end. It names the
+`.iamkit-run.json` is in the folder of the reports while a run is not at its end. It names the
 run and, for each account that is done, its result. What it does not know yet can be done again
 without harm: evidence is known again by the run's name in its manifest, a report comes out the
 same.
@@ -78,7 +78,7 @@ def opened(reports: Path, of: str, now: datetime, *, fresh: bool = False) -> Jou
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone reads; whoever opens it sees the old one or the new one."""
+    """Write a file that its owner alone reads; readers see the old one or the new one."""
     beside = path.with_name(f".{path.name.lstrip('.')}.partial")
     beside.unlink(missing_ok=True)
     try:

@@ -27,6 +27,10 @@ GENERATOR: Final = b'<meta name="generator" content="iamkit'
 
 # The columns of the page: measure → heading.
 SHOWN: Final[Mapping[str, str]] = {
+    "findings_critical": "Critical findings",
+    "findings_high": "High findings",
+    "findings_medium": "Medium findings",
+    "findings_low": "Low findings",
     "mfa_registered": "MFA registered",
     "mfa_enforced": "MFA enforced",
     "administrators": "Administrators",
@@ -34,10 +38,6 @@ SHOWN: Final[Mapping[str, str]] = {
     "old_passwords": "Old passwords",
     "old_keys": "Old access keys",
     "unused_credentials": "Unused credentials",
-    "findings_critical": "Critical findings",
-    "findings_high": "High findings",
-    "findings_medium": "Medium findings",
-    "findings_low": "Low findings",
 }
 
 
@@ -72,10 +72,15 @@ def refuse(reports: Path) -> None:
 
 def write(reports: Path, results: Sequence[AccountResult], run: str) -> Path:
     """Write the page and the CSV file; return the page's path."""
-    rows = [_row(reports, result) for result in results]
+    rows = rows_of(reports, results)
     write_whole(reports / CSV, (MARK + as_csv(table(rows))).encode("utf-8", "replace"))
     write_whole(reports / INDEX, html(rows, run).encode("utf-8", "replace"))
     return reports / INDEX
+
+
+def rows_of(reports: Path, results: Sequence[AccountResult]) -> list[Row]:
+    """Return a row per account, in their order."""
+    return [_row(reports, result) for result in results]
 
 
 def html(rows: Sequence[Row], run: str) -> str:

@@ -33,9 +33,9 @@ def months_before(month: str, number: int) -> str:
 
 def too_old(account_folder: Path, months: int, keep: Iterable[str]) -> list[Path]:
     """
-    Return the audits of an account that are more than so many months older than its newest.
+    Return the audits of an account that are older than its newest by more than some months.
 
-    `months` counts calendar months; 0 keeps all. `keep` are months or moments of audits to leave.
+    `months` are calendar months; 0 keeps all. `keep` are months or moments of audits to leave.
     """
     audits = snapshots.audits(account_folder)
     if not months or not audits:

@@ -202,7 +202,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
         remove_left(account_folder, PARTIAL)
         holder, lock = new_folder(account_folder, PARTIAL)
         try:
-            partial = holder / FOLDER
+            partial = holder / "making"
             partial.mkdir(mode=0o700)
             for name, content in {**files, MANIFEST: content_of_manifest}.items():
                 _write_private(partial / name, content)
@@ -263,6 +263,8 @@ def under(root: Path, account_id: str | None = None) -> list[Path]:
     """
     found = []
     for manifest_path in root.glob(f"*/*/{FOLDER}/{MANIFEST}"):
+        if _is_hidden(manifest_path.parents[1]):
+            continue
         try:
             manifest = json.loads(manifest_path.read_bytes())
             if account_id in (None, manifest["account_id"]):
@@ -341,7 +343,13 @@ def audits(account_folder: Path, until: str | None = None) -> list[Path]:
     `until` is the name of the last one to return; if left out, all are.
     """
     folders = sorted(path.parents[1] for path in account_folder.glob(f"*/{FOLDER}/{MANIFEST}"))
-    return [folder for folder in folders if until is None or folder.name <= until]
+    there = [folder for folder in folders if not _is_hidden(folder)]
+    return [folder for folder in there if until is None or folder.name <= until]
+
+
+def _is_hidden(audit: Path) -> bool:
+    """Whether a folder is not an audit, but is being made or deleted."""
+    return audit.name.startswith(".")
 
 
 def evidence_of(audit: Path) -> str:

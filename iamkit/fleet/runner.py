@@ -335,10 +335,10 @@ class _Run:
 
 def _marked(reports: Path, mark: str) -> Path | None:
     """The snapshot that this run took before it was cut off."""
-    for manifest in sorted(reports.glob(f"*/*/{snapshots.FOLDER}/{snapshots.MANIFEST}")):
+    for path in snapshots.under(reports):
         with suppress(OSError, ValueError, AttributeError):
-            if json.loads(manifest.read_bytes()).get("run") == mark:
-                return manifest.parent
+            if json.loads((path / snapshots.MANIFEST).read_bytes()).get("run") == mark:
+                return path
     return None
 
 

@@ -153,6 +153,14 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(
     lock.release()
 
 
+def test_what_is_being_made_or_deleted_is_no_audit(tmp_path: Path) -> None:
+    made = snapshot.write(tmp_path, MANIFEST, FILES)
+    for name in (".partial-x", ".deleted-2026-11-01T060000Z"):
+        shutil.copytree(made.parent, made.parents[1] / name)
+    assert snapshot.under(tmp_path) == [made]
+    assert snapshot.audits(made.parents[1]) == [made.parent]
+
+
 def test_the_latest_is_the_one_collected_last_and_the_demo_only_if_alone(tmp_path: Path) -> None:
     demo = {**MANIFEST, "account_id": "111122223333", "source": "demo"}
     demo["collected_at"] = "2030-01-01T00:00:00Z"

@@ -167,7 +167,9 @@ def _read(
             continue
         try:
             if name not in Settings.names():
-                raise SettingsError(f"there is no setting {name[:60]!r}; {instead(name, sorted(known))}")
+                raise SettingsError(
+                    f"there is no setting {name[:60]!r}; {instead(name, sorted(known))}"
+                )
             if name == "accepted" and isinstance(value, list):
                 lines = (file.line(*where, name, number) for number in range(len(value)))
                 value = [acceptance(*entry) for entry in zip(value, lines, strict=True)]

@@ -37,7 +37,11 @@ from iamkit.report import manifest
 from iamkit.report.manifest import MANIFEST, sha256, sha256_of
 
 HIDDEN: Final = ".iamkit-report"
-_OF_AUDITS: Final = (snapshots.FOLDER, "history", MANIFEST)  # what an audit's folder has besides its pages
+_OF_AUDITS: Final = (
+    snapshots.FOLDER,
+    "history",
+    MANIFEST,
+)  # what an audit's folder has besides its pages
 
 
 class ReportFolder:

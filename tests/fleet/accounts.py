@@ -31,6 +31,7 @@ NOTEBOOK = """{
 }
 """
 
+
 def notebook_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let reports of runs have one page, which takes a fraction of the time of all of them."""
     notebooks = folder / "notebooks"
@@ -65,7 +66,11 @@ def saved(folder: Path, account_id: str, *names: str, month: str = "2026-11") ->
     (folder / "details.json").write_text(mine)
     text = report().replace("012345678901", account_id)
     content = base64.b64encode(text.encode()).decode()
-    answer = {"Content": content, "GeneratedTime": f"{month}-01T06:00:00Z", "ReportFormat": "text/csv"}
+    answer = {
+        "Content": content,
+        "GeneratedTime": f"{month}-01T06:00:00Z",
+        "ReportFormat": "text/csv",
+    }
     (folder / "report.json").write_text(json.dumps(answer))
     return folder
 

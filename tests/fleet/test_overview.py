@@ -36,7 +36,9 @@ def cells(reports: Path, result: AccountResult) -> dict[str, overview.Cell]:
 def test_figures_say_what_they_were_and_whether_that_is_better(reports: Path) -> None:
     found = cells(reports, result(reports))
     assert found["administrators"] == overview.Cell("1", "▼ was 2", "good")
-    assert found["mfa_registered"].text == "nobody", "without passwords there is nothing to register"
+    assert found["mfa_registered"].text == "nobody", (
+        "without passwords there is nothing to register"
+    )
     assert found["findings_critical"].was == ""
 
 

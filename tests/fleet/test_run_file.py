@@ -70,7 +70,7 @@ def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: 
         ("keep: [last]", "line 1: keep is a list of months such as 2026-01"),
         ("fail_on: hihg", "line 1: fail_on is a severity, not 'hihg'; did you mean high?"),
         ("require: [credential_repor]", "did you mean credential_report?"),
-        ("announce: \"mail 'x\"", "line 1: announce is no command"),
+        ('announce: "mail \'x"', "line 1: announce is no command"),
         ("announce: [1]", "announce is a command and its arguments, as texts"),
         ("reports: s3://bucket/x", "reports is a folder of this machine"),
         ("reports: 7", "reports is a folder, not 7"),

@@ -7,7 +7,7 @@ Many accounts: the run file that lists them, and the run that audits them all, m
 """
 
 from iamkit.fleet.log import FORMATS, Log
-from iamkit.fleet.runner import RunResult, run
 from iamkit.fleet.run_file import RunFile, read, read_all
+from iamkit.fleet.runner import RunResult, run
 
 __all__ = ["FORMATS", "Log", "RunFile", "RunResult", "read", "read_all", "run"]

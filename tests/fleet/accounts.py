@@ -21,9 +21,10 @@ EVERYTHING = {
 }
 NOTEBOOK = """{
  "cells": [
-  {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Users\\n\\nHow many are there?"},
+  {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Users\\n\\nHow many?"},
   {"cell_type": "code", "id": "b", "metadata": {"tags": ["parameters"]}, "outputs": [],
-   "execution_count": null, "source": "snapshot = 'latest'  # type: str\\nsettings = None  # type: str|None"},
+   "execution_count": null,
+   "source": "snapshot = 'latest'  # type: str\\nsettings = None  # type: str|None"},
   {"cell_type": "code", "id": "c", "metadata": {}, "outputs": [], "execution_count": null,
    "source": "from iamkit import load\\nprint(len(load(snapshot, settings or '').users))"}
  ],

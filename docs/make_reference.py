@@ -72,9 +72,9 @@ def settings() -> str:
             f"- Default: {row['value']}\n- Unit: {facts['unit']}\n- Source: {facts['source']}\n"
         )
     parts.append(
-        "# Run file\n\nThe same file may list the accounts that `iamkit run` audits every month, and "
-        "what it does with the results. Beside `accounts`, where an example shows what an account "
-        "takes, every line is optional.\n",
+        "# Run file\n\nThe same file may list the accounts that `iamkit run` audits every month, "
+        "and what it does with the results. Beside `accounts`, where an example shows what an "
+        "account takes, every line is optional.\n",
     )
     for name, (meaning, example) in RUN.items():
         parts.append(

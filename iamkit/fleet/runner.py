@@ -43,7 +43,7 @@ from iamkit.fleet.account_result import AccountResult, compared, of_evidence
 from iamkit.fleet.journal import Journal, write_whole
 from iamkit.fleet.log import Log
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
-from iamkit.lock import HeldError, Lock
+from iamkit.lock import HeldError, Lock, remove_left
 from iamkit.report import not_of_the_kit, render
 
 LOCK: Final = ".iamkit-run.lock"
@@ -111,6 +111,8 @@ class _Run:
         """Do, in this order, what is not done yet."""
         if self.journal.resumed:
             self.log.say(f"going on with the run of {self.journal.run}, which was cut off")
+        for folder in self.file.reports.iterdir():
+            remove_left(folder, snapshots.PARTIAL)
         results = []
         for number, entry in enumerate(self.file.accounts, start=1):
             done = self.journal.results.get(entry.name)

@@ -3,7 +3,7 @@
 # `python -m`: the scripts in .venv/bin name their interpreter by its full path.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report collect lab test test-large fuzz check docs bench lock clean
+.PHONY: help setup report monthly collect lab test test-large fuzz check docs bench lock clean
 
 VENV := .venv/bin/python
 # Files side by side, in the order of tests/conftest.py: the longest come first.
@@ -96,6 +96,12 @@ report: setup ## Report on a demo company; PROFILE=, FILES= or SNAPSHOT= for a r
 	set -- report "$$snapshot"; \
 	if [ -n "$$SNAPSHOT" ] && [ -n "$$OUT" ]; then set -- "$$@" --out "$$OUT"; fi; \
 	[ -z "$$SETTINGS" ] || set -- "$$@" --settings "$$SETTINGS"; \
+	$(VENV) -m iamkit "$$@" $(ARGS)
+
+monthly: setup ## Audit every account of the run file, iamkit.yaml or SETTINGS=; ARGS=--quiet for cron
+	@set -e; \
+	set -- run; \
+	[ -z "$$SETTINGS" ] || set -- "$$@" "$$SETTINGS"; \
 	$(VENV) -m iamkit "$$@" $(ARGS)
 
 collect: setup ## Only take the evidence: PROFILE=name (REGION= ROLE_ARN= ...) or FILES=dir; OUT=dir

@@ -26,6 +26,7 @@ from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
+from iamkit.settings_files import RUN
 from iamkit.table import Table
 from iamkit.tables import schema, tables_of
 
@@ -69,6 +70,15 @@ def settings() -> str:
         parts.append(
             f"## `{row['setting']}`\n\n{_sentence(facts['meaning'])}\n\n"
             f"- Default: {row['value']}\n- Unit: {facts['unit']}\n- Source: {facts['source']}\n"
+        )
+    parts.append(
+        "# Run file\n\nThe same file may list the accounts that `iamkit run` audits every month, "
+        "and what it does with the results. Beside `accounts`, where an example shows what an "
+        "account takes, every line is optional.\n",
+    )
+    for name, (meaning, example) in RUN.items():
+        parts.append(
+            f"## `{name}`\n\n{_sentence(meaning)}\n\n```yaml\n{name}: {example.rstrip()}\n```\n"
         )
     return "\n".join(parts)
 

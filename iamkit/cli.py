@@ -1,5 +1,5 @@
 """
-The commands: `iamkit collect`, `report`, `diff`, `verify`, `rebuild`, `settings`, `demo` and `lab`.
+The commands of iamkit; `settings` has a module of its own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -24,6 +24,7 @@ from iamkit.terminal import (
     SEVERITY,
     Commands,
     end,
+    found_settings_file,
     progress_bar,
     settings_file,
     tell,
@@ -228,6 +229,39 @@ def report(
     click.echo(made.index)
     end(ExitCode.GAPS, _gaps(snapshots.read(snapshot), required))
     end(ExitCode.FOUND, _found(made.findings, fail_on))
+
+
+@main.command("run")
+@click.argument("file", type=FILE, required=False)
+@click.option("--fresh", is_flag=True, help="Begin anew where an earlier run was cut off.")
+@click.option("--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or a JSON object per line.",
+)
+def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -> None:
+    """
+    Audit every account that FILE lists, as a schedule does every month, and print the overview.
+
+    FILE is a settings file with `accounts:`; without it, iamkit.yaml of the working folder is
+    taken. For each account evidence is taken, a report made and compared with the audit before.
+    An account that fails does not stop the others. A run that was cut off within the last day is
+    gone on with. `iamkit settings init` writes a file to begin with.
+    """
+    from iamkit import fleet
+
+    chosen = file or found_settings_file()
+    if chosen is None:
+        raise click.UsageError(
+            "there is no iamkit.yaml here that lists accounts; `iamkit settings init` writes one"
+        )
+    done = fleet.run(fleet.read(chosen), fleet.Log(log_format, quiet=quiet), fresh=fresh)
+    if not quiet:
+        click.echo(done.index)
+    click.get_current_context().exit(done.exit_code)
 
 
 @main.command()

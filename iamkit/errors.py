@@ -3,7 +3,8 @@ The tree of errors. Each message names the thing, what is wrong with it and what
 
     IamkitError
     ├── CollectError      evidence cannot be taken from AWS or from the files given
-    ├── SnapshotError     an evidence folder is missing, damaged, too new or already there
+    ├── SnapshotError     an evidence folder is missing, damaged or too new
+    │   └── SnapshotExistsError there is one of that account and time already
     ├── SchemaError       a table does not have the columns that `schema.py` promises
     ├── CatalogError      a list of IAM actions is damaged, or a name is not in it
     ├── CheckError        a check has a name twice, or asks for or returns what does not fit
@@ -19,6 +20,10 @@ The command line turns each into one line on standard error and an exit code: se
 A refused AWS call is not an error but a row in `gaps`.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class IamkitError(Exception):
     """Any error whose message is meant for the reader of the command line."""
@@ -30,6 +35,14 @@ class CollectError(IamkitError):
 
 class SnapshotError(IamkitError):
     """Raised when an evidence folder is missing, damaged, of a newer format, or in the way."""
+
+
+class SnapshotExistsError(SnapshotError):
+    """Raised when evidence of an account and a time is there already; `path` is its folder."""
+
+    def __init__(self, path: Path, said: str) -> None:
+        super().__init__(said)
+        self.path = path
 
 
 class SchemaError(IamkitError):

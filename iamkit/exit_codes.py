@@ -29,12 +29,15 @@ class ExitCode(IntEnum):
 MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.DONE: "done",
     ExitCode.FOUND: (
-        "done: findings (of diff, new ones) at or above --fail-on, or files that rebuild makes "
-        "differently"
+        "done: findings (of diff, new ones) at or above --fail-on, or what the run file says; or "
+        "files that rebuild makes differently"
     ),
     ExitCode.WRONG_INPUT: "wrong input or usage, no evidence, or files that were changed",
-    ExitCode.GAPS: "done, without evidence that --require names",
-    ExitCode.FAILED: "a notebook or a check failed, as the pages say; or iamkit itself did",
+    ExitCode.GAPS: "done, without evidence that --require, or the run file, names",
+    ExitCode.FAILED: (
+        "a notebook or a check failed, as the pages say; an account of a run could not be audited; "
+        "or iamkit itself failed"
+    ),
     ExitCode.NOT_WRITTEN: "interrupted, or could not write; what was there before is still there",
 }
 
@@ -47,6 +50,7 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "lab": (),
     "rebuild": (ExitCode.FOUND,),
     "report": (ExitCode.FOUND, ExitCode.GAPS),
+    "run": (ExitCode.FOUND, ExitCode.GAPS),
     "settings": (),
     "verify": (),
 }

@@ -1,14 +1,12 @@
 """
 The settings of an organization: thresholds, networks, and the risks that it accepts.
 
-One YAML file holds them, `iamkit report --settings FILE` reads it, and a notebook's parameter of
-the same name wins over it. A wrong name or value is an error with its line, because a threshold
-that is silently ignored is worse than none.
+A YAML file holds them (`settings_files`), and a notebook's parameter of the same name wins over it.
+A wrong name or value is an error, because a threshold that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
 
-import codecs
 import datetime as dt
 import ipaddress
 import os
@@ -19,10 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import yaml
 
 from iamkit.errors import SettingsError
-from iamkit.values import instead, json_of, yaml_of
+from iamkit.values import instead, json_of
 
 # What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
 # "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
@@ -38,7 +35,6 @@ SELF_SERVICE: Final = (
     "sts:GetSessionToken",
 )
 
-UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WHOSE: Final = ("nobody", "administrators", "everyone")
 
 
@@ -60,28 +56,30 @@ class Acceptance:
     line: int | None = None
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
     """
-    A value as an error shows it: on one line, and not for longer than a line.
+    Return a value as an error shows it: on one line, and not for longer than a line.
 
-    >>> _short("x" * 100)
+    >>> shortened("x" * 100)
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
     """
     said = repr(value)
     return said if len(said) <= 60 else f"{said[:51]}…"
 
 
-def _acceptance(entry: Any, line: int | None) -> Acceptance:
-    """Read one entry of `accepted`; raises `SettingsError` with its line."""
+def acceptance(entry: Any, line: int | None) -> Acceptance:
+    """Return one entry of `accepted`. Raises `SettingsError` with its line."""
     at = f"accepted, line {line}" if line else "accepted"
     if not isinstance(entry, Mapping):
         raise SettingsError(
-            f"{at}: an entry is lines such as check: root_used, not {_short(entry)}"
+            f"{at}: an entry is lines such as check: root_used, not {shortened(entry)}"
         )
     known = [each.name for each in fields(Acceptance) if each.name != "line"]
     for name in entry:
         if name not in known:
-            raise SettingsError(f"{at}: there is no {_short(name)}; {instead(name, sorted(known))}")
+            raise SettingsError(
+                f"{at}: there is no {shortened(name)}; {instead(name, sorted(known))}"
+            )
     for name in known:
         value = entry.get(name)
         if name == "ticket" and value is None:
@@ -92,7 +90,9 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
             )
     expires = entry["expires"]
     if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
-        raise SettingsError(f"{at}: 'expires' is a day such as 2027-06-30, not {_short(expires)}")
+        raise SettingsError(
+            f"{at}: 'expires' is a day such as 2027-06-30, not {shortened(expires)}"
+        )
     texts = {name: str(entry.get(name) or "").strip() for name in known if name != "expires"}
     return Acceptance(expires=expires, line=line, **texts)
 
@@ -100,7 +100,7 @@ def _acceptance(entry: Any, line: int | None) -> Acceptance:
 def _days(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 36500:
         raise SettingsError(
-            f"{name} is a number of days from 1 to 36500, not {_short(value)} "
+            f"{name} is a number of days from 1 to 36500, not {shortened(value)} "
             f"({type(value).__name__})"
         )
     return value
@@ -108,7 +108,7 @@ def _days(name: str, value: Any) -> int:
 
 def _number(name: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 100_000:
-        raise SettingsError(f"{name} is a number from 1 to 100000, not {_short(value)}")
+        raise SettingsError(f"{name} is a number from 1 to 100000, not {shortened(value)}")
     return value
 
 
@@ -123,7 +123,7 @@ def _limit(name: str, value: Any) -> int:
 def _names(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str) and each.strip() for each in given):
-        raise SettingsError(f"{name} is a list of names or ARNs, not {_short(value)}")
+        raise SettingsError(f"{name} is a list of names or ARNs, not {shortened(value)}")
     return tuple(given)
 
 
@@ -133,7 +133,7 @@ def _networks(name: str, value: Any) -> tuple[str, ...]:
         # `ip_network` takes numbers for addresses, and zones, which no policy can name.
         if not isinstance(network, str) or "%" in network:
             raise SettingsError(
-                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {_short(network)}"
+                f"{name} is a list of CIDRs such as 203.0.113.0/24, not {shortened(network)}"
             )
         try:
             prefix = ipaddress.ip_network(network).prefixlen
@@ -150,7 +150,9 @@ def _actions(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     # A wildcard would let through more than whoever writes it sees.
     if not all(isinstance(each, str) and re.fullmatch(r"[\w-]+:\w+", each) for each in given):
-        raise SettingsError(f"{name} is a list of actions such as iam:GetUser, not {_short(value)}")
+        raise SettingsError(
+            f"{name} is a list of actions such as iam:GetUser, not {shortened(value)}"
+        )
     return tuple(given)
 
 
@@ -159,7 +161,7 @@ def _accounts(name: str, value: Any) -> tuple[str, ...]:
     for each in given:
         if not (isinstance(each, str) and len(each) == 12 and each.isdecimal()):
             raise SettingsError(
-                f"{name} is a list of account ids, twelve digits in quotes, not {_short(each)}"
+                f"{name} is a list of account ids, twelve digits in quotes, not {shortened(each)}"
             )
     return tuple(given)
 
@@ -167,23 +169,21 @@ def _accounts(name: str, value: Any) -> tuple[str, ...]:
 def _whose(name: str, value: Any) -> str:
     if value not in WHOSE:
         near = instead(value, WHOSE, "write it so")
-        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {_short(value)}; {near}")
+        raise SettingsError(f"{name} is one of {', '.join(WHOSE)}, not {shortened(value)}; {near}")
     return str(value)
 
 
 def _paths(name: str, value: Any) -> tuple[Path, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str | Path) and str(each).strip() for each in given):
-        raise SettingsError(f"{name} is a list of Python files, not {_short(value)}")
+        raise SettingsError(f"{name} is a list of Python files, not {shortened(value)}")
     return tuple(Path(each) for each in given)
 
 
 def _accepted(name: str, value: Any) -> tuple[Acceptance, ...]:
     if not isinstance(value, list | tuple):
         raise SettingsError(f"{name} is a list of entries that begin with - check: …")
-    return tuple(
-        each if isinstance(each, Acceptance) else _acceptance(each, None) for each in value
-    )
+    return tuple(each if isinstance(each, Acceptance) else acceptance(each, None) for each in value)
 
 
 def _setting(
@@ -195,7 +195,7 @@ def _setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """The thresholds in force. Build one with `read` or `with_overrides`, which check values."""
+    """The thresholds in force; `settings_files.read` and `with_overrides` check values."""
 
     max_key_age_days: int = _setting(
         90,
@@ -333,7 +333,7 @@ class Settings:
         for name in values:
             if name not in known:
                 raise SettingsError(
-                    f"there is no setting {_short(name)}; {instead(name, sorted(known))}"
+                    f"there is no setting {shortened(name)}; {instead(name, sorted(known))}"
                 )
         fitted = {
             name: known[name](name, value) for name, value in values.items() if value is not None
@@ -391,7 +391,7 @@ def restored(values: Mapping[str, Any]) -> Settings:
         for entry in known.pop("accepted", ())
     ]
     lines = [entry.pop("line", None) for entry in accepted]
-    risks = [_acceptance(entry, line) for entry, line in zip(accepted, lines, strict=True)]
+    risks = [acceptance(entry, line) for entry, line in zip(accepted, lines, strict=True)]
     return replace(Settings().with_overrides(**known), accepted=tuple(risks))
 
 
@@ -410,71 +410,3 @@ def _shown(value: Any) -> Any:
     if any(isinstance(each, Acceptance) for each in value):
         return f"{len(value)} accepted"
     return ", ".join(each.name if isinstance(each, Path) else each for each in value) or "none"
-
-
-def read(path: Path) -> Settings:
-    """
-    Return the settings that a YAML file holds; those it leaves out keep their defaults.
-
-    Files named in `own_checks` are looked for beside it. Raises `SettingsError`, with the line, if
-    it cannot be read, is no mapping, or a setting does not fit.
-    """
-    found, problems = read_all(path)
-    if problems:
-        raise problems[0]
-    return found
-
-
-def read_all(path: Path) -> tuple[Settings, list[SettingsError]]:
-    """
-    Return the settings of a YAML file that fit, and an error for each that does not.
-
-    Raises `SettingsError` if the file cannot be read or is no mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content, lines = yaml_of(text), _lines(text)
-    except OSError as error:
-        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        said = "is UTF-16 text" if error.object[:2] in UTF_16 else f"is not UTF-8 text ({error})"
-        raise SettingsError(f"settings file {path} {said}; save it as UTF-8") from error
-    except (yaml.YAMLError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise SettingsError(f"settings file {path} is not YAML: {said}") from error
-    if content is None:
-        return Settings(), []
-    if not isinstance(content, Mapping):
-        raise SettingsError(f"settings file {path} should hold lines such as max_key_age_days: 60")
-    found, problems = Settings(), []
-    for name, value in content.items():
-        line, entries = lines.get(str(name), (None, []))
-        try:
-            if name == "accepted" and isinstance(value, list):
-                value = [_acceptance(*entry) for entry in zip(value, entries, strict=True)]
-            found = found.with_overrides(**{str(name): value})
-        except SettingsError as error:
-            where = "" if "line " in str(error) or line is None else f"line {line}: "
-            problems.append(SettingsError(f"settings file {path}: {where}{error}"))
-    beside = tuple(path.absolute().parent / each for each in found.own_checks)
-    for each in beside:
-        if not each.is_file():
-            line = lines["own_checks"][0]
-            said = f"own_checks names {each}, which is no file; correct the name or remove it"
-            problems.append(SettingsError(f"settings file {path}: line {line}: {said}"))
-    return replace(found, own_checks=beside), problems
-
-
-def _lines(text: str) -> dict[str, tuple[int, list[int]]]:
-    """Where each setting stands, and each entry of it, from 1."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {
-        str(key.value): (
-            key.start_mark.line + 1,
-            [each.start_mark.line + 1 for each in value.value]
-            if isinstance(value, yaml.SequenceNode)
-            else [],
-        )
-        for key, value in pairs
-    }

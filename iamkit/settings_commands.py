@@ -42,13 +42,15 @@ def init(file: Path) -> None:
 @click.argument("file", type=FILE, required=False)
 def check(file: Path | None) -> None:
     """Say what is wrong with FILE, line by line; exit code 2 if anything is."""
+    from iamkit import fleet
     from iamkit.checks import every
-    from iamkit.settings import read_all
+    from iamkit.settings_files import read_all
 
     chosen = settings_file(file)
     if chosen is None:
         raise click.UsageError("there is no iamkit.yaml here; `iamkit settings init` writes one")
     ours, problems = read_all(chosen)
+    problems += fleet.read_all(chosen)[1]
     if not problems:
         every(ours)  # accepted risks name checks, and own checks are read
     for problem in problems:

@@ -51,7 +51,8 @@ AUDIT, MADE = Audit(), Audit(report=True)
 
 
 SECTIONS = {
-    "Every month": ("collect", "report", "diff"),
+    "Every month": ("run",),
+    "One account": ("collect", "report", "diff"),
     "Evidence and reports that were made": ("verify", "rebuild"),
     "Settings": ("settings",),
     "To try, and to explore": ("demo", "lab"),
@@ -128,14 +129,19 @@ def _signals_interrupt() -> Iterator[None]:
 
 def settings_file(named: Path | None) -> Path | None:
     """The settings file that a command uses: the one named, else one that is found."""
-    from iamkit import settings_files
-
     if named is not None:
         return named
-    chosen = settings_files.found(Path.cwd())
+    chosen = found_settings_file()
     if chosen:
         tell(f"Settings of {chosen}")
     return chosen
+
+
+def found_settings_file() -> Path | None:
+    """The settings file of the working folder, or the one that the environment names."""
+    from iamkit import settings_files
+
+    return settings_files.found(Path.cwd())
 
 
 def end(code: ExitCode, said: str) -> None:

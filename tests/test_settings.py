@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iamkit import settings
+from iamkit import settings_files
 from iamkit.errors import SettingsError
 from iamkit.settings import Acceptance, Settings
 
@@ -13,13 +13,13 @@ from iamkit.settings import Acceptance, Settings
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("max_key_age_days: 60\n")
-    assert settings.read(path) == Settings(max_key_age_days=60)
+    assert settings_files.read(path) == Settings(max_key_age_days=60)
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("# nothing yet\n")
-    assert settings.read(path) == Settings()
+    assert settings_files.read(path) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_named_with_its_file(tmp_path: Path, text: str, say
     path = tmp_path / "iamkit.yml"
     path.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        settings.read(path)
+        settings_files.read(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -70,14 +70,14 @@ def test_text_in_another_encoding_says_how_to_save_it(
     path = tmp_path / "iamkit.yml"
     path.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
-        settings.read(path)
+        settings_files.read(path)
     assert f"settings file {path} {says}" in str(caught.value)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_bytes("unused_days: 30\n".encode("utf-8-sig"))
-    assert settings.read(path).unused_days == 30
+    assert settings_files.read(path).unused_days == 30
 
 
 def test_one_value_stands_for_a_list_of_one() -> None:
@@ -87,7 +87,7 @@ def test_one_value_stands_for_a_list_of_one() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere\.yml cannot be read"):
-        settings.read(tmp_path / "nowhere.yml")
+        settings_files.read(tmp_path / "nowhere.yml")
 
 
 def test_none_leaves_a_setting_as_it_is() -> None:
@@ -104,7 +104,7 @@ def test_every_setting_says_what_it_means_and_where_it_comes_from() -> None:
 def test_approved_networks_are_cidrs(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("approved_networks: [203.0.113.0/24, '2001:db8::/32']\n")
-    assert settings.read(path).approved_networks == ("203.0.113.0/24", "2001:db8::/32")
+    assert settings_files.read(path).approved_networks == ("203.0.113.0/24", "2001:db8::/32")
 
 
 RISK = """
@@ -126,7 +126,7 @@ accepted:
 def test_accepted_risks_know_their_line(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text(RISK)
-    first, second = settings.read(path).accepted
+    first, second = settings_files.read(path).accepted
     assert first == Acceptance(
         *("root_used", "*", "Ana", "Yearly recovery drill.", dt.date(2027, 6, 30)),
         ticket="SEC-12",
@@ -143,7 +143,7 @@ def test_a_risk_accepted_by_nobody_is_refused_with_its_line(tmp_path: Path, name
         kept = RISK.replace("- check: old_access_key\n  subject", "- subject").splitlines()
     path.write_text("\n".join(kept))
     with pytest.raises(SettingsError, match=rf"accepted, line (3|9): .* needs '{name}'"):
-        settings.read(path)
+        settings_files.read(path)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_entry_that_does_not_fit_is_named_with_its_line(
     path = tmp_path / "iamkit.yml"
     path.write_text(f"accepted:\n- check: a\n  subject: b\n  owner: c\n  reason: d\n  {text}\n")
     with pytest.raises(SettingsError) as caught:
-        settings.read(path)
+        settings_files.read(path)
     assert says in str(caught.value)
     assert "line 2" in str(caught.value)
 
@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("# ours\nunused_days: 30\nhardware_mfa: some\n")
     with pytest.raises(SettingsError, match="line 3: hardware_mfa is one of nobody"):
-        settings.read(path)
+        settings_files.read(path)
 
 
 def test_own_checks_are_looked_for_beside_the_file(tmp_path: Path) -> None:
@@ -179,9 +179,9 @@ def test_own_checks_are_looked_for_beside_the_file(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"line 1: own_checks names .*ours\.py, which is no file"
     ):
-        settings.read(path)
+        settings_files.read(path)
     (tmp_path / "ours.py").touch()
-    assert settings.read(path).own_checks == (tmp_path / "ours.py",)
+    assert settings_files.read(path).own_checks == (tmp_path / "ours.py",)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_what_would_let_everything_through_is_refused(tmp_path: Path, text: str,
     path = tmp_path / "iamkit.yml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=says):
-        settings.read(path)
+        settings_files.read(path)
 
 
 BOMB = "approved_networks:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -219,20 +219,20 @@ def test_what_would_fill_the_memory_is_refused(tmp_path: Path, text: str, says: 
     path = tmp_path / "iamkit.yml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=says):
-        settings.read(path)
+        settings_files.read(path)
 
 
 def test_an_alias_stands_for_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text("approved_networks: &nets [203.0.113.0/24]\nbreak_glass: *nets\n")
-    read = settings.read(path)
+    read = settings_files.read(path)
     assert read.break_glass == read.approved_networks == ("203.0.113.0/24",)
 
 
-@pytest.mark.parametrize("name", settings.Settings.names())
+@pytest.mark.parametrize("name", Settings.names())
 def test_a_long_value_is_shown_cut(tmp_path: Path, name: str) -> None:
     path = tmp_path / "iamkit.yml"
     path.write_text(f"{name}: [{{x: {'9' * 5000}}}]\n")
     with pytest.raises(SettingsError) as caught:
-        settings.read(path)
+        settings_files.read(path)
     assert len(str(caught.value).replace(str(path), "")) < 300

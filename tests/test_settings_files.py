@@ -20,7 +20,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_new_file_changes_nothing_and_names_every_setting() -> None:
     assert CliRunner().invoke(main, ["settings", "init"]).exit_code == 0
-    assert settings.read(Path("iamkit.yaml")) == settings.Settings()
+    assert settings_files.read(Path("iamkit.yaml")) == settings.Settings()
     text = Path("iamkit.yaml").read_text()
     for name in settings.Settings.names():
         assert f"\n# {name}:" in text
@@ -39,7 +39,7 @@ def test_what_the_comments_hold_is_taken_when_they_are_none() -> None:
     assert set(content) == set(settings.Settings.names())
     Path("our_checks.py").write_text("")
     Path("all.yaml").write_text("\n".join(kept))
-    assert settings.read(Path("all.yaml")).accepted[0].check == "root_used"
+    assert settings_files.read(Path("all.yaml")).accepted[0].check == "root_used"
 
 
 def test_a_file_that_is_there_is_not_written_over() -> None:

@@ -69,12 +69,15 @@ def commands(audit: Audit, out: Path) -> dict[str, list[str]]:
     """Every command that writes, so that it writes to this folder."""
     pages = ["--notebooks", str(audit.notebooks)]
     given = str(audit.out.parent / "given")
+    file = audit.out.parent / "iamkit.yaml"
+    file.write_text(json.dumps({"reports": str(out / "run"), "accounts": [{"files": given}]}))
     return {
         "collect": ["collect", "--from-files", given, "--out", str(out)],
         "demo": ["demo", "--out", str(out)],
         "report": ["report", str(audit.snapshot), "--out", str(out), *pages],
         "lab": ["lab", "--out", str(out)],
         "rebuild": ["rebuild", str(audit.out), *pages],
+        "run": ["run", str(file), "--quiet"],
         "settings": ["settings", "init", str(out / "iamkit.yaml")],
     }
 

@@ -90,15 +90,18 @@ def from_aws(
     mfa_serial: str | None = None,
     mfa_code: Callable[[], str] | None = None,
     last_accessed: bool = False,
+    account_id: str | None = None,
+    run: str = "",
     progress: Progress = lambda what, done, total: None,
 ) -> Path:
     """
     Collect an account's evidence and return the new snapshot's folder.
 
     `mfa_code` is asked once, when `mfa_serial` is given with `role_arn`. `last_accessed` adds a job
-    per user, group and role, which is slow. Raises `CollectError` if the credentials do not work or
-    neither the credential report nor the authorization details could be had, and `SnapshotError`
-    if the snapshot exists or cannot be written.
+    per user, group and role, which is slow. `account_id`
+    and `run`: see `responses.store`. Raises `CollectError` if the credentials do not work or
+    neither the credential report nor the authorization details could be had,
+    `SnapshotExistsError` if the snapshot exists, and `WriteError` if it cannot be written.
     """
     try:
         aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
@@ -135,7 +138,9 @@ def from_aws(
     report = responses[1].content
     as_of = report["GeneratedTime"] if report else datetime.now(UTC)
     said = "credential report GeneratedTime" if report else "time of collection"
-    return store(out, responses, "aws", as_of, said, partition=partition)
+    return store(
+        out, responses, "aws", as_of, said, partition=partition, account_id=account_id, run=run
+    )
 
 
 class _Aws:

@@ -60,6 +60,8 @@ def from_files(
     *,
     as_of: datetime | None = None,
     source: str = "files",
+    account_id: str | None = None,
+    run: str = "",
     note: Callable[[str], Any] = lambda text: None,
 ) -> Path:
     """
@@ -69,13 +71,14 @@ def from_files(
     with a note. `named` gives files by the names in `NAMED` and wins over the folder. `as_of`
     counts where no file says when the credential report was made; failing both, the file's
     modification time does. An answer that should hold the report and does not is a gap, and so is
-    one of authorization details that lacks a list.
+    one of authorization details that lacks a list. `account_id` and
+    `run`: see `responses.store`.
 
     Raises `CollectError` if a file cannot be read, two files hold the same evidence, they come from
     several accounts, or there is neither a credential report nor authorization details.
     """
     responses, as_of_found, as_of_source = responses_in(folder, named, as_of=as_of, note=note)
-    return store(out, responses, source, as_of_found, as_of_source)
+    return store(out, responses, source, as_of_found, as_of_source, account_id=account_id, run=run)
 
 
 def responses_in(

@@ -154,14 +154,25 @@ def store(
     as_of_source: str,
     *,
     partition: str = "",
+    account_id: str | None = None,
+    run: str = "",
 ) -> Path:
     """
     Write the answers as a snapshot under `out` and return its folder.
 
-    Raises `CollectError` as `contents` does; other errors as `snapshot.write` does.
+    `account_id`, if given, is the account that they have to be of. `run` names the run that takes
+    the evidence, so that it is known again if that is cut off.
+
+    Raises `CollectError` as `contents` does, and for answers of another account; other errors as
+    `snapshot.write` does.
     """
     manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
-    return snapshot.write(out, manifest, files)
+    if account_id and manifest["account_id"] != account_id:
+        raise CollectError(
+            f"this evidence is of account {manifest['account_id']}, not of {account_id}; correct "
+            "the account's id, or the profile, role or folder"
+        )
+    return snapshot.write(out, {**manifest, **({"run": run} if run else {})}, files)
 
 
 def stored(response: Response) -> bytes:

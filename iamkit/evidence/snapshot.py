@@ -20,20 +20,21 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from iamkit.errors import SnapshotError, WriteError
+from iamkit.errors import SnapshotError, SnapshotExistsError, WriteError
+from iamkit.lock import new_folder, remove_left
 from iamkit.policy import is_account
 
 FORMAT: Final = 1
 YEARS: Final = range(2006, 2200)  # AWS began in 2006
 MANIFEST: Final = "manifest.json"
 FOLDER: Final = "snapshot"
+PARTIAL: Final = ".partial-"  # begins the name of the folder in which one is being written
 REQUIRED: Final = ("account_id", "as_of", "collected_at", "source", "calls", "gaps", "files")
 LAST_CHANGE: Final = "modification time of"  # begins `as_of_source` where only a file's time says
 
@@ -162,12 +163,13 @@ def place(out: Path, account_id: str, as_of: datetime) -> Path:
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise `SnapshotError` if there is a snapshot at `target` already."""
+    """Raise `SnapshotExistsError` if there is a snapshot at `target` already."""
     if target.exists():
-        raise SnapshotError(
+        raise SnapshotExistsError(
+            target,
             f"{target} exists already and evidence is never overwritten; "
             f"`iamkit report {target}` renders it again (AWS makes a new credential report "
-            "at most every four hours)"
+            "at most every four hours)",
         )
 
 
@@ -188,8 +190,8 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     folders 0700. Killed at any moment, it leaves a whole snapshot or none; what an interrupted run
     left behind is a hidden `.partial-…` folder, which the next run removes.
 
-    Raises `SnapshotError` if the snapshot exists, `WriteError` if the disk is full or the folder is
-    not writable.
+    Raises `SnapshotExistsError` if the snapshot exists, `WriteError` if the disk is full or the
+    folder is not writable.
     """
     target = place(out, manifest["account_id"], parse_time(manifest["as_of"]))
     refuse_existing(target)
@@ -197,9 +199,11 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     try:
         account_folder = target.parent.parent
         _make_private(account_folder)
-        _sweep(account_folder)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=account_folder))
+        remove_left(account_folder, PARTIAL)
+        holder, lock = new_folder(account_folder, PARTIAL)
         try:
+            partial = holder / "making"
+            partial.mkdir(mode=0o700)
             for name, content in {**files, MANIFEST: content_of_manifest}.items():
                 _write_private(partial / name, content)
             _sync(partial)
@@ -207,9 +211,9 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
             refuse_existing(target)
             partial.rename(target)
             _sync(target.parent)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        finally:
+            shutil.rmtree(holder, ignore_errors=True)
+            lock.release()
     except OSError as error:
         where = error.filename or target
         raise WriteError(
@@ -259,6 +263,8 @@ def under(root: Path, account_id: str | None = None) -> list[Path]:
     """
     found = []
     for manifest_path in root.glob(f"*/*/{FOLDER}/{MANIFEST}"):
+        if _is_hidden(manifest_path.parents[1]):
+            continue
         try:
             manifest = json.loads(manifest_path.read_bytes())
             if account_id in (None, manifest["account_id"]):
@@ -337,7 +343,13 @@ def audits(account_folder: Path, until: str | None = None) -> list[Path]:
     `until` is the name of the last one to return; if left out, all are.
     """
     folders = sorted(path.parents[1] for path in account_folder.glob(f"*/{FOLDER}/{MANIFEST}"))
-    return [folder for folder in folders if until is None or folder.name <= until]
+    there = [folder for folder in folders if not _is_hidden(folder)]
+    return [folder for folder in there if until is None or folder.name <= until]
+
+
+def _is_hidden(audit: Path) -> bool:
+    """Whether a folder is not an audit, but is being made or deleted."""
+    return audit.name.startswith(".")
 
 
 def evidence_of(audit: Path) -> str:
@@ -409,11 +421,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left; a run that is writing now keeps its folder a few seconds."""
-    now = datetime.now(UTC).timestamp()
-    for partial in folder.glob(".partial-*"):
-        if now - partial.stat().st_mtime > 3600:
-            shutil.rmtree(partial, ignore_errors=True)

@@ -21,6 +21,7 @@ TITLES: Final = {
     "verdict": "Verdicts",
     "privilege": "Privileges",
     "steps to administrator": "Steps to administrator access",
+    "escalation": "Methods to gain permissions",
     "MFA device registered": "MFA registered or lost",
     "MFA enforcement": "MFA enforcement",
     "network restriction": "Network restrictions",

@@ -6,10 +6,13 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
     print(render(snapshot).index)
 
 `verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
+`page`, which takes long to import, is imported where it is used.
 """
 
 from iamkit.report.csv_files import MARK, as_csv
+from iamkit.report.folder import not_of_the_kit
 from iamkit.report.lab import lab_command, workspace
+from iamkit.report.manifest import installed_version
 from iamkit.report.rebuild import Rebuilt, rebuild
 from iamkit.report.render import Report, render
 from iamkit.report.verify import PROVES, Verified, verify
@@ -21,7 +24,10 @@ __all__ = [
     "Report",
     "Verified",
     "as_csv",
+    "installed_version",
     "lab_command",
+    "not_of_the_kit",
+    "page",
     "rebuild",
     "render",
     "verify",

@@ -31,11 +31,17 @@ from pathlib import Path
 from typing import Final, Self
 
 from iamkit.errors import ReportError, WriteError, one_line
+from iamkit.evidence import snapshot as snapshots
+from iamkit.lock import HeldError, Lock
 from iamkit.report import manifest
-from iamkit.report.lock import HeldError, Lock
 from iamkit.report.manifest import MANIFEST, sha256, sha256_of
 
 HIDDEN: Final = ".iamkit-report"
+_OF_AUDITS: Final = (
+    snapshots.FOLDER,
+    "history",
+    MANIFEST,
+)  # what an audit's folder has besides its pages
 
 
 class ReportFolder:
@@ -167,6 +173,17 @@ class ReportFolder:
 
     def _unwritable(self, error: OSError) -> WriteError:
         return WriteError(f"pages cannot be written to {self.path}: {one_line(error)}")
+
+
+def not_of_the_kit(audit: Path) -> list[str]:
+    """Return the names of what lies in an audit's folder and was not made by iamkit, or changed."""
+    own = {*_OF_AUDITS, HIDDEN, f"{HIDDEN}.lock"}
+    made = manifest.files_of(audit)
+    return sorted(
+        each.name
+        for each in audit.iterdir()
+        if each.name not in own and (each.name not in made or sha256_of(each) != made[each.name])
+    )
 
 
 def settle(folder: Path) -> None:

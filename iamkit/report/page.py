@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import mistune
-from jinja2 import FileSystemLoader
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
@@ -217,6 +217,13 @@ def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str
     text = Markup(_markdown([])(written))  # noqa: S704 - escaped there
     template = environment.get_template("glossary.html.j2")
     return str(template.render(evidence=evidence, pages=pages, text=text))
+
+
+def templates(version: str) -> Environment:
+    """Return the environment of the templates in `data/page/`, which escapes every value."""
+    environment: Environment = _exporter().environment
+    environment.globals["version"] = version
+    return environment
 
 
 @cache

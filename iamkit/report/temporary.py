@@ -1,26 +1,17 @@
-"""
-Temporary folders of runs: short enough for sockets, and removed by the next run if need be.
-
-Each is locked while its run lives. A run that is killed removes nothing, so the next run removes
-the folders that are not locked.
-"""
+"""Temporary folders of runs: short enough for sockets, and removed by the next run if need be."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from iamkit.errors import WriteError, one_line
-from iamkit.report.lock import HeldError, Lock
+from iamkit.lock import new_folder, remove_left
 
 PREFIX: Final = "iamkit-"
-LOCK: Final = ".lock"
 SOCKET_PATH: Final = 100  # bytes; Linux takes 107, macOS 103
 SOCKET: Final = "/tmp12345678/k-1"  # noqa: S108 - as long as what the path of a socket adds to a folder's
 
@@ -29,9 +20,10 @@ class RunFolder:
     """A temporary folder, for its owner only, until `close`."""
 
     def __init__(self) -> None:
-        _sweep()
+        for place in _places():
+            remove_left(Path(place), PREFIX)
         try:
-            self.path, self._lock = _made()
+            self.path, self._lock = new_folder(_short(), PREFIX)
         except OSError as error:
             where = error.filename or tempfile.gettempdir()
             said = f"{where}: no temporary folder can be made there: {one_line(error)}"
@@ -48,18 +40,6 @@ class RunFolder:
         self._lock.release()
 
 
-def _made() -> tuple[Path, Lock]:
-    """A new folder and its lock, taken."""
-    while True:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short())).resolve()
-        lock = Lock(path / LOCK)
-        try:
-            lock.take()
-        except (HeldError, FileNotFoundError):
-            continue  # another run swept it away between the two steps
-        return path, lock
-
-
 def _short() -> str | None:
     """Where to make a folder: None for where the environment says, unless its path is too long."""
     given = os.path.realpath(tempfile.gettempdir())
@@ -69,23 +49,5 @@ def _short() -> str | None:
     return next((each for each in ("/tmp", "/var/tmp") if os.access(each, os.W_OK)), None)  # noqa: S108
 
 
-def _places() -> Iterator[Path]:
-    for place in {tempfile.gettempdir(), _short() or ""} - {""}:
-        yield from Path(place).glob(f"{PREFIX}*")
-
-
-def _sweep() -> None:
-    """Remove the folders of runs that have ended; one without a lock is not known to be one."""
-    for folder in _places():
-        lock = Lock(folder / LOCK)
-        with suppress(OSError, HeldError):
-            if lock.path.is_file() and _is_ours(folder):
-                lock.take()
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.release()
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether a folder, and no link to one, belongs to the user of this process."""
-    found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and (os.name != "posix" or found.st_uid == os.getuid())
+def _places() -> set[str]:
+    return {tempfile.gettempdir(), _short() or ""} - {""}

@@ -3,7 +3,7 @@
 from iamkit.results import changes
 from iamkit.results.controls import matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import History, history_of
+from iamkit.results.history import History, forget, history_of, kept
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
@@ -44,9 +44,11 @@ __all__ = [
     "changes_since",
     "composed",
     "finding_states",
+    "forget",
     "got_worse",
     "history_of",
     "identities",
+    "kept",
     "matrix",
     "matters",
     "not_compared",

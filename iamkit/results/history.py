@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,6 +90,35 @@ def read(folders: Iterable[Path], tables: Iterable[Table] = TABLES) -> dict[str,
         joined = pa.concat_tables(parts) if parts else schema.empty_table()
         found[table.name] = table.cast(joined.to_pandas())
     return found
+
+
+def kept(account_folder: Path) -> AuditRecord:
+    """
+    Return what the yearly files of an account hold, without looking at any evidence.
+
+    A year whose files are missing or damaged is left out: the next report makes them again.
+    """
+    years = []
+    for folder in sorted((account_folder / HISTORY).glob("[0-9]*")):
+        with suppress(OSError, ValueError, IamkitError):
+            years.append(AuditRecord(**read([folder])))
+    return joined(years)
+
+
+def forget(account_folder: Path) -> None:
+    """Take out of an account's yearly files what is of audits that are not there any more."""
+    there = set()
+    for audit in snapshots.audits(account_folder):
+        with suppress(OSError):
+            there.add(snapshots.evidence_of(audit))
+    for folder in (account_folder / HISTORY).glob("[0-9]*"):
+        with suppress(ValueError, IamkitError):
+            record = AuditRecord(**read([folder]))
+            left = AuditRecord(*(each[each["evidence"].isin(there)] for each in record))
+            if left.audits.empty:
+                shutil.rmtree(folder)
+            elif len(left.audits) < len(record.audits):
+                write(folder, left)
 
 
 def stored(audit: Path) -> AuditRecord | None:

@@ -23,7 +23,7 @@ from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
-ANALYSIS: Final = 2
+ANALYSIS: Final = 3
 
 OF_AUDIT: Final = (
     Column("account_id", TEXT, "account"),
@@ -108,6 +108,11 @@ PEOPLE: Final = _table(
     Column("verdict", TEXT, "verdict of `identities`"),
     Column("privilege", TEXT, "admin, near-admin, write, read or none"),
     Column("admin_steps", COUNT, "steps to administrator access; missing: no certain path"),
+    Column(
+        "escalations",
+        TEXT,
+        "ids of the methods to gain permissions that the evidence proves, with spaces between",
+    ),
     Column("mfa_registered", TRUTH, "an MFA device is registered; missing: role, or not known"),
     Column("mfa_enforced", TEXT, "verdict on MFA"),
     Column("network_restriction", TEXT, "verdict on networks"),
@@ -239,6 +244,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "verdict": ("policy_assignments",),
     "privilege": ("policy_assignments",),
     "steps to administrator": ("policy_assignments", "credentials", "access_keys"),
+    "escalation": ("policy_assignments", "credentials", "access_keys"),
     "MFA device registered": ("credentials",),
     "MFA enforcement": ("policy_assignments",),
     "network restriction": ("policy_assignments",),
@@ -311,7 +317,10 @@ def _people(account: Any, ids: Mapping[str, str]) -> pd.DataFrame:
     short = [_hash("\n".join(each)) for each in names]  # numbers of bits differ between accounts
     hashes = pd.Series([short[at] for at in allowed.which], evaluated)
     arns = who["principal_arn"]
+    proven = account.escalations.query("status == 'proven'")
+    methods = proven.groupby("principal_arn")["method"].agg(lambda of: " ".join(sorted({*of})))
     return who.assign(
+        escalations=methods.reindex(arns).array,
         arn=arns,
         subject=arns.map(ids),
         actions=counts.reindex(arns).astype(COUNT).array,

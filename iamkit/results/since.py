@@ -19,6 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import SEVERITIES, Status
+from iamkit.reference import escalation_methods
 from iamkit.restrictions import (
     NOT_APPLICABLE,
     NOTHING_TO_PROTECT,
@@ -36,6 +37,7 @@ ASPECTS: Final = (
     "verdict",
     "privilege",
     "steps to administrator",
+    "escalation",
     "MFA device registered",
     "MFA enforcement",
     "network restriction",
@@ -86,7 +88,7 @@ RANKS: Final[Mapping[str, tuple[str, ...]]] = {
     "network restriction": (NOTHING_TO_PROTECT, RESTRICTED, PARTLY_RESTRICTED, UNRESTRICTED),
 }
 # Aspects of which there had better be none.
-_BAD_IF_THERE: Final = frozenset(["finding"])
+_BAD_IF_THERE: Final = frozenset(["escalation", "finding"])
 _GOOD_IF_THERE: Final = frozenset(["MFA device"])
 
 
@@ -94,6 +96,7 @@ def facts(record: AuditRecord) -> pd.DataFrame:
     """The facts of one audit: `aspect`, `key`, `name`, `state`, `subject` and `severity`."""
     rows = [
         *_of_people(record.people),
+        *_of_escalations(record.people),
         *_of_credentials(record.held),
         *(
             ("policy", row.policy, row.name, f"document {row.document}", row.policy, None)
@@ -138,6 +141,15 @@ def _of_people(people: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
         for aspect, state in states.items():
             if _is(state):
                 yield aspect, row.subject, row.name, state, row.arn, None
+
+
+def _of_escalations(people: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """A fact for each method that an identity has to gain permissions."""
+    known = escalation_methods()
+    for row in _rows(people):
+        for method in row.escalations.split() if _is(row.escalations) else ():
+            name = known[method].name if method in known else method
+            yield "escalation", f"{row.subject} {method}", row.name, name, row.arn, None
 
 
 def _of_credentials(held: pd.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit import settings
+from iamkit import settings, settings_files
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, requests, snapshot
 from iamkit.policy import is_account, statement_rows
@@ -67,7 +67,8 @@ def open_account(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"
         )
     if not isinstance(settings_file, Settings):
-        settings_file = settings.read(Path(settings_file)) if settings_file else Settings()
+        file, account_id = settings_file, opened.account_id
+        settings_file = settings_files.read(Path(file), account_id) if file else Settings()
     given = settings_file.with_overrides(**settings.for_all_notebooks())
     return opened, given.with_overrides(**thresholds)
 

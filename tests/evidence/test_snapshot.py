@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from iamkit.errors import SnapshotError, WriteError
 from iamkit.evidence import snapshot
+from iamkit.lock import new_folder
 
 MANIFEST = {
     "account_id": "012345678901",
@@ -138,14 +140,25 @@ def test_an_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
         snapshot.write(tmp_path / "reports", MANIFEST, FILES)
 
 
-def test_what_a_killed_run_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(
+    tmp_path: Path,
+) -> None:
     account = tmp_path / "reports/012345678901"
-    for name, age in ((".partial-old", 7200), (".partial-young", 0)):
-        (account / name).mkdir(parents=True)
-        stamp = (account / name).stat().st_mtime - age
-        os.utime(account / name, (stamp, stamp))
+    account.mkdir(parents=True)
+    living, lock = new_folder(account, snapshot.PARTIAL)
+    dead = account / f"{snapshot.PARTIAL}dead"
+    shutil.copytree(living, dead)  # nobody holds the copy's lock
     snapshot.write(tmp_path / "reports", MANIFEST, FILES)
-    assert sorted(path.name for path in account.glob(".partial-*")) == [".partial-young"]
+    assert list(account.glob(".partial-*")) == [living]
+    lock.release()
+
+
+def test_what_is_being_made_or_deleted_is_no_audit(tmp_path: Path) -> None:
+    made = snapshot.write(tmp_path, MANIFEST, FILES)
+    for name in (".partial-x", ".deleted-2026-11-01T060000Z"):
+        shutil.copytree(made.parent, made.parents[1] / name)
+    assert snapshot.under(tmp_path) == [made]
+    assert snapshot.audits(made.parents[1]) == [made.parent]
 
 
 def test_the_latest_is_the_one_collected_last_and_the_demo_only_if_alone(tmp_path: Path) -> None:

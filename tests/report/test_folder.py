@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from iamkit import lock
 from iamkit.errors import ReportError, WriteError
 from iamkit.evidence import snapshot
-from iamkit.report import lock, manifest, verify
+from iamkit.lock import Lock
+from iamkit.report import manifest, verify
 from iamkit.report.folder import HIDDEN, ReportFolder
-from iamkit.report.lock import Lock
 from iamkit.report.manifest import MANIFEST
 from tests.processes import SECONDS, run
 

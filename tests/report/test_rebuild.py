@@ -11,7 +11,7 @@ from iamkit.errors import ReportError
 from iamkit.report import manifest, rebuild, verify
 from iamkit.report.manifest import MANIFEST
 from iamkit.report.rebuild import _as_yaml
-from iamkit.settings import read
+from iamkit.settings_files import read
 from tests.report.audits import Audit
 from tests.report.test_kernels import with_own_check
 

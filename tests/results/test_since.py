@@ -105,6 +105,21 @@ def test_each_thing_that_changed_is_said_once(two: tuple[Account, Account]) -> N
     assert [row[0] for row in of(changes, "policy")] == ["own"]
 
 
+def test_methods_to_gain_permissions_are_opened_and_closed(tmp_path: Path) -> None:
+    own = f"{ARN}user/ann"
+    attaches = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action":
+                "iam:AttachUserPolicy", "Resource": own}}  # fmt: skip
+    months = [
+        audit(tmp_path, number, {"UserDetailList": [user("ann", **inline(document))]}, line("ann"))
+        for number, document in ((1, READ), (2, attaches))
+    ]
+    opened = of(months[1].since(months[0]), "escalation")
+    assert opened == [("ann", None, method, WORSE) for _, _, method, _ in opened]
+    assert opened
+    closed = of(months[0].since(months[1]), "escalation")
+    assert closed == [("ann", method, None, BETTER) for _, _, method, _ in opened]
+
+
 def test_a_renamed_user_is_the_same_and_one_made_again_is_another(
     two: tuple[Account, Account],
 ) -> None:

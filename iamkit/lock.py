@@ -1,5 +1,5 @@
 """
-A file that one process at a time holds: who writes a report, which temporary folders are in use.
+A file that one process at a time holds: who writes a report, which unfinished folders are in use.
 
 The operating system gives the lock up when its holder ends, however it ends, so what a dead run
 held is free at once and nobody has to guess whether a process number is still the same process.
@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import stat
 import sys
+import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-
-from iamkit.evidence import snapshot as snapshots
+from typing import Final
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,6 +32,9 @@ else:
 
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+NAME: Final = ".lock"  # of the lock in a folder that one run uses
 
 
 class HeldError(Exception):
@@ -77,9 +82,47 @@ class Lock:
             return False
 
 
+def new_folder(parent: str | Path | None, prefix: str) -> tuple[Path, Lock]:
+    """
+    Make a folder for this run alone, and return it with its lock, taken.
+
+    A run that is killed removes nothing: `remove_left` does. Raises OSError if it cannot be made,
+    or the file system has no locks.
+    """
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+        lock = Lock(path / NAME)
+        try:
+            lock.take()
+        except (HeldError, FileNotFoundError):
+            continue  # another run swept it away between the two steps
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return path, lock
+
+
+def remove_left(parent: Path, prefix: str) -> None:
+    """Remove the folders of `new_folder` whose runs have ended; one without a lock may be none."""
+    for folder in parent.glob(f"{prefix}*"):
+        lock = Lock(folder / NAME)
+        with suppress(OSError, HeldError):
+            if lock.path.is_file() and _is_ours(folder):
+                lock.take()
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder, and no link to one, belongs to the user of this process."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and (os.name != "posix" or found.st_uid == os.getuid())
+
+
 def _myself() -> bytes:
-    since = snapshots.format_time(datetime.now(UTC))
-    return snapshots.canonical({"host": socket.gethostname(), "pid": os.getpid(), "since": since})
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
+    return json.dumps(holder, separators=(",", ":")).encode() + b"\n"
 
 
 def _holder(handle: int) -> str:

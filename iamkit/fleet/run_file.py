@@ -1,0 +1,239 @@
+"""
+The run file: which accounts `iamkit run` audits every month, and what it does with the results.
+
+It is the settings file (`settings_files`), with these lines beside the settings: one file says all.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from iamkit.errors import IamkitError, SettingsError
+from iamkit.evidence import requests
+from iamkit.policy import is_account
+from iamkit.settings import shortened
+from iamkit.settings_files import account_of
+from iamkit.values import instead
+from iamkit.yaml_file import YamlFile, opened
+
+SEVERITIES: Final = ("critical", "high", "medium", "low")
+MOMENT: Final = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{6}Z)?)?")
+WAYS: Final = ("profile", "role_arn", "files", "demo")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    An account of a run file, and the way to its evidence.
+
+    `account` is its id, where the file says: evidence of another account is an error then.
+    """
+
+    name: str
+    account: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    region: str | None = None
+    last_accessed: bool = False
+    files: Path | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """What a run file says; see `settings_files.RUN` for what each means."""
+
+    path: Path
+    accounts: tuple[Entry, ...]
+    reports: Path
+    keep_months: int = 0
+    keep: tuple[str, ...] = ()
+    fail_on: str | None = None
+    fail_on_new: str | None = None
+    require: tuple[str, ...] = ()
+    announce: tuple[str, ...] = ()
+
+
+def read(path: Path) -> RunFile:
+    """
+    Return what a run file says.
+
+    Raises `SettingsError`, with the line, for the first thing that does not fit.
+    """
+    found, problems = read_all(path)
+    if problems:
+        raise problems[0]
+    return found
+
+
+def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
+    """
+    Return what fits of a run file, and an error for each thing that does not.
+
+    Raises `SettingsError` if the file cannot be read or is no mapping. Settings are not looked at.
+    """
+    file = opened(path)
+    problems: list[SettingsError] = []
+    entries: list[Entry] = []
+    given = file.content.get("accounts")
+    if given is not None and not isinstance(given, list):
+        problems.append(file.error("accounts is a list: each account begins with -", "accounts"))
+    for number, each in enumerate(given if isinstance(given, list) else ()):
+        try:
+            entries.append(_entry(each, path))
+        except SettingsError as error:
+            problems.append(file.error(error, "accounts", number))
+    problems += _twice(file, entries)
+    values: dict[str, Any] = {"reports": path.parent / "reports"}
+    for name, fit in _FITS.items():
+        if file.content.get(name) is not None:
+            try:
+                values[name] = fit(name, file.content[name])
+            except IamkitError as error:
+                problems.append(file.error(error, name))
+    values["reports"] = path.parent / values["reports"]
+    return RunFile(path, tuple(entries), **values), problems
+
+
+def _entry(given: Any, path: Path) -> Entry:
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"an account is lines such as profile: audit, not {shortened(given)}")
+    known = {each.name for each in fields(Entry)} | {"settings"}
+    for name in given:
+        if name not in known:
+            raise SettingsError(
+                f"an account has no {shortened(name)}; {instead(name, sorted(known))}"
+            )
+    values = {name: value for name, value in given.items() if value is not None}
+    own = values.pop("settings", {})
+    if not isinstance(own, Mapping):
+        raise SettingsError("settings of an account are lines such as max_key_age_days: 30")
+    for name in ("demo", "last_accessed"):
+        if not isinstance(values.get(name, False), bool):
+            raise SettingsError(f"{name} is true or false, not {shortened(values[name])}")
+    for name in ("name", "profile", "role_arn", "external_id", "region", "files"):
+        if name in values and not (isinstance(values[name], str) and values[name].strip()):
+            raise SettingsError(f"{name} is text, not {shortened(values[name])}; quote it")
+    account = values.get("account", "")
+    if account and not (isinstance(account, str) and is_account(account)):
+        raise SettingsError(f"account is twelve digits in quotes, not {shortened(account)}")
+    _refuse_ways(values)
+    account = account_of(values)
+    if own and not account:
+        raise SettingsError(
+            "an account with settings of its own needs its id, such as account: "
+            '"111122223333", so that every command finds them'
+        )
+    if "files" in values:
+        values["files"] = path.parent / values["files"]
+    name = values.pop("name", None) or _name(values, account)
+    return Entry(**{**values, "name": name, "account": account})
+
+
+def _refuse_ways(values: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` for ways to an account's evidence that are none, or exclude others."""
+    ways = [name for name in WAYS if values.get(name)]
+    if not ways:
+        raise SettingsError(f"an account needs one of {', '.join(WAYS)}: where is its evidence?")
+    saved = [name for name in ways if name in ("files", "demo")]
+    if saved and len(ways) > 1:
+        raise SettingsError(
+            f"{saved[0]} takes the place of {ways[0 if ways[0] != saved[0] else 1]}"
+        )
+    arn = values.get("role_arn")
+    if arn and not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", arn):
+        raise SettingsError(f"role_arn is no ARN of a role: {shortened(arn)}")
+    own = values.get("account")
+    if arn and own and own != arn.split(":")[4]:
+        raise SettingsError(f"role_arn is of another account than {own}")
+    if values.get("external_id") and not arn:
+        raise SettingsError("external_id goes with role_arn")
+
+
+def _name(values: Mapping[str, Any], account: str | None) -> str:
+    """What an account is called where the file does not say."""
+    if values.get("demo"):
+        return "demo"
+    files = values.get("files")
+    return str(account or values.get("profile") or (files and Path(files).name))
+
+
+def _twice(file: YamlFile, entries: list[Entry]) -> list[SettingsError]:
+    """An error for each name, and each account, that is there a second time."""
+    problems = []
+    for of in ("name", "account"):
+        values = [getattr(each, of) for each in entries]
+        problems += [
+            file.error(f"two accounts have the {of} {value}; remove or rename one", "accounts")
+            for value in dict.fromkeys(values)
+            if value and values.count(value) > 1
+        ]
+    return problems
+
+
+def _folder(name: str, value: Any) -> Path:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(f"{name} is a folder, not {shortened(value)}")
+    if "://" in value:
+        raise SettingsError(f"{name} is a folder of this machine, not {shortened(value)}")
+    return Path(value).expanduser()
+
+
+def _months(name: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 1200:
+        raise SettingsError(
+            f"{name} is a number of months up to 1200, or 0 to keep all, not {shortened(value)}"
+        )
+    return value
+
+
+def _moments(name: str, value: Any) -> tuple[str, ...]:
+    given = [str(each) for each in (value if isinstance(value, list) else [value])]
+    wrong = [each for each in given if not MOMENT.fullmatch(each)]
+    if wrong:
+        raise SettingsError(
+            f"{name} is a list of months such as 2026-01, or of audits such as "
+            f"2026-01-01T060000Z, not {shortened(wrong[0])}"
+        )
+    return tuple(given)
+
+
+def _severity(name: str, value: Any) -> str:
+    if value not in SEVERITIES:
+        near = instead(value, SEVERITIES)
+        raise SettingsError(f"{name} is a severity, not {shortened(value)}; {near}")
+    return str(value)
+
+
+def _evidence(name: str, value: Any) -> tuple[str, ...]:
+    given = [str(each) for each in (value if isinstance(value, list) else [value])]
+    for each in given:
+        requests.named(each)
+    return tuple(given)
+
+
+def _command(name: str, value: Any) -> tuple[str, ...]:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise SettingsError(f"{name} is no command: {error}") from error
+    if not (isinstance(words, list) and words and all(isinstance(word, str) for word in words)):
+        raise SettingsError(f"{name} is a command and its arguments, as texts")
+    return tuple(words)
+
+
+_FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "reports": _folder,
+    "keep_months": _months,
+    "keep": _moments,
+    "fail_on": _severity,
+    "fail_on_new": _severity,
+    "require": _evidence,
+    "announce": _command,
+}

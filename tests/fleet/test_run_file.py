@@ -1,0 +1,145 @@
+"""The run file: what it takes, and how it says what it does not take."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from iamkit import settings_files
+from iamkit.cli import main
+from iamkit.errors import SettingsError
+from iamkit.fleet import read, read_all
+
+ROLE = "arn:aws:iam::111122223333:role/audit"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "iamkit.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_of_a_new_file_is_one_that_is_taken(tmp_path: Path) -> None:
+    lines = settings_files.template().splitlines()
+    first = lines.index("# What `iamkit run` does every month.")
+    last = lines.index("# How accounts are judged, by every command.")
+    kept, inside = [], False
+    for line in lines[first:last]:
+        starts = line.startswith(tuple(f"# {name}:" for name in settings_files.RUN))
+        inside = starts or (inside and line.startswith("#   "))
+        kept += [line[2:]] if inside else []
+    file = read(written(tmp_path, "\n".join(kept)))
+    assert [each.name for each in file.accounts] == ["production", "sandbox", "offline"]
+    assert file.accounts[0].account == "111122223333", "as its role says"
+    assert file.accounts[2].files == tmp_path / "saved-answers"
+    assert file.reports == tmp_path / "reports"
+    assert (file.keep_months, file.keep) == (24, ("2026-01",))
+    assert (file.fail_on, file.fail_on_new) == ("critical", "high")
+    assert file.announce == ("python3", "send_mail.py", "security@example.com")
+    assert settings_files.read(file.path, "111122223333").max_key_age_days == 30
+    assert settings_files.read(file.path, "444455556666").max_key_age_days == 90
+
+
+def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: Path) -> None:
+    file = read(written(tmp_path, "accounts: [{profile: audit}]"))
+    assert (file.keep_months, file.fail_on, file.require, file.announce) == (0, None, (), ())
+    assert file.accounts[0].name == "audit"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("accounts: audit", "line 1: accounts is a list"),
+        ("accounts:\n- audit", "line 2: an account is lines such as profile: audit"),
+        ("accounts:\n- profil: audit", "line 2: an account has no 'profil'; did you mean profile?"),
+        ("accounts:\n- name: a", "line 2: an account needs one of profile, role_arn, files, demo"),
+        ("accounts:\n- {files: a, profile: b}", "line 2: files takes the place of profile"),
+        ("accounts:\n- {demo: true, role_arn: " + ROLE + "}", "demo takes the place of role_arn"),
+        ("accounts:\n- role_arn: audit", "line 2: role_arn is no ARN of a role: 'audit'"),
+        ("accounts:\n- {profile: a, external_id: b}", "external_id goes with role_arn"),
+        ("accounts:\n- {profile: a, account: 111122223333}", "account is twelve digits in quotes"),
+        ("accounts:\n- {role_arn: " + ROLE + ", account: '444455556666'}", "another account than"),
+        ("accounts:\n- {profile: a, settings: {unused_days: 9}}", "needs its id, such as account:"),
+        ("accounts:\n- {profile: a, settings: 9}", "settings of an account are lines"),
+        ("accounts:\n- {profile: a, last_accessed: often}", "last_accessed is true or false"),
+        ("accounts:\n- {profile: 7}", "profile is text, not 7; quote it"),
+        ("accounts:\n- profile: a\n- profile: a", "two accounts have the name a"),
+        ("keep_months: soon", "line 1: keep_months is a number of months up to 1200"),
+        ("keep_months: true", "keep_months is a number of months"),
+        ("keep: [last]", "line 1: keep is a list of months such as 2026-01"),
+        ("fail_on: hihg", "line 1: fail_on is a severity, not 'hihg'; did you mean high?"),
+        ("require: [credential_repor]", "did you mean credential_report?"),
+        ('announce: "mail \'x"', "line 1: announce is no command"),
+        ("announce: [1]", "announce is a command and its arguments, as texts"),
+        ("reports: s3://bucket/x", "reports is a folder of this machine"),
+        ("reports: 7", "reports is a folder, not 7"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(written(tmp_path, text))
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"settings file {tmp_path / 'iamkit.yaml'}: line ")
+
+
+def test_settings_check_names_every_mistake_of_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(
+        tmp_path,
+        "unused_days: soon\n"
+        "fail_on: sometimes\n"
+        "accounts:\n"
+        f"- role_arn: {ROLE}\n"
+        "  settings:\n"
+        "    max_key_age_dayz: 3\n"
+        "    accepted:\n"
+        "    - check: root_used\n",
+    )
+    ended = CliRunner().invoke(main, ["settings", "check"])
+    assert ended.exit_code == 2
+    for said in (
+        "line 1: unused_days is a number of days",
+        "line 2: fail_on is a severity",
+        "line 6: there is no setting 'max_key_age_dayz'; did you mean max_key_age_days?",
+        "accepted, line 8: an accepted risk needs",
+        "has 4 mistakes",
+    ):
+        assert said in ended.stderr
+
+
+def test_own_settings_win_and_own_acceptances_are_added(tmp_path: Path) -> None:
+    risk = {"owner": "ann", "reason": "r", "expires": "2030-01-01", "subject": "*"}
+    text = yaml.safe_dump(
+        {
+            "approved_networks": ["203.0.113.0/24"],
+            "accepted": [{"check": "root_used", **risk}],
+            "accounts": [
+                {
+                    "role_arn": ROLE,
+                    "settings": {
+                        "approved_networks": ["198.51.100.0/24"],
+                        "accepted": [{"check": "old_access_key", **risk}],
+                    },
+                }
+            ],
+        }
+    ).replace("'2030-01-01'", "2030-01-01")
+    path = written(tmp_path, text)
+    own = settings_files.read(path, "111122223333")
+    assert own.approved_networks == ("198.51.100.0/24",)
+    assert [each.check for each in own.accepted] == ["root_used", "old_access_key"]
+    for other in ("444455556666", None):
+        found = settings_files.read(path, other)
+        assert found.approved_networks == ("203.0.113.0/24",)
+        assert [each.check for each in found.accepted] == ["root_used"]
+
+
+def test_a_role_of_another_part_of_aws_is_taken(tmp_path: Path) -> None:
+    file, problems = read_all(
+        written(tmp_path, "accounts:\n- role_arn: arn:aws-us-gov:iam::111122223333:role/x/audit")
+    )
+    assert problems == []
+    assert file.accounts[0].account == "111122223333"

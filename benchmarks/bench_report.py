@@ -24,7 +24,7 @@ def iamkit(path: Path, out: Path) -> None:
 def plain(path: Path, out: Path) -> None:
     """Run papermill and nbconvert for each notebook in turn."""
     out.mkdir(exist_ok=True)
-    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for notebook in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         made = out / notebook.name
         run = [sys.executable, "-m", "papermill", str(notebook), str(made)]
         run += ["-p", "snapshot", str(path), "--no-progress-bar"]
@@ -37,7 +37,7 @@ with TemporaryDirectory() as folder:
     small, large = (snapshot(Path(folder), users) for users in (60, 5000))
     ours = fastest(lambda: iamkit(small, Path(folder, "ours")))
     theirs = fastest(lambda: plain(small, Path(folder, "plain")), times=1)
-    notebooks = len(list(NOTEBOOKS.glob("*.ipynb")))
+    notebooks = len(list(NOTEBOOKS.glob("[0-9]*.ipynb")))
     say(f"{notebooks} notebooks, 60 users, each in a kernel of its own")
     say(f"papermill, then jupyter nbconvert  1.0 ({theirs:.1f} s)")
     say(f"iamkit report                      {theirs / ours:.1f} times faster ({ours:.1f} s)")

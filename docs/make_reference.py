@@ -20,6 +20,7 @@ import click
 
 import iamkit
 from iamkit import Account
+from iamkit.access import GRANTING, WHO_CAN
 from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
@@ -30,6 +31,7 @@ from iamkit.settings_files import RUN
 from iamkit.table import Table
 from iamkit.tables import schema, tables_of
 
+ASKED = (WHO_CAN, GRANTING)
 SINCE = (CHANGES, PERMISSION_CHANGES)
 HISTORY = (FINDING_STATES, *RECORD_TABLES)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
@@ -49,9 +51,12 @@ def tables() -> str:
         _contents("Of the evidence", schema.TABLES),
         _contents("Derived from it", derived),
         _contents("Of `account.audit`", AUDIT_TABLES),
+        _contents(
+            "Of `account.who_can(…)`, `account.who_can_pass(…)` and `account.granting(…)`", ASKED
+        ),
         _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
         _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *SINCE, *HISTORY)),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY)),
     ]
     return "\n".join(parts)
 

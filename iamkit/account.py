@@ -22,14 +22,19 @@ from iamkit.access import (
     POSSIBLE_ADMINISTRATORS,
     Permissions,
     Principals,
+    actor,
     administrators,
     ask,
     effective,
     evaluated,
+    granting,
     policy_grants,
     possible_administrators,
+    role_arn,
+    who_can,
     with_witnesses,
 )
+from iamkit.answer import Answer
 from iamkit.checks import Audit, offer, run_checks
 from iamkit.errors import SettingsError
 from iamkit.escalation import (
@@ -66,6 +71,7 @@ from iamkit.results import (
     changes_since,
     history_of,
     identities,
+    identity_facts,
     permission_changes,
 )
 from iamkit.results import record as make_record
@@ -85,6 +91,23 @@ from iamkit.trust import (
 )
 
 T = TypeVar("T")
+
+# What an account shows of itself: what can be asked, and what comes back.
+_QUESTIONS: Mapping[str, str] = {
+    "identities": "one row per identity: verdict, access, MFA, networks, age, next steps",
+    "audit.findings": "what fails, how severe it is and what to do; audit.results: a row per check",
+    'identity("ann")': "everything about one user or role",
+    'can("ann", "s3:GetObject", ARN)': "one decision, and why; why(…) in each request context",
+    'who_can("iam:PassRole")': "who can do it; who_can_pass(ROLE), granting(ACTION)",
+    "permissions.summary()": "numbers of actions per identity; permissions.actions(NAME, CONTEXT)",
+    "mfa_enforcement": "who is made to use MFA; network_restrictions: from where each can be used",
+    "trusted_principals": "who may come in; outbound_roles: who goes where",
+    "escalations": "who can gain permissions, and how; admin_paths, choke_points()",
+    "lint": "what is wrong with policies as written",
+    "history.measures": "the months so far; since(load('previous')): what changed",
+    "what_if(CHANGE)": "the same account after a change; see iamkit.results.changes",
+    "describe()": 'every table; describe("identities"): its columns and what they mean',
+}
 
 
 def _derived(
@@ -278,18 +301,70 @@ class Account(AccountTables):
         """
         return ask(self.callers, principal, action, resource, context)
 
-    def why(self, principal: str, action: str, resource: str = "*") -> pd.DataFrame:
+    def why(self, principal: str, action: str, resource: str = "*") -> Answer:
         """Decide one request in every named context: `context`, `effect`, `why`."""
         decisions = {
             context: self.can(principal, action, resource, context) for context in CONTEXTS
         }
-        return pd.DataFrame(
-            {
-                "context": list(decisions),
-                "effect": [decision.effect for decision in decisions.values()],
-                "why": [decision.why for decision in decisions.values()],
-            }
-        )
+        said = {
+            "context": list(decisions),
+            "effect": [decision.effect for decision in decisions.values()],
+            "why": [decision.why for decision in decisions.values()],
+        }
+        return Answer.about(pd.DataFrame(said), f"{principal}: {action} on {resource}")
+
+    def who_can(self, action: str, resource: str = "*", context: str = "") -> Answer:
+        """
+        Return every user and role, and the root user, that can make a request, or possibly can.
+
+        `resource` is an ARN, or `*` for any at all; `context` one of `access.DEFAULT_CONTEXTS`, or
+        empty for each of them. Rows: see `access.WHO_CAN`. The first question waits for
+        `permissions`. Raises `SettingsError` for what does not exist, as `can` does.
+        """
+        found = who_can(self.permissions, action, resource, context)
+        return Answer.about(found, f"Who can do {action} on {_any(resource)}: {len(found)}")
+
+    def who_can_pass(self, role: str, context: str = "") -> Answer:
+        """
+        Return who may pass a role, by name or ARN, to a service. Rows: see `access.WHO_CAN`.
+
+        A condition on the service is not known, so who may pass it to some services only possibly
+        can. Raises `SettingsError` for a role that does not exist.
+        """
+        arn = role_arn(self.callers, role)
+        found = who_can(self.permissions, "iam:PassRole", arn, context)
+        return Answer.about(found, f"Who can pass {arn}: {len(found)}")
+
+    def granting(self, action: str) -> Answer:
+        """
+        Return the statements of policies that allow an action. Rows: see `access.GRANTING`.
+
+        Raises `SettingsError` for an action that AWS does not have.
+        """
+        found = granting(self.callers, action)
+        return Answer.about(found, f"Statements that allow {action}: {len(found)}")
+
+    def identity(self, name: str) -> Answer:
+        """
+        Return everything about a user, a role or the root user: `about`, `fact` and `value`.
+
+        `name` is a name or an ARN. Raises `SettingsError` for a group, and for a name that nobody
+        or more than one has, with what may have been meant.
+        """
+        arn = actor(self.callers, name)["principal_arn"]
+        return Answer.about(identity_facts(self, arn), f"{arn}, as of {self.as_of:%Y-%m-%d}")
+
+    def __repr__(self) -> str:
+        """Name the account, what it has and what can be asked of it."""
+        width = max(map(len, _QUESTIONS))
+        lines = (f"  account.{asked:{width}}  {said}" for asked, said in _QUESTIONS.items())
+        return "\n".join([super().__repr__(), *lines])
+
+    def _repr_html_(self) -> str:
+        first, counts = super().__repr__().split("\n", 1)
+        asked = [f"account.{each}" for each in _QUESTIONS]
+        table = pd.DataFrame({"ask": asked, "for": list(_QUESTIONS.values())})
+        return Answer.about(table, f"{first}: {counts}")._repr_html_()
 
     def what_if(self, *wanted: changes.Change) -> Account:
         """
@@ -369,6 +444,10 @@ def load(
         if (account.snapshot.evidence_hash, account.settings) == (opened.evidence_hash, settings):
             return account
     return Account(opened, settings)
+
+
+def _any(resource: str) -> str:
+    return "any resource" if resource == "*" else resource
 
 
 def _earlier(path: Path, settings: Mapping[str, Any]) -> Account:

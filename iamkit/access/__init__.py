@@ -46,7 +46,7 @@ from iamkit.access.possible_administrators import (
     possible_administrators,
 )
 from iamkit.access.principals import Principals
-from iamkit.access.questions import Question, ask, evaluated
+from iamkit.access.questions import Question, actor, ask, evaluated
 from iamkit.access.resource_sets import (
     BOUNDARY,
     KINDS,
@@ -57,6 +57,7 @@ from iamkit.access.resource_sets import (
     members,
     union,
 )
+from iamkit.access.who_can import GRANTING, WHO_CAN, granting, role_arn, who_can
 from iamkit.access.witnesses import Witness, Witnesses
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "CONTEXTS",
     "DEFAULT_CONTEXTS",
     "EVERYTHING",
+    "GRANTING",
     "ISSUED",
     "KINDS",
     "NOWHERE",
@@ -78,6 +80,7 @@ __all__ = [
     "RISKY",
     "SELF_PROMOTION",
     "THROUGH_IAM",
+    "WHO_CAN",
     "WITHOUT_MFA",
     "AttackRequest",
     "AttackRequests",
@@ -96,6 +99,7 @@ __all__ = [
     "Source",
     "Witness",
     "Witnesses",
+    "actor",
     "administrative",
     "administrators",
     "ask",
@@ -107,12 +111,15 @@ __all__ = [
     "divide",
     "effective",
     "evaluated",
+    "granting",
     "members",
     "permissions",
     "policy_grants",
     "possible_administrators",
     "risky_actions",
+    "role_arn",
     "union",
+    "who_can",
     "with_mfa",
     "with_witnesses",
 ]

@@ -22,6 +22,7 @@ from iamkit.access.attackers import Attackers
 from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
+from iamkit.answer import Answer
 from iamkit.errors import SettingsError
 from iamkit.memory import Memo, garbage_collection_paused
 from iamkit.policy import (
@@ -142,6 +143,29 @@ class Permissions:
     contexts: tuple[str, ...]
     index: np.ndarray[Any, np.dtype[np.int64]]
     rows: Bits
+
+    def __repr__(self) -> str:
+        """Show how many can do how much in each context, and what can be asked."""
+        return repr(self._overview())
+
+    def _repr_html_(self) -> str:
+        return self._overview()._repr_html_()
+
+    def _overview(self) -> Answer:
+        """A row per context: numbers of users and roles with any permission, and what they hold."""
+        rows = self.summary().groupby("context", sort=False).agg(
+            with_permissions=("certain", lambda of: int((of > 0).sum())),
+            with_risky_ones=("risky", lambda of: int((of > 0).sum())),
+            administrators=("admin", lambda of: int(of.ne("").sum())),
+            median_of_actions=("certain", lambda of: int(of.median())),
+        )  # fmt: skip
+        said = (
+            f"Permissions of {len(self.principals)} users and roles in {len(self.contexts)} "
+            "request contexts; ask .actions(NAME, CONTEXT), .summary(), .holders(CONTEXT), "
+            ".boundaries(CONTEXT)"
+        )
+        return Answer.about(rows.rename(columns=lambda name: name.replace("_", " ")).reset_index(),
+                            said)  # fmt: skip
 
     @property
     def catalog(self) -> Catalog:

@@ -47,7 +47,7 @@ class Question:
     def of(cls, callers: Principals, principal: str, action: str, resource: str) -> Question:
         """Check a question. Raises `SettingsError` for one that cannot be answered."""
         who = actor(callers, principal)
-        return cls(who, _action(action), _resource(callers, resource, action))
+        return cls(who, checked_action(action), checked_resource(callers, resource, action))
 
 
 def ask(callers: Principals, principal: str, action: str, resource: str, context: str) -> Decision:
@@ -139,8 +139,8 @@ def _meant(name: str, known: Any) -> str:
     )
 
 
-def _action(action: str) -> str:
-    """The action, if AWS has it; its case does not matter."""
+def checked_action(action: str) -> str:
+    """Return the action, in any case, if AWS has it. Raises `SettingsError` if it does not."""
     if not isinstance(action, str) or action in EVERY_ACTION or set("*?") & set(str(action)):
         raise SettingsError(
             f"{action!r} is no single action: ask about one, such as s3:GetObject; what a "
@@ -172,8 +172,8 @@ def _listed() -> Mapping[str, str]:
     return {each.lower(): each for each in load_catalog().listed.actions}
 
 
-def _resource(callers: Principals, resource: str, action: str) -> str:
-    """The resource, if it is `*` or looks like an ARN."""
+def checked_resource(callers: Principals, resource: str, action: str) -> str:
+    """Return the resource, if it is `*` or looks like an ARN. Raises `SettingsError` if not."""
     parts = arn_parts(resource) if isinstance(resource, str) else ()
     if resource == "*" or (
         len(parts) == 6

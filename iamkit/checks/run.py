@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.answer import Answer
 from iamkit.checks.fitting import fitted
 from iamkit.checks.incomplete import Lacking, unanswered
 from iamkit.checks.registry import (
@@ -145,6 +146,26 @@ class Audit(NamedTuple):
     findings: pd.DataFrame
     results: pd.DataFrame
     acceptances: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Show how many findings there are of each severity, and what can be asked."""
+        return repr(self._overview())
+
+    def _repr_html_(self) -> str:
+        return self._overview()._repr_html_()
+
+    def _overview(self) -> Answer:
+        """A row per severity: numbers of findings, by their status."""
+        statuses = [Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.NOTED]
+        counts = pd.crosstab(self.findings["severity"], self.findings["status"])
+        counts = counts.reindex(index=list(SEVERITIES), columns=statuses, fill_value=0)
+        outcomes = self.results["status"].value_counts()
+        checks = ", ".join(f"{count} {status}" for status, count in outcomes.items())
+        said = (
+            f"{len(self.findings):,} findings; checks: {checks}; ask .findings, .results, "
+            ".acceptances"
+        )
+        return Answer.about(counts.reset_index(), said)
 
 
 def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:

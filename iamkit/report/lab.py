@@ -17,6 +17,8 @@ from typing import Final
 from iamkit.errors import ReportError, WriteError, one_line
 from iamkit.report.notebooks import NOTEBOOKS, PATTERN
 
+START: Final = "start.ipynb"  # opened first: what the others answer
+OTHERS: Final = (START, "playground.ipynb")  # notebooks that are no page of a report
 RECORD: Final = ".iamkit-notebooks.json"  # hash of each notebook when it was copied, by its name
 
 
@@ -32,7 +34,8 @@ def workspace(folder: Path, notebooks: Path = NOTEBOOKS) -> tuple[Path, list[str
         target.mkdir(parents=True, exist_ok=True)
         copied = _recorded(target / RECORD)
         kept = []
-        for source in sorted(notebooks.glob(f"{PATTERN}.ipynb")):
+        others = [notebooks / name for name in OTHERS if (notebooks / name).is_file()]
+        for source in (*others, *sorted(notebooks.glob(f"{PATTERN}.ipynb"))):
             content, copy = source.read_bytes(), target / source.name
             if copy.exists() and _hash(copy.read_bytes()) not in (
                 copied.get(copy.name),
@@ -63,13 +66,15 @@ def _write(path: Path, content: bytes) -> None:
 
 def lab_command(notebooks: Path, options: tuple[str, ...] = ()) -> list[str]:
     """
-    Return the command that starts JupyterLab on a folder, for this machine only.
+    Return the command that starts JupyterLab on a folder of notebooks, for this machine only.
 
     Raises ReportError if JupyterLab is not installed.
     """
     if find_spec("jupyterlab") is None:
         raise ReportError("JupyterLab is not installed; `pip install 'iamkit[lab]'` adds it")
-    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options, str(notebooks)]
+    start = notebooks / START
+    opened = start if start.is_file() else notebooks
+    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options, str(opened)]
 
 
 def _recorded(path: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from iamkit.results.controls import matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import History, forget, history_of, kept
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
+from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES
@@ -48,6 +49,7 @@ __all__ = [
     "got_worse",
     "history_of",
     "identities",
+    "identity_facts",
     "kept",
     "matrix",
     "matters",

@@ -20,11 +20,12 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit import settings, settings_files
+from iamkit.answer import Answer
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, requests, snapshot
 from iamkit.policy import is_account, statement_rows
 from iamkit.settings import Settings
-from iamkit.table import objects, stack, times
+from iamkit.table import Table, objects, stack, times
 from iamkit.tables import (
     account_level,
     authorization_details,
@@ -36,10 +37,11 @@ from iamkit.tables import (
 from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
 from iamkit.tables.contradictions import contradictions
 from iamkit.tables.details import AuthorizationDetails
-from iamkit.values import as_dict, as_list
+from iamkit.values import as_dict, as_list, instead
 
 # Codes of gaps that concern single subjects only.
 PARTIAL: Final = (partial.CODE, authorization_details.FROM_LIST)
+COUNTED: Final = ("users", "roles", "groups", "policies", "gaps")  # tables, where it is shown
 
 
 def open_account(
@@ -401,16 +403,44 @@ class AccountTables:
         answer = self.snapshot.json("authorization_details.json")
         return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
 
-    def _repr_html_(self) -> str:
-        title = f"Account {self.account_id}, {'demo data, ' if self.snapshot.is_demo else ''}"
-        title += f"evidence as of {self.as_of:%Y-%m-%d %H:%M} UTC{self._tried}"
-        return f"<p>{title}</p>{self._contents().to_html(index=False)}"
+    def describe(self, name: str = "") -> Answer:
+        """
+        Return what tables there are, or the columns of one and what they mean.
+
+        Without a name: `table`, `rows` (of those that are built), `one row is` and `missing`, the
+        evidence that the table lacks. With one: `column`, `type` and `meaning`. Raises
+        `SettingsError` for a name that is no table's, with what may have been meant.
+        """
+        if not name:
+            return Answer.about(self._contents(), f"The tables of account {self.account_id}")
+        tables = self._defined()
+        if name not in tables:
+            raise SettingsError(f"there is no table {name!r}; {instead(name, tables)}")
+        columns = tables[name].columns
+        said = {
+            "column": [column.name for column in columns],
+            "type": [str(column.dtype) for column in columns],
+            "meaning": [column.meaning for column in columns],
+        }
+        return Answer.about(pd.DataFrame(said), f"account.{name}: {tables[name].row} a row")
+
+    def _defined(self) -> dict[str, Table]:
+        """Every table by its name: those of the evidence, then those derived from them."""
+        defined = {name: each.definition for name, each in self.tables().items()}
+        shown = {table.name: table for table in schema.TABLES}
+        return shown | {name: table for name, table in defined.items() if table is not None}
+
+    @property
+    def title(self) -> str:
+        """The account, its moment, and whether it is the demo company or a trial of changes."""
+        demo = "demo data, " if self.snapshot.is_demo else ""
+        as_of = f"{self.as_of:%Y-%m-%d %H:%M} UTC{self._tried}"
+        return f"Account {self.account_id}, {demo}evidence as of {as_of}"
 
     def __repr__(self) -> str:
-        """Name the account, its moment and its tables."""
-        contents = self._contents().to_string(index=False)
-        as_of = f"{self.as_of:%Y-%m-%d %H:%M} UTC{self._tried}"
-        return f"Account {self.account_id} as of {as_of}\n{contents}"
+        """Name the account, its moment and how many of what it has."""
+        counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in COUNTED)
+        return f"{self.title}\n{counts}"
 
     @property
     def _tried(self) -> str:
@@ -422,9 +452,7 @@ class AccountTables:
 
     def _contents(self) -> pd.DataFrame:
         """Tables of the evidence, then those derived from them; the latter count once built."""
-        defined = {name: each.definition for name, each in self.tables().items()}
-        shown = {table.name: table for table in schema.TABLES}
-        shown |= {name: table for name, table in defined.items() if table is not None}
+        shown = self._defined()
         evidence = tables_of(AccountTables)
         built = {
             name: len(getattr(self, name))

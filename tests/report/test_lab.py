@@ -33,6 +33,13 @@ def test_all_notebooks_of_the_kit_are_copied(tmp_path: Path) -> None:
     assert copies == {path.name: path.read_bytes() for path in NOTEBOOKS.glob("*.ipynb")}
 
 
+def test_the_start_page_leads_to_every_notebook() -> None:
+    text = (NOTEBOOKS / lab.START).read_text()
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        assert path.name == lab.START or f"({path.name})" in text
+    assert lab_command(NOTEBOOKS)[-1] == str(NOTEBOOKS / lab.START)
+
+
 def test_a_copy_that_nobody_changed_is_renewed(kit: Path, tmp_path: Path) -> None:
     folder, _ = workspace(tmp_path / "mine", kit)
     (kit / NAME).write_text("second")
@@ -91,8 +98,8 @@ def test_a_folder_that_is_a_file_is_an_error_that_says_what_to_do(tmp_path: Path
 
 
 def test_jupyterlab_listens_on_this_machine_only() -> None:
-    command = lab_command(Path("notebooks"), ("--no-browser",))
-    assert command[1:] == ["-m", "jupyterlab", "--ip=127.0.0.1", "--no-browser", "notebooks"]
+    command = lab_command(Path("elsewhere"), ("--no-browser",))
+    assert command[1:] == ["-m", "jupyterlab", "--ip=127.0.0.1", "--no-browser", "elsewhere"]
 
 
 def test_without_jupyterlab_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

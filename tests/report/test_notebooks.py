@@ -33,7 +33,7 @@ from tests.words import to_replace
 
 __all__ = ["browser"]  # the fixture
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 WELL_RUN = Path(__file__).parents[1] / "data" / "well_run"
 
 

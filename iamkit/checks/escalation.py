@@ -25,6 +25,11 @@ CREDENTIALS: Final = frozenset(
         *("no second factor", "no device of its own"),
     }
 )
+FOR_SERVICES: Final = r"^arn:[\w-]+:iam::aws:policy/service-role/"
+LIMIT_PASSING: Final = (
+    "Limit who may pass the role to its service. If the service does not need one of the actions, "
+    "replace AWS's policy with one of your own that leaves it out."
+)
 INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was meant to be given
 
 
@@ -74,6 +79,8 @@ def can_escalate(
     incomplete: pd.DataFrame | None = None,
     admin_paths: pd.DataFrame | None = None,
     platform_roles: pd.DataFrame | None = None,
+    attachments: pd.DataFrame | None = None,
+    trusted_principals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles with a proven path to more permissions than they have; without administrators.
@@ -87,7 +94,8 @@ def can_escalate(
     credentials for a user whose present credentials are unknown, and those that can become an
     identity whose policies cannot be read.
 
-    A path to administrator access has high severity, any other path medium. If
+    A path to administrator access has high severity, any other path medium, or low for a role that
+    only AWS services may assume and that has only AWS's policies for service roles. If
     `can_become_administrator` reports the identity, this check only notes the methods.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
@@ -98,6 +106,11 @@ def can_escalate(
     found = _first_three(paths.assign(detail=detail)).assign(status="fail")
     highest = paths.loc[paths["reaches_admin"], "principal_arn"]
     severity = found["subject"].isin(highest).map({True: "high", False: "medium"})
+    of_services = found["subject"].isin(_as_aws_has_them(attachments, trusted_principals))
+    of_services &= severity.eq("medium")
+    severity = severity.mask(of_services, "low")
+    step = pd.Series(None, found.index, "object")
+    found = found.assign(next_step=step.mask(of_services, LIMIT_PASSING))
     told: set[str] = {*as_platforms_want(platform_roles)}
     if admin_paths is not None:
         able = _able(admin_paths, administrators)
@@ -109,7 +122,24 @@ def can_escalate(
     perhaps = _perhaps(permissions, admin_paths, incomplete)
     rest = [(arn, why, "not assessed", "high") for arn, why in perhaps.items() if arn not in beside]
     columns = ["subject", "detail", "status", "severity"]
-    return stack(proven[columns], pd.DataFrame(rest, columns=columns, dtype=TEXT))
+    return stack(proven, pd.DataFrame(rest, columns=columns, dtype=TEXT))
+
+
+def _as_aws_has_them(
+    attachments: pd.DataFrame | None, trusted_principals: pd.DataFrame | None
+) -> frozenset[str]:
+    """
+    Roles that only services may assume, and that have only what AWS wrote for roles of services.
+
+    Whoever may pass one to its service uses it as AWS means it; nobody else holds its session.
+    """
+    if attachments is None or trusted_principals is None:
+        return frozenset()
+    held = attachments[attachments["how"].ne("boundary")]
+    own = ~held["policy_arn"].str.contains(FOR_SERVICES, regex=True, na=False)
+    others = trusted_principals.loc[trusted_principals["who"].ne("service"), "role_arn"]
+    mixed = {*held.loc[own, "principal_arn"], *others}
+    return frozenset(trusted_principals["role_arn"]) - mixed
 
 
 def _perhaps(

@@ -12,8 +12,9 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.checks.facts import graded
-from iamkit.checks.registry import check
+from iamkit.checks.facts import as_platforms_want, graded
+from iamkit.checks.registry import INFO, check
+from iamkit.checks.role_widths import BEGINNING, CLOSED, NAME, role_widths
 from iamkit.checks.wording import (
     ERRS_ON_CONDITIONS,
     GUIDE,
@@ -146,10 +147,16 @@ def marketplace_subscription(
     errs="towards reporting: the roles may not trust the holder of the policy",
 )
 def permissive_role_assumption(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    statements: pd.DataFrame | None = None,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Policies with sts:AssumeRole on a wildcard: for any role, any account, or any matching name.
+
+    Any role is of high severity, a beginning of names of medium, and one name in any account of
+    low severity. What AWS or a platform writes into its own roles is noted as a fact.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -159,7 +166,23 @@ def permissive_role_assumption(
     """
     mine = _granting(policy_grants, attachments)
     said = "allows sts:AssumeRole on roles that it does not name one by one"
-    return _within(policy_rows(mine, mine["assumes_any_role"], said), mine, "high")
+    found = _within(policy_rows(mine, mine["assumes_any_role"], said), mine, "high")
+    if statements is not None:
+        widths = role_widths(statements[statements["policy_arn"].isin(found["subject"])])
+        found = found[found["subject"].map(widths).ne(CLOSED)]
+        width = found["subject"].map(widths)
+        told = found["severity"].ne(INFO)
+        found["severity"] = found["severity"].mask(told & width.eq(NAME), "low")
+        found["severity"] = found["severity"].mask(told & width.eq(BEGINNING), "medium")
+        found["next_step"] = width.map({NAME: OWN_ORGANIZATION}).astype("object")
+    of_platform = found["subject"].str.split("#").str[0].isin(as_platforms_want(platform_roles))
+    return found.assign(severity=found["severity"].mask(of_platform, INFO))
+
+
+OWN_ORGANIZATION: Final = (
+    "Add a condition on aws:ResourceOrgID or aws:ResourceAccount, or list the accounts of the role "
+    "under Resource."
+)
 
 
 def _escalating(

@@ -12,6 +12,7 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.access import THROUGH_IAM
 from iamkit.checks.facts import as_platforms_want, graded
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.role_widths import BEGINNING, CLOSED, NAME, role_widths
@@ -328,12 +329,18 @@ def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
     errs=ERRS_ON_CONDITIONS,
 )
 def whole_services_everywhere(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    statements: pd.DataFrame,
+    policy_assignments: pd.DataFrame | None = None,
+    administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Allow statements with `service:*`, or with NotAction, on `*` without a condition.
 
     A service counts if the policy's denies leave all of it; administrative policies are left out.
+    A policy that gives iam:* and no other service is noted as a fact if it makes a holder an
+    administrator, because `administrator_through_iam` reports the holder.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, STATEMENTS
@@ -347,7 +354,13 @@ def whole_services_everywhere(
     mine = _granting(policy_grants, attachments)
     said = _whole_services(mine, statements)
     holds = (said.notna() & ~mine["administrative"]).mask(mine["administrative"].isna())
-    return policy_rows(mine, holds, "allows " + said + " on every resource")
+    found = policy_rows(mine, holds, "allows " + said + " on every resource")
+    if policy_assignments is None or administrators is None:
+        return found
+    only_iam = mine.loc[said.eq("iam:*").fillna(value=False), "policy_arn"]
+    through = administrators.loc[administrators["admin"].eq(THROUGH_IAM), "principal_arn"]
+    held = policy_assignments[policy_assignments["principal_arn"].isin(through)]
+    return graded(found, "medium", frozenset(only_iam) & frozenset(held["policy_arn"]))
 
 
 def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:

@@ -24,7 +24,7 @@ from iamkit.policy import AWS_MANAGED
 from iamkit.reference import platform_roles as known_platforms
 from iamkit.reference import service_deputies
 from iamkit.table import TEXT, lists_by_key, stack
-from iamkit.trust import NOT_KNOWN
+from iamkit.trust import GENUINE, IMPOSTOR, NOT_KNOWN
 
 READ_ONLY: Final = f"{AWS_MANAGED}ReadOnlyAccess"
 
@@ -238,7 +238,8 @@ def service_without_source(
     unknown = hit.loc[hit["principal"].map(service_deputies.page_about).isna(), "role_arn"]
     known = ~found["subject"].isin(unknown)
     found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
-    return graded(found, "low", of_platforms(platform_roles))
+    beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of impostors, see their own check
+    return graded(found, "low", beside)
 
 
 @check(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iamkit import Account
-from tests.accounts import ACCOUNT, ARN, account, details, policy, role
+from tests.accounts import ACCOUNT, ARN, account, again, details, policy, report, role, user
 
 MANAGER, MEMBER = "999999999999", "555566667777"
 ORGANIZATION = {"Organization": {"Id": "o-abc123", "MasterAccountId": MANAGER}}
@@ -157,6 +157,12 @@ def test_another_organization_is_not_yours(
     assert not found(audited, "anyone_may_assume")
 
 
+PROFILE = {
+    "InstanceProfileName": "node",
+    "Arn": f"{ARN}instance-profile/node",
+    "Path": "/",
+    "Roles": [],
+}
 ANY_ACCOUNT = "arn:aws:iam::*:role/"
 
 
@@ -208,7 +214,9 @@ def test_what_a_platform_writes_into_its_role_is_noted(tmp_path: Path) -> None:
     ("name", "whom", "severity"),
     [
         ("service-role/AWSBackupServiceRolePolicyForRestores", "backup.amazonaws.com", "low"),
-        ("AmazonEC2FullAccess", "backup.amazonaws.com", "medium"),
+        ("AmazonEC2FullAccess", "backup.amazonaws.com", "low"),
+        ("AmazonEC2FullAccess", "lambda.amazonaws.com", "medium"),
+        ("AmazonEC2FullAccess", "cloudformation.amazonaws.com", "medium"),
         ("service-role/AWSBackupServiceRolePolicyForRestores", f"{ARN}user/ana", "medium"),
     ],
 )
@@ -221,15 +229,141 @@ def test_what_aws_wrote_for_the_role_of_a_service_is_low(
     node = role(
         "node",
         trust("Service", "ec2.amazonaws.com"),
-        RolePolicyList=allows("ec2:DescribeInstances"),
+        RolePolicyList=allows("secretsmanager:GetSecretValue"),
     )
-    node["InstanceProfileList"] = [
-        {
-            "InstanceProfileName": "node",
-            "Arn": f"{ARN}instance-profile/node",
-            "Path": "/",
-            "Roles": [],
-        }
-    ]
+    node["InstanceProfileList"] = [PROFILE]
     audited = member(tmp_path, backup, node)
     assert found(audited, "can_escalate") == {"backup": ("fail", severity)}
+
+
+@pytest.mark.parametrize(
+    ("condition", "known", "severity", "without"),
+    [
+        ({"StringEquals": {"sts:ExternalId": "agreed-1"}}, (), "high", False),
+        ({}, (), "info", True),
+        ({}, ("666677778888",), "info", False),
+    ],
+)
+def test_a_vendor_who_administers_is_a_finding_once(
+    condition: Any, known: tuple[str, ...], severity: str, without: bool, tmp_path: Path
+) -> None:
+    """An external id keeps others of the vendor's customers out, and not the vendor."""
+    vendor = trust("AWS", "arn:aws:iam::666677778888:root", Condition=condition)
+    everything = attached("AdministratorAccess")
+    audited = member(tmp_path, role("vendor", vendor, AttachedManagedPolicies=everything))
+    audited = again(audited, known_accounts=known)
+    assert found(audited, "administrator_role")["vendor"][1] == severity
+    assert bool(found(audited, "vendor_without_external_id")) == without
+
+
+def test_what_an_instance_may_be_restored_with_is_low(tmp_path: Path) -> None:
+    """The instance's role is the finding; AWS Backup does not become an administrator itself."""
+    restore = attached("service-role/AWSBackupServiceRolePolicyForRestores")
+    backup = role(
+        "backup", trust("Service", "backup.amazonaws.com"), AttachedManagedPolicies=restore
+    )
+    node = role(
+        "node",
+        trust("Service", "ec2.amazonaws.com"),
+        AttachedManagedPolicies=attached("AdministratorAccess"),
+        InstanceProfileList=[PROFILE],
+    )
+    audited = member(tmp_path, backup, node)
+    assert found(audited, "can_become_administrator") == {"backup": ("fail", "low")}
+    assert found(audited, "can_escalate") == {"backup": ("noted", "info")}
+    assert found(audited, "administrator_role") == {"node": ("fail", "medium")}
+
+
+def test_a_changed_role_of_a_platform_is_one_finding(tmp_path: Path) -> None:
+    both = trust("Service", ["cloudformation.amazonaws.com", "ec2.amazonaws.com"])
+    audited = member(tmp_path, role(EXECUTION, both, RolePolicyList=allows("s3:PutObject")))
+    assert found(audited, "platform_role_impostor") == {EXECUTION: ("fail", "high")}
+    assert found(audited, "service_without_source") == {EXECUTION: ("noted", "info")}
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [("iam:*", ("noted", "info")), (["iam:*", "sqs:*"], ("fail", "medium"))],
+)
+def test_all_of_iam_is_the_finding_of_its_holder(
+    actions: Any, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    holder = role("fn", trust("Service", "lambda.amazonaws.com"), RolePolicyList=allows(actions))
+    audited = member(tmp_path, holder)
+    assert found(audited, "administrator_through_iam") == {"fn": ("fail", "high")}
+    assert found(audited, "whole_services_everywhere") == {"own": expected}
+
+
+@pytest.mark.parametrize(
+    ("actions", "resources", "severity"),
+    [
+        (["logs:PutLogEvents", "dynamodb:GetItem"], "arn:aws:dynamodb:*:*:table/shop", "low"),
+        ("dynamodb:GetItem", "*", "medium"),
+        ("s3:PutBucketPolicy", "arn:aws:s3:::shop", "medium"),
+    ],
+)
+def test_what_a_passed_role_may_decides_the_severity(
+    actions: Any, resources: str, severity: str, tmp_path: Path
+) -> None:
+    work = role(
+        "shop-api",
+        trust("Service", "lambda.amazonaws.com"),
+        RolePolicyList=allows(actions, resources),
+    )
+    code = ["lambda:CreateFunction", "lambda:InvokeFunction", "iam:PassRole"]
+    deploy = role("deploy", trust("AWS", f"{ARN}user/ci"), RolePolicyList=allows(code))
+    audited = member(tmp_path, work, deploy)
+    assert found(audited, "can_escalate") == {"deploy": ("fail", severity)}
+
+
+GITHUB = "token.actions.githubusercontent.com"
+
+
+@pytest.mark.parametrize(
+    ("who", "through_cdk", "severity"),
+    [("workload", True, "medium"), ("workload", False, "high"), ("people", True, "high")],
+)
+def test_a_pipeline_that_deploys_with_the_cdk(
+    who: str, through_cdk: bool, severity: str, tmp_path: Path
+) -> None:
+    """It is an administrator as one that has AdministratorAccess itself is, and not a worse one."""
+    claims = {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": "repo:acme/shop:ref:main"}
+    token = trust("Federated", f"{ARN}oidc-provider/{GITHUB}", Condition={"StringEquals": claims})
+    token["Statement"][0]["Action"] = "sts:AssumeRoleWithWebIdentity"
+    callers = token if who == "workload" else trust("AWS", f"{ARN}user/ana")
+    ci = role("ci", callers, RolePolicyList=allows("sts:AssumeRole", f"{ARN}role/{DEPLOY}"))
+    execution = role(
+        EXECUTION if through_cdk else "deploy-everything",
+        trust("Service", "cloudformation.amazonaws.com"),
+        AttachedManagedPolicies=attached("AdministratorAccess"),
+    )
+    deploys = [
+        *allows("cloudformation:CreateStack"),
+        {
+            "PolicyName": "pass",
+            "PolicyDocument": document(
+                {"Effect": "Allow", "Action": "iam:PassRole", "Resource": execution["Arn"]}
+            ),
+        },
+    ]
+    deploy = role(DEPLOY, trust("AWS", f"{ARN}root"), RolePolicyList=deploys)
+    audited = member(tmp_path, ci, deploy, execution)
+    assert found(audited, "can_become_administrator")["ci"] == ("fail", severity)
+
+
+@pytest.mark.parametrize(("password", "severity"), [("true", "medium"), ("false", "low")])
+def test_a_password_policy_matters_where_somebody_has_a_password(
+    password: str, severity: str, tmp_path: Path
+) -> None:
+    no_key = "false,N/A,N/A,N/A,N/A"
+    line = f"ann,{ARN}user/ann,2024-05-01T12:00:00+00:00,{password},N/A,N/A,N/A,true,{no_key},"
+    line += f"{no_key},false,N/A,false,N/A"
+    rules = {"MinimumPasswordLength": 8, "ExpirePasswords": False}
+    audited = account(
+        tmp_path,
+        details([user("ann")]),
+        credential_report=report(line),
+        password_policy={"PasswordPolicy": rules},
+    )
+    for check in ("password_policy_short", "password_policy_reuse"):
+        assert [each for _, each in found(audited, check).values()] == [severity], check

@@ -237,8 +237,9 @@ def service_without_source(
     found = reported(hit, said, trusted_principals)
     unknown = hit.loc[hit["principal"].map(service_deputies.page_about).isna(), "role_arn"]
     known = ~found["subject"].isin(unknown)
-    found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
     beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of impostors, see their own check
+    known &= ~found["subject"].isin(list(beside))  # a role of a platform is changed its own way
+    found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
     return graded(found, "low", beside)
 
 

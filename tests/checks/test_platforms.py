@@ -367,3 +367,24 @@ def test_a_password_policy_matters_where_somebody_has_a_password(
     )
     for check in ("password_policy_short", "password_policy_reuse"):
         assert [each for _, each in found(audited, check).values()] == [severity], check
+
+
+def test_what_is_noted_of_a_platform_gives_no_advice_that_breaks_it(tmp_path: Path) -> None:
+    everything = attached("AdministratorAccess")
+    tower = role(
+        "AWSControlTowerExecution",
+        trust("AWS", f"arn:aws:iam::{MANAGER}:root"),
+        AttachedManagedPolicies=everything,
+    )
+    cloudformation = trust("Service", "cloudformation.amazonaws.com")
+    cdk = role(EXECUTION, cloudformation, AttachedManagedPolicies=everything)
+    ops = role("ops", trust("AWS", f"{ARN}user/ana"), AttachedManagedPolicies=everything)
+    for folder, roles, expected in (
+        ("platforms", (tower, cdk), "Keep it: only roles of platforms have it."),
+        ("both", (tower, cdk, ops), "Replace it on ops with policies that allow only what"),
+    ):
+        (tmp_path / folder).mkdir()
+        rows = member(tmp_path / folder, *roles).audit.findings.set_index(["check", "name"])
+        step = rows["next_step"]
+        assert step["administrative_aws_policy", "AdministratorAccess"].startswith(expected)
+        assert step["service_without_source", EXECUTION].startswith("Change it with cdk bootstrap")

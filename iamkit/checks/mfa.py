@@ -259,8 +259,8 @@ def password_without_enforced_mfa(
 
     A registered device is not enough: without a policy that requires MFA, a session that began
     before the device was registered, or after it was removed, still works. Users without
-    permissions beyond the minimum pass. If only one's own password can be changed, which needs the
-    old one, the severity is low.
+    permissions beyond the minimum pass. If users can only change their own password, which requires
+    the old one, the severity is low.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema

@@ -211,6 +211,7 @@ class Account(AccountTables):
     @_derived(
         "trusted_principals",
         "roles",
+        "attachments",
         optional=("organization", "organization_accounts"),
         definition=PLATFORM_ROLES,
     )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from iamkit.access import Principals, administrative
 from iamkit.checks.deletions import asked_for
+from iamkit.checks.facts import of_platforms
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, THEN_OLD, names_by_key, policy_rows
 
@@ -63,10 +64,15 @@ def _of_kind(
     errs=ERRS_ON_CONDITIONS,
 )
 def administrative_aws_policy(
-    policy_grants: pd.DataFrame, policy_assignments: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    attachments: pd.DataFrame,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Attached AWS managed policies that allow everything, by their content, not by their name.
+
+    The next step leaves out roles of platforms, which need the policy.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
@@ -78,9 +84,22 @@ def administrative_aws_policy(
     >>> administrative_aws_policy(grants, assigned, attached).detail.tolist()
     ['allows every action on every resource; on ops']
     """
-    return _administrative(
-        _of_kind(policy_grants, "aws", policy_assignments, assigned=True), attachments
-    )
+    mine = _of_kind(policy_grants, "aws", policy_assignments, assigned=True)
+    found = _administrative(mine, attachments)
+    of_platform = attachments["principal_arn"].isin(list(of_platforms(platform_roles)))
+    others = attachments[~of_platform]
+    names = others["principal_arn"].str.rsplit("/", n=1).str[-1]
+    on = names_by_key(found["subject"], others["policy_arn"], names)
+    mixed = found["subject"].isin(attachments.loc[of_platform, "policy_arn"])
+    step = pd.Series(None, found.index, "object").mask(mixed, "Replace it on " + on + INSTEAD)
+    return found.assign(next_step=step.mask(mixed & on.isna(), PLATFORMS_ONLY))
+
+
+INSTEAD: Final = (
+    " with policies that allow only what they need. Keep one administrator role for emergencies "
+    "that requires MFA."
+)
+PLATFORMS_ONLY: Final = "Keep it: only roles of platforms have it."
 
 
 @check(

@@ -215,13 +215,15 @@ def administrator_role(
     trust: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
     platform_roles: pd.DataFrame | None = None,
+    trusted_principals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Roles with an administrative policy, and who may assume them; without service-linked roles.
 
     A role for people is noted as a fact. A role for code (on an instance, in a function or in a
     pipeline) is a finding of medium severity, because anyone who can change the code is an
-    administrator.
+    administrator. A role for a vendor, an account that is not known to be yours, is one of high
+    severity even with an external id; without one, see `vendor_without_external_id`.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, PRINCIPALS, ROLES, TRUST
@@ -247,7 +249,26 @@ def administrator_role(
     found = found.assign(detail=found["detail"] + who)
     people = frozenset(found["subject"]) - frozenset(allowed.loc[code, "role_arn"])
     found = graded(found, "medium", people)
+    of_vendors = found["subject"].isin(_for_vendors(trusted_principals))
+    found = found.assign(
+        severity=found["severity"].mask(of_vendors, "high"),
+        next_step=pd.Series(None, found.index, "object").mask(of_vendors, FOR_VENDORS),
+    )
     return without_service_linked(found, roles, "subject")
+
+
+FOR_VENDORS: Final = (
+    "Give the role only the permissions that the other account needs; if the account is yours, add "
+    "it to known_accounts in the settings."
+)
+
+
+def _for_vendors(trusted_principals: pd.DataFrame | None) -> frozenset[str]:
+    """Roles that accounts not known to be yours may assume with an external id, as they should."""
+    if trusted_principals is None:
+        return frozenset()
+    vendor = trusted_principals["who"].eq("unknown account") & trusted_principals["problem"].isna()
+    return frozenset(trusted_principals.loc[vendor, "role_arn"])
 
 
 @check(

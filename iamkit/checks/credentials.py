@@ -110,9 +110,13 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
     remedy="Have the password changed or, better, let the user sign in through federation.",
     source=f"{GUIDE}id_credentials_passwords_account-policy.html",
 )
-def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def old_password(
+    credentials: pd.DataFrame, settings: Settings, break_glass: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Passwords of console users last changed more than `max_password_age_days` ago.
+
+    The password of a user for emergencies is noted as a fact: it is changed after each use.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> ana = dict(user_arn="arn:aws:iam::111122223333:user/ana", is_root=False,
@@ -124,7 +128,8 @@ def old_password(credentials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     days = users["password_age_days"]
     said = "the password was last changed " + day_count(days) + " ago"
     unsaid = "when the password was changed is not known"
-    return _too_long(users, days, settings.max_password_age_days + 1, said, unsaid)
+    found = _too_long(users, days, settings.max_password_age_days + 1, said, unsaid)
+    return graded(found, "medium", kept_for_emergencies(break_glass))
 
 
 @check(

@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from iamkit.access import CONTEXTS, Permissions, changes_most, with_mfa
+from iamkit.access import CONTEXTS, Permissions, changes_most, risky_actions, with_mfa
+from iamkit.checks.administrators import COMPUTE
 from iamkit.checks.facts import as_platforms_want, graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, status
 from iamkit.evidence import requests
-from iamkit.policy import ANYWHERE, POSSIBLE
+from iamkit.policy import ANYWHERE, AWS_MANAGED, CERTAIN, POSSIBLE
 from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, lists_by_key, stack
 from iamkit.tables import ASSIGNED, service_linked_arns
@@ -25,6 +26,12 @@ CREDENTIALS: Final = frozenset(
         *("no second factor", "no device of its own"),
     }
 )
+FOR_SERVICES: Final = r"^arn:[\w-]+:iam::aws:policy/service-role/"
+LIMIT_PASSING: Final = (
+    "Limit who may pass the role to its service. If the service does not need one of the actions, "
+    "replace AWS's policy with one of your own that leaves it out."
+)
+GRAVE: Final = ("escalation", "resource exposure", "credential exposure")
 INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was meant to be given
 
 
@@ -74,6 +81,8 @@ def can_escalate(
     incomplete: pd.DataFrame | None = None,
     admin_paths: pd.DataFrame | None = None,
     platform_roles: pd.DataFrame | None = None,
+    attachments: pd.DataFrame | None = None,
+    trusted_principals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles with a proven path to more permissions than they have; without administrators.
@@ -87,7 +96,9 @@ def can_escalate(
     credentials for a user whose present credentials are unknown, and those that can become an
     identity whose policies cannot be read.
 
-    A path to administrator access has high severity, any other path medium. If
+    A path to administrator access has high severity, any other path medium, or low if the role that
+    it leads to adds nothing dangerous. Both are low for a role that only AWS services may assume
+    and that has only AWS's policies, unless a service of these runs the account's code. If
     `can_become_administrator` reports the identity, this check only notes the methods.
     """
     paths = _besides(escalations, administrators).query("status == 'proven'")
@@ -98,6 +109,13 @@ def can_escalate(
     found = _first_three(paths.assign(detail=detail)).assign(status="fail")
     highest = paths.loc[paths["reaches_admin"], "principal_arn"]
     severity = found["subject"].isin(highest).map({True: "high", False: "medium"})
+    if permissions is not None:
+        much = paths.loc[~_gains_little(paths, permissions), "principal_arn"]
+        severity = severity.where(found["subject"].isin(much), "low")
+    of_services = found["subject"].isin(_as_aws_has_them(attachments, trusted_principals))
+    severity = severity.mask(of_services, "low")
+    step = pd.Series(None, found.index, "object")
+    found = found.assign(next_step=step.mask(of_services, LIMIT_PASSING))
     told: set[str] = {*as_platforms_want(platform_roles)}
     if admin_paths is not None:
         able = _able(admin_paths, administrators)
@@ -109,7 +127,66 @@ def can_escalate(
     perhaps = _perhaps(permissions, admin_paths, incomplete)
     rest = [(arn, why, "not assessed", "high") for arn, why in perhaps.items() if arn not in beside]
     columns = ["subject", "detail", "status", "severity"]
-    return stack(proven[columns], pd.DataFrame(rest, columns=columns, dtype=TEXT))
+    return stack(proven, pd.DataFrame(rest, columns=columns, dtype=TEXT))
+
+
+def _gains_little(paths: pd.DataFrame, permissions: Permissions) -> pd.Series[bool]:
+    """
+    Whether each path leads to a role that adds nothing dangerous to what the caller may do.
+
+    That is no action that escalates or exposes credentials or resources, and no data on every
+    resource; the role's own table, bucket or log group is what its work needs.
+    """
+    catalog, index = permissions.catalog, permissions.index
+    number = {arn: at for at, arn in enumerate(permissions.principals["principal_arn"])}
+    always = np.bitwise_or.reduce([catalog.mask(risk=risk) for risk in GRAVE])
+    risky = risky_actions(catalog)
+    alike: dict[tuple[bytes, bytes], bool] = {}  # many callers may do the same
+    little = []
+    columns = (paths[name] for name in ("principal_arn", "target_arn", "reaches_admin"))
+    for caller, target, admin in zip(*columns, strict=True):
+        if admin or caller == target or caller not in number or target not in number:
+            little.append(False)
+            continue
+        pair = index[number[caller]], index[number[target]]
+        key = pair[0].tobytes(), pair[1].tobytes()
+        if key not in alike:
+            own = np.bitwise_or.reduce(permissions.rows[pair[0], CERTAIN])
+            rows = permissions.rows[pair[1]]
+            anywhere = np.bitwise_or.reduce(rows[:, ANYWHERE]) & risky
+            grave = np.bitwise_or.reduce(rows[:, POSSIBLE]) & always
+            alike[key] = not ((anywhere | grave) & ~own).any()
+        little.append(alike[key])
+    return pd.Series(little, paths.index, dtype="bool")
+
+
+def _as_aws_has_them(
+    attachments: pd.DataFrame | None, trusted_principals: pd.DataFrame | None
+) -> frozenset[str]:
+    """
+    Roles that only services may assume, and that have only what AWS wrote.
+
+    Whoever may pass one to its service uses it as AWS means it; nobody else holds its session. Of a
+    role for a service that runs code or templates of the account's own, this holds only if AWS
+    wrote the policies for such roles.
+    """
+    if attachments is None or trusted_principals is None:
+        return frozenset()
+    held = attachments[attachments["how"].ne("boundary")]
+    for_services = held["policy_arn"].str.contains(FOR_SERVICES, regex=True, na=False)
+    of_aws = held["policy_arn"].str.contains(AWS_MANAGED, regex=False, na=False)
+    carries_out = trusted_principals["principal"].map(_carries_out, na_action="ignore").eq(True)
+    busy = frozenset(trusted_principals.loc[carries_out, "role_arn"])
+    own = ~of_aws | ~for_services & held["principal_arn"].isin(list(busy))
+    others = trusted_principals.loc[trusted_principals["who"].ne("service"), "role_arn"]
+    mixed = {*held.loc[own, "principal_arn"], *others}
+    return frozenset(trusted_principals["role_arn"]) - mixed
+
+
+def _carries_out(service: str) -> bool:
+    """Whether a service runs what its user gives it: code, commands or templates."""
+    given = {each for method in escalation_methods().values() for each in method.services}
+    return service.removesuffix(".cn") in {*COMPUTE, *given}
 
 
 def _perhaps(
@@ -163,6 +240,7 @@ def can_become_administrator(
     administrators: pd.DataFrame,
     platform_roles: pd.DataFrame | None = None,
     trusted_principals: pd.DataFrame | None = None,
+    attachments: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users and roles from which a chain of steps leads to administrator access.
@@ -172,7 +250,10 @@ def can_become_administrator(
     detail names the one that requires least, first those from anywhere without MFA.
 
     If the trust policy of an administrator role names a user and requires MFA, this is intended. It
-    is noted as a fact, unless the user can also become administrator without MFA.
+    is noted as a fact, unless the user can also become administrator without MFA. A role that only
+    AWS services may assume and that has only AWS's policies is of low severity, unless a service of
+    these runs the account's code. A workload that becomes administrator through roles of platforms,
+    such as a pipeline through those of the CDK, is of medium severity, as `administrator_role` is.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -201,7 +282,32 @@ def can_become_administrator(
         }
     )
     meant = as_platforms_want(platform_roles) | _appointed(able, trusted_principals)
-    return graded(found.reset_index(drop=True), "high", meant)
+    found = found.reset_index(drop=True)
+    of_services = found["subject"].isin(_as_aws_has_them(attachments, trusted_principals))
+    step = pd.Series(None, found.index, "object").mask(of_services, LIMIT_PASSING)
+    severity = of_services.map({True: "low", False: "high"})
+    pipelines = found["subject"].isin(_by_platforms_only(able, platform_roles, trusted_principals))
+    severity = severity.mask(pipelines & ~of_services, "medium")
+    return graded(found.assign(next_step=step), severity, meant)
+
+
+def _by_platforms_only(
+    able: pd.DataFrame,
+    platform_roles: pd.DataFrame | None,
+    trusted_principals: pd.DataFrame | None,
+) -> frozenset[str]:
+    """Workloads that certainly become administrator, and only through roles of platforms."""
+    if platform_roles is None or trusted_principals is None:
+        return frozenset()
+    workload = trusted_principals["who"].eq("OIDC") | trusted_principals["principal"].isin(COMPUTE)
+    people = frozenset(trusted_principals.loc[~workload, "role_arn"])
+    wanted = as_platforms_want(platform_roles)
+    by_others = [
+        not certain or not wanted.issuperset(route[1:]) or len(route) < 2
+        for certain, route in zip(able["certain"], able["route"], strict=True)
+    ]
+    others = frozenset(able.loc[by_others, "principal_arn"])
+    return frozenset(trusted_principals["role_arn"]) & {*able["principal_arn"]} - people - others
 
 
 def _appointed(able: pd.DataFrame, trusted_principals: pd.DataFrame | None) -> frozenset[str]:

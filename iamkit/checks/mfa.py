@@ -259,7 +259,8 @@ def password_without_enforced_mfa(
 
     A registered device is not enough: without a policy that requires MFA, a session that began
     before the device was registered, or after it was removed, still works. Users without
-    permissions beyond the minimum pass.
+    permissions beyond the minimum pass. If users can only change their own password, which requires
+    the old one, the severity is low.
 
     >>> from iamkit.restrictions import MFA_ENFORCEMENT
     >>> from iamkit.tables import schema
@@ -276,7 +277,12 @@ def password_without_enforced_mfa(
     users = _with_verdicts(users, mfa_enforcement, incomplete)
     failing = users["password"].ne(MfaRequirement.REQUIRED) & ~users["verdict"].isin(NOT_APPLICABLE)
     found = _rows(users, failing)
-    return found.assign(next_step=deny_step(found["subject"], credentials, access_keys))
+    of_own = mfa_enforcement["worst"].map(lambda left: left == ["iam:ChangePassword"])
+    mild = found["subject"].isin(mfa_enforcement.loc[of_own.astype("bool"), "principal_arn"])
+    return found.assign(
+        next_step=deny_step(found["subject"], credentials, access_keys),
+        severity=mild.map({True: "low", False: "high"}),
+    )
 
 
 @check(

@@ -38,6 +38,22 @@ def _judged(rules: pd.DataFrame, account_id: str, holds: Any, said: Any) -> pd.D
     return failing
 
 
+def _weighed(found: pd.DataFrame, credentials: pd.DataFrame | None) -> pd.DataFrame:
+    """
+    Of medium severity, or of low where the policy protects nobody: no user has a password.
+
+    The password of the root user does not follow it.
+    """
+    nobody = False
+    if credentials is not None:
+        users = credentials[~credentials["is_root"].fillna(value=False)]
+        nobody = not users["password_enabled"].fillna(value=True).any()
+    return found.assign(
+        severity="low" if nobody else "medium",
+        detail=found["detail"] + ("; no user has a password" if nobody else ""),
+    )
+
+
 def _number(password_policy: pd.DataFrame, rule: str) -> pd.DataFrame:
     """The row of a rule, and its `number`: 0 where it is not set, missing where it is no number."""
     row = password_policy[password_policy["rule"] == rule]
@@ -62,9 +78,11 @@ def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str)
     f"remember {REMEMBERED} passwords, and let users change their own, which is off by default.",
     source=PAGE,
 )
-def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+def password_policy_missing(
+    password_policy: pd.DataFrame, account_id: str, credentials: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
-    An account to which AWS's default password policy applies.
+    An account to which AWS's default password policy applies; of low severity without passwords.
 
     >>> from iamkit.tables import PASSWORD_POLICY
     >>> rule = dict(rule="MinimumPasswordLength", value=8, origin="AWS default")
@@ -72,7 +90,8 @@ def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> p
     ["AWS's default policy applies"]
     """
     default = password_policy.query("origin == 'AWS default'").head(1)
-    return default.assign(subject=account_id, detail="AWS's default policy applies")
+    found = default.assign(subject=account_id, detail="AWS's default policy applies")
+    return _weighed(found[["subject", "detail"]], credentials)
 
 
 @check(
@@ -82,7 +101,9 @@ def password_policy_missing(password_policy: pd.DataFrame, account_id: str) -> p
     remedy=f"Require {SHORTEST} characters or more in the password policy.",
     source=PAGE,
 )
-def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+def password_policy_short(
+    password_policy: pd.DataFrame, account_id: str, credentials: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     A shortest password of fewer than fourteen characters.
 
@@ -93,7 +114,7 @@ def password_policy_short(password_policy: pd.DataFrame, account_id: str) -> pd.
     """
     row = _number(password_policy, "MinimumPasswordLength")
     said = row["number"].astype("str") + " characters are enough"
-    return _judged(row, account_id, row["number"] >= SHORTEST, said)
+    return _weighed(_judged(row, account_id, row["number"] >= SHORTEST, said), credentials)
 
 
 @check(
@@ -181,7 +202,9 @@ def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str)
     remedy=f"Let the password policy remember {REMEMBERED} passwords.",
     source=PAGE,
 )
-def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.DataFrame:
+def password_policy_reuse(
+    password_policy: pd.DataFrame, account_id: str, credentials: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     A policy that remembers fewer than twenty-four passwords, or none.
 
@@ -192,7 +215,7 @@ def password_policy_reuse(password_policy: pd.DataFrame, account_id: str) -> pd.
     """
     row = _number(password_policy, "PasswordReusePrevention")
     said = "previous passwords remembered: " + row["number"].astype("str")
-    return _judged(row, account_id, row["number"] >= REMEMBERED, said)
+    return _weighed(_judged(row, account_id, row["number"] >= REMEMBERED, said), credentials)
 
 
 @check(

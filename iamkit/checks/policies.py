@@ -12,8 +12,10 @@ from typing import Final
 
 import pandas as pd
 
-from iamkit.checks.facts import graded
-from iamkit.checks.registry import check
+from iamkit.access import THROUGH_IAM
+from iamkit.checks.facts import as_platforms_want, graded
+from iamkit.checks.registry import INFO, check
+from iamkit.checks.role_widths import BEGINNING, CLOSED, NAME, role_widths
 from iamkit.checks.wording import (
     ERRS_ON_CONDITIONS,
     GUIDE,
@@ -146,10 +148,16 @@ def marketplace_subscription(
     errs="towards reporting: the roles may not trust the holder of the policy",
 )
 def permissive_role_assumption(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    statements: pd.DataFrame | None = None,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Policies with sts:AssumeRole on a wildcard: for any role, any account, or any matching name.
+
+    Any role is of high severity, a beginning of names of medium, and one name in any account of
+    low severity. What AWS or a platform writes into its own roles is noted as a fact.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -159,7 +167,23 @@ def permissive_role_assumption(
     """
     mine = _granting(policy_grants, attachments)
     said = "allows sts:AssumeRole on roles that it does not name one by one"
-    return _within(policy_rows(mine, mine["assumes_any_role"], said), mine, "high")
+    found = _within(policy_rows(mine, mine["assumes_any_role"], said), mine, "high")
+    if statements is not None:
+        widths = role_widths(statements[statements["policy_arn"].isin(found["subject"])])
+        found = found[found["subject"].map(widths).ne(CLOSED)]
+        width = found["subject"].map(widths)
+        told = found["severity"].ne(INFO)
+        found["severity"] = found["severity"].mask(told & width.eq(NAME), "low")
+        found["severity"] = found["severity"].mask(told & width.eq(BEGINNING), "medium")
+        found["next_step"] = width.map({NAME: OWN_ORGANIZATION}).astype("object")
+    of_platform = found["subject"].str.split("#").str[0].isin(as_platforms_want(platform_roles))
+    return found.assign(severity=found["severity"].mask(of_platform, INFO))
+
+
+OWN_ORGANIZATION: Final = (
+    "Add a condition on aws:ResourceOrgID or aws:ResourceAccount, or list the accounts of the role "
+    "under Resource."
+)
 
 
 def _escalating(
@@ -305,12 +329,18 @@ def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
     errs=ERRS_ON_CONDITIONS,
 )
 def whole_services_everywhere(
-    policy_grants: pd.DataFrame, attachments: pd.DataFrame, statements: pd.DataFrame
+    policy_grants: pd.DataFrame,
+    attachments: pd.DataFrame,
+    statements: pd.DataFrame,
+    policy_assignments: pd.DataFrame | None = None,
+    administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Allow statements with `service:*`, or with NotAction, on `*` without a condition.
 
     A service counts if the policy's denies leave all of it; administrative policies are left out.
+    A policy that gives iam:* and no other service is noted as a fact if it makes a holder an
+    administrator, because `administrator_through_iam` reports the holder.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, STATEMENTS
@@ -324,7 +354,13 @@ def whole_services_everywhere(
     mine = _granting(policy_grants, attachments)
     said = _whole_services(mine, statements)
     holds = (said.notna() & ~mine["administrative"]).mask(mine["administrative"].isna())
-    return policy_rows(mine, holds, "allows " + said + " on every resource")
+    found = policy_rows(mine, holds, "allows " + said + " on every resource")
+    if policy_assignments is None or administrators is None:
+        return found
+    only_iam = mine.loc[said.eq("iam:*").fillna(value=False), "policy_arn"]
+    through = administrators.loc[administrators["admin"].eq(THROUGH_IAM), "principal_arn"]
+    held = policy_assignments[policy_assignments["principal_arn"].isin(through)]
+    return graded(found, "medium", frozenset(only_iam) & frozenset(held["policy_arn"]))
 
 
 def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:

@@ -14,7 +14,7 @@ from iamkit.policy import AWS_MANAGED
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 from iamkit.tables import without_service_linked
-from iamkit.trust import IMPOSTOR, days_idle
+from iamkit.trust import IMPOSTOR, NOT_KNOWN, days_idle
 
 # AWS managed policies of roles that benchmarks ask for, to be there when they are needed.
 # Source: CIS AWS Foundations, "Ensure a support role has been created"; Prowler and AWS's job
@@ -134,11 +134,25 @@ def _kept(
         found["severity"] = found["severity"].mask(of_platform, "low")
         advised = found["subject"].map(advice).astype(TEXT)
         found["next_step"] = advised.fillna(found["next_step"].astype(TEXT))
+        found = _perhaps_needed(found, platform_roles)
     why = found["subject"].map(reasons).astype(TEXT)
     return found.assign(
         severity=found["severity"].mask(why.notna(), INFO),
         detail=found["detail"] + ("; " + why).fillna(""),
         next_step=found["next_step"].mask(why.notna(), "Keep it: " + why + "."),
+    )
+
+
+def _perhaps_needed(found: pd.DataFrame, platform_roles: pd.DataFrame) -> pd.DataFrame:
+    """Do not assess a role that its platform needs if it is the platform's, which is not known."""
+    open_ = platform_roles["role_arn"].isin(of_platforms(platform_roles, NOT_KNOWN))
+    perhaps = platform_roles[open_ & platform_roles["unused"].isna()].set_index("role_arn")
+    doubt = found["subject"].map(
+        "; whether " + perhaps["platform"] + " needs it is not known: " + perhaps["problem"]
+    )
+    return found.assign(
+        status=found["status"].mask(doubt.notna(), "not assessed"),
+        detail=found["detail"] + doubt.astype(TEXT).fillna(""),
     )
 
 

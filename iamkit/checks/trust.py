@@ -21,9 +21,10 @@ from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
 from iamkit.policy import AWS_MANAGED
+from iamkit.reference import platform_roles as known_platforms
 from iamkit.reference import service_deputies
 from iamkit.table import TEXT, lists_by_key, stack
-from iamkit.trust import NOT_KNOWN
+from iamkit.trust import GENUINE, IMPOSTOR, NOT_KNOWN
 
 READ_ONLY: Final = f"{AWS_MANAGED}ReadOnlyAccess"
 
@@ -66,6 +67,52 @@ def in_use_first(
     busy = days.lt(RECENT).fillna(value=False).astype("bool")
     said = first + " (it was used " + ago(days) + "). " + then
     return found.assign(next_step=said.astype("object").where(busy, then))
+
+
+IF_YOURS: Final = (
+    "Find out whether the account is in your organization. If it is, add it to known_accounts in "
+    "the settings."
+)
+
+
+def _doubted(
+    found: pd.DataFrame, hit: pd.DataFrame, platform_roles: pd.DataFrame | None
+) -> pd.DataFrame:
+    """
+    Do not assess roles of platforms that trust only the platform's own roles, of unknown accounts.
+
+    A member of an organization cannot list its accounts, so one of them may be the platform's.
+    `hit` are the trusted principals that `found` is about.
+    """
+    if platform_roles is None or found.empty:
+        return found
+    kinds = {each.id: each for each in known_platforms()}
+    kind = platform_roles.set_index("role_arn")["made_by"].reindex(hit["role_arn"])
+    own = [
+        isinstance(made_by, str) and kinds[made_by].names_role(str(principal))
+        for made_by, principal in zip(kind, hit["principal"], strict=True)
+    ]
+    others = hit.loc[~pd.Series(own, hit.index, dtype="bool"), "role_arn"]
+    open_ = of_platforms(platform_roles, NOT_KNOWN) - frozenset(others)
+    unknown = found["subject"].isin(list(open_)) & found["status"].eq("fail")
+    doubt = "; whether this account is in the organization is not in the evidence"
+    step = pd.Series(None, found.index, "object")
+    return found.assign(
+        status=found["status"].mask(unknown, "not assessed"),
+        detail=found["detail"].mask(unknown, found["detail"] + doubt),
+        next_step=step.mask(unknown, IF_YOURS),
+    )
+
+
+NOT_OURS: Final = (
+    "Find out whose organization it is. If it is not yours, remove it from the condition; if it "
+    "is, accept this finding in the settings."
+)
+
+
+def _another_organization(trusted_principals: pd.DataFrame) -> pd.Series[bool]:
+    """Whether any account of an organization is trusted that is not the one of this account."""
+    return trusted_principals["problem"].eq("another organization").fillna(value=False)
 
 
 NAME_THEM: Final = "Name the accounts or roles that you trust under Principal."
@@ -132,8 +179,9 @@ def vendor_without_external_id(
 
     Other customers of a vendor could make the vendor act in this account (the confused deputy). The
     accounts in the settings and in the organization count as yours. An organization in a condition
-    counts as yours. A platform role is not assessed if it trusts a role of the platform in an
-    account that is possibly in the organization.
+    counts as yours, unless the evidence shows that the account is in another one. A platform role
+    is not assessed if it trusts a role of the platform in an account that is possibly in the
+    organization.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> trusted = TRUSTED_PRINCIPALS.rows(
@@ -142,17 +190,16 @@ def vendor_without_external_id(
     >>> vendor_without_external_id(trusted).detail.tolist()
     ['account 999988887777 may assume it without an external id']
     """
-    hit = trusted_principals[trusted_principals["problem"].eq("no external id")]
+    abroad = _another_organization(trusted_principals)
+    abroad &= trusted_principals["external_id"].ne(other=True).fillna(value=True)
+    hit = trusted_principals[trusted_principals["problem"].eq("no external id") | abroad]
+    whole = hit["open_to"] + " may assume it, which is not the organization of this account"
     said = "account " + hit["account_id"] + " may assume it without an external id"
-    found = reported(hit, said, trusted_principals)
-    open_ = of_platforms(platform_roles, NOT_KNOWN)
-    open_ -= frozenset(hit.loc[~hit["principal"].str.contains(":role/", na=False), "role_arn"])
-    unknown = found["subject"].isin(list(open_)) & found["status"].eq("fail")
-    doubt = "; whether this account is in the organization is not in the evidence"
-    return found.assign(
-        status=found["status"].mask(unknown, "not assessed"),
-        detail=found["detail"].mask(unknown, found["detail"] + doubt),
-    )
+    said = said.mask(hit["problem"].eq("another organization"), whole)
+    found = _doubted(reported(hit, said, trusted_principals), hit, platform_roles)
+    whole_arns = hit.loc[hit["problem"].eq("another organization"), "role_arn"]
+    step = found["next_step"] if "next_step" in found else pd.Series(None, found.index, "object")
+    return found.assign(next_step=step.mask(found["subject"].isin(whole_arns), NOT_OURS))
 
 
 @check(
@@ -190,8 +237,10 @@ def service_without_source(
     found = reported(hit, said, trusted_principals)
     unknown = hit.loc[hit["principal"].map(service_deputies.page_about).isna(), "role_arn"]
     known = ~found["subject"].isin(unknown)
+    beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of impostors, see their own check
+    known &= ~found["subject"].isin(list(beside))  # a role of a platform is changed its own way
     found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
-    return graded(found, "low", of_platforms(platform_roles))
+    return graded(found, "low", beside)
 
 
 @check(
@@ -234,13 +283,16 @@ def service_for_unknown_account(trusted_principals: pd.DataFrame) -> pd.DataFram
     errs="towards reporting: a permissions boundary that denies reading is not considered",
 )
 def cross_account_read_only(
-    trusted_principals: pd.DataFrame, policy_assignments: pd.DataFrame
+    trusted_principals: pd.DataFrame,
+    policy_assignments: pd.DataFrame,
+    platform_roles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Roles with AWS's ReadOnlyAccess that another account or anyone may assume.
 
     ReadOnlyAccess allows reading stored data, not only names and settings. An external id makes no
-    difference. The accounts in the settings and in the organization count as yours.
+    difference. The accounts in the settings and in the organization count as yours. Of roles of
+    platforms, see `vendor_without_external_id`.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
     >>> from iamkit.tables import POLICY_ASSIGNMENTS
@@ -255,11 +307,11 @@ def cross_account_read_only(
         policy_assignments["policy_arn"].str.endswith(READ_ONLY), "principal_arn"
     ]
     trusted_principals = trusted_principals[trusted_principals["role_arn"].isin(reads)]
-    hit = trusted_principals[trusted_principals["who"].isin(["unknown account", "anyone"])]
-    who = ("account " + hit["account_id"]).fillna("anyone with an AWS account")
-    return reported(
-        hit, who + " may assume it, and ReadOnlyAccess reads data too", trusted_principals
-    )
+    outsider = trusted_principals["who"].isin(["unknown account", "anyone"])
+    hit = trusted_principals[outsider | _another_organization(trusted_principals)]
+    who = ("account " + hit["account_id"]).fillna(hit["open_to"])
+    said = who + " may assume it, and ReadOnlyAccess reads data too"
+    return _doubted(reported(hit, said, trusted_principals), hit, platform_roles)
 
 
 @check(
@@ -339,7 +391,7 @@ def outsiders_go_on(
         trusted_principals["role_arn"].isin(outbound_roles["principal_arn"])
     ]
     outsider = trusted_principals["who"].isin(["anyone", "unknown account"])
-    loose = ["loose subject", "no audience", "unknown source"]
+    loose = ["loose subject", "no audience", "unknown source", "another organization"]
     hit = trusted_principals[outsider | trusted_principals["problem"].isin(loose)]
     further = names_by_key(hit["role_arn"], outbound_roles["principal_arn"], outbound_roles["role"])
     said = hit["open_to"] + " may assume it and then " + further

@@ -237,7 +237,7 @@ def _tried(found: pd.DataFrame, account: AccountTables) -> pd.DataFrame:
     sent = found["principal_type"].eq("Service") & ~passed
     federated = found["who"].isin(FEDERATED)
     anyone = found["who"].eq("anyone")
-    elsewhere = anyone | found["who"].str.endswith(" account") & found["who"].ne("own account")
+    elsewhere = anyone | found["who"].isin(["unknown account", "known account", "organization"])
     providers = found.loc[federated, "entry"]
     return found.assign(
         provider=_column(map(federation.provider, found["principal"][federated]), federated, TEXT),

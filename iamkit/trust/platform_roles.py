@@ -71,15 +71,18 @@ def named_platform_roles(account: AccountTables, trusted_principals: pd.DataFram
     trusts = lists_by_key(readable["role_arn"], readable["principal"])
     unreadable = frozenset(admitted.loc[admitted["who"].eq("unreadable"), "role_arn"])
     managers = account.organization["management_account_id"].dropna().tolist()
+    attached = account.attachments[account.attachments["how"].ne("boundary")]
+    policies = lists_by_key(attached["principal_arn"], attached["policy_arn"])
     judge = _Judge(account, managers[0] if managers else None)
     found = []
     columns = (roles[name] for name in ("role_arn", "role_name", "path"))
     for arn, name, path in zip(*columns, strict=True):
-        if (kind := judge.kind(name, path, trusts.get(arn, []))) is None:
+        whom = trusts.get(arn, [])
+        if (kind := judge.kind(name, path, whom)) is None:
             continue
-        wrong = list(judge.wrong(kind, name, path, trusts.get(arn, [])))
+        wrong = list(judge.wrong(kind, name, path, whom))
         unknown = "its trust policy cannot be read" if arn in unreadable else ""
-        unknown = unknown or judge.unknown(kind, trusts.get(arn, []))
+        unknown = unknown or judge.unknown(kind, whom)
         standing = NOT_KNOWN if unknown else IMPOSTOR if wrong else GENUINE
         found.append(
             {
@@ -94,7 +97,7 @@ def named_platform_roles(account: AccountTables, trusted_principals: pd.DataFram
                 "behind": kind.behind.replace("{management}", judge.management or "not known"),
                 "unused": kind.unused or None,
                 "change": kind.change or None,
-                "tighten": kind.tighten or None,
+                "tighten": kind.to_tighten(whom, policies.get(arn, [])) or None,
                 "source": kind.source,
             }
         )

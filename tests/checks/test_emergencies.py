@@ -47,7 +47,7 @@ def test_one_who_is_fit_for_it_is_no_fault_unused_and_powerful(tmp_path: Path) -
     made = opened(tmp_path, ann())
     [row] = made.break_glass.to_dict("records")
     assert (row["name"], row["said_by"], row["ready"]) == ("ann", "its tag", True)
-    for check in ("unused_password", "administrator_user", "policy_on_user"):
+    for check in ("old_password", "unused_password", "administrator_user", "policy_on_user"):
         assert status(made, check) == "noted", check
     assert status(made, "break_glass_used") is None
     assert status(made, "break_glass_not_ready") is None

@@ -268,6 +268,33 @@ def test_an_administrator_with_a_password_alone_fails_what_it_should(tmp_path: P
     assert result(opened, "key_escapes_mfa")["status"] == "not applicable"
 
 
+@pytest.mark.parametrize(
+    ("left_out", "expected"),
+    [
+        ([], None),
+        (["iam:ChangePassword"], "low"),
+        (["iam:ChangePassword", "ec2:TerminateInstances"], "high"),
+    ],
+)
+def test_the_severity_is_that_of_what_is_left_without_mfa(
+    left_out: list[str], expected: str | None, tmp_path: Path
+) -> None:
+    """One's own password takes the old one to change; AWS's example leaves it out for some."""
+    deny = {
+        "Effect": "Deny",
+        "NotAction": ["iam:EnableMFADevice", "iam:ListMFADevices", *left_out],
+        "Resource": "*",
+        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+    }
+    allow = {"Effect": "Allow", "Action": ["ec2:*", "iam:ChangePassword"], "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [allow, deny]}
+    ana = user("ana", UserPolicyList=[{"PolicyName": "own", "PolicyDocument": document}])
+    lines = f"{CONSOLE},2026-10-01T00:00:00+00:00,N/A,true,{NO_KEYS}"
+    opened = account(tmp_path, details([ana]), credential_report=report(lines))
+    found = opened.audit.findings.query("check == 'password_without_enforced_mfa'")
+    assert found["severity"].tolist() == ([] if expected is None else [expected])
+
+
 def test_without_a_credential_report_nothing_about_credentials_passes(tmp_path: Path) -> None:
     ana = user("ana", UserPolicyList=[{"PolicyName": "all", "PolicyDocument": EVERYTHING}])
     opened = account(tmp_path, details([ana]), credential_report=None)

@@ -277,10 +277,7 @@ FAULTS: dict[str, tuple[Change, set[tuple[str, str, str]]]] = {
     ),
     "an inline iam:*": (
         may("shop-api", "iam:*"),
-        {
-            ("administrator_through_iam", "shop-api", "high"),
-            ("whole_services_everywhere", "extra", "medium"),
-        },
+        {("administrator_through_iam", "shop-api", "high")},
     ),
     "code that may do everything": (
         may("shop-api", "*"),

@@ -1,5 +1,6 @@
-"""What docs/schedule.md shows: policies, which iamkit itself judges, run files, programs and more."""
+"""What docs/schedule.md shows: policies, which iamkit itself judges, run files, programs."""
 
+import ast
 import json
 import re
 import sys
@@ -36,7 +37,8 @@ BY_ROLE, *BY_WORKFLOW = TRUST
 RUN_FILES = [each for each in blocks("yaml") if "accounts:" in each]
 (WORKFLOW,) = (yaml.safe_load(each) for each in blocks("yaml") if "jobs:" in each)
 (STEPS,) = (job["steps"] for job in WORKFLOW["jobs"].values())
-PROGRAMS = dict(zip(("send_mail.py", "post_to_chat.py"), blocks("python"), strict=True))
+MAIL, CHAT, DAG = blocks("python")
+PROGRAMS = {"send_mail.py": MAIL, "post_to_chat.py": CHAT}
 
 
 # ── Policies ─────────────────────────────────────────────────────────────────────────────────────
@@ -235,3 +237,34 @@ def test_a_mail_that_is_not_taken_fails_the_run(
         monkeypatch.setenv("SMTP_PORT", str(taken.server_address[1]))
     announced(tmp_path, monkeypatch, "send_mail.py", "a@example.com")
     assert f"announce: {sys.executable} ended with 1" in capsys.readouterr().err
+
+
+# ── The container, and notebooks by other schedulers ─────────────────────────────────────────────
+
+
+def test_the_image_is_given_what_it_copies() -> None:
+    """What .dockerignore leaves out cannot be copied: evidence above all."""
+    lines = (ROOT / "docs" / "Dockerfile").read_text().splitlines()
+    copied = {
+        name
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    }
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_the_dag_gives_a_notebook_parameters_that_it_has() -> None:
+    (given,) = (
+        node.value
+        for node in ast.walk(ast.parse(DAG))
+        if isinstance(node, ast.keyword) and node.arg == "parameters"
+    )
+    named = {ast.literal_eval(key) for key in given.keys}
+    (name,) = re.findall(r"notebooks/(\S+\.ipynb)", DAG)
+    cells = json.loads((ROOT / "notebooks" / name).read_text())["cells"]
+    (first,) = (c for c in cells if "parameters" in c["metadata"].get("tags", ()))
+    assert named <= set(re.findall(r"^(\w+) = ", "".join(first["source"]), re.M))

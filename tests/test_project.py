@@ -33,9 +33,9 @@ ENTRIES = [  # one logical line per package and marker
     line for line in LOCK.replace("\\\n", " ").splitlines() if not re.match(r"\s*(#|$)", line)
 ]
 TOP_LEVEL = {
-    ".ci", ".gitignore", "benchmarks", "CHANGELOG.md", "CONTRIBUTING.md", "environment.yml",
-    "iamkit", "LICENSE", "Makefile", "notebooks", "pyproject.toml", "README.md", "reports",
-    "requirements.lock", "tests",
+    ".ci", ".dockerignore", ".gitignore", "benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
+    "environment.yml", "iamkit", "LICENSE", "Makefile", "notebooks", "pyproject.toml", "README.md",
+    "reports", "requirements.lock", "tests",
 }  # fmt: skip
 
 

@@ -194,7 +194,7 @@ def _(change: changes.DeletePolicy, account: Account) -> Commands:
     file = file_of("policy", name, "before")
     row = account.policies[account.policies["policy_arn"].eq(change.policy)]
     path = change.policy.partition(":policy")[2].removesuffix(name)
-    undo = run("create-policy", policy_name=name, path=path, policy_document=f"file://{file}")
+    undo = f"create_policy {shlex.quote(name)} {shlex.quote(path)} {file}"
     do = [
         run("delete-policy-version", policy_arn=change.policy, version_id=version)
         for version in _old_versions(account, change.policy)
@@ -225,10 +225,8 @@ def _(change: changes.AddUserToGroup, account: Account) -> Commands:
 
 @_commands.register
 def _(change: changes.DeactivateAccessKey, account: Account) -> Commands:
-    do, undo = (
-        f"set_key {shlex.quote(name_of(change.user))} {_made(account, change.user, change.slot)} {to}"
-        for to in ("Inactive", "Active")
-    )
+    key = f"{shlex.quote(name_of(change.user))} {_made(account, change.user, change.slot)}"
+    do, undo = (f"set_key {key} {to}" for to in ("Inactive", "Active"))
     return Commands((do,), (undo,))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -114,28 +114,26 @@ def _in_use(account: Account, lost: pd.DataFrame) -> list[str]:
     """Who loses what it has used lately, as last-accessed evidence says."""
     used = account.last_accessed.dropna(subset="last_used")
     said = []
-    for row in lost.itertuples(index=False):
-        mine = used.loc[used["principal_arn"].eq(_subject(row)), ["service", "last_used"]]
-        services = {action.partition(":")[0].lower() for action in row.lost_actions}
-        for each in mine.itertuples(index=False):
-            if str(each.service).lower() in services:
-                said.append(f"{row.name} used {each.service} on {each.last_used:%Y-%m-%d}")
+    for row in lost.to_dict("records"):
+        mine = used[used["principal_arn"].eq(row["principal_arn"])]
+        services = {action.partition(":")[0].lower() for action in row["lost_actions"]}
+        for service, at in zip(mine["service"], mine["last_used"], strict=True):
+            if str(service).lower() in services:
+                said.append(f"{row['name']} used {service} on {at:%Y-%m-%d}")
     return said
-
-
-def _subject(row: Any) -> str:
-    return str(getattr(row, "subject", "") or getattr(row, "principal_arn", ""))
 
 
 def _objection(remedy: Remedy) -> str:
     """Why a remedy is not offered; empty if it is."""
     if remedy.ended.empty:
         return "it ends no finding in this account"
-    worst = min(map(SEVERITIES.index, remedy.ended["severity"]))
-    grave = remedy.new[remedy.new["severity"].map(SEVERITIES.index).le(worst)]
-    if len(grave):
-        first = grave.iloc[0]
-        return f"after it, {first['name']} would have: {first['title']}"
+    rank = SEVERITIES.index
+    worst = min(map(rank, remedy.ended["severity"]))
+    had = remedy.ended.groupby("subject")["severity"].agg(lambda of: min(map(rank, of)))
+    for row in remedy.new.to_dict("records"):
+        # What is found of somebody of whom something as grave went says less than before.
+        if rank(row["severity"]) <= worst and had.get(row["subject"], 99) > rank(row["severity"]):
+            return f"after it, {row['name']} would have: {row['title']}"
     return ""
 
 

@@ -9,6 +9,7 @@ tried before it is offered (`proof`).
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -67,6 +68,11 @@ def proposals(account: Account) -> list[Proposal]:
 def _failing(account: Account, *checks: str) -> pd.DataFrame:
     findings = account.audit.findings
     return findings[findings["check"].isin(checks) & findings["status"].eq(Status.FAIL)]
+
+
+def _pairs(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Subject and detail of each finding."""
+    return zip(map(str, found["subject"]), map(str, found["detail"].fillna("")), strict=True)
 
 
 def _name(arn: str) -> str:
@@ -247,10 +253,9 @@ def old_versions(account: Account) -> Proposal:
     """Delete versions of policies that give administrator access and are not in force."""
     found = _failing(account, "administrative_old_version")
     made = [
-        changes.DeletePolicyVersion(row.subject, version)
-        for row in found.itertuples(index=False)
-        for version in [word for word in str(row.detail).split() if word[:1] == "v"][1:2]
-        if version[1:].isdigit()
+        changes.DeletePolicyVersion(subject, version)
+        for subject, detail in _pairs(found)
+        for version in re.findall(r"\bversion (v\d+)\b", detail)[:1]
     ]
     return Proposal(
         "delete-old-versions",
@@ -297,15 +302,14 @@ def deleted_principals(account: Account) -> Proposal:
     found = _failing(account, "trusts_deleted_identity")
     found = found[found["next_step"].fillna("").str.startswith("Remove the id")]
     made = []
-    for row in found.itertuples(index=False):
-        ids = {word for word in str(row.detail).replace(",", " ").split()
-               if word[:4] in ("AIDA", "AROA")}  # fmt: skip
-        document = _trust(account, row.subject)
+    for subject, detail in _pairs(found):
+        ids = set(re.findall(r"\b(?:AIDA|AROA)[A-Z0-9]+", detail))
+        document = _trust(account, subject)
         for statement in document["Statement"]:
             named = statement.get("Principal", {}).get("AWS", [])
             named = [named] if isinstance(named, str) else named
             statement["Principal"]["AWS"] = [each for each in named if each not in ids]
-        made.append(changes.UpdateAssumeRolePolicy(row.subject, document))
+        made.append(changes.UpdateAssumeRolePolicy(subject, document))
     return Proposal(
         "forget-deleted-principals",
         "Take deleted users and roles out of trust policies",

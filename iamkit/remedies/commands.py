@@ -22,7 +22,7 @@ from iamkit.errors import ChangeError
 from iamkit.results import changes
 
 # What cannot be undone, and what to do instead.
-NEW_PASSWORD = "a removed password is gone: `aws iam create-login-profile` makes a new one"  # noqa: S105
+NEW_PASSWORD = "a removed password is gone; create-login-profile gives its user a new one"  # noqa: S105
 GONE_KEY = "a deleted access key is gone for good: its user needs a new one"
 
 

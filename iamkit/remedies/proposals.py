@@ -31,6 +31,7 @@ from iamkit.restrictions import PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import changes
 
 RECENT: Final = 90  # days; what was used since is in use
+EMERGENCY: Final = re.compile(r"break.?glass|emergenc", re.IGNORECASE)
 RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "password_policy_missing": {"users_may_change": True},
     "password_policy_short": {"minimum_length": 14},
@@ -65,6 +66,13 @@ def proposals(account: Account) -> list[Proposal]:
     return [each for each in made if each is not None and each.changes]
 
 
+def _for_emergencies(account: Account) -> set[str]:
+    """Who is kept for emergencies, as a tag, the settings, or only the name says."""
+    people = account.principals.dropna(subset="principal_arn")
+    named = people["name"].fillna("").str.contains(EMERGENCY)
+    return {*account.break_glass["principal_arn"], *people.loc[named, "principal_arn"]}
+
+
 def _failing(account: Account, *checks: str) -> pd.DataFrame:
     findings = account.audit.findings
     return findings[findings["check"].isin(checks) & findings["status"].eq(Status.FAIL)]
@@ -94,15 +102,20 @@ def _keys(account: Account, users: set[str] | None = None) -> Iterator[Any]:
 
 def _used(key: Any) -> str:
     service = f" for {key.used_service}" if pd.notna(key.used_service) else ""
-    return f"access key {key.slot} of {key.user_name}, used {key.idle_days} days ago{service}"
+    days = f"{key.idle_days} day{'s' if key.idle_days != 1 else ''} ago"
+    return f"access key {key.slot} of {key.user_name}, used {days}{service}"
 
 
 def unused_keys(account: Account) -> Proposal:
     """Deactivate access keys that nobody has used for a while."""
     users = set(_failing(account, "unused_access_key", "unused_kind_of_access")["subject"])
     limit = max(RECENT, account.settings.unused_days)
+    emergency = _for_emergencies(account)
     made, left = [], []
     for key in _keys(account, users):
+        if key.user_arn in emergency:
+            left.append(f"{key.user_name}: kept for emergencies")
+            continue
         never = key.use == "never used" and pd.notna(key.age_days) and key.age_days >= limit
         if never or (key.use == "used" and pd.notna(key.idle_days) and key.idle_days >= limit):
             made.append(changes.DeactivateAccessKey(key.user_arn, int(key.slot)))
@@ -123,7 +136,7 @@ def unused_passwords(account: Account) -> Proposal:
     """Remove passwords that nobody has used for a while."""
     people = account.credentials.set_index("user_arn")
     limit = max(RECENT, account.settings.unused_days)
-    emergency = set(account.break_glass["principal_arn"])
+    emergency = _for_emergencies(account)
     made, left = [], []
     subjects = _failing(account, "unused_password", "unused_kind_of_access")["subject"].unique()
     for arn in subjects:
@@ -150,7 +163,7 @@ def unused_passwords(account: Account) -> Proposal:
 def enforce_mfa(account: Account) -> Proposal:
     """Deny all but registering a device without MFA, for people whose password works without."""
     weak = _failing(account, "password_without_enforced_mfa", "mfa_can_be_removed")
-    emergency = set(account.break_glass["principal_arn"])
+    emergency = _for_emergencies(account)
     people = [each for each in dict.fromkeys(weak["subject"]) if ":user/" in each]
     users = [each for each in people if each not in emergency]
     stopped = [_used(key) for key in _keys(account, set(users)) if _recent(key.idle_days)]
@@ -187,7 +200,7 @@ def restrict_networks(account: Account) -> Proposal | None:
     weak = verdicts[
         verdicts["kind"].eq("user") & verdicts["verdict"].isin([UNRESTRICTED, PARTLY_RESTRICTED])
     ]
-    emergency = set(account.break_glass["principal_arn"])
+    emergency = _for_emergencies(account)
     users = [arn for arn in weak["principal_arn"] if arn not in emergency]
     stopped = [
         f"{_used(key)}: from where is not in the evidence"

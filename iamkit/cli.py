@@ -332,6 +332,42 @@ def diff(before: Path, after: Path, settings: Path | None, how: str, fail_on: st
     end(ExitCode.FOUND, found.worse_than(fail_on) if fail_on else "")
 
 
+@main.command()
+@click.argument("snapshot", type=AUDIT, default="latest")
+@click.option(
+    "--out", type=FOLDER, default="remedies", show_default=True, help="Folder to be made."
+)
+@click.option("--settings", type=FILE, help="YAML file with thresholds and approved networks.")
+def remedies(snapshot: Path, out: Path, settings: Path | None) -> None:
+    """
+    Write what to change in the account of SNAPSHOT, and what each change will do.
+
+    Nothing is changed: FOLDER gets remedies.sh with every AWS CLI command and its undoing, the
+    policies as files, and remedies.json. Each remedy was tried on the evidence, by an audit of its
+    own: it says which findings end, what becomes of verdicts, who may be cut off and what nobody
+    knows. The README of the project says how to run the script.
+    """
+    from iamkit import remedies as tried
+    from iamkit.account import load
+
+    account = load(snapshot, settings_file(settings) or "")
+    with progress_bar("Trying") as progress:
+        found, refused = tried.remedies(account, progress)
+    path = tried.write(out, account, found, refused)
+    for each in found:
+        tell(
+            f"{each.proposal.id}: {each.proposal.title}: {len(each.proposal.changes)} changes end "
+            f"{len(each.ended)} findings"
+            + (f"; {len(each.new)} new" if len(each.new) else "")
+            + (f"; may cut off {len(each.proposal.cut_off)}" if each.proposal.cut_off else "")
+        )
+    for other in refused:
+        tell(f"not offered: {other.proposal.id}: {other.why}")
+    left = len(tried.untouched(account, found))
+    tell(f"{left} findings need a decision; `next_step` of each says which")
+    click.echo(path)
+
+
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.option(
     "--out", type=FOLDER, default="iamkit-lab", show_default=True, help="Folder for the copies."

@@ -49,6 +49,7 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "diff": (ExitCode.FOUND,),
     "lab": (),
     "rebuild": (ExitCode.FOUND,),
+    "remedies": (),
     "report": (ExitCode.FOUND, ExitCode.GAPS),
     "run": (ExitCode.FOUND, ExitCode.GAPS),
     "settings": (),

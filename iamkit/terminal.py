@@ -52,7 +52,7 @@ AUDIT, MADE = Audit(), Audit(report=True)
 
 SECTIONS = {
     "Every month": ("run",),
-    "One account": ("collect", "report", "diff"),
+    "One account": ("collect", "report", "diff", "remedies"),
     "Evidence and reports that were made": ("verify", "rebuild"),
     "Settings": ("settings",),
     "To try, and to explore": ("demo", "lab"),

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Changes that iamkit proposes; remedies.json says what each does, and who may be stopped by it.
+#
+#   sh remedies.sh                   what there is
+#   sh remedies.sh do enforce-mfa    make the changes of one remedy; again: changes nothing more
+#   sh remedies.sh undo enforce-mfa  take them back, as far as that is possible
+#
+# It needs the AWS CLI, python3, and credentials of the account that may make the changes.
+set -eu
+cd "$(dirname "$0")"
+export AWS_PAGER=
+
+fail() {
+    echo "remedies.sh: $1" >&2
+    exit 1
+}
+
+# An operation of IAM. What was made, or is gone, already is done.
+run() {
+    if said=$(aws iam "$@" 2>&1 >/dev/null); then
+        echo "done: $*"
+        return
+    fi
+    case $1:$said in
+    create-*"(EntityAlreadyExists)"* | delete-*"(NoSuchEntity)"* | \
+        detach-*"(NoSuchEntity)"* | remove-*"(NoSuchEntity)"*) echo "done before: $*" ;;
+    *) fail "$said" ;;
+    esac
+}
+
+# A policy, and its document if it was there with another: create_policy NAME PATH FILE.
+create_policy() {
+    if aws iam get-policy --policy-arn "arn:$partition:iam::$account:policy$2$1" >/dev/null 2>&1; then
+        new_version "arn:$partition:iam::$account:policy$2$1" "$3"
+    else
+        run create-policy --policy-name "$1" --path "$2" --policy-document "file://$3"
+    fi
+}
+
+# A new default version of a policy, unless the present one says the same: new_version ARN FILE.
+new_version() {
+    now=$(aws iam get-policy --policy-arn "$1" --query Policy.DefaultVersionId --output text)
+    if aws iam get-policy-version --policy-arn "$1" --version-id "$now" \
+        --query PolicyVersion.Document --output json | same_as "$2"; then
+        echo "done before: $1 says what $2 says"
+        return
+    fi
+    versions=$(aws iam list-policy-versions --policy-arn "$1" \
+        --query "Versions[?!IsDefaultVersion].VersionId" --output text)
+    # A policy has five versions at most: the oldest is kept as a file and makes room.
+    if [ "$(echo "$versions" | wc -w)" -ge 4 ]; then
+        oldest=$(echo "$versions" | tr '\t' '\n' | sed 's/^v//' | sort -n | head -n 1)
+        aws iam get-policy-version --policy-arn "$1" --version-id "v$oldest" \
+            --query PolicyVersion.Document --output json >"${2%.json}-v$oldest.json"
+        run delete-policy-version --policy-arn "$1" --version-id "v$oldest"
+    fi
+    run create-policy-version --policy-arn "$1" --policy-document "file://$2" --set-as-default
+}
+
+same_as() {
+    python3 -c 'import json, sys
+with open(sys.argv[1]) as file:
+    sys.exit(json.load(sys.stdin) != json.load(file))' "$1"
+}
+
+# The id of the key that a user made at a time: key_id USER TIME. Empty if there is none any more.
+key_id() {
+    aws iam list-access-keys --user-name "$1" --output text \
+        --query "AccessKeyMetadata[?starts_with(to_string(CreateDate), '$2')].AccessKeyId"
+}
+
+# Make a key active or inactive: set_key USER TIME STATUS.
+set_key() {
+    id=$(key_id "$1" "$2")
+    case $id in
+    '' | None) fail "$1 has no access key any more that was made at $2" ;;
+    *[!A-Z0-9]*) fail "$1 has several access keys that were made at $2" ;;
+    esac
+    run update-access-key --user-name "$1" --access-key-id "$id" --status "$3"
+}
+
+delete_key() {
+    id=$(key_id "$1" "$2")
+    case $id in
+    '' | None) echo "done before: $1 has no access key that was made at $2" ;;
+    *) run delete-access-key --user-name "$1" --access-key-id "$id" ;;
+    esac
+}
+

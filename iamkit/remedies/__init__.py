@@ -1,0 +1,32 @@
+"""
+What exactly to change, and what it will do: remedies that were tried on the evidence.
+
+    from iamkit.remedies import remedies
+
+    found, refused = remedies(load("latest"))
+"""
+
+from iamkit.remedies.commands import Commands, commands
+from iamkit.remedies.files import JSON, SCRIPT, described, script, write
+from iamkit.remedies.proof import Refused, Remedy, remedies, tried, untouched
+from iamkit.remedies.proposals import Proposal, proposals
+from iamkit.remedies.restrictions import mfa_policy, network_policy
+
+__all__ = [
+    "JSON",
+    "SCRIPT",
+    "Commands",
+    "Proposal",
+    "Refused",
+    "Remedy",
+    "commands",
+    "described",
+    "mfa_policy",
+    "network_policy",
+    "proposals",
+    "remedies",
+    "script",
+    "tried",
+    "untouched",
+    "write",
+]

@@ -1,0 +1,288 @@
+"""
+Each change as AWS CLI commands, with those that undo it.
+
+Commands are safe to run twice: the script runs them by `run`, which takes what is gone or there
+already for done, and creates a version of a policy only if the document differs. Documents are
+files: in a shell, `${aws:username}` would be emptied.
+
+Source: AWS CLI Command Reference, `aws iam`; IAM API Reference, which calls cannot be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import singledispatch
+from typing import Any
+
+from iamkit.account import Account
+from iamkit.errors import ChangeError
+from iamkit.results import changes
+
+# What cannot be undone, and what to do instead.
+NEW_PASSWORD = "a removed password is gone; create-login-profile gives its user a new one"  # noqa: S105
+GONE_KEY = "a deleted access key is gone for good: its user needs a new one"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """
+    The lines of a shell script that make a change, and those that undo it.
+
+    `files` are the documents that they read, by name. `lasting` says why it cannot be undone.
+    """
+
+    do: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lasting: str = ""
+
+
+def commands(change: changes.Change, account: Account) -> Commands:
+    """
+    Return the commands that make a change, in the account as the evidence shows it.
+
+    Raises `ChangeError` for a change that no command of the CLI makes, such as registering a
+    device, which takes its holder.
+    """
+    made: Commands = _commands(change, account)
+    return made
+
+
+@singledispatch
+def _commands(change: Any, account: Account) -> Commands:
+    raise ChangeError(f"no command makes this change: {change}")
+
+
+def run(operation: str, **options: Any) -> str:
+    """
+    Return a line of the script: an operation of IAM with its options.
+
+    >>> run("detach-user-policy", user_name="ann", policy_arn="arn:aws:iam::aws:policy/X")
+    'run detach-user-policy --user-name ann --policy-arn arn:aws:iam::aws:policy/X'
+    """
+    words = ["run", operation]
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            words += [f"--{flag}", shlex.quote(str(value))]
+    return " ".join(words)
+
+
+def name_of(arn: str) -> str:
+    """Return the name at the end of an ARN; a name as it is."""
+    return arn.rpartition("/")[2]
+
+
+def kind_of(arn: str) -> str:
+    """Return user, group or role, by an ARN."""
+    return arn.rpartition(":")[2].partition("/")[0]
+
+
+def _whose(arn: str) -> dict[str, str]:
+    return {f"{kind_of(arn)}_name": name_of(arn)}
+
+
+def file_of(*words: str) -> str:
+    """
+    Return the name of a document's file, of letters that every system takes.
+
+    >>> file_of("role", "deploy+x", "trust")
+    'role-deploy_x-trust.json'
+    """
+    text = "-".join(words)
+    return "".join(each if each.isalnum() or each in "-._" else "_" for each in text) + ".json"
+
+
+def _document(account: Account, policy: str) -> dict[str, Any]:
+    """The document of a policy as the evidence shows it."""
+    rows = account.policy_versions
+    found = rows.loc[rows["policy_arn"].eq(policy), "document"]
+    if found.empty or not isinstance(found.iloc[0], Mapping):
+        raise ChangeError(
+            f"the document of {policy} is not in the evidence, so nothing can undo it"
+        )
+    return dict(found.iloc[0])
+
+
+@_commands.register
+def _(change: changes.AttachPolicy, account: Account) -> Commands:
+    kind = kind_of(change.principal)
+    options = {**_whose(change.principal), "policy_arn": change.policy}
+    return Commands(
+        (run(f"attach-{kind}-policy", **options),), (run(f"detach-{kind}-policy", **options),)
+    )
+
+
+@_commands.register
+def _(change: changes.DetachPolicy, account: Account) -> Commands:
+    there = _commands(changes.AttachPolicy(change.principal, change.policy), account)
+    return Commands(there.undo, there.do)
+
+
+@_commands.register
+def _(change: changes.PutInlinePolicy, account: Account) -> Commands:
+    kind, whose = kind_of(change.principal), _whose(change.principal)
+    file = file_of(kind, name_of(change.principal), change.name)
+    files = {file: dict(change.document)}
+    policy = f"{change.principal}#{change.name}"
+    options = {**whose, "policy_name": change.name}
+    undo = run(f"delete-{kind}-policy", **options)
+    if account.policies["policy_arn"].eq(policy).any():
+        before = file_of(kind, name_of(change.principal), change.name, "before")
+        files[before] = _document(account, policy)
+        undo = run(f"put-{kind}-policy", **options, policy_document=f"file://{before}")
+    do = run(f"put-{kind}-policy", **options, policy_document=f"file://{file}")
+    return Commands((do,), (undo,), files)
+
+
+@_commands.register
+def _(change: changes.DeleteInlinePolicy, account: Account) -> Commands:
+    kind, whose = kind_of(change.principal), _whose(change.principal)
+    before = file_of(kind, name_of(change.principal), change.name, "before")
+    options = {**whose, "policy_name": change.name}
+    undo = run(f"put-{kind}-policy", **options, policy_document=f"file://{before}")
+    files = {before: _document(account, f"{change.principal}#{change.name}")}
+    return Commands((run(f"delete-{kind}-policy", **options),), (undo,), files)
+
+
+@_commands.register
+def _(change: changes.UpdateAssumeRolePolicy, account: Account) -> Commands:
+    name = name_of(change.role)
+    file, before = file_of("role", name, "trust"), file_of("role", name, "trust", "before")
+    details = account.snapshot.json("authorization_details.json")
+    entry = next(each for each in details["RoleDetailList"] if each.get("Arn") == change.role)
+    old = entry["AssumeRolePolicyDocument"]
+    files = {file: dict(change.document), before: json.loads(old) if isinstance(old, str) else old}
+    do, undo = (
+        run("update-assume-role-policy", role_name=name, policy_document=f"file://{each}")
+        for each in (file, before)
+    )
+    return Commands((do,), (undo,), files)
+
+
+@_commands.register
+def _(change: changes.CreatePolicy, account: Account) -> Commands:
+    file = file_of("policy", change.name)
+    arn = policy_arn(account, change.name)
+    do = run("create-policy", policy_name=change.name, policy_document=f"file://{file}")
+    return Commands((do,), (run("delete-policy", policy_arn=arn),), {file: dict(change.document)})
+
+
+@_commands.register
+def _(change: changes.CreatePolicyVersion, account: Account) -> Commands:
+    name = name_of(change.policy)
+    file, before = file_of("policy", name), file_of("policy", name, "before")
+    files = {file: dict(change.document), before: _document(account, change.policy)}
+    do, undo = (f"new_version {shlex.quote(change.policy)} {each}" for each in (file, before))
+    return Commands((do,), (undo,), files)
+
+
+@_commands.register
+def _(change: changes.DeletePolicyVersion, account: Account) -> Commands:
+    do = run("delete-policy-version", policy_arn=change.policy, version_id=change.version_id)
+    return Commands((do,), lasting="a deleted version is gone; its document is in the evidence")
+
+
+@_commands.register
+def _(change: changes.DeletePolicy, account: Account) -> Commands:
+    name = name_of(change.policy)
+    file = file_of("policy", name, "before")
+    row = account.policies[account.policies["policy_arn"].eq(change.policy)]
+    path = change.policy.partition(":policy")[2].removesuffix(name)
+    undo = f"create_policy {shlex.quote(name)} {shlex.quote(path)} {file}"
+    do = [
+        run("delete-policy-version", policy_arn=change.policy, version_id=version)
+        for version in _old_versions(account, change.policy)
+    ]
+    do.append(run("delete-policy", policy_arn=change.policy))
+    files = {file: _document(account, change.policy)} if len(row) else {}
+    return Commands(tuple(do), (undo,), files, "older versions of it are gone")
+
+
+def _old_versions(account: Account, policy: str) -> Sequence[str]:
+    rows = account.policy_old_versions
+    return [str(each) for each in rows.loc[rows["policy_arn"].eq(policy), "version_id"]]
+
+
+@_commands.register
+def _(change: changes.CreateGroup, account: Account) -> Commands:
+    options = {"group_name": change.name}
+    return Commands((run("create-group", **options),), (run("delete-group", **options),))
+
+
+@_commands.register
+def _(change: changes.AddUserToGroup, account: Account) -> Commands:
+    options = {"user_name": name_of(change.user), "group_name": name_of(change.group)}
+    return Commands(
+        (run("add-user-to-group", **options),), (run("remove-user-from-group", **options),)
+    )
+
+
+@_commands.register
+def _(change: changes.DeactivateAccessKey, account: Account) -> Commands:
+    key = f"{shlex.quote(name_of(change.user))} {_made(account, change.user, change.slot)}"
+    do, undo = (f"set_key {key} {to}" for to in ("Inactive", "Active"))
+    return Commands((do,), (undo,))
+
+
+@_commands.register
+def _(change: changes.DeleteAccessKey, account: Account) -> Commands:
+    made = _made(account, change.user, change.slot)
+    return Commands((f"delete_key {shlex.quote(name_of(change.user))} {made}",), lasting=GONE_KEY)
+
+
+def _made(account: Account, user: str, slot: int) -> str:
+    """When a key was made: the credential report has no ids, and `list-access-keys` no slots."""
+    keys = account.access_keys
+    found = keys[keys["user_arn"].eq(user) & keys["slot"].eq(slot)]["rotated"].dropna()
+    if found.empty:
+        raise ChangeError(f"when access key {slot} of {user} was made is not known")
+    return f"{found.iloc[0]:%Y-%m-%dT%H:%M:%S}"
+
+
+@_commands.register
+def _(change: changes.DeleteLoginProfile, account: Account) -> Commands:
+    do = run("delete-login-profile", user_name=name_of(change.user))
+    return Commands((do,), lasting=NEW_PASSWORD)
+
+
+@_commands.register
+def _(change: changes.UpdatePasswordPolicy, account: Account) -> Commands:
+    shown = account.password_policy
+    if shown.empty or shown["value"].isna().all():
+        undo = run("delete-account-password-policy")
+    else:
+        undo = _password_policy(changes.UpdatePasswordPolicy.keeping(shown))
+    return Commands((_password_policy(change),), (undo,))
+
+
+def _password_policy(policy: changes.UpdatePasswordPolicy) -> str:
+    """What is left out is reset, and age and reuse cannot be sent as 0: they are left out then."""
+    rules = asdict(policy)
+    return run(
+        "update-account-password-policy",
+        minimum_password_length=rules["minimum_length"],
+        require_symbols=rules["symbols"],
+        require_numbers=rules["numbers"],
+        require_uppercase_characters=rules["uppercase"],
+        require_lowercase_characters=rules["lowercase"],
+        allow_users_to_change_password=rules["users_may_change"],
+        max_password_age=rules["max_age"] or None,
+        password_reuse_prevention=rules["reuse_prevention"] or None,
+        hard_expiry=rules["hard_expiry"],
+    )
+
+
+def policy_arn(account: Account, name: str) -> str:
+    """Return the ARN of a customer managed policy without a path."""
+    return f"arn:{account.partition}:iam::{account.account_id}:policy/{name}"
+
+
+def group_arn(account: Account, name: str) -> str:
+    """Return the ARN of a group without a path."""
+    return f"arn:{account.partition}:iam::{account.account_id}:group/{name}"

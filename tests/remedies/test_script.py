@@ -1,0 +1,160 @@
+"""remedies.sh against an account: it does what was promised, twice the same, and undoes it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iamkit import Account, load
+from iamkit.evidence import aws
+from iamkit.remedies import Remedy, remedies, write
+from iamkit.settings import Settings
+from tests.aws.account import clock, facts, preserved
+from tests.processes import run
+
+CLI = Path(__file__).with_name("aws_cli.py")
+NETWORKS = ("203.0.113.0/24",)
+pytestmark = [
+    pytest.mark.usefixtures("credentials"),
+    pytest.mark.skipif(os.name != "posix", reason="runs a shell script"),
+]
+
+
+class Site:
+    """An account of AWS, its remedies, and a shell in which `aws` is the stand-in."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url, folder
+        self.number = 0
+        bin_folder = folder / "bin"
+        bin_folder.mkdir()
+        program = bin_folder / "aws"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{CLI}" "$@"\n')
+        program.chmod(0o700)
+        self.env = {
+            "PATH": f"{bin_folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": url,
+        }
+        self.before = self.collected()
+        self.found, self.refused = remedies(self.before)
+        self.script = write(folder / "remedies", self.before, self.found, self.refused)
+
+    def collected(self) -> Account:
+        """The account as it is now, five hours later, when AWS makes a new credential report."""
+        self.number += 1
+        clock.now += timedelta(hours=5)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", self.url)
+            path = aws.from_aws(self.folder / f"reports-{self.number}")
+        return load(path, Settings().with_overrides(approved_networks=NETWORKS))
+
+    def runs(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return run(["sh", self.script, *arguments], env=self.env, capture_output=True, text=True)
+
+    def remedy(self, name: str) -> Remedy:
+        return next(each for each in self.found if each.proposal.id == name)
+
+
+@pytest.fixture(scope="module")
+def site(aws_company: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with preserved(), pytest.MonkeyPatch.context() as patch:
+        facts().report = None
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield Site(aws_company, tmp_path_factory.mktemp("site"))
+        facts().report = None
+
+
+def state(account: Account) -> Any:
+    """What the authorization details say, in an order that does not depend on that of calls."""
+
+    def ordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            left_out = ("UpdateDate", "CreateDate", "DefaultVersionId", "VersionId", "PolicyId")
+            return {key: ordered(each) for key, each in value.items() if key not in left_out}
+        if isinstance(value, list):
+            return sorted(map(ordered, value), key=lambda each: json.dumps(each, sort_keys=True))
+        return value
+
+    details = account.snapshot.json("authorization_details.json")
+    own = [each for each in details["Policies"] if ":aws:policy/" not in each["Arn"]]
+    return ordered({**details, "Policies": own})
+
+
+def test_it_does_what_was_promised_and_can_be_run_again_and_undone(site: Site) -> None:
+    assert {
+        "enforce-mfa",
+        "restrict-networks",
+        "deactivate-unused-keys",
+        "set-password-policy",
+    } <= {each.proposal.id for each in site.found}
+    reversible = [each for each in site.found if not any(c.lasting for c in each.commands)]
+    for remedy in reversible:
+        ended = site.runs("do", remedy.proposal.id)
+        assert ended.returncode == 0, ended.stderr
+    promised = site.before.what_if(*(c for each in reversible for c in each.proposal.changes))
+    after = site.collected()
+    for table in ("mfa_enforcement", "network_restrictions"):
+        shown = [
+            getattr(each, table).set_index("principal_arn")["verdict"].to_dict()
+            for each in (promised, after)
+        ]
+        assert shown[0] == shown[1], table
+    mfa = after.mfa_enforcement.set_index("principal_arn")["verdict"]
+    group = {
+        each.user
+        for each in site.remedy("enforce-mfa").proposal.changes
+        if type(each).__name__ == "AddUserToGroup"
+    }
+    assert group
+    assert set(mfa[list(group)]) == {"enforced"}
+    ends = {
+        (row["check"], row["subject"])
+        for each in reversible
+        for row in each.ended.to_dict("records")
+    }
+    failing = after.audit.findings.query("status == 'fail'")
+    assert not ends & set(zip(failing["check"], failing["subject"], strict=True))
+    again = [site.runs("do", each.proposal.id) for each in reversible]
+    assert [each.returncode for each in again] == [0] * len(again)
+    assert state(site.collected()) == state(after), "a second time changes nothing"
+    for remedy in reversed(reversible):
+        ended = site.runs("undo", remedy.proposal.id)
+        assert ended.returncode == 0, ended.stderr
+    undone = site.collected()
+    assert state(undone) == state(site.before)
+    keys = ["user_name", "slot", "active"]
+    assert undone.access_keys[keys].equals(site.before.access_keys[keys])
+    assert undone.password_policy.equals(site.before.password_policy)
+
+
+def test_another_account_s_credentials_are_refused(site: Site) -> None:
+    text = site.script.read_text().replace("account=1", "account=9")
+    other = site.folder / "remedies" / "other.sh"
+    other.write_text(text)
+    ended = run(["sh", other, "do", "enforce-mfa"], env=site.env, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "these credentials are of account 123456789012" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("do", "everything"), "there is no remedy everything"),
+        (("make", "enforce-mfa"), "say do or"),
+    ],
+)
+def test_what_it_does_not_know_it_does_not_do(
+    site: Site, arguments: tuple[str, str], said: str
+) -> None:
+    ended = site.runs(*arguments)
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "enforce-mfa: Enforce MFA" in site.runs().stdout

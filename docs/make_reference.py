@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import click
@@ -24,6 +24,7 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
+from iamkit.report import definitions
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
 from iamkit.table import Table
@@ -99,6 +100,19 @@ def checks() -> str:
     return "\n".join(parts)
 
 
+def files() -> str:
+    """The files beside a report's pages, and what each column of them means."""
+    parts = [
+        "# Files\n\nBeside its pages a report has its tables as files for other programs. Each row "
+        "of a CSV file says of which account, moment and evidence it is, and a finding has the id "
+        "that it keeps from audit to audit, so the files of many accounts and months stack. Times "
+        "of the evidence are ISO 8601; other times are UTC. Lists are joined with commas, phrases "
+        "with semicolons, and text that a spreadsheet would run has an apostrophe in front.\n",
+        *(_table(replace(table, name=name)) for name, table in definitions().items()),
+    ]
+    return "\n".join(parts)
+
+
 def commands() -> str:
     """What each command prints for `--help`, and the exit codes."""
     parts = [
@@ -124,6 +138,7 @@ PAGES = {
     "settings.md": settings,
     "checks.md": checks,
     "commands.md": commands,
+    "files.md": files,
     "glossary.md": lambda: GLOSSARY.read_text(encoding="utf-8"),
 }
 

@@ -8,7 +8,7 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
 `verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
 """
 
-from iamkit.report.csv_files import MARK, as_csv
+from iamkit.report.csv_files import MARK, as_csv, definitions
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.rebuild import Rebuilt, rebuild
 from iamkit.report.render import Report, render
@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Verified",
     "as_csv",
+    "definitions",
     "lab_command",
     "rebuild",
     "render",

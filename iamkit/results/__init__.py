@@ -1,15 +1,15 @@
 """What an audit comes to, identity by identity and control by control; what changes come to."""
 
 from iamkit.results import changes
-from iamkit.results.controls import matrix
+from iamkit.results.controls import MATRIX, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import History, history_of
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
 from iamkit.results.record import TABLES as RECORD_TABLES
-from iamkit.results.record import AuditRecord, record
 from iamkit.results.since import (
     BETTER,
     CHANGED,
@@ -29,9 +29,12 @@ __all__ = [
     "CHANGES",
     "CLASSES",
     "FINDING_STATES",
+    "FOUND_ROWS",
     "IDENTITIES",
+    "MATRIX",
     "MEASURES",
     "MFA_VERDICTS",
+    "OF_AUDIT",
     "PERMISSION_CHANGES",
     "PRIVILEGES",
     "RECORD_TABLES",
@@ -44,6 +47,7 @@ __all__ = [
     "changes_since",
     "composed",
     "finding_states",
+    "found",
     "got_worse",
     "history_of",
     "identities",
@@ -53,4 +57,5 @@ __all__ = [
     "permission_changes",
     "record",
     "unmatched",
+    "with_ids",
 ]

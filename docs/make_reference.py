@@ -9,7 +9,6 @@ Write `docs/reference/` from the code: tables, settings, checks, commands.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -24,7 +23,8 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
-from iamkit.report import definitions
+from iamkit.report import definitions, findings_json, ocsf
+from iamkit.report.exports import FINDINGS, OCSF
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
 from iamkit.table import Table
@@ -82,7 +82,7 @@ def checks() -> str:
         said = [
             f"### `{name}`\n",
             f"**{each.title}.** Severity: {each.severity}, counted among {each.among}.\n",
-            _prose(each.find.__doc__ or ""),
+            _prose(each.why),
             f"- Fix: {each.remedy}",
             f"- Source: {each.source}",
             f"- Errs: {each.errs}",
@@ -102,6 +102,7 @@ def checks() -> str:
 
 def files() -> str:
     """The files beside a report's pages, and what each column of them means."""
+    documented = ((FINDINGS, findings_json), (OCSF, ocsf))
     parts = [
         "# Files\n\nBeside its pages a report has its tables as files for other programs. Each row "
         "of a CSV file says of which account, moment and evidence it is, and a finding has the id "
@@ -109,6 +110,7 @@ def files() -> str:
         "of the evidence are ISO 8601; other times are UTC. Lists are joined with commas, phrases "
         "with semicolons, and text that a spreadsheet would run has an apostrophe in front.\n",
         *(_table(replace(table, name=name)) for name, table in definitions().items()),
+        *(f"## {name}\n\n{inspect.cleandoc(of.__doc__ or '')}\n" for name, of in documented),
     ]
     return "\n".join(parts)
 
@@ -180,9 +182,8 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _prose(doc: str) -> str:
-    """A docstring without its examples."""
-    text = re.split(r"\n\s*>>> ", inspect.cleandoc(doc))[0].strip()
+def _prose(text: str) -> str:
+    """Text in lines that fit a page."""
     return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
 
 

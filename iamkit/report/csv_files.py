@@ -21,7 +21,6 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -105,25 +104,6 @@ def definitions() -> dict[str, Table]:
         name: replace(table, key=("evidence_sha256", *table.key), columns=(*before, *table.columns))
         for name, table in tables
     }
-
-
-def write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool = False) -> None:
-    """
-    Write the files of the account with these arguments of `iamkit.load` into a folder.
-
-    The folder is there once all of them are. `keep`: then the record of the audit is written, too,
-    beside its evidence.
-    """
-    from iamkit.account import load
-
-    unfinished = folder.with_suffix(".unfinished")
-    unfinished.mkdir(mode=0o700)
-    account = load(**arguments)
-    for name, text in csv_files(account).items():
-        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
-    unfinished.rename(folder)
-    if keep:
-        account.history.keep()
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -23,6 +23,7 @@ from iamkit.errors import BrokenCheckError, NotebookError, ReportError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report import manifest
+from iamkit.report.exports import FILES
 from iamkit.report.folder import ReportFolder
 from iamkit.report.kernels.fork_server import ForkServer
 from iamkit.report.kernels.internals import without_grammar
@@ -78,7 +79,7 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
-    Tables that are too long for a page come beside it, as CSV: see `csv_files`. The report takes
+    Tables that are too long for a page come beside it, as files: see `exports`. The report takes
     the place of an earlier one in the folder when all of it is there, and not before; see `folder`.
 
     Parameters
@@ -244,10 +245,8 @@ class _Pages:
     @property
     def files(self) -> list[str]:
         """The name of each file of the report."""
-        from iamkit.report.csv_files import TABLES
-
         both = [(page.href, f"{page.name}.ipynb") for page in self.pages]
-        return [*chain.from_iterable(both), INDEX, GLOSSARY, *TABLES]
+        return [*chain.from_iterable(both), INDEX, GLOSSARY, *FILES]
 
     @property
     def failures(self) -> list[str]:
@@ -277,7 +276,6 @@ class _Pages:
 
     def write_index(self, outcome: Mapping[str, Any]) -> None:
         """Write the glossary and the page that lists the others; `outcome`: see `csv_files`."""
-        from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
@@ -285,7 +283,7 @@ class _Pages:
         html = render_index(
             self.pages,
             replace(self._evidence, gaps=outcome["gaps"]),
-            files=tuple(TABLES),
+            files=FILES,
             incomplete=outcome["incomplete"],
             notes=outcome["notes"],
             version=self._version,
@@ -302,14 +300,15 @@ def _write_tables(
     keep: bool,
 ) -> dict[str, Any]:
     """
-    Write the CSV files, from the account that the fork server holds if it still runs.
+    Write the tables as files, from the account that the fork server holds if it still runs.
 
     Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks;
     `keep`: the record of the audit is written, too, beside its evidence. Raises BrokenCheckError if
     they end each process that runs them.
     """
     from iamkit.account import load
-    from iamkit.report.csv_files import OUTCOME, csv_files
+    from iamkit.report.csv_files import OUTCOME
+    from iamkit.report.exports import exports
 
     folder = server.folder / "tables"
     with suppress(OSError):
@@ -319,15 +318,15 @@ def _write_tables(
         if not folder.exists():
             raise BrokenCheckError(_ended(own, code))
     if folder.exists():
-        texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
     else:
         account = load(**arguments)
-        texts = csv_files(account)
+        files = exports(account)
         if keep:
             account.history.keep()
-    outcome: dict[str, Any] = json.loads(texts.pop(OUTCOME))
-    for name in sorted(texts):
-        _write(out, name, texts[name])
+    outcome: dict[str, Any] = json.loads(files.pop(OUTCOME))
+    for name in sorted(files):
+        out.write(name, files[name])
     return outcome
 
 

@@ -23,7 +23,7 @@ from iamkit.errors import (
     WriteError,
 )
 from iamkit.report import notebooks, page
-from iamkit.report.csv_files import TABLES
+from iamkit.report.exports import FILES
 from iamkit.report.kernels import fork_server
 from iamkit.report.manifest import MANIFEST
 from tests.report.audits import Audit
@@ -163,8 +163,9 @@ def test_only_the_owner_can_read_a_report(audit: Audit):
     for path in made.index.parent.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in made.index.parent.iterdir()) == [
-        "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "glossary.html",
-        "identities.csv", "index.html", "report-manifest.json",
+        "00-a.html", "00-a.ipynb", "controls.csv", "findings.csv", "findings.json",
+        "findings.ocsf.json", "glossary.html", "identities.csv", "index.html",
+        "report-manifest.json",
     ]  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def test_a_page_of_an_earlier_run_does_not_stay(audit: Audit):
     audit.notebook("00-a", "1")
     audit.render()
     left = {path.name for path in audit.out.iterdir()}
-    made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", MANIFEST, *TABLES}
+    made = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html", MANIFEST, *FILES}
     there = {"notes.html", "08-mine.html", "08-mine.ipynb", "snapshot", "history"}
     assert left == {*made, *there}
     assert "07-old" not in audit.page("index")

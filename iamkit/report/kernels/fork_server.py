@@ -4,7 +4,7 @@ A process that holds the audited account, and forks a kernel from itself on requ
 Most of the time of a notebook would go into importing pandas and matplotlib and into auditing the
 account. Here one process, started fresh and with a single thread, does both once; each kernel is a
 fork of it, so it begins with a clean state, the imports done and the account loaded. The tables
-that become CSV files are written by a fork, too. `ForkServer` is the report's end of the socket
+that become files are written by a fork, too. `ForkServer` is the report's end of the socket
 between the two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking
 exists.
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from iamkit.memory import freeze, garbage_collection_paused
-from iamkit.report.csv_files import write_csv_files
+from iamkit.report.exports import write_exports
 from iamkit.report.temporary import RunFolder
 from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
 
@@ -135,7 +135,7 @@ class ForkServer:
 
     def fork_writer(self, folder: Path, *, keep: bool) -> ForkedProcess:
         """
-        A process that writes the report's CSV files into a folder, which is there once all are.
+        A process that writes the report's `exports` into a folder, which is there once all are.
 
         `keep`: the record of the audit as well, beside its evidence. OSError if the process cannot
         make one.
@@ -143,7 +143,7 @@ class ForkServer:
         return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
 
     def run_writer(self, folder: Path, *, keep: bool) -> int:
-        """Write the CSV files as `fork_writer` does, in a process of its own; its exit code."""
+        """Write these files as `fork_writer` does, in a process of its own; its exit code."""
         ran = subprocess.run(  # noqa: S603
             [
                 sys.executable,
@@ -291,7 +291,7 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
         if "folder" in wanted:
-            write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
+            write_exports(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]

@@ -23,8 +23,8 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
-from iamkit.report import definitions, findings_json, ocsf
-from iamkit.report.exports import FINDINGS, OCSF
+from iamkit.report import definitions, findings_json, ocsf, workbook
+from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
 from iamkit.table import Table
@@ -102,7 +102,7 @@ def checks() -> str:
 
 def files() -> str:
     """The files beside a report's pages, and what each column of them means."""
-    documented = ((FINDINGS, findings_json), (OCSF, ocsf))
+    documented = ((FINDINGS, findings_json), (OCSF, ocsf), (WORKBOOK, workbook))
     parts = [
         "# Files\n\nBeside its pages a report has its tables as files for other programs. Each row "
         "of a CSV file says of which account, moment and evidence it is, and a finding has the id "

@@ -1,5 +1,5 @@
 """
-What a report has beside its pages: CSV files, and the findings as JSON and as OCSF events.
+What a report has beside its pages: CSV files, the findings as JSON and OCSF events, a workbook.
 
 One process writes them all, from the account that it holds; the report reads them and puts them
 into its folder (`render`). What takes long to import is imported where it is used.
@@ -7,9 +7,8 @@ into its folder (`render`). What takes long to import is imported where it is us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from iamkit.report.csv_files import TABLES
 
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
 FINDINGS: Final = "findings.json"
 OCSF: Final = "findings.ocsf.json"
-FILES: Final = (*TABLES, FINDINGS, OCSF)
+WORKBOOK: Final = "report.xlsx"
+FILES: Final = (*TABLES, FINDINGS, OCSF, WORKBOOK)
 
 
 def exports(account: Account) -> dict[str, bytes]:
@@ -26,26 +26,18 @@ def exports(account: Account) -> dict[str, bytes]:
     from iamkit.report.csv_files import csv_files
     from iamkit.report.findings_json import findings_json
     from iamkit.report.ocsf import ocsf_findings
+    from iamkit.report.workbook import workbook
 
     texts = csv_files(account)
     texts |= {FINDINGS: findings_json(account), OCSF: ocsf_findings(account)}
-    return {name: text.encode("utf-8", "replace") for name, text in texts.items()}
+    files = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
+    return files | {WORKBOOK: workbook(account)}
 
 
-def write_exports(folder: Path, arguments: Mapping[str, Any], *, keep: bool = False) -> None:
-    """
-    Write the files of the account with these arguments of `iamkit.load` into a folder.
-
-    The folder is there once all of them are. `keep`: then the record of the audit is written, too,
-    beside its evidence.
-    """
-    from iamkit.account import load
-
+def write_exports(folder: Path, account: Account) -> None:
+    """Write the files of an account into a folder, which is there once all of them are."""
     unfinished = folder.with_suffix(".unfinished")
     unfinished.mkdir(mode=0o700)
-    account = load(**arguments)
     for name, content in exports(account).items():
         (unfinished / name).write_bytes(content)
     unfinished.rename(folder)
-    if keep:
-        account.history.keep()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from iamkit.report.page import Page
 
 NONE: Mapping[str, str] = MappingProxyType({})
+WRITTEN = "tables"  # the folder of the run's own where the files beside the pages are written
 INDEX, GLOSSARY = "index.html", "glossary.html"
 Progress = Callable[[str, int, int], object]
 
@@ -123,6 +124,7 @@ def render(
             pages = _Pages(sources, values, parameters, opened, folder)
             folder.refuse(pages.files)
             server.audit(arguments | given.arguments)
+            written = _written(server)
             tidier = Tidier(opened, server.folder, given, notebooks)
             kernels = _kernels(server, notebooks, in_force)
             with closing(_executed(sources, values, kernels, workers)) as executed:
@@ -131,6 +133,7 @@ def render(
                     progress(sources[number].name, done, len(sources))
             files = [path.name for path in in_force.own_checks]
             keep = out == opened.path.parent  # elsewhere, records are no business of this report
+            written.result()
             outcome = _write_tables(server, arguments | given.arguments, folder, files, keep=keep)
             pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
@@ -291,6 +294,23 @@ class _Pages:
         _write(self._folder, INDEX, html)
 
 
+def _written(server: ForkServer) -> Future[None]:
+    """
+    Write the files beside the pages while notebooks run, in a fork of the process that audits.
+
+    What ends it is of no matter: then there is no folder `WRITTEN`, and `_write_tables` sees to it.
+    """
+
+    def write() -> None:
+        with suppress(OSError):
+            server.fork_writer(server.folder / WRITTEN).wait()
+
+    with_server = ThreadPoolExecutor(1)
+    future = with_server.submit(write)
+    with_server.shutdown(wait=False)  # nobody waits for it if the report ends early
+    return future
+
+
 def _write_tables(
     server: ForkServer,
     arguments: Mapping[str, Any],
@@ -300,7 +320,7 @@ def _write_tables(
     keep: bool,
 ) -> dict[str, Any]:
     """
-    Write the tables as files, from the account that the fork server holds if it still runs.
+    Put the files that `_written` wrote into the report; write them here if it could not.
 
     Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks;
     `keep`: the record of the audit is written, too, beside its evidence. Raises BrokenCheckError if
@@ -310,9 +330,10 @@ def _write_tables(
     from iamkit.report.csv_files import OUTCOME
     from iamkit.report.exports import exports
 
-    folder = server.folder / "tables"
-    with suppress(OSError):
-        server.fork_writer(folder, keep=keep).wait()
+    folder = server.folder / WRITTEN
+    if keep and folder.exists():
+        with suppress(OSError):
+            server.fork_keeper().wait()
     if own and not folder.exists():  # what ends a process must not end this one
         code = server.run_writer(folder, keep=keep)
         if not folder.exists():

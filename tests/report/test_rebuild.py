@@ -107,7 +107,7 @@ def test_checks_of_ones_own_have_to_be_given_again(audit: Audit):
     ):
         rebuild(audit.out, notebooks=audit.notebooks)
     assert rebuild(audit.out, settings=settings, notebooks=audit.notebooks).differing == ()
-    with_own_check(audit, "'now another'")
+    with_own_check(audit, "0")
     again = rebuild(audit.out, settings=settings, notebooks=audit.notebooks)
     assert again.reasons == ("the own checks are others",)
     assert again.differing == (MANIFEST,)

@@ -105,6 +105,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
         self._arguments: dict[str, Any] = {}
+        self._writer: ForkedProcess | None = None
         with theirs:
             if fork:
                 self._process = subprocess.Popen(  # noqa: S603
@@ -133,17 +134,21 @@ class ForkServer:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
         return self._fork({"cwd": str(cwd), "arguments": arguments})
 
-    def fork_writer(self, folder: Path, *, keep: bool) -> ForkedProcess:
+    def fork_writer(self, folder: Path) -> ForkedProcess:
         """
         A process that writes the report's `exports` into a folder, which is there once all are.
 
-        `keep`: the record of the audit as well, beside its evidence. OSError if the process cannot
-        make one.
+        It ends with the server. OSError if the process cannot make one.
         """
-        return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
+        self._writer = self._fork({"account": self._arguments, "folder": str(folder)})
+        return self._writer
+
+    def fork_keeper(self) -> ForkedProcess:
+        """A process that writes the record of the audit beside its evidence; else OSError."""
+        return self._fork({"account": self._arguments})
 
     def run_writer(self, folder: Path, *, keep: bool) -> int:
-        """Write these files as `fork_writer` does, in a process of its own; its exit code."""
+        """Do what `fork_writer` and, if need be, `fork_keeper` do in a process; its exit code."""
         ran = subprocess.run(  # noqa: S603
             [
                 sys.executable,
@@ -187,6 +192,9 @@ class ForkServer:
 
     def close(self) -> None:
         """End the process, after its kernels, and remove the folder."""
+        if self._writer:
+            with suppress(OSError):
+                self._writer.kill()
         self._control.close()
         if self._process:
             self._process.kill()
@@ -290,8 +298,14 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
     try:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
-        if "folder" in wanted:
-            write_exports(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
+        if "account" in wanted:
+            from iamkit.account import load
+
+            account = load(**wanted["account"])  # which this process holds
+            if "folder" in wanted:
+                write_exports(Path(wanted["folder"]), account)
+            else:
+                account.history.keep()
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]

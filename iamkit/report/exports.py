@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from iamkit.memory import garbage_collection_paused
 from iamkit.report.csv_files import TABLES
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ def exports(account: Account) -> dict[str, bytes]:
     from iamkit.report.ocsf import ocsf_findings
     from iamkit.report.workbook import workbook
 
-    texts = csv_files(account)
-    texts |= {FINDINGS: findings_json(account), OCSF: ocsf_findings(account)}
-    files = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
-    return files | {WORKBOOK: workbook(account)}
+    with garbage_collection_paused():  # it would look at each of a million cells, again and again
+        texts = csv_files(account)
+        texts |= {FINDINGS: findings_json(account), OCSF: ocsf_findings(account)}
+        files = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
+        return files | {WORKBOOK: workbook(account)}
 
 
 def write_exports(folder: Path, account: Account) -> None:

@@ -8,9 +8,11 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
 `verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
 """
 
+from iamkit.report.archive import archive
 from iamkit.report.csv_files import MARK, as_csv, definitions
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.rebuild import Rebuilt, rebuild
+from iamkit.report.redacted import redact
 from iamkit.report.render import Report, render
 from iamkit.report.verify import PROVES, Verified, verify
 
@@ -20,10 +22,12 @@ __all__ = [
     "Rebuilt",
     "Report",
     "Verified",
+    "archive",
     "as_csv",
     "definitions",
     "lab_command",
     "rebuild",
+    "redact",
     "render",
     "verify",
     "workspace",

@@ -11,7 +11,7 @@ from iamkit.errors import ReportError
 from iamkit.report import manifest, rebuild, verify
 from iamkit.report.exports import FILES
 from iamkit.report.manifest import MANIFEST
-from iamkit.report.rebuild import _as_yaml
+from iamkit.report.rebuild import as_yaml
 from iamkit.settings import read
 from tests.report.audits import Audit
 from tests.report.test_kernels import with_own_check
@@ -116,6 +116,6 @@ def test_checks_of_ones_own_have_to_be_given_again(audit: Audit):
 def test_settings_are_read_from_a_manifest_as_from_their_file(tmp_path: Path):
     (tmp_path / "given.yml").write_text(SETTINGS)
     given = read(tmp_path / "given.yml")
-    (tmp_path / "again.yml").write_text(_as_yaml(given.values()))
+    (tmp_path / "again.yml").write_text(as_yaml(given.values()))
     assert read(tmp_path / "again.yml") == given
     assert [each.line for each in given.accepted] == [5, 10]

@@ -31,15 +31,10 @@ FORMAT: Final = 1
 HEX: Final = 10  # digits of a pseudonym
 WILD: Final = re.compile(r"(\*|\?|\$\{[^}]*\})")  # what stands for other text in a pattern
 UNIQUE_ID: Final = re.compile(r"[A-Z]{4}[A-Z0-9]{12,}")  # AIDA…, AKIA…
-KEPT_BITS: Final = {4: 8, 6: 16}  # leading bits of an address that say what kind it is
-# Ranges that policies and checks know: an address in one stays in it.
-RANGES: Final = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "192.0.2.0/24",
-        "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32",
-    )
-)  # fmt: skip
+# Leading bits of an address that say what kind it is, such as 10.0.0.0/8; more where a part of such
+# a network is private, so that an address stays on its side.
+KEPT_BITS: Final = {4: 8, 6: 16}
+BESIDE: Final = {100, 169, 172, 192, 198}  # first numbers of networks of which a part is private
 
 
 class Pseudonyms:
@@ -92,7 +87,7 @@ class Pseudonyms:
         """
         Another address or network of the same size; those in one network stay in one.
 
-        What everybody knows stays: every address, and which range an address is in.
+        What everybody knows stays: what is wider than that, and which range an address is in.
         """
         try:
             network = ipaddress.ip_network(text, strict=False)
@@ -101,7 +96,9 @@ class Pseudonyms:
             return self.name(text, "network")
         if text in self.names:
             return self.names[text]
-        kept = max([KEPT_BITS[network.version], *(r.prefixlen for r in RANGES if first in r)])
+        kept = KEPT_BITS[network.version]
+        if network.version == 4 and int(first) >> 24 in BESIDE:
+            kept = 16
         bits = f"{int(first):0{first.max_prefixlen}b}"
         last = network.prefixlen if "/" in text else first.max_prefixlen
         made = bits[:kept]

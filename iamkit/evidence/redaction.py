@@ -22,51 +22,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
+from iamkit.evidence.no_names import (
+    CLAIMS,
+    DOCUMENTS,
+    KEPT,
+    NAMED,
+    PLAIN,
+    RESOURCES,
+    TAG_KEYS,
+    TYPES,
+)
 from iamkit.evidence.pseudonyms import UNIQUE_ID, WILD, Pseudonyms, is_unique_id
 from iamkit.evidence.snapshot import LAST_CHANGE, Snapshot
 from iamkit.policy import Pattern, is_account
 from iamkit.reference import oidc_providers, platform_roles
 
-# Members of answers and policies that hold no name, in any answer.
-KEPT: Final = frozenset(
-    {
-        "Action", "NotAction", "Effect", "Version", "VersionId", "DefaultVersionId", "Status",
-        "State", "Service", "ServiceName", "ServiceNamespace", "Region", "LastUsedRegion", "Code",
-        "PermissionsBoundaryType", "FeatureSet", "JoinedMethod", "EnabledFeatures", "JobStatus",
-        "type", "status", "PolicyType", "TargetType", "Type", "JobType", "ReportFormat",
-    }
-)  # fmt: skip
-# Members that hold a name, and the kind of name.
-NAMED: Final = {
-    "UserName": "user", "GroupName": "group", "GroupList": "group", "RoleName": "role",
-    "PolicyName": "policy", "InstanceProfileName": "profile", "ServerCertificateName": "cert",
-    "AccountAliases": "alias", "Description": "text", "Email": "email", "Name": "name",
-    "ServiceUserName": "login", "ServiceCredentialAlias": "login", "Value": "value",
-}  # fmt: skip
-DOCUMENTS: Final = ("Document", "PolicyDocument", "AssumeRolePolicyDocument", "Content")
-TAG_KEYS: Final = ("owner", "contact", "team", "Owner", "Contact", "Team")  # whose an identity is
-PLAIN: Final = re.compile(  # no name, wherever it stands: a number, a time, a service, a Region
-    r"true|false|[\d.]+|\d{4}-\d\d-\d\d.*|[\w.*-]+\.amazonaws\.com(\.cn)?\*?|[a-z]{2}(-[a-z]+)+-\d"
-    r"|https://signin\.(aws\.amazon|amazonaws)\.(com|cn)(-[\w-]+)?(\.cn)?/saml|N/A|no_information"
-    r"|not_supported|global|COMPLIANT|AWS_[A-Z_]+|urn:amazon:[\w:]+",
-    re.IGNORECASE,
-)
-# What an ARN says between names: types of resources, and paths that AWS keeps for itself.
-RESOURCES: Final = frozenset(
-    {
-        "user", "group", "role", "policy", "mfa", "root", "assumed-role", "federated-user",
-        "instance-profile", "saml-provider", "oidc-provider", "server-certificate", "sms-mfa",
-        "u2f", "aws-service-role", "service-role", "aws-reserved", "sso.amazonaws.com", "aws",
-        "account", "organization", "ou", "analyzer",
-    }
-)  # fmt: skip
-CLAIMS: Final = frozenset(  # what the subject of a token says between names
-    {
-        "repo", "ref", "refs", "heads", "tags", "environment", "pull_request", "project_path",
-        "ref_type", "branch", "tag", "system", "serviceaccount", "organization", "project",
-        "workspace", "run_phase", "plan", "apply", "main", "master", "job_workflow_ref",
-    }
-)  # fmt: skip
 ADDRESS: Final = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d+)?|[0-9a-fA-F:]*::?[0-9a-fA-F:]*(/\d+)?")
 ACCEPTED: Final = ("owner", "reason", "ticket")  # what people write of a risk that they accept
 SEPARATOR: Final = re.compile(r"([:/])(?![^{}]*\})")  # none of those within ${…}
@@ -303,8 +273,7 @@ class _Redaction:
             return resource.removesuffix(last) + self._role(last)
         pieces = SEPARATOR.split(resource)
         kind = pieces[0] if service in ("iam", "sts") and pieces[0] in RESOURCES else ""
-        typed = len(pieces) > 1 and service != "s3" and pieces[0].islower()
-        typed &= "*" not in pieces[0]
+        typed = len(pieces) > 1 and pieces[0] in TYPES
         named = 2 if kind == "assumed-role" else len(pieces) - 1
         made = []
         for at, each in enumerate(pieces):

@@ -243,10 +243,10 @@ class _Redaction:
         )
 
     def _piece(self, text: str, kind: str) -> str:
-        if not text or PLAIN.fullmatch(text) or re.fullmatch(r"\$\{[^}]*\}|[*?]+", text):
-            return text
         if is_unique_id(text):
             return self._id(text)
+        if not text or PLAIN.fullmatch(text) or re.fullmatch(r"\$\{[^}]*\}|[*?]+", text):
+            return text
         return self._named(text, kind)
 
     def _id(self, text: str) -> str:

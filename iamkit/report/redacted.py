@@ -2,7 +2,7 @@
 What a report with pseudonyms is made from: evidence, settings and parameters without a name.
 
 The evidence goes to a folder of its own, as any snapshot's, so the report beside it can be verified
-and made again by whoever gets both. The mapping from names to pseudonyms stays where its owner put
+and made again by those who get both. The mapping from names to pseudonyms stays where its owner put
 it, and must not lie in that folder.
 """
 

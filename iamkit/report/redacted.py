@@ -50,8 +50,8 @@ def redact(
     The mapping file is read if it exists, so that the same names have the same pseudonyms in every
     report, and written, with mode 0600, before anything else is.
 
-    Raises ReportError for a mapping that would lie in what is shared and for checks of one's own,
-    whose texts may name anybody; SnapshotError if other evidence is already there; WriteError if
+    Raises ReportError for a mapping that would lie in what is shared, and for own checks, whose
+    texts may name anybody; SnapshotError if other evidence is already there; WriteError if
     something cannot be written.
     """
     opened = snapshots.read(snapshot.absolute())

@@ -184,6 +184,8 @@ class _Redaction:
             return self._role(text)
         if kind:
             return self._named(text, kind)
+        if text.isdigit():  # a post code or a serial number; counts are no texts
+            return self._named(text, "number")
         if PLAIN.fullmatch(text) or not text.strip():
             return text
         return self._opaque(text)
@@ -226,9 +228,13 @@ class _Redaction:
         return key if known else self._named(key, "tag")
 
     def _value_of_tag(self, text: Any) -> Any:
-        if not isinstance(text, str) or PLAIN.fullmatch(text) or not text:
+        if not isinstance(text, str) or not text:
             return text
-        return self._pieces(text, "value")
+        if is_account(text):
+            return self._names.account(text)
+        if text.isdigit():  # such as a cost centre
+            return self._named(text, "value")
+        return text if PLAIN.fullmatch(text) else self._pieces(text, "value")
 
     def _pieces(self, text: str, kind: str) -> str:
         """A name, or several between colons and slashes, with words of claims between them."""

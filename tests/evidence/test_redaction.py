@@ -22,7 +22,7 @@ from tests.policies import line
 KEY = b"k" * 32
 NAMES = (
     "alice bobby ops-deploy Wheel Crown secret-bucket acme paris 4711 203.0.113 Eiffel hq@ jewel "
-    "division Visitors AIDAALICE AROAOPS"
+    "division Visitors AIDAALICE AROAOPS 887766 554433"
 )
 
 
@@ -41,7 +41,11 @@ def statement(**members: Any) -> dict[str, Any]:
 def named(tmp_path_factory: pytest.TempPathFactory) -> Account:
     """An account with a name in every place that a name can stand in."""
     arn = f"arn:aws:iam::{ACCOUNT}"
-    tags = [{"Key": "Eiffel", "Value": "jewel"}, {"Key": "owner", "Value": "hq@acme.example"}]
+    tags = [
+        {"Key": "Eiffel", "Value": "jewel"},
+        {"Key": "cost", "Value": "887766"},
+        {"Key": "owner", "Value": "hq@acme.example"},
+    ]
     written = statement(
         Sid="CrownJewels",
         Resource=[
@@ -98,7 +102,9 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Account:
     given_lines = report(line("alice", password=True), line("bobby", keys=1)).replace(
         "user/alice", "user/division/paris/alice"
     )
-    return account(tmp_path_factory.mktemp("named"), contents, credential_report=given_lines)
+    contact = {"ContactInformation": {"FullName": "Crown", "PostalCode": "554433", "City": "paris"}}
+    folder = tmp_path_factory.mktemp("named")
+    return account(folder, contents, credential_report=given_lines, contact_information=contact)
 
 
 def test_no_name_is_left_in_any_file(named: Account) -> None:

@@ -9,11 +9,10 @@ Write `docs/reference/` from the code: tables, settings, checks, commands.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import click
@@ -25,6 +24,8 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
+from iamkit.report import definitions, findings_json, ocsf, workbook
+from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
 from iamkit.settings_files import RUN
@@ -96,7 +97,7 @@ def checks() -> str:
         said = [
             f"### `{name}`\n",
             f"**{each.title}.** Severity: {each.severity}, counted among {each.among}.\n",
-            _prose(each.find.__doc__ or ""),
+            _prose(each.why),
             f"- Fix: {each.remedy}",
             f"- Source: {each.source}",
             f"- Errs: {each.errs}",
@@ -111,6 +112,21 @@ def checks() -> str:
     ]
     for file, said in by_file.items():
         parts += [f"## {file.replace('_', ' ').capitalize()}\n", *said]
+    return "\n".join(parts)
+
+
+def files() -> str:
+    """The files beside a report's pages, and what each column of them means."""
+    documented = ((FINDINGS, findings_json), (OCSF, ocsf), (WORKBOOK, workbook))
+    parts = [
+        "# Files\n\nBeside its pages a report has its tables as files for other programs. Each row "
+        "of a CSV file says of which account, moment and evidence it is, and a finding has the id "
+        "that it keeps from audit to audit, so the files of many accounts and months stack. Times "
+        "of the evidence are ISO 8601; other times are UTC. Lists are joined with commas, phrases "
+        "with semicolons, and text that a spreadsheet would run has an apostrophe in front.\n",
+        *(_table(replace(table, name=name)) for name, table in definitions().items()),
+        *(f"## {name}\n\n{inspect.cleandoc(of.__doc__ or '')}\n" for name, of in documented),
+    ]
     return "\n".join(parts)
 
 
@@ -139,6 +155,7 @@ PAGES = {
     "settings.md": settings,
     "checks.md": checks,
     "commands.md": commands,
+    "files.md": files,
     "glossary.md": lambda: GLOSSARY.read_text(encoding="utf-8"),
 }
 
@@ -180,9 +197,8 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _prose(doc: str) -> str:
-    """A docstring without its examples."""
-    text = re.split(r"\n\s*>>> ", inspect.cleandoc(doc))[0].strip()
+def _prose(text: str) -> str:
+    """Text in lines that fit a page."""
     return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
 
 

@@ -112,6 +112,8 @@ def printable(text: str) -> str:
     >>> printable("red \x1b[31m, and \u202eback")
     'red \\x1b[31m, and \\u202eback'
     """
+    if text.isascii() and text.isprintable():  # most are, and it is known at once
+        return text
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

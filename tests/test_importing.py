@@ -20,6 +20,7 @@ HOMES = {
     "nbclient": "iamkit.report.kernels",
     "jupyter_client": "iamkit.report.kernels",
     "nbconvert": "iamkit.report",
+    "xlsxwriter": "iamkit.report",
 }
 
 # Imports every module and tells what the modules themselves did meanwhile. A library may read its

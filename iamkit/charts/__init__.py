@@ -42,6 +42,7 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
+from iamkit.charts.headers import headers as column_headers
 from iamkit.charts.requests import caller, request, with_requests
 from iamkit.charts.trends import trend
 
@@ -71,6 +72,7 @@ __all__ = [
     "caller",
     "cell",
     "clean",
+    "column_headers",
     "figures",
     "heat",
     "labelled",

@@ -4,7 +4,7 @@ How evidence is taken and kept: what is asked of AWS, what it answers, and the s
 `aws`, the only module that imports boto3, and `cli_files` are imported where they are used.
 """
 
-from iamkit.evidence import requests, snapshot
+from iamkit.evidence import pseudonyms, redaction, requests, snapshot
 from iamkit.evidence.responses import ROOT_NAME, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
@@ -14,6 +14,8 @@ __all__ = [
     "aws",
     "cli_files",
     "parse_time",
+    "pseudonyms",
+    "redaction",
     "report_lines",
     "requests",
     "snapshot",

@@ -17,7 +17,7 @@ import pytest
 
 import iamkit
 from iamkit.errors import BrokenCheckError
-from iamkit.report.csv_files import TABLES
+from iamkit.report.exports import FILES
 from iamkit.report.kernels import fork_server
 from iamkit.report.manifest import MANIFEST
 from tests.processes import SECONDS, run
@@ -83,7 +83,7 @@ def rendered(audit: Audit, kernel: str, **env: str) -> dict[str, str]:
 def test_the_same_evidence_gives_the_same_bytes_anywhere(varied: Audit, tmp_path: Path):
     here = rendered(varied, "forked")
     pages = {"00-a.html", "00-a.ipynb", "glossary.html", "index.html"}
-    assert set(here) == {"said", *pages, *TABLES, MANIFEST}
+    assert set(here) == {"said", *pages, *FILES, MANIFEST}
 
     home = tmp_path / "a quite different home {x}"
     startup = home / ".ipython" / "profile_default" / "startup"

@@ -30,6 +30,7 @@ Tone = Literal["plain", "good", "bad", "note"]
 Bundle = dict[str, Any]
 PREVIEW_ROWS = 50
 NOT_ASSESSED: Final = Status.NOT_ASSESSED
+SOME_RESULTS: Final = "evidence is missing for some results"  # the same of each table of a page
 
 
 class TableView:
@@ -120,7 +121,7 @@ def table(
         values.append(column)
         unknown = column.count(NOT_ASSESSED) if label in badges else 0
         if unknown and not lacking:
-            lacking = f"evidence is missing for {unknown:,} result{'s' * (unknown > 1)}"
+            lacking = SOME_RESULTS
     return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)], lacking)
 
 

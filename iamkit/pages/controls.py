@@ -11,7 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.errors import SettingsError
-from iamkit.pages import counts
+from iamkit.pages import counts, findings
 from iamkit.results import matrix
 from iamkit.values import instead
 
@@ -80,7 +80,8 @@ def checks(account: Account) -> pd.DataFrame:
     results = account.audit.results
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
     counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
-    return results.assign(fail=counted)[["check", "severity", "status", "fail", "reason"]]
+    shown = findings.of_what_holds(results.assign(fail=counted))
+    return shown[["check", "status", "severity", "fail", "reason"]]
 
 
 def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:

@@ -25,11 +25,13 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     restrictions, lists = restricted_or_not(account), account.network_lists
     users = restrictions.query("kind == 'user'")["verdict"]
     partly = int(restrictions["verdict"].eq(PARTLY_RESTRICTED).sum())
-    share = charts.percent(users.eq(RESTRICTED).sum(), len(users))
+    restricted = int(users.eq(RESTRICTED).sum())
+    share = charts.percent(restricted, len(users))
+    said = f"{restricted:,} of {len(users):,} users with permissions: from named networks only"
     return charts.figures(
         missing=account.missing("network_restrictions"),
         **{
-            "Restricted users": (share, "usable from named networks only"),
+            "Restricted users": (share, said),
             "Partly restricted": charts.none_is_good(
                 partly, "users and roles", of=len(restrictions)
             ),

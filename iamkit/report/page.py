@@ -58,6 +58,7 @@ BADGES = {
 }
 
 MISSING = "–"
+SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
 LONG = 28
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
@@ -188,13 +189,15 @@ def render_index(
     files: Sequence[str] = (),
     incomplete: int = 0,
     notes: Sequence[str] = (),
+    overview: Mapping[str, Any] | None = None,
     version: str = "",
 ) -> str:
     """
-    The HTML of the page that lists the others, and the files beside them.
+    The HTML of the page that says how the account stands and lists the others and the files.
 
     A page that lacks evidence is not complete; so is none, where the evidence says too little of
     `incomplete` users, roles or policies. `notes` are sentences to show beside the list.
+    `overview` is what `pages.overview.facts` returns; without it, the page only lists.
     """
     environment = _exporter().environment
     environment.globals["version"] = version
@@ -204,9 +207,16 @@ def render_index(
         f"the evidence about {incomplete:,} of the users, groups, roles and policies is incomplete"
     )
     too = [cut] if incomplete else []
-    lacking = {page.name: few([*page.missing, *too], 2, "; ") for page in pages}
+    counted = (overview or {}).get("pages", {})
+    lacking = {}
+    for page in pages:
+        told = counted.get(page.name, {}).get("not assessed")  # by the number beside it
+        said = [each for each in page.missing if not (told and each == SOME_RESULTS)]
+        lacking[page.name] = few([*said, *too], 2, "; ")
     shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
-    return str(template.render(evidence=evidence, **shown))
+    titles = {page.name: page.title for page in pages}
+    found = overview or {}
+    return str(template.render(evidence=evidence, titles=titles, overview=found, **shown))
 
 
 def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:
@@ -232,6 +242,7 @@ def _exporter() -> TemplateExporter:
             "code_marks": _code_marks,
             "hidden": lambda cell: bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ()))),
             "shown": _shown,
+            "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },
     )

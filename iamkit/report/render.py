@@ -288,6 +288,7 @@ class _Pages:
             files=tuple(TABLES),
             incomplete=outcome["incomplete"],
             notes=outcome["notes"],
+            overview=outcome["overview"],
             version=self._version,
         )
         _write(self._folder, INDEX, html)

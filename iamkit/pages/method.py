@@ -11,6 +11,7 @@ from iamkit.access import CONTEXTS
 from iamkit.account import Account
 from iamkit.results import unmatched
 from iamkit.tables import schema
+from iamkit.values import few
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
@@ -44,10 +45,20 @@ def unused_settings(account: Account) -> charts.Sentence:
 
 
 def contexts(account: Account) -> pd.DataFrame:
-    """Return the named request contexts, a key that a request may carry a column."""
-    carried = pd.DataFrame({name: account.callers.arrival(name) for name in CONTEXTS}).T
-    written = carried.map(lambda value: getattr(value, "value", value))
-    return written.fillna("unknown").rename_axis("context")
+    """
+    Return the condition keys of the named request contexts, a row each.
+
+    `value` is the most common one, `otherwise` each other value and the contexts that have it.
+    """
+    carried = pd.DataFrame({name: account.callers.arrival(name) for name in CONTEXTS})
+    written = carried.map(lambda value: getattr(value, "value", value)).fillna("unknown")
+    rows = []
+    for key, values in written.astype(str).iterrows():
+        usual = values.value_counts().index[0]
+        others = values[values != usual].groupby(values, sort=False)
+        said = [f"{value}: {few(those.index)}" for value, those in others]
+        rows.append({"condition_key": key, "value": usual, "otherwise": "; ".join(said)})
+    return pd.DataFrame(rows).replace("", None)
 
 
 def tables(account: Account) -> pd.DataFrame:

@@ -228,6 +228,12 @@ def practices(account: Account) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def compared(account: Account) -> pd.DataFrame:
+    """Return the five practices for a table: without pages, and `change` only if there is one."""
+    found = practices(account).drop(columns="page")
+    return found if found["change"].any() else found.drop(columns="change")
+
+
 def _state(results: pd.DataFrame, measure: str, figure: Number) -> str:
     """Return how a practice stands: see `practices`."""
     failing = set(results.loc[results["status"] == Status.FAIL, "severity"])

@@ -60,6 +60,7 @@ BADGES = {
 MISSING = "–"
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
 LONG = 28
+PRINTED = 15  # rows of a table on paper, as print.css cuts it
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
@@ -242,6 +243,7 @@ def _exporter() -> TemplateExporter:
             "code_marks": _code_marks,
             "hidden": lambda cell: bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ()))),
             "shown": _shown,
+            "beyond": _beyond,
             "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },
@@ -255,7 +257,7 @@ def _exporter() -> TemplateExporter:
 
 def _assets() -> dict[str, str]:
     """The style sheet and the script, and the policy that allows these and nothing else."""
-    css = (FOLDER / "page.css").read_text("utf-8")
+    css = "".join((FOLDER / name).read_text("utf-8") for name in ("page.css", "print.css"))
     script = (FOLDER / "page.js").read_text("utf-8")
 
     def allowed(text: str) -> str:
@@ -319,6 +321,22 @@ def _cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
         tag = Markup("<th scope=row") if position == 0 else Markup("<td")
         parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + text)
     return Markup("").join(parts)
+
+
+def _beyond(table: Mapping[str, Any]) -> Markup:
+    """Attributes that say where rows of a table are that it lacks here, or in print."""
+    shown, total, file = len(table["data"]), table.get("total"), table.get("file") or ""
+    total = total if isinstance(total, int) else shown
+    said = Markup("")
+    if total > shown:
+        said += Markup(" data-total={}").format(total)
+    if file:
+        said += Markup(' data-file="{}"').format(file)
+    if total > PRINTED:
+        where = "The page on a screen has " + (f"{shown:,}" if total > shown else "all of them")
+        where += f"; {file} has all" if file and total > shown else f", and {file}" * bool(file)
+        said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(PRINTED, total, where)
+    return said
 
 
 def _written(value: object) -> str:

@@ -49,6 +49,7 @@ def test_each_practice_has_a_figure_of_a_whole_and_a_verdict_in_words(company: A
     assert "0 of 3 users and roles can be used from named" in found.loc["Networks", "verdict"]
     assert found.loc["Networks", "verdict"].endswith("2 are not restricted; 1 has no permissions.")
     assert (found["change"] == "").all()
+    assert "change" not in overview.compared(company)
     assert set(found["page"]) <= {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
 
 
@@ -113,10 +114,11 @@ def test_a_practice_says_whether_it_is_better_than_in_the_audit_before(tmp_path:
     people = {"UserDetailList": [person("ann", EVERYTHING)]}
     audit(tmp_path, 1, people, month_line("ann", mfa=True))
     safe = {"UserDetailList": [person("ann", EVERYTHING, deny("*", Condition=UNLESS_MFA))]}
-    found = overview.practices(audit(tmp_path, 2, safe, month_line("ann", mfa=True)))
-    changes = found.set_index("practice")["change"]
+    second = audit(tmp_path, 2, safe, month_line("ann", mfa=True))
+    changes = overview.practices(second).set_index("practice")["change"]
     assert changes["MFA"] == "better: ▲ was 0 %"
     assert changes["Passwords"] == "as before"
+    assert "change" in overview.compared(second)
 
 
 def test_what_to_do_first_is_the_most_severe_and_the_most_frequent() -> None:

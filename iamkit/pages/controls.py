@@ -72,7 +72,8 @@ def controls(account: Account, framework: str = "") -> pd.DataFrame:
     """Return the controls, the checks that answer them, and what a person has to examine."""
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]
+    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 4))
+    return shown[["control", "title", "status", "evidence", "note"]]
 
 
 def checks(account: Account) -> pd.DataFrame:
@@ -81,6 +82,7 @@ def checks(account: Account) -> pd.DataFrame:
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
     counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
     shown = findings.of_what_holds(results.assign(fail=counted))
+    shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
     return shown[["check", "status", "severity", "fail", "reason"]]
 
 

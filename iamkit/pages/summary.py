@@ -165,4 +165,5 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    return found[["severity", "status", "title", "reason"]]
+    shown = found.assign(reason=counts.phrases(found["reason"], 3))
+    return shown[["severity", "status", "title", "reason"]]

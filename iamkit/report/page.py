@@ -62,6 +62,8 @@ SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as o
 LONG = 28
 PRINTED = 15  # rows of a table on paper, as print.css cuts it
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_LONG_NAME = re.compile(r"[\w/:.-]{16}")
+_JOINT = re.compile(r"(?<=\w[_/:])(?=\w)|(?<=[a-z])(?=[A-Z])")  # in names and ARNs
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 
@@ -308,18 +310,19 @@ def _cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
     """The cells of one table row, in as few bytes as HTML allows."""
     parts = []
     for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        text, look = MISSING, "none"
+        shown, look = escape(MISSING), "none"
         if value is not None:
             text, look = _written(value), ""
+            shown = _breakable(text)
             if kind == "severity" and text.lower() in BADGES:
                 badge = Markup("<span class='badge {}'>{}</span>")
-                text = badge.format(BADGES[text.lower()], text)
+                shown = badge.format(BADGES[text.lower()], text)
             elif kind == "number":
                 look = "n"
             elif len(text) > LONG or "\n" in text:
                 look = "w"
         tag = Markup("<th scope=row") if position == 0 else Markup("<td")
-        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + text)
+        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
     return Markup("").join(parts)
 
 
@@ -337,6 +340,18 @@ def _beyond(table: Mapping[str, Any]) -> Markup:
         where += f"; {file} has all" if file and total > shown else f", and {file}" * bool(file)
         said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(PRINTED, total, where)
     return said
+
+
+def _breakable(text: str) -> Markup:
+    """
+    Escaped text whose long names may break where their parts meet, before any other place.
+
+    >>> _breakable("an_administrator_role of a_b")
+    Markup('an_<wbr>administrator_<wbr>role of a_<wbr>b')
+    """
+    if not _LONG_NAME.search(text):
+        return escape(text)
+    return Markup("<wbr>").join(map(escape, _JOINT.split(text)))
 
 
 def _written(value: object) -> str:
@@ -391,7 +406,7 @@ class _Prose(mistune.HTMLRenderer):
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """Code as it stands."""
-        return f"<pre><code>{escape(code)}</code></pre>\n"
+        return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         """A cell; the alignment is dropped, because it would be an inline style."""

@@ -310,8 +310,37 @@ def test_all_rows_show_without_scripts(browser: Browser, pages: Path):
         assert {"user-000", "user-249"} <= names
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("name", ["index", "02-tables"])
+@pytest.mark.parametrize("name", ["index", "00-hostile", "01-failing", "02-tables"])
+def test_what_scrolls_on_a_phone_can_be_scrolled_by_keyboard(
+    browser: Browser, pages: Path, name: str
+):
+    unreachable = """[...document.querySelectorAll('main, main *')]
+        .filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))
+        .filter(e => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight)
+        .filter(e => e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))"""
+    with browser.open(pages / f"{name}.html", width=390) as tab:
+        tab.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert tab.evaluate(unreachable) == []
+
+
+def test_on_a_phone_each_row_is_a_block_whose_cells_have_labels(browser: Browser, pages: Path):
+    with browser.open(pages / "02-tables.html", width=390) as tab:
+        second = f"{VISIBLE}[0].cells[1]"
+        assert tab.evaluate(f"getComputedStyle({second}, '::before').content") == '"Age"'
+        assert tab.evaluate(f"{second}.dataset.label") == "Age"
+        assert tab.evaluate(f"{second}.offsetTop > {VISIBLE}[0].cells[0].offsetTop")
+        tree = tab.call("Accessibility.getFullAXTree")["nodes"]
+        roles = {node.get("role", {}).get("value") for node in tree}
+        assert {"table", "row", "cell", "rowheader", "columnheader"} <= roles
+        tab.click(ALL)
+        last = f"{VISIBLE}.at(-1).cells[2]"
+        assert tab.evaluate(f"{last}.dataset.label") == "Severity", "rows that were hidden, too"
+    with browser.open(pages / "02-tables.html") as tab:
+        assert tab.evaluate(f"{VISIBLE}[0].cells[1].offsetTop === {VISIBLE}[0].cells[0].offsetTop")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["index", "00-hostile", "02-tables"])
 def test_the_page_fits_its_window(browser: Browser, pages: Path, width: int, name: str):
     with browser.open(pages / f"{name}.html", width=width) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,6 +5,7 @@
   const PAGE = 100;
   const MISSING = "–";
   const RANK = ["critical", "high", "medium", "low", "info", "fail", "not assessed", "accepted", "not applicable", "pass"];
+  const narrow = matchMedia("(max-width: 40rem)");
   const make = (tag, values) => Object.assign(document.createElement(tag), values);
   const written = (number) => number.toLocaleString("en");
 
@@ -30,6 +31,31 @@
     let page = 0;
     let whole = false;
     const { total, file } = figure.dataset;
+    const names = headers.map((header) => header.textContent);
+    const roles = (selector, role) => figure.querySelectorAll(selector).forEach((each) => each.setAttribute("role", role));
+
+    // On a phone, CSS makes each row a block: cells get labels, and all of them keep their roles.
+    function stack() {
+      if (!narrow.matches) return;
+      if (!figure.classList.contains("stacked")) {
+        figure.classList.add("stacked");
+        roles("table", "table");
+        roles("thead, tbody", "rowgroup");
+        roles("thead tr", "row");
+        roles("thead th", "columnheader");
+      }
+      for (const row of rows) {
+        if (row.hidden || row.hasAttribute("role")) continue;
+        row.setAttribute("role", "row");
+        [...row.cells].forEach((cell, column) => {
+          cell.setAttribute("role", column ? "cell" : "rowheader");
+          if (column) cell.dataset.label = names[column];
+        });
+      }
+    }
+
+    narrow.addEventListener("change", stack);
+    stack();
     if (rows.length < 2) return;
 
     const filter = make("input", { type: "search", placeholder: "Filter rows" });
@@ -52,6 +78,7 @@
       for (const row of rows) if (row.hidden === visible.has(row)) row.hidden = !row.hidden;
       const from = shown.length ? page * size + 1 : 0;
       const to = Math.min(shown.length, (page + 1) * size);
+      stack();
       previous.hidden = next.hidden = size === FIRST;
       previous.disabled = page === 0;
       next.disabled = to === shown.length;

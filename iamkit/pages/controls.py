@@ -27,12 +27,12 @@ TONES: Final[Mapping[str, str]] = {
 
 # How controls can stand, as bars show them.
 COLORS: Final[Mapping[str, str]] = {
-    "fail": charts.ORANGE,
-    "not assessed": charts.PURPLE,
-    "manual": charts.GREY,
-    "accepted": charts.BLUE,
-    "not applicable": charts.MUTED,
-    "pass": charts.TEAL,
+    "fail": charts.WINE,
+    "not assessed": charts.AMBER,
+    "accepted": charts.NAVY,
+    "manual": charts.SILVER,
+    "pass": charts.PINE,
+    "not applicable": charts.ASH,
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pandas as pd
 
@@ -12,6 +13,12 @@ from iamkit.checks import Status
 from iamkit.pages import counts
 from iamkit.restrictions import NOT_APPLICABLE, coverage, mfa_gaps
 from iamkit.results import MFA_VERDICTS
+
+# How bars show who has a device.
+COLORS: Final[Mapping[str, str]] = {
+    "has MFA": charts.PINE,
+    "no MFA": charts.AMBER,
+}
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:

@@ -14,9 +14,9 @@ from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, RESTRICTE
 
 # The verdicts on identities with permissions, the best first, and how bars show them.
 COLORS: Final[Mapping[str, str]] = {
-    RESTRICTED: charts.TEAL,
-    PARTLY_RESTRICTED: charts.PURPLE,
-    UNRESTRICTED: charts.ORANGE,
+    RESTRICTED: charts.PINE,
+    PARTLY_RESTRICTED: charts.AMBER,
+    UNRESTRICTED: charts.WINE,
 }
 
 

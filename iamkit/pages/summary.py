@@ -16,9 +16,9 @@ from iamkit.results import CLASSES, PRIVILEGES, matters
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {
-    "MFA enforced": charts.TEAL,
-    "MFA not enforced": charts.PURPLE,
-    "no MFA device": charts.ORANGE,
+    "MFA enforced": charts.PINE,
+    "MFA not enforced": charts.AMBER,
+    "no MFA device": charts.WINE,
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pandas as pd
 
 from iamkit import charts
 from iamkit.access import CONTEXTS
 from iamkit.account import Account
+from iamkit.checks import Status
 from iamkit.results import unmatched
 from iamkit.tables import schema
 from iamkit.values import few
@@ -59,6 +61,41 @@ def contexts(account: Account) -> pd.DataFrame:
         said = [f"{value}: {few(those.index)}" for value, those in others]
         rows.append({"condition_key": key, "value": usual, "otherwise": "; ".join(said)})
     return pd.DataFrame(rows).replace("", None)
+
+
+# What each severity means: how much is gained, and by whom.
+SEVERITY_MEANS: Final[Mapping[str, tuple[str, str]]] = {
+    "critical": (
+        "An outsider, or a stolen password or key alone, controls the account or can enter it.",
+        "today",
+    ),
+    "high": (
+        "One more step, such as a stolen credential, gives administrator access, or access from "
+        "anywhere; or a safeguard of an administrator is missing.",
+        "this week",
+    ),
+    "medium": (
+        "It makes an attack easier or its damage larger, and takes further steps to be of use.",
+        "this month",
+    ),
+    "low": ("It is of little use by itself: order, upkeep and readiness.", "as part of upkeep"),
+    "info": ("A fact that is useful to know. It is no problem, and no result rests on it.", "–"),
+}
+
+
+def severities(account: Account) -> pd.DataFrame:
+    """Return what each severity means, by when to act, and how many checks and findings have it."""
+    findings, results, _ = account.audit
+    failing = findings[findings["status"] == Status.FAIL].drop_duplicates(["check", "subject"])
+    return pd.DataFrame(
+        {
+            "severity": list(SEVERITY_MEANS),
+            "it_means": [meaning for meaning, _ in SEVERITY_MEANS.values()],
+            "act": [act for _, act in SEVERITY_MEANS.values()],
+            "checks": [int((results["severity"] == each).sum()) for each in SEVERITY_MEANS],
+            "findings": [int((failing["severity"] == each).sum()) for each in SEVERITY_MEANS],
+        }
+    )
 
 
 def tables(account: Account) -> pd.DataFrame:

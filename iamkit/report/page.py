@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,11 +27,13 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
+from iamkit.report import glossary
+from iamkit.report.table_cells import BADGES, beyond, cells
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
-HIDDEN_TAGS = {"parameters", "injected-parameters"}
+HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
 TONES = {"plain", "good", "bad", "note"}
 
 # The media types of `charts.display`, which is not imported here because it brings matplotlib.
@@ -49,21 +51,8 @@ REFUSED = {
     "application/vnd.jupyter.widget-view+json": "An interactive widget",
 }
 
-BADGES = {
-    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
-    "accepted": "accepted",
-    "not assessed": "unknown",
-    "noted": "info",
-    "not applicable": "accepted",  # muted: neither good nor bad
-}
-
-MISSING = "–"
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
-LONG = 28
-PRINTED = 15  # rows of a table on paper, as print.css cuts it
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_LONG_NAME = re.compile(r"[\w/:.-]{16}")
-_JOINT = re.compile(r"(?<=\w[_/:])(?=\w)|(?<=[a-z])(?=[A-Z])")  # in names and ARNs
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 
@@ -166,10 +155,11 @@ def render_page(
     """
     headings: list[tuple[int, str, str]] = []
     markdown = _markdown(headings)
+    used: dict[str, glossary.Term] = {}
     prose = {
-        number: Markup(markdown(cell.source))  # noqa: S704
+        number: Markup(glossary.marked(str(markdown(cell.source)), used))  # noqa: S704
         for number, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
+        if cell.cell_type == "markdown" and not _hidden(cell)
     }
     resources = {
         "evidence": evidence,
@@ -177,6 +167,7 @@ def render_page(
         "pages": pages,
         "contents": [(anchor, text) for level, anchor, text in headings if level == 2],
         "prose": prose,
+        "terms": list(used.values()),
         "failed_cell": failed_cell,
         "changed": changed or {},
     }
@@ -226,7 +217,7 @@ def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str
     """The HTML of the page that says what words mean; `data/page/glossary.md` is its text."""
     environment = _exporter().environment
     environment.globals["version"] = version
-    written = (FOLDER / "glossary.md").read_text("utf-8")
+    written = glossary.WRITTEN.read_text("utf-8")
     text = Markup(_markdown([])(written))  # noqa: S704 - escaped there
     template = environment.get_template("glossary.html.j2")
     return str(template.render(evidence=evidence, pages=pages, text=text))
@@ -241,11 +232,11 @@ def _exporter() -> TemplateExporter:
         extra_loaders=[FileSystemLoader(FOLDER)],
         default_preprocessors=[],
         filters={
-            "cells": _cells,
+            "cells": cells,
             "code_marks": _code_marks,
-            "hidden": lambda cell: bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ()))),
+            "hidden": _hidden,
             "shown": _shown,
-            "beyond": _beyond,
+            "beyond": beyond,
             "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },
@@ -255,6 +246,11 @@ def _exporter() -> TemplateExporter:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["assets"] = _assets()
     return exporter
+
+
+def _hidden(cell: NotebookNode) -> bool:
+    """Whether a page leaves a cell out."""
+    return bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ())))
 
 
 def _assets() -> dict[str, str]:
@@ -304,60 +300,6 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
                 "sentences and figures of iamkit."
             )
     return shown
-
-
-def _cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
-    """The cells of one table row, in as few bytes as HTML allows."""
-    parts = []
-    for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        shown, look = escape(MISSING), "none"
-        if value is not None:
-            text, look = _written(value), ""
-            shown = _breakable(text)
-            if kind == "severity" and text.lower() in BADGES:
-                badge = Markup("<span class='badge {}'>{}</span>")
-                shown = badge.format(BADGES[text.lower()], text)
-            elif kind == "number":
-                look = "n"
-            elif len(text) > LONG or "\n" in text:
-                look = "w"
-        tag = Markup("<th scope=row") if position == 0 else Markup("<td")
-        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
-    return Markup("").join(parts)
-
-
-def _beyond(table: Mapping[str, Any]) -> Markup:
-    """Attributes that say where rows of a table are that it lacks here, or in print."""
-    shown, total, file = len(table["data"]), table.get("total"), table.get("file") or ""
-    total = total if isinstance(total, int) else shown
-    said = Markup("")
-    if total > shown:
-        said += Markup(" data-total={}").format(total)
-    if file:
-        said += Markup(' data-file="{}"').format(file)
-    if total > PRINTED:
-        where = "The page on a screen has " + (f"{shown:,}" if total > shown else "all of them")
-        where += f"; {file} has all" if file and total > shown else f", and {file}" * bool(file)
-        said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(PRINTED, total, where)
-    return said
-
-
-def _breakable(text: str) -> Markup:
-    """
-    Escaped text whose long names may break where their parts meet, before any other place.
-
-    >>> _breakable("an_administrator_role of a_b")
-    Markup('an_<wbr>administrator_<wbr>role of a_<wbr>b')
-    """
-    if not _LONG_NAME.search(text):
-        return escape(text)
-    return Markup("<wbr>").join(map(escape, _JOINT.split(text)))
-
-
-def _written(value: object) -> str:
-    if isinstance(value, float):
-        return str(round(value, 4)).removesuffix(".0")
-    return str(value)
 
 
 def _code_marks(text: str) -> Markup:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from iamkit.access import CONTEXTS
+from iamkit.checks import SEVERITIES
 from iamkit.pages import method
 from iamkit.tables import schema
 from tests.accounts import account, details, user
@@ -32,6 +33,15 @@ def test_a_key_that_a_context_does_not_name_is_unknown(tmp_path: Path) -> None:
     assert found.loc["aws:viaawsservice", ["value", "otherwise"]].tolist() == [
         "false", "true: via-service",
     ]  # fmt: skip
+
+
+def test_each_severity_has_a_meaning_and_its_numbers(tmp_path: Path) -> None:
+    made = account(tmp_path, details([user("ann")]))
+    found = method.severities(made).set_index("severity")
+    assert list(found.index) == list(SEVERITIES)
+    assert found["checks"].sum() == len(made.audit.results)
+    failing = made.audit.findings.query("status == 'fail'")
+    assert found["findings"].sum() == len(failing.drop_duplicates(["check", "subject"]))
 
 
 def test_each_table_says_how_many_rows_it_has(tmp_path: Path) -> None:

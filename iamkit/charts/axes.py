@@ -252,6 +252,8 @@ def survival(
     """
     if missing:
         return not_assessed(missing)
+    if all(values.empty for values in days.values()):
+        return say(f"{title}: there are no {unit}.")
     costs = over(days, marks)
     said = "; ".join(
         f"{label}: " + ", ".join(f"{row[mark]} at {mark} days" for mark in marks)

@@ -61,6 +61,8 @@ def bars(
     parts = counts.to_frame(unit) if isinstance(counts, pd.Series) else counts
     if parts.empty:
         return say(f"{title}: there are no {unit}.")
+    if not parts.to_numpy().any():
+        return say(f"{title}: no {unit}.")
     labels = [", ".join(label) if isinstance(label, tuple) else str(label) for label in parts.index]
     total = parts.sum(axis=1)
     said = "; ".join(
@@ -119,8 +121,6 @@ def _told(counts: "pd.Series[Any] | pd.DataFrame", name: str) -> str:
     totals = counts if isinstance(counts, pd.Series) else counts.sum()
     sums = {str(label): int(number) for label, number in totals.items()}
     whole = sum(sums.values())
-    if not whole:
-        return ""
     named = name if name in sums else max(sums, key=lambda label: sums[label])
     return f": {sums[named]:,} of {whole:,} {named}"
 

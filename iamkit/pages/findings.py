@@ -27,11 +27,26 @@ def checks_of(account: Account, subject: str) -> pd.DataFrame:
 
 
 def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
-    """Return results of checks without severity and remedy where nothing is wrong."""
+    """
+    Return results of checks without severity and remedy where nothing is wrong.
+
+    A title says what is wrong, so there it says that this was not found.
+    """
     fine = results["status"].isin([Status.PASS, Status.NOT_APPLICABLE])
+    titles = results["title"].where(~fine, "Not found: " + results["title"].map(_lowered))
     return results.assign(
-        severity=results["severity"].mask(fine), remedy=results["remedy"].mask(fine)
+        title=titles, severity=results["severity"].mask(fine), remedy=results["remedy"].mask(fine)
     )
+
+
+def _lowered(title: str) -> str:
+    """
+    Return a title as a part of a sentence.
+
+    >>> _lowered("The root user has no MFA"), _lowered("MFA is not enforced")
+    ('the root user has no MFA', 'MFA is not enforced')
+    """
+    return title[:1].lower() + title[1:] if title[1:2].islower() or title[:2] == "A " else title
 
 
 def accepted_risks(account: Account) -> pd.DataFrame:

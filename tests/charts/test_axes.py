@@ -81,13 +81,21 @@ def test_each_part_of_a_bar_has_its_number_where_there_is_room() -> None:
         (COUNTS, "", "Users: 3 of 6 has MFA"),
         (COUNTS, "no MFA", "Users: 3 of 6 no MFA"),
         (pd.Series({"virtual": 3, "passkey": 1}), "", "Users: 3 of 4 virtual"),
-        (pd.Series({"virtual": 0, "passkey": 0}), "", "Users"),
     ],
 )
 def test_the_heading_of_bars_says_what_they_show(counts: Any, tell: str, said: str) -> None:
     chart = charts.bars(counts, title="Users", unit="users", tell=tell)
     assert isinstance(chart, Chart)
     assert chart.get_title(loc="left") == said
+
+
+def test_where_there_is_nothing_a_sentence_says_so_and_no_axis_is_drawn() -> None:
+    nothing = pd.Series({"console": 0, "none": 0})
+    shown = charts.bars(nothing, title="Users by access", unit="users")
+    assert str(shown) == "Users by access: no users."
+    ages = {"keys": DAYS.head(0), "passwords": DAYS.head(0)}
+    curve = charts.survival(ages, title="Age", unit="credentials")
+    assert str(curve) == "Age: there are no credentials."
 
 
 def test_a_long_heading_goes_on_in_a_second_line() -> None:

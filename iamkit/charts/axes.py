@@ -86,6 +86,7 @@ class Chart(Axes):
     """
 
     alt: str = ""
+    fine: bool = False  # its text is small, so paper may not make it smaller
 
     def set_title(self, *arguments: Any, **options: Any) -> Any:
         """Write the title where our style has it: at the left, above the data."""
@@ -98,7 +99,9 @@ class Chart(Axes):
         media, content = ("image/png", _png) if _marks(self) > MOST_VECTOR_MARKS else _SVG
         with _style():
             drawn = content(cast(Figure, self.figure))
-        return {media: drawn, "text/plain": self.alt}, {media: {"alt": self.alt}}
+        return {media: drawn, "text/plain": self.alt}, {
+            media: {"alt": self.alt} | ({"fine": True} if self.fine else {})
+        }
 
 
 def _svg(figure: Figure) -> str:
@@ -397,6 +400,8 @@ def paths_to_admin(
     description = f"{title}. {escalation_layout.described(boxes, links)}"
     ax = new(ax, width=plan.width, height=plan.height + 0.35, alt=description)
     ax.set_title(title)
+    if isinstance(ax, Chart):
+        ax.fine = True
     ax.set_axis_off()
     ax.set_xlim(-0.02, plan.width + 0.02)
     ax.set_ylim(plan.height, 0)

@@ -131,7 +131,7 @@ def _number_parts(ax: Axes, values: Any, left: Any, color: str, widest: float) -
         text = f"{value:,.0f}"
         if value / widest > 0.014 * (len(text) + 1):
             ax.annotate(
-                text, (start + value / 2, position), ha="center", va="center", fontsize=8,
+                text, (start + value / 2, position), ha="center", va="center", fontsize=9,
                 color=INK if color in LIGHT else "white",
                 bbox={"boxstyle": "square,pad=0.15", "facecolor": color, "edgecolor": "none"},
             )  # fmt: skip

@@ -32,6 +32,7 @@ from iamkit.report.table_cells import BADGES, beyond, cells
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
+PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
 HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
 TONES = {"plain", "good", "bad", "note"}
@@ -288,7 +289,8 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
         if media in data and (encoded := _encoded(data[media], media)):
             details = output.metadata.get(media) or {}
             source = f"data:{media};base64,{encoded}"
-            return {"kind": "image", "source": source, "alt": details.get("alt", "")}
+            alt, look = details.get("alt", ""), _look(data[media]) if details.get("fine") else ""
+            return {"kind": "image", "source": source, "alt": alt, "look": look}
     if "text/markdown" in data:
         safe = _markdown([], links=False)(data["text/markdown"])
         return {"kind": "prose", "text": Markup(safe)}  # noqa: S704
@@ -300,6 +302,12 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
                 "sentences and figures of iamkit."
             )
     return shown
+
+
+def _look(svg: str) -> str:
+    """How paper shows a chart with small text: as it is, and on a turned sheet if it is wide."""
+    width = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg[:2000])
+    return " fine turned" if width and float(width[1]) > PORTRAIT else " fine"
 
 
 def _code_marks(text: str) -> Markup:

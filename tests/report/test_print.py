@@ -31,6 +31,14 @@ few = pd.DataFrame({f"column {i}": [f"user-{n}" for n in range(600)] for i in ra
 charts.table(few, "Twelve", rows=500, file="identities.csv")
 """, """
 charts.table(pd.DataFrame({"n": range(15)}), "Fifteen")
+""", """
+charts.bars(pd.Series({"console": 3, "none": 1}), title="Users", unit="users")
+""", """
+from iamkit.charts.escalation_layout import BOXES, LINKS
+usual = dict(place=0, kind="user", label="u", members=1, through=0, names=["u"])
+boxes = [dict(usual, box=n, steps=n) for n in range(6)]
+links = LINKS.rows(*({"from": n + 1, "to": n, "members": 1} for n in range(5)))
+charts.paths_to_admin(BOXES.rows(*boxes), links, title="Paths")
 """  # fmt: skip
 
 
@@ -88,6 +96,16 @@ def test_no_text_is_too_small_to_read(paper: Tab) -> None:
         .filter(e => e.offsetParent !== null)
         .map(e => parseFloat(getComputedStyle(e).fontSize) * 72 / 96)"""
     assert min(paper.evaluate(sizes)) >= LEAST
+
+
+def test_text_in_charts_is_not_too_small_either(paper: Tab) -> None:
+    images = """[...document.querySelectorAll('.chart img')].map(each => [
+        each.getBoundingClientRect().width / each.naturalWidth,
+        getComputedStyle(each.parentElement).page])"""
+    (usual, upright), (fine, turned) = paper.evaluate(images)
+    assert usual * 9 >= LEAST, "the smallest text of most charts is of 9 points"
+    assert fine * 6.8 >= LEAST or turned == "wide"
+    assert upright == "auto"
 
 
 def test_what_is_for_the_screen_is_left_out(paper: Tab) -> None:

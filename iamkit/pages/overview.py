@@ -255,11 +255,18 @@ def _change(account: Account, measure: str) -> str:
     """
     Return how a measure compares with the audit before, in words; empty without one.
 
-    An arrow says where the number went, and the word whether that is better.
+    An arrow says where the number went, and a word whether that is better.
     """
     said, direction = trend.change(account, measure)
-    word = {BETTER: "better", WORSE: "worse"}.get(direction, "")
-    return f"{word}: {said}" if word else said
+    if not said:
+        return ""
+    word = {BETTER: "better than", WORSE: "worse than"}.get(direction)
+    if word is None:
+        return "→ as in the audit before"
+    rows = account.history.measures
+    then = rows[rows["measure"] == measure].iloc[-2]
+    whole = "" if pd.isna(then["of"]) else f" of {then['of']:,.0f}"
+    return f"{said[0]} {word} in the audit before: {then['value']:,.0f}{whole}"
 
 
 def severities(account: Account) -> dict[str, int]:

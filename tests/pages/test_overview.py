@@ -116,8 +116,8 @@ def test_a_practice_says_whether_it_is_better_than_in_the_audit_before(tmp_path:
     safe = {"UserDetailList": [person("ann", EVERYTHING, deny("*", Condition=UNLESS_MFA))]}
     second = audit(tmp_path, 2, safe, month_line("ann", mfa=True))
     changes = overview.practices(second).set_index("practice")["change"]
-    assert changes["MFA"] == "better: ▲ was 0 %"
-    assert changes["Passwords"] == "as before"
+    assert changes["MFA"] == "▲ better than in the audit before: 0 of 1"
+    assert changes["Passwords"] == "→ as in the audit before"
     assert "change" in overview.compared(second)
 
 

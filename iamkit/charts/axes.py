@@ -223,11 +223,16 @@ def ages(
     older = f" (the last bar: {edges[-2]:.0f} and more)" if (known > edges[-1]).any() else ""
     ax.set_xlabel(f"days{older}")
     ax.set_ylabel(unit)
+    _count_upwards(ax)
+    return ax
+
+
+def _count_upwards(ax: Axes) -> None:
+    """Lines for whole numbers, and nothing else that is no data."""
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
     ax.spines["left"].set_visible(False)
     ax.tick_params(length=0)
-    return ax
 
 
 @styled
@@ -262,7 +267,7 @@ def survival(
         f"{label}: " + ", ".join(f"{row[mark]} at {mark} days" for mark in marks)
         for label, row in costs.iterrows()
     )
-    ax = new(ax, height=2.9, alt=f"{title}. {said or 'Nothing'}.")
+    ax = new(ax, height=2.9, alt=f"{title}. {said}.")
     last = 2 * max(marks)
     names: dict[str, tuple[str, float]] = {}
     for number, (label, values) in enumerate(days.items()):
@@ -286,10 +291,7 @@ def survival(
     ax.set_xlabel("days")
     ax.set_ylabel(f"{unit} older than that")
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(axis="y")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(length=0)
+    _count_upwards(ax)
     _name_at_the_end(ax, last, names)
     return ax
 

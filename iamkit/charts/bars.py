@@ -65,41 +65,20 @@ def bars(
         return say(f"{title}: no {unit}.")
     labels = [", ".join(label) if isinstance(label, tuple) else str(label) for label in parts.index]
     total = parts.sum(axis=1)
-    said = "; ".join(
-        f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
-        for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
-    )
     room = _LINE - max(map(len, labels))
     columns = _columns(parts.columns, room)
     heading = title + _told(counts, tell)
     if len(heading) > 0.88 * room:  # it is larger than the labels
         heading = title + _told(counts, tell).replace(": ", ":\n", 1)
-    height = (
-        0.75
-        + 0.18 * heading.count("\n")
-        + 0.36 * len(parts)
-        + 0.2 * ((len(parts.columns) - 1) // columns)
-    )
-    ax = new(ax, height=height, alt=f"{title}. {said}.")
+    lines = heading.count("\n"), len(parts), (len(parts.columns) - 1) // columns
+    height = 0.75 + float(np.dot((0.18, 0.36, 0.2), lines))
+    ax = new(ax, height=height, alt=f"{title}. {_said(labels, parts)}.")
     stacked = isinstance(counts, pd.DataFrame)
-    widest = max(total.max(), 1)
-    left = np.zeros(len(parts))
-    for number, name in enumerate(parts.columns):
-        color = (colors or {}).get(name, PARTS[number % len(PARTS)]) if stacked else BLUE
-        values = parts[name].to_numpy(dtype=float)
-        ax.barh(
-            range(len(parts)), values, left=left, height=0.62, color=color, label=str(name),
-            edgecolor="white", linewidth=1, hatch=HATCHES.get(color) if stacked else None,
-        )  # fmt: skip
-        if stacked:
-            _number_parts(ax, values, left, color, widest)
-        left += values
-    for position, value in enumerate(total):
-        ax.annotate(f" {value:,.0f}", (value, position), va="center", color=INK)
+    _draw(ax, parts, (colors or {}) if stacked else {unit: BLUE}, stacked=stacked)
     ax.set_yticks(range(len(parts)), labels)
     ax.invert_yaxis()
     ax.set_title(heading, fontsize=10.5)
-    ax.set_xlim(0, widest * 1.1)
+    ax.set_xlim(0, max(total.max(), 1) * 1.1)
     ax.spines[["bottom", "left"]].set_visible(False)
     ax.tick_params(length=0)
     ax.set_xticks([])
@@ -109,6 +88,32 @@ def bars(
             handlelength=1.2, columnspacing=1.4,
         )  # fmt: skip
     return ax
+
+
+def _said(labels: Iterable[str], parts: pd.DataFrame) -> str:
+    """Every number of the chart in words."""
+    return "; ".join(
+        f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
+        for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
+    )
+
+
+def _draw(ax: Axes, parts: pd.DataFrame, colors: Mapping[str, str], *, stacked: bool) -> None:
+    """Draw each part after the one before it, and the sum at the end."""
+    total = parts.sum(axis=1)
+    left = np.zeros(len(parts))
+    for number, name in enumerate(parts.columns):
+        color = colors.get(name, PARTS[number % len(PARTS)])
+        values = parts[name].to_numpy(dtype=float)
+        ax.barh(
+            range(len(parts)), values, left=left, height=0.62, color=color, label=str(name),
+            edgecolor="white", linewidth=1, hatch=HATCHES.get(color) if stacked else None,
+        )  # fmt: skip
+        if stacked:
+            _number_parts(ax, values, left, color, total.max())
+        left += values
+    for position, value in enumerate(total):
+        ax.annotate(f" {value:,.0f}", (value, position), va="center", color=INK)
 
 
 def _told(counts: "pd.Series[Any] | pd.DataFrame", name: str) -> str:

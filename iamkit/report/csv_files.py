@@ -48,9 +48,11 @@ def csv_files(account: Account) -> dict[str, str]:
     Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
     each check that broke; `findings`, the number that fail of each severity; `gaps`, what the
     evidence lacks; `incomplete`, of how many it says too little; `notes`, what in the settings
-    matches nothing; `actions`, the list of actions that permissions were evaluated with.
+    matches nothing; `actions`, the list of actions that permissions were evaluated with;
+    `overview`, how the account stands: see `pages.overview`.
     """
     from iamkit.checks import Status
+    from iamkit.pages import overview
     from iamkit.reference import load_catalog
     from iamkit.results import unmatched
 
@@ -65,6 +67,7 @@ def csv_files(account: Account) -> dict[str, str]:
         "gaps": account.gaps.fillna("").to_dict("records"),
         "notes": unmatched(account),
         "actions": f"{actions.version}, as of {actions.date}",
+        "overview": overview.facts(account),
     }
     files = {name: MARK + as_csv(stacking(account, of(account))) for name, of in TABLES.items()}
     return files | {OUTCOME: json.dumps(outcome)}

@@ -289,6 +289,7 @@ class _Pages:
             files=FILES,
             incomplete=outcome["incomplete"],
             notes=outcome["notes"],
+            overview=outcome["overview"],
             version=self._version,
         )
         _write(self._folder, INDEX, html)

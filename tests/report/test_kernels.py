@@ -355,7 +355,7 @@ def test_a_broken_check_is_an_error_once_all_is_written(audit: Audit):
     audit.notebook("00-a", "from iamkit import load\nlen(load(snapshot, settings).audit.results)")
     with pytest.raises(BrokenCheckError, match="check waits: it returned no column detail"):
         audit.render(settings=settings)
-    assert audit.page("index").count("complete</span>") == 1
+    assert "The page of this report was made" in audit.page("index")
     assert "verdict" in (audit.out / "identities.csv").read_text()
 
 

@@ -116,7 +116,8 @@ class _Redaction:
 
     def manifest(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest, without its list of files, which are others now."""
-        made = {key: given[key] for key in given if key not in ("files", "format", "seal")}
+        left_out = ("files", "format", "run", "seal")  # a run is named after an account
+        made = {key: given[key] for key in given if key not in left_out}
         source = str(made.get("as_of_source", ""))
         if source.startswith(LAST_CHANGE):  # then comes the name of a file
             made["as_of_source"] = f"{LAST_CHANGE} a file"

@@ -261,12 +261,14 @@ def _change(account: Account, measure: str) -> str:
     if not said:
         return ""
     word = {BETTER: "better than", WORSE: "worse than"}.get(direction)
+    line = trend.sparkline(account, measure)
+    year = f"; the last {len(line)} audits: {line}" if line else ""
     if word is None:
-        return "→ as in the audit before"
+        return f"→ as in the audit before{year}"
     rows = account.history.measures
     then = rows[rows["measure"] == measure].iloc[-2]
     whole = "" if pd.isna(then["of"]) else f" of {then['of']:,.0f}"
-    return f"{said[0]} {word} in the audit before: {then['value']:,.0f}{whole}"
+    return f"{said[0]} {word} in the audit before: {then['value']:,.0f}{whole}{year}"
 
 
 def severities(account: Account) -> dict[str, int]:

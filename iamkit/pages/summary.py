@@ -64,7 +64,7 @@ def _with_change(account: Account, figure: Any, measure: str) -> Any:
     if not (said and isinstance(figure, tuple)):
         return figure
     value, note, *tone = figure
-    return (value, f"{note}; {said}", *tone)
+    return (value, f"{note}; {said} {trend.sparkline(account, measure)}".rstrip(), *tone)
 
 
 def _what_else(status: pd.Series[int]) -> str:

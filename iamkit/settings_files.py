@@ -30,9 +30,9 @@ WIDTH: Final = 98
 # What the file says besides settings, for `iamkit run`: see `fleet.run_file`.
 RUN: Final[Mapping[str, tuple[str, str]]] = {
     "accounts": (
-        "accounts that `iamkit run` audits: by an AWS profile, a role, or a folder of files that "
-        "the AWS CLI saved; `settings` hold for that account alone, and its `accepted` count in "
-        "addition",
+        "accounts that `iamkit run` audits: by an AWS profile, a role, the credentials of the "
+        "environment, or a folder of files that the AWS CLI saved; `settings` hold for that "
+        "account alone, and its `accepted` count in addition",
         """
   - name: production
     role_arn: arn:aws:iam::111122223333:role/audit
@@ -44,6 +44,8 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
     account: "444455556666"
     profile: sandbox
     last_accessed: true
+  - name: this-account
+    environment: true
   - name: offline
     files: saved-answers""",
     ),

@@ -18,6 +18,7 @@ from tests.aws.server import moto_server
 from tests.fleet.accounts import no_pages, run_file
 
 ACCOUNTS = [str(number) * 12 for number in range(1, 6)]
+MINE = "123456789012"  # whose the credentials of the environment are
 REFUSES, THROTTLES = ACCOUNTS[1], ACCOUNTS[3]
 
 
@@ -91,3 +92,23 @@ def test_four_reports_one_clear_failure_and_the_right_code(
     assert "1 of 5 accounts could not be audited" in page
     assert page.count('<span class="badge fail">failed</span>') == 1
     assert by_account.asked[THROTTLES, "GetAccountAuthorizationDetails"] > 1
+
+
+@pytest.mark.usefixtures("credentials")
+def test_the_credentials_of_the_environment_audit_their_account_and_no_other(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_pages(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    backend(MINE).create_user("us-east-1", "ann")
+    run_file(tmp_path, accounts=[{"environment": True}])
+    ended = CliRunner().invoke(main, ["run"])
+    assert ended.exit_code == 0, ended.stderr
+    [path] = snapshot.under(tmp_path / "reports")
+    assert path.parents[1].name == MINE
+    run_file(tmp_path, accounts=[{"environment": True, "account": ACCOUNTS[0]}])
+    ended = CliRunner().invoke(main, ["run"])
+    assert ended.exit_code == 4
+    assert f"is of account {MINE}, not of {ACCOUNTS[0]}" in ended.stderr
+    assert snapshot.under(tmp_path / "reports") == [path]

@@ -235,7 +235,7 @@ def _moment(name: str, value: Any) -> str:
     text = text.replace(":", "") if "T" in text else text
     for form in MOMENTS:
         with suppress(ValueError):
-            if datetime.strptime(text, form).strftime(form) == text:
+            if datetime.strptime(text, form).replace(tzinfo=UTC).strftime(form) == text:
                 return text
     raise SettingsError(
         f"{name} is a list of months such as 2026-01, or of audits such as 2026-01-01T060000Z, "

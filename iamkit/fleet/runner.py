@@ -276,8 +276,12 @@ class _Run:
             report_sha256=made.sha256,
             findings={name: made.findings[name] for name in SEVERITIES if made.findings.get(name)},
             notes=made.notes,
-            **compared(opened),
         )
+        try:
+            result = replace(result, **compared(opened))
+        except WriteError as error:
+            self.log.fail(one_line(error), result.name)
+            return replace(result, error=one_line(error), exit_code=int(_code_of(error)))
         for note in made.notes:
             self.log.say(f"settings: {note}", result.name)
         self.log.say(f"report made; {_findings(result)}", result.name)

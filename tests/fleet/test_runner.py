@@ -473,3 +473,17 @@ def test_the_history_is_its_owner_s_alone(here: Path) -> None:
     files = [*(here / "reports").rglob("*.parquet")]
     assert len(files) > 10
     assert [each for each in (*folders, *files) if each.stat().st_mode & 0o077] == []
+
+
+def test_an_audit_whose_history_cannot_be_kept_is_no_first_audit(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE, "ann")])
+    folder = here / "reports" / ONE
+    folder.mkdir(parents=True)
+    (folder / "history").write_text("in the way")
+    ended = ran()
+    assert ended.exit_code == 5
+    assert "history could not be written, so what is new or fixed is not known" in ended.stderr
+    assert results(here)[ONE]["report"] is not None
+    assert "first audit" not in (here / "reports/index.html").read_text()
+    (folder / "history").unlink()
+    assert ran().exit_code == 0

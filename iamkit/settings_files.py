@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -98,6 +99,22 @@ def found(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | N
     if len(there) > 1:
         raise SettingsError(f"{folder} has both {' and '.join(NAMES)}; remove one of them")
     return there[0] if there else None
+
+
+def reports(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """
+    Return where `iamkit run` keeps the audits, by the settings file that is found; None without.
+
+    A file with a mistake names none: whoever uses it says what is wrong.
+    """
+    with suppress(SettingsError, OSError, ValueError, TypeError, RuntimeError):
+        if (path := found(folder, environment)) is None:
+            return None
+        content = opened(path).content
+        named = content.get("reports") or ("reports" if content.get("accounts") else None)
+        where = path.absolute().parent / Path(named).expanduser() if named else None
+        return where if where and where.is_dir() else None
+    return None
 
 
 def read(path: Path, account_id: str | None = None) -> Settings:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from iamkit import load
 from iamkit.cli import main
+from iamkit.errors import SnapshotError
 from iamkit.evidence import snapshot
 from iamkit.fleet import Log, journal, read, run, runner
 from iamkit.lock import Lock
@@ -487,3 +489,25 @@ def test_an_audit_whose_history_cannot_be_kept_is_no_first_audit(here: Path) -> 
     assert "first audit" not in (here / "reports/index.html").read_text()
     (folder / "history").unlink()
     assert ran().exit_code == 0
+
+
+def test_words_name_audits_where_the_run_file_keeps_them(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for month in ("2026-10", "2026-11"):
+        saved(here / f"of-{ONE}", ONE, "ann", month=month)
+        path = run_file(here, reports="our audits", accounts=[{"files": f"of-{ONE}"}])
+        assert ran().exit_code == 0
+    elsewhere = here / "elsewhere"
+    elsewhere.mkdir()
+    for folder, named in ((here, ""), (elsewhere, str(path))):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("IAMKIT_SETTINGS", named)
+        found = load("previous").snapshot.path
+        assert found == snapshot.under(here / "our audits")[0]
+        compared = CliRunner().invoke(main, ["diff", "2026-10", "latest"])
+        assert compared.exit_code == 0, compared.output
+        assert "From 2026-10-01" in compared.output
+    (here / "iamkit.yaml").write_text("reports: 5")
+    with pytest.raises(SnapshotError, match="no snapshot"):
+        load("latest")

@@ -105,7 +105,7 @@ def reports(folder: Path, environment: Mapping[str, str] = os.environ) -> Path |
     """
     Return where `iamkit run` keeps the audits, by the settings file that is found; None without.
 
-    A file with a mistake names none: whoever uses it says what is wrong.
+    A file with a mistake names none: the commands that use it say what is wrong.
     """
     with suppress(SettingsError, OSError, ValueError, TypeError, RuntimeError):
         if (path := found(folder, environment)) is None:

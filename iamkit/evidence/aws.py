@@ -425,9 +425,13 @@ def _session(
         sts = session.client("sts", region_name=session.region_name or "us-east-1")
         taken = sts.assume_role(**request)["Credentials"]
     except exceptions.ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in BAD_CREDENTIALS:
+            raise CollectError(_advice(error)) from error
+        what = "its trust policy, --external-id and --mfa-serial"
+        todo = "try again later" if code not in {*REFUSALS, "ValidationError"} else f"check {what}"
         raise CollectError(
-            f"the role {role_arn} cannot be assumed: {_one_line(error)}; check its trust policy, "
-            "--external-id and --mfa-serial"
+            f"the role {role_arn} cannot be assumed: {_one_line(error)}; {todo}"
         ) from error
     return boto3.Session(
         aws_access_key_id=taken["AccessKeyId"],

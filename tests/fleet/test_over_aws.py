@@ -1,6 +1,7 @@
 """A run over five accounts of AWS, of which one refuses everything and one throttles."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,27 @@ def test_the_credentials_of_the_environment_audit_their_account_and_no_other(
     assert ended.exit_code == 4
     assert f"is of account {MINE}, not of {ACCOUNTS[0]}" in ended.stderr
     assert snapshot.under(tmp_path / "reports") == [path]
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (403, "AccessDenied", "check its trust policy, --external-id and --mfa-serial"),
+        (403, "ExpiredToken", "AWS does not accept the credentials"),
+        (403, "InvalidClientTokenId", "sign in again, or renew them"),
+        (400, "Throttling", "cannot be assumed: .*; try again later"),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_says_what_to_do(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    run_file(tmp_path, accounts=[{"role_arn": f"arn:aws:iam::{ACCOUNTS[0]}:role/audit"}])
+    with FaultProxy(aws, {"AssumeRole": error(status, code)}) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        ended = CliRunner().invoke(main, ["run", "--quiet"])
+    assert ended.exit_code == 4
+    assert re.search(said, ended.stderr)
+    assert ("trust policy" in ended.stderr) == (code == "AccessDenied")

@@ -98,8 +98,9 @@ def html(rows: Sequence[Row], run: str, elsewhere: Sequence[str] = ()) -> str:
 
     failed = [row.result for row in rows if row.result.error]
     lacking = [row.result for row in rows if row.result.missing and not row.result.error]
+    audited = len(failed) < len(rows)
     worst = {
-        name: sum(row.result.findings.get(name, 0) for row in rows)
+        name: None if not audited else sum(row.result.findings.get(name, 0) for row in rows)
         for name in ("critical", "high", "medium", "low")
     }
     template = page.templates(installed_version("iamkit")).get_template("overview.html.j2")

@@ -269,7 +269,8 @@ def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -
     Audit every account that FILE lists, as a schedule does every month, and print the overview.
 
     FILE is a settings file with `accounts:`; without it, iamkit.yaml of the working folder is
-    taken. For each account evidence is taken, a report made and compared with the audit before.
+    taken, or the file that IAMKIT_SETTINGS names. For each account evidence is taken, a report made
+    and compared with the audit before.
     An account that fails does not stop the others. A run that was cut off within the last day is
     gone on with. `iamkit settings init` writes a file to begin with.
     """

@@ -38,11 +38,15 @@ class SnapshotError(IamkitError):
 
 
 class SnapshotExistsError(SnapshotError):
-    """Raised when evidence of an account and a time is there already; `path` is its folder."""
+    """
+    Raised when evidence of an account and a time is there already.
 
-    def __init__(self, path: Path, said: str) -> None:
+    `path` is its folder; `differing` are the files that would have been other ones, if known.
+    """
+
+    def __init__(self, path: Path, said: str, differing: tuple[str, ...] = ()) -> None:
         super().__init__(said)
-        self.path = path
+        self.path, self.differing = path, differing
 
 
 class SchemaError(IamkitError):

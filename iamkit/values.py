@@ -61,6 +61,15 @@ class _DistinctLoader(_YamlLoader):
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            if not isinstance(node, yaml.ScalarNode):
+                raise  # it has its line already
+            line = node.start_mark.line + 1
+            raise ValueError(f"line {line}: {str(node.value)[:60]!r}: {error}") from error
+
 
 def yaml_of(text: str) -> Any:
     r"""

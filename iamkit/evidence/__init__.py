@@ -5,7 +5,7 @@ How evidence is taken and kept: what is asked of AWS, what it answers, and the s
 """
 
 from iamkit.evidence import pseudonyms, redaction, requests, snapshot
-from iamkit.evidence.responses import ROOT_NAME, report_lines
+from iamkit.evidence.responses import ROOT_NAME, refuse_another, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "parse_time",
     "pseudonyms",
     "redaction",
+    "refuse_another",
     "report_lines",
     "requests",
     "snapshot",

@@ -46,6 +46,7 @@ from iamkit.evidence.responses import (
     cut_short,
     entries,
     join,
+    refuse_another,
     report_rows,
     store,
 )
@@ -111,19 +112,20 @@ def from_aws(
             jobs = [pool.apply_async(aws.respond, (each,)) for each in (DETAILS, *ONE_CALL)]
             responses = [caller, aws.credential_report()]
             progress(REPORT.call, 1, len(jobs) + 3)
-            account_id, partition = account_of([*responses])
-            if account_id and responses[1].content:
+            found, partition = account_of([*responses])
+            refuse_another(found, account_id)
+            if found and responses[1].content:
                 when = responses[1].content["GeneratedTime"]
-                snapshot.refuse_existing(snapshot.place(out, account_id, when))
+                snapshot.refuse_existing(snapshot.place(out, found, when))
             for number, job in enumerate(jobs, start=2):
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
             responses = counted(responses)
-            account_id, partition = account_of(responses)
+            found, partition = account_of(responses)
             responses += [
                 aws.mfa_devices(responses, pool),
                 aws.provider_details(responses, pool),
-                aws.control_policies(responses, account_id),
+                aws.control_policies(responses, found),
                 aws.last_accessed(responses, pool, progress)
                 if last_accessed
                 else Response(
@@ -423,9 +425,13 @@ def _session(
         sts = session.client("sts", region_name=session.region_name or "us-east-1")
         taken = sts.assume_role(**request)["Credentials"]
     except exceptions.ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in BAD_CREDENTIALS:
+            raise CollectError(_advice(error)) from error
+        what = "its trust policy, --external-id and --mfa-serial"
+        todo = "try again later" if code not in {*REFUSALS, "ValidationError"} else f"check {what}"
         raise CollectError(
-            f"the role {role_arn} cannot be assumed: {_one_line(error)}; check its trust policy, "
-            "--external-id and --mfa-serial"
+            f"the role {role_arn} cannot be assumed: {_one_line(error)}; {todo}"
         ) from error
     return boto3.Session(
         aws_access_key_id=taken["AccessKeyId"],

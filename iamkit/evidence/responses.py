@@ -167,12 +167,17 @@ def store(
     `snapshot.write` does.
     """
     manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
-    if account_id and manifest["account_id"] != account_id:
+    refuse_another(manifest["account_id"], account_id)
+    return snapshot.write(out, {**manifest, **({"run": run} if run else {})}, files)
+
+
+def refuse_another(account_id: str, wanted: str | None) -> None:
+    """Raise `CollectError` if answers are of another account than they have to be of, if any."""
+    if wanted and account_id and account_id != wanted:
         raise CollectError(
-            f"this evidence is of account {manifest['account_id']}, not of {account_id}; correct "
+            f"this evidence is of account {account_id}, not of {wanted}; correct "
             "the account's id, or the profile, role or folder"
         )
-    return snapshot.write(out, {**manifest, **({"run": run} if run else {})}, files)
 
 
 def stored(response: Response) -> bytes:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iamkit.errors import WriteError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
-from iamkit.results import AuditRecord, State, finding_states, kept
+from iamkit.results import HISTORY, AuditRecord, State, finding_states, kept
 
 Counts = Mapping[str, int]  # number of findings, by severity
 
@@ -70,8 +71,18 @@ def of_evidence(opened: Snapshot, reports: Path) -> dict[str, Any]:
 
 
 def compared(opened: Snapshot) -> dict[str, Any]:
-    """Return what became of findings since the audit before, as the kept history says."""
+    """
+    Return what became of findings since the audit before, as the kept history says.
+
+    Raises `WriteError` if the history lacks the audit: it could not be kept, and what is new is not
+    known.
+    """
     record = kept(opened.path.parents[1])
+    if opened.evidence_hash not in set(record.audits["evidence"]):
+        raise WriteError(
+            f"{opened.path.parents[1] / HISTORY} could not be written, so what is new or fixed is "
+            "not known; free some space or let it be written, and run again"
+        )
     before = _before(record, opened.evidence_hash)
     if before is None:
         return {}

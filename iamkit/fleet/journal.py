@@ -29,7 +29,7 @@ class Journal:
 
     path: Path
     run: str
-    of: str  # SHA-256 of the run file
+    of: str  # SHA-256 of the run file and the version
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleting: list[str] = field(default_factory=list)  # audits, from the folder of the reports
     announced: bool = False
@@ -63,8 +63,8 @@ def opened(reports: Path, of: str, now: datetime, *, fresh: bool = False) -> Jou
     """
     Return the journal of the run that was cut off, else that of a new run, which begins `now`.
 
-    A run is not gone on with if it is `STALE`, if the run file has changed since (`of` is its
-    SHA-256), or if a fresh one is wanted.
+    A run is not gone on with if it is `STALE`, if the run file or the version has changed since
+    (`of` is their SHA-256), or if a fresh one is wanted.
     """
     path = reports / NAME
     with suppress(OSError, ValueError, KeyError, TypeError):

@@ -3,7 +3,7 @@
 from iamkit.results import changes
 from iamkit.results.controls import MATRIX, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import History, forget, history_of, kept
+from iamkit.results.history import HISTORY, History, forget, history_of, kept
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES
@@ -31,6 +31,7 @@ __all__ = [
     "CLASSES",
     "FINDING_STATES",
     "FOUND_ROWS",
+    "HISTORY",
     "IDENTITIES",
     "MATRIX",
     "MEASURES",

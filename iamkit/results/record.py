@@ -234,8 +234,32 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
         _admitted(account, ids),
     )
     return AuditRecord(
-        *(table.conform(frame.assign(**of)) for table, frame in zip(TABLES, frames, strict=True))
+        *(
+            table.conform(_unicode(frame.assign(**of)))
+            for table, frame in zip(TABLES, frames, strict=True)
+        )
     )
+
+
+def _unicode(frame: pd.DataFrame) -> pd.DataFrame:
+    """
+    A frame whose texts a file can hold: what is no Unicode in them is written out.
+
+    JSON can name half of a character, and a policy's text is the account's: it must not keep the
+    record from being written.
+    """
+    written = {
+        str(name): column.map(_written_out)
+        for name, column in frame.items()
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+    }
+    return frame.assign(**written)
+
+
+def _written_out(value: Any) -> Any:
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def empty() -> AuditRecord:

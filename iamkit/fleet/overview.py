@@ -74,17 +74,18 @@ def write(reports: Path, results: Sequence[AccountResult], run: str) -> Path:
     """Write the page and the CSV file; return the page's path."""
     rows = rows_of(reports, results)
     write_whole(reports / CSV, (MARK + as_csv(table(rows))).encode("utf-8", "replace"))
-    write_whole(reports / INDEX, html(rows, run).encode("utf-8", "replace"))
+    not_asked = [result for result in results if result.not_asked]
+    write_whole(reports / INDEX, html(rows, run, not_asked).encode("utf-8", "replace"))
     return reports / INDEX
 
 
 def rows_of(reports: Path, results: Sequence[AccountResult]) -> list[Row]:
-    """Return a row per account, in their order."""
-    return [_row(reports, result) for result in results]
+    """Return a row per account that was asked, in their order."""
+    return [_row(reports, result) for result in results if not result.not_asked]
 
 
-def html(rows: Sequence[Row], run: str) -> str:
-    """Return the page over all accounts."""
+def html(rows: Sequence[Row], run: str, not_asked: Sequence[AccountResult] = ()) -> str:
+    """Return the page over all accounts; `not_asked` are those of the organization left alone."""
     from iamkit.report import page
 
     failed = [row.result for row in rows if row.result.error]
@@ -101,6 +102,7 @@ def html(rows: Sequence[Row], run: str) -> str:
             run=run,
             failed=failed,
             lacking=lacking,
+            not_asked=not_asked,
             findings=worst,
             csv=CSV,
         )

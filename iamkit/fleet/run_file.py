@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from iamkit.errors import IamkitError, SettingsError
 from iamkit.evidence import requests
+from iamkit.fleet.organization_rules import OrganizationRules
+from iamkit.fleet.organization_rules import fit as organization_rules
 from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
@@ -31,7 +33,8 @@ class Entry:
     """
     An account of a run file, and the way to its evidence.
 
-    `account` is its id, where the file says: evidence of another account is an error then.
+    `account` is its id, where the file says: evidence of another account is an error then. The way
+    of an entry that names none is that of the organization.
     """
 
     name: str
@@ -44,6 +47,11 @@ class Entry:
     files: Path | None = None
     demo: bool = False
 
+    @property
+    def has_way(self) -> bool:
+        """Whether the file says where the evidence of this account is."""
+        return any(getattr(self, name) for name in WAYS)
+
 
 @dataclass(frozen=True)
 class RunFile:
@@ -52,6 +60,7 @@ class RunFile:
     path: Path
     accounts: tuple[Entry, ...]
     reports: Path
+    organization: OrganizationRules | None = None
     keep_months: int = 0
     keep: tuple[str, ...] = ()
     fail_on: str | None = None
@@ -86,7 +95,7 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
         problems.append(file.error("accounts is a list: each account begins with -", "accounts"))
     for number, each in enumerate(given if isinstance(given, list) else ()):
         try:
-            entries.append(_entry(each, path))
+            entries.append(_entry(each, path, bool(file.content.get("organization"))))
         except SettingsError as error:
             problems.append(file.error(error, "accounts", number))
     problems += _twice(file, entries)
@@ -101,7 +110,7 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
     return RunFile(path, tuple(entries), **values), problems
 
 
-def _entry(given: Any, path: Path) -> Entry:
+def _entry(given: Any, path: Path, has_organization: bool) -> Entry:
     if not isinstance(given, Mapping):
         raise SettingsError(f"an account is lines such as profile: audit, not {shortened(given)}")
     known = {each.name for each in fields(Entry)} | {"settings"}
@@ -123,7 +132,7 @@ def _entry(given: Any, path: Path) -> Entry:
     account = values.get("account", "")
     if account and not (isinstance(account, str) and is_account(account)):
         raise SettingsError(f"account is twelve digits in quotes, not {shortened(account)}")
-    _refuse_ways(values)
+    _refuse_ways(values, may_lack=has_organization and bool(account))
     account = account_of(values)
     if own and not account:
         raise SettingsError(
@@ -136,10 +145,10 @@ def _entry(given: Any, path: Path) -> Entry:
     return Entry(**{**values, "name": name, "account": account})
 
 
-def _refuse_ways(values: Mapping[str, Any]) -> None:
+def _refuse_ways(values: Mapping[str, Any], *, may_lack: bool) -> None:
     """Raise `SettingsError` for ways to an account's evidence that are none, or exclude others."""
     ways = [name for name in WAYS if values.get(name)]
-    if not ways:
+    if not ways and not may_lack:
         raise SettingsError(f"an account needs one of {', '.join(WAYS)}: where is its evidence?")
     saved = [name for name in ways if name in ("files", "demo")]
     if saved and len(ways) > 1:
@@ -229,6 +238,7 @@ def _command(name: str, value: Any) -> tuple[str, ...]:
 
 
 _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "organization": organization_rules,
     "reports": _folder,
     "keep_months": _months,
     "keep": _moments,

@@ -8,7 +8,8 @@ Many accounts: the run file that lists them, and the run that audits them all, m
 `open(reports)`, which is `load_fleet`, opens what the runs have left, to explore it; see `audits`.
 """
 
-from iamkit.fleet.audits import Fleet, load_fleet
+from iamkit.fleet.audits import ACCOUNTS, Fleet, load_fleet
+from iamkit.fleet.between_accounts import CROSS_ACCOUNT_ROLES
 from iamkit.fleet.log import FORMATS, Log
 from iamkit.fleet.run_file import RunFile, read, read_all
 from iamkit.fleet.runner import RunResult, run
@@ -16,6 +17,8 @@ from iamkit.fleet.runner import RunResult, run
 open = load_fleet  # read as fleet.open("reports")
 
 __all__ = [
+    "ACCOUNTS",
+    "CROSS_ACCOUNT_ROLES",
     "FORMATS",
     "Fleet",
     "Log",

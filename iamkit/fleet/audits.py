@@ -31,6 +31,7 @@ from iamkit.answer import Answer
 from iamkit.checks import AUDIT_TABLES
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, one_line
 from iamkit.evidence import snapshot as snapshots
+from iamkit.fleet.between_accounts import assumed, cross_account_roles, entries_of
 from iamkit.policy import arn_parts, is_account
 from iamkit.results import AuditRecord, joined, record, stored
 from iamkit.settings import Settings, restored
@@ -166,6 +167,35 @@ class Fleet:
         said = f"Who can do {action} on {resource}: {len(whole)} in {len(found)} accounts"
         return Answer.about(whole, f"{said}; {missing} accounts not known" if missing else said)
 
+    @cached_property
+    def cross_account_roles(self) -> pd.DataFrame:
+        """
+        Who in one account can assume a role of another: both sides say so, or possibly do.
+
+        Rows: see `CROSS_ACCOUNT_ROLES`. Each account is loaded twice at most.
+        """
+        entries = entries_of(self.each(lambda account: account.trust))
+        people = self.identities.set_index("arn")["privilege"]
+        rows = []
+        for account in self.each(None):
+            if lacking := account.missing("trust", "policy_assignments"):
+                _warn(account.account_id, lacking)
+            rows += list(assumed(account, entries))
+        return cross_account_roles(rows, people)
+
+    @cached_property
+    def trust_between(self) -> pd.DataFrame:
+        """
+        The trusted principals whose account is another one of these.
+
+        Rows: those of `trusted_principals`. Where `who` is `unknown account`, the report of the
+        role's account takes yours for a stranger; name it in `known_accounts` of the settings.
+        """
+        found = self.table("trusted_principals")
+        theirs = found["account_id"].isin(list(self._audits))
+        rows = found[theirs & found["account_id"].ne(found["of_account"])]
+        return rows.reset_index(drop=True)
+
     def each(self, needed: Callable[[Account], Any] | None) -> Iterator[Account]:
         """
         Yield the accounts, one after the other; those that cannot be read are warned of.
@@ -220,6 +250,7 @@ class Fleet:
         return (
             f"{len(self._audits)} accounts: {', '.join(self._audits)}\n"
             "  accounts, identities, findings, measures: a DataFrame each\n"
+            "  cross_account_roles, trust_between: who goes from one account to another\n"
             "  who_can(ACTION, RESOURCE), table(NAME), account(ID)"
         )
 
@@ -247,8 +278,9 @@ def _of(account: Account, rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _warn(account_id: str, error: Exception) -> None:
-    warnings.warn(f"account {account_id} is left out: {one_line(error)}", stacklevel=4)
+def _warn(account_id: str, problem: Exception | str) -> None:
+    text = problem if isinstance(problem, str) else f"it is left out: {one_line(problem)}"
+    warnings.warn(f"account {account_id}: {text}", stacklevel=4)
 
 
 def _names(reports: Path) -> dict[str, str]:

@@ -72,7 +72,9 @@ def assumed(
         (other, each)
         for other, given in entries.items()
         for each in given
-        if other != own and each.entry.principal.account_id in (own, None)
+        if other != own
+        and each.entry.principal.account_id in (own, None)
+        and each.role_arn.split(":")[1] == account.partition  # no role crosses partitions
     ]
     people = account.principals
     people = people[people["kind"].isin(["user", "role"]) & people["principal_arn"].notna()]

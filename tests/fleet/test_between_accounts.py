@@ -10,7 +10,7 @@ from iamkit import fleet
 from iamkit.evidence import cli_files
 from tests.accounts import details, report, role, user
 
-ONE, TWO, STRANGER = "111111111111", "222222222222", "999999999999"
+ONE, TWO, CHINESE, STRANGER = "1" * 12, "2" * 12, "3" * 12, "9" * 12
 ASSUME = "sts:AssumeRole"
 
 
@@ -30,9 +30,10 @@ def may(action: str, resource: str, effect: str = "Allow", **condition: object) 
 def take(folder: Path, account_id: str, contents: dict) -> None:
     given = folder / account_id
     given.mkdir()
-    whole = json.dumps(contents).replace("012345678901", account_id)
+    partition = "arn:aws-cn:" if account_id == CHINESE else "arn:aws:"
+    whole = json.dumps(contents).replace("012345678901", account_id).replace("arn:aws:", partition)
     (given / "details.json").write_text(whole)
-    text = report().replace("012345678901", account_id).encode()
+    text = report().replace("012345678901", account_id).replace("arn:aws:", partition).encode()
     said = {"Content": base64.b64encode(text).decode(), "ReportFormat": "text/csv"}
     said["GeneratedTime"] = "2026-11-01T06:00:00Z"
     (given / "report.json").write_text(json.dumps(said))
@@ -76,6 +77,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> fleet.Fleet:
         role("vendor", trusts(arn(STRANGER, "root"))),
     ]
     take(folder, TWO, details(roles=roles))
+    take(folder, CHINESE, details(roles=[role("open", trusts("*"), RolePolicyList=[anywhere])]))
     return fleet.open(folder / "reports")
 
 
@@ -97,6 +99,11 @@ def test_both_sides_have_to_allow_it(ours: fleet.Fleet) -> None:
         ("one", "read"): True,
     }
     assert set(found["role_account"]) == {TWO}
+
+
+def test_no_role_crosses_the_parts_of_aws(ours: fleet.Fleet) -> None:
+    found = ours.cross_account_roles
+    assert CHINESE not in {*found["of_account"], *found["role_account"]}
 
 
 def test_rows_say_what_the_role_may_do_and_why(ours: fleet.Fleet) -> None:

@@ -24,6 +24,7 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
+from iamkit.fleet import ACCOUNTS, CROSS_ACCOUNT_ROLES
 from iamkit.report import definitions, findings_json, ocsf, workbook
 from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
@@ -35,6 +36,7 @@ from iamkit.tables import schema, tables_of
 ASKED = (WHO_CAN, GRANTING)
 SINCE = (CHANGES, PERMISSION_CHANGES)
 HISTORY = (FINDING_STATES, *RECORD_TABLES)
+FLEET = (ACCOUNTS, CROSS_ACCOUNT_ROLES)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"
@@ -57,7 +59,10 @@ def tables() -> str:
         ),
         _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
         _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY)),
+        _contents(
+            'Of `fleet.open("reports")`, which also has those that are kept of audits', FLEET
+        ),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET)),
     ]
     return "\n".join(parts)
 

@@ -5,11 +5,14 @@ How evidence is taken and kept: what is asked of AWS, what it answers, and the s
 """
 
 from iamkit.evidence import pseudonyms, redaction, requests, snapshot
+from iamkit.evidence.organization import Member, Organization
 from iamkit.evidence.responses import ROOT_NAME, refuse_another, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
 __all__ = [
     "ROOT_NAME",
+    "Member",
+    "Organization",
     "Snapshot",
     "aws",
     "cli_files",

@@ -25,6 +25,7 @@ from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
+from iamkit.evidence.organization import ControlPolicies, Organization
 from iamkit.evidence.requests import (
     CALLER,
     CONTROL_POLICIES,
@@ -93,23 +94,28 @@ def from_aws(
     last_accessed: bool = False,
     account_id: str | None = None,
     run: str = "",
+    answered: Sequence[Response] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> Path:
     """
     Collect an account's evidence and return the new snapshot's folder.
 
     `mfa_code` is asked once, when `mfa_serial` is given with `role_arn`. `last_accessed` adds a job
-    per user, group and role, which is slow. `account_id`
-    and `run`: see `responses.store`. Raises `CollectError` if the credentials do not work or
-    neither the credential report nor the authorization details could be had,
-    `SnapshotExistsError` if the snapshot exists, and `WriteError` if it cannot be written.
+    per user, group and role, which is slow. `answered` is what is not asked, because somebody else
+    was answered: see `organization_of`. `account_id` and `run`: see `responses.store`.
+
+    Raises `CollectError` if the credentials do not work or neither the credential report nor the
+    authorization details could be had, `SnapshotExistsError` if the snapshot exists, and
+    `WriteError` if it cannot be written.
     """
     try:
         aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
         caller = aws.respond(CALLER)
         # Leaving it does not wait for its threads: one that hangs would outlast Ctrl-C.
         with ThreadPool(THREADS) as pool:
-            jobs = [pool.apply_async(aws.respond, (each,)) for each in (DETAILS, *ONE_CALL)]
+            given = {response.request: response for response in answered}
+            asked = [each for each in (DETAILS, *ONE_CALL) if each not in given]
+            jobs = [pool.apply_async(aws.respond, (each,)) for each in asked]
             responses = [caller, aws.credential_report()]
             progress(REPORT.call, 1, len(jobs) + 3)
             found, partition = account_of([*responses])
@@ -120,12 +126,13 @@ def from_aws(
             for number, job in enumerate(jobs, start=2):
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
-            responses = counted(responses)
+            by_others = {each: given[each] for each in ONE_CALL if each in given}
+            responses = counted([*responses, *by_others.values()])
             found, partition = account_of(responses)
             responses += [
                 aws.mfa_devices(responses, pool),
                 aws.provider_details(responses, pool),
-                aws.control_policies(responses, found),
+                given.get(CONTROL_POLICIES) or aws.control_policies(responses, found),
                 aws.last_accessed(responses, pool, progress)
                 if last_accessed
                 else Response(
@@ -143,6 +150,18 @@ def from_aws(
     return store(
         out, responses, "aws", as_of, said, partition=partition, account_id=account_id, run=run
     )
+
+
+def organization_of(profile: str | None, region: str | None = None) -> Organization:
+    """
+    Return the organization of a profile's account.
+
+    Raises `CollectError` if the credentials do not work, or may not list its accounts.
+    """
+    try:
+        return Organization(_Aws(_session(profile, region, None, None, None, None)))
+    except exceptions.BotoCoreError as error:
+        raise CollectError(_advice(error)) from error
 
 
 class _Aws:
@@ -202,6 +221,10 @@ class _Aws:
                 return whole, more
             seen.add(marker)
             parameters[marker_name] = marker
+
+    def attempt(self, request: Request, take: Callable[[], Response]) -> Response:
+        """The response, or what AWS's refusal or failure means; see `_attempt`."""
+        return _attempt(request, take)
 
     def respond(self, request: Request) -> Response:
         """The response to one request."""
@@ -296,30 +319,7 @@ class _Aws:
         if organization.status == ResponseStatus.NONE:
             return Response(CONTROL_POLICIES, ResponseStatus.NONE, {"Targets": []})
 
-        def take() -> Response:
-            levels = []
-            target = account_id
-            while True:
-                listed, cut = self.ask_all(
-                    replace(CONTROL_POLICIES, members=("Policies",)),
-                    TargetId=target,
-                    Filter="SERVICE_CONTROL_POLICY",
-                )
-                policies = [
-                    self.ask("organizations:DescribePolicy", "Policy", PolicyId=policy["Id"])[
-                        "Policy"
-                    ]
-                    for policy in listed.get("Policies", ())
-                ]
-                levels.append({"TargetId": target, "Policies": policies})
-                if cut:
-                    return cut_short(CONTROL_POLICIES, {"Targets": levels})
-                if target.startswith("r-"):
-                    return Response(CONTROL_POLICIES, ResponseStatus.OK, {"Targets": levels})
-                parents = self.ask("organizations:ListParents", "Parents", ChildId=target)
-                target = parents["Parents"][0]["Id"]
-
-        return _attempt(CONTROL_POLICIES, take)
+        return ControlPolicies(self).of(account_id)
 
     def last_accessed(
         self, responses: Sequence[Response], pool: ThreadPool, progress: Progress

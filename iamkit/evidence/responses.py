@@ -65,6 +65,7 @@ class Response:
     content: Any = None  # JSON, or the credential report's bytes; None: nothing to store
     code: str = ""
     message: str = ""
+    by: str = ""  # ARN of who was answered, if that is not the caller
 
     @property
     def is_gap(self) -> bool:
@@ -128,6 +129,7 @@ def _call(response: Response) -> dict[str, Any]:
         "status": response.status,
         "code": response.code,
         "file": response.request.file if response.content is not None else None,
+        **({"by": response.by} if response.by else {}),
     }
 
 

@@ -23,7 +23,8 @@ class AccountResult:
     `audit` is the folder of the audit and `report` its first page, both from the folder of all
     reports; None if there is none. `error` is what went wrong; the report can be there all the
     same, with what could be said. `new` and `fixed` compare with the audit before, whose evidence
-    is of `before`; they are empty if there is none.
+    is of `before`; they are empty if there is none. `not_asked` is why an account of the
+    organization is not audited, which is no failure.
     """
 
     name: str
@@ -43,6 +44,7 @@ class AccountResult:
     missing: tuple[str, ...] = ()  # evidence that could not be had
     required: tuple[str, ...] = ()  # of it, what the run file requires
     notes: tuple[str, ...] = ()
+    not_asked: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the values as JSON can hold them."""

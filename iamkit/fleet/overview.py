@@ -83,17 +83,26 @@ def write(
     """
     rows = rows_of(reports, results)
     write_whole(reports / CSV, (MARK + as_csv(table(rows))).encode("utf-8", "replace"))
-    write_whole(reports / INDEX, html(rows, run, elsewhere).encode("utf-8", "replace"))
+    write_whole(reports / INDEX, html(rows, run, elsewhere, results).encode("utf-8", "replace"))
     return reports / INDEX
 
 
 def rows_of(reports: Path, results: Sequence[AccountResult]) -> list[Row]:
-    """Return a row per account, in their order."""
-    return [_row(reports, result) for result in results]
+    """Return a row per account that was asked, in their order."""
+    return [_row(reports, result) for result in results if not result.not_asked]
 
 
-def html(rows: Sequence[Row], run: str, elsewhere: Sequence[str] = ()) -> str:
-    """Return the page over all accounts."""
+def html(
+    rows: Sequence[Row],
+    run: str,
+    elsewhere: Sequence[str] = (),
+    results: Sequence[AccountResult] = (),
+) -> str:
+    """
+    Return the page over all accounts.
+
+    `results` are all of the run, those of the organization that were not asked included.
+    """
     from iamkit.report import page
 
     failed = [row.result for row in rows if row.result.error]
@@ -111,6 +120,7 @@ def html(rows: Sequence[Row], run: str, elsewhere: Sequence[str] = ()) -> str:
             run=run,
             failed=failed,
             lacking=lacking,
+            not_asked=[each for each in results if each.not_asked],
             findings=worst,
             elsewhere=elsewhere,
             csv=CSV,

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from iamkit.errors import IamkitError, SettingsError
 from iamkit.evidence import requests
+from iamkit.fleet.organization_rules import OrganizationRules
+from iamkit.fleet.organization_rules import fit as organization_rules
 from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
@@ -36,7 +38,8 @@ class Entry:
     An account of a run file, and the way to its evidence.
 
     `account` is its id, where the file says: evidence of another account is an error then.
-    `environment` takes the credentials that boto3 finds by itself.
+    `environment` takes the credentials that boto3 finds by itself. The way of an entry that names
+    none is that of the organization.
     """
 
     name: str
@@ -50,6 +53,11 @@ class Entry:
     files: Path | None = None
     demo: bool = False
 
+    @property
+    def has_way(self) -> bool:
+        """Whether the file says where the evidence of this account is."""
+        return any(getattr(self, name) for name in WAYS)
+
 
 @dataclass(frozen=True)
 class RunFile:
@@ -58,6 +66,7 @@ class RunFile:
     path: Path
     accounts: tuple[Entry, ...]
     reports: Path
+    organization: OrganizationRules | None = None
     keep_months: int = 0
     keep: tuple[str, ...] = ()
     fail_on: str | None = None
@@ -92,7 +101,7 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
         problems.append(file.error("accounts is a list: each account begins with -", "accounts"))
     for number, each in enumerate(given if isinstance(given, list) else ()):
         try:
-            entries[number] = _entry(each, path)
+            entries[number] = _entry(each, path, bool(file.content.get("organization")))
         except SettingsError as error:
             problems.append(file.error(error, "accounts", number))
     problems += _twice(file, entries)
@@ -107,7 +116,7 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
     return RunFile(path, tuple(entries.values()), **values), problems
 
 
-def _entry(given: Any, path: Path) -> Entry:
+def _entry(given: Any, path: Path, has_organization: bool) -> Entry:
     if not isinstance(given, Mapping):
         raise SettingsError(f"an account is lines such as profile: audit, not {shortened(given)}")
     known = {each.name for each in fields(Entry)} | {"settings"}
@@ -129,7 +138,7 @@ def _entry(given: Any, path: Path) -> Entry:
     account = values.get("account", "")
     if account and not (isinstance(account, str) and is_account(account)):
         raise SettingsError(f"account is twelve digits in quotes, not {shortened(account)}")
-    _refuse_ways(values)
+    _refuse_ways(values, may_lack=has_organization and bool(account))
     account = account_of(values)
     if own and not account:
         raise SettingsError(
@@ -149,16 +158,16 @@ def _refuse_no_text(name: str, value: Any) -> None:
         raise SettingsError(f"{name} is text, not {shortened(value)}; correct or remove it")
 
 
-def _refuse_ways(values: Mapping[str, Any]) -> None:
+def _refuse_ways(values: Mapping[str, Any], *, may_lack: bool) -> None:
     """Raise `SettingsError` for ways to an account's evidence that are none, or exclude others."""
     ways = [name for name in WAYS if values.get(name)]
-    if not ways:
+    if not ways and not may_lack:
         raise SettingsError(f"an account needs one of {', '.join(WAYS)}: where is its evidence?")
     alone = [name for name in ALONE if name in ways]
     if alone and len(ways) > 1:
         other = next(name for name in ways if name != alone[0])
         raise SettingsError(f"{alone[0]} takes the place of {other}; remove one of the two")
-    useless = [name for name in OF_AWS if values.get(name) and ways[0] in ("files", "demo")]
+    useless = [name for name in OF_AWS if values.get(name) and ways[:1] in (["files"], ["demo"])]
     if useless:
         raise SettingsError(f"{useless[0]} is for asking AWS, which {ways[0]} does not; remove it")
     arn = values.get("role_arn")
@@ -270,6 +279,7 @@ def _command(name: str, value: Any) -> tuple[str, ...]:
 
 
 _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "organization": organization_rules,
     "reports": _folder,
     "keep_months": _months,
     "keep": _moments,

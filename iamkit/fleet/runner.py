@@ -36,7 +36,7 @@ from iamkit.errors import (
 from iamkit.evidence import Snapshot, cli_files, refuse_another, requests
 from iamkit.evidence import snapshot as snapshots
 from iamkit.exit_codes import ExitCode
-from iamkit.fleet import earlier, overview, retention
+from iamkit.fleet import earlier, organization, overview, retention
 from iamkit.fleet import journal as journals
 from iamkit.fleet.account_result import AccountResult, compared, of_evidence
 from iamkit.fleet.announce import announce
@@ -77,7 +77,7 @@ def run(
     no account, `WriteError` if the folder of the reports cannot be written or another run holds
     it, `ReportError` if a file of somebody's is where the overview would be.
     """
-    if not file.accounts:
+    if not (file.accounts or file.organization):
         raise SettingsError(
             f"{file.path} lists no accounts; `iamkit settings init` writes a file that shows how"
         )
@@ -111,6 +111,7 @@ class _Run:
 
     def __init__(self, file: RunFile, log: Log, journal: Journal) -> None:
         self.file, self.log, self.journal = file, log, journal
+        self.chosen = organization.Chosen(file.accounts)
 
     def whole(self) -> RunResult:
         """Do, in this order, what is not done yet."""
@@ -123,16 +124,20 @@ class _Run:
             self.journal.note_deleting(left)
         self._warn_of_keep()
         known = earlier.account_ids(reports / RESULTS)
-        results = []
-        for number, entry in enumerate(self.file.accounts, start=1):
+        self.chosen = organization.chosen(self.file, self.log)
+        results: list[AccountResult] = []
+        for number, entry in enumerate(self.chosen.entries, start=1):
+            if organization.is_done(entry, self.file, results):
+                continue
             result = self._done(entry)
             if result is None:
-                self.log.say(f"account {number} of {len(self.file.accounts)}", entry.name)
+                self.log.say(f"account {number} of {len(self.chosen.entries)}", entry.name)
                 result = self._audited(entry)
                 if result.account_id is None:
                     result = replace(result, account_id=known.get(entry.name))
                 self.journal.note(entry.name, result.plain())
             results.append(result)
+        results += self.chosen.others
         deleted = self._deleted(results)
         said = self._said(results, deleted)
         index = overview.write(reports, results, self.journal.run, self._elsewhere(results))
@@ -236,6 +241,7 @@ class _Run:
             last_accessed=entry.last_accessed,
             account_id=entry.account,
             run=mark,
+            answered=self.chosen.answers(entry.account or ""),
         )
 
     def _refuse_twice(self, entry: Entry, account_id: str, opened: Snapshot | None = None) -> None:
@@ -360,6 +366,9 @@ class _Run:
         for audit in deleted:
             self.log.say(f"deleted, as older than {self.file.keep_months} months: {audit}")
         for each in results:
+            if each.not_asked:
+                self.log.say(f"not asked: {each.not_asked}", each.name)
+                continue
             if each.error:
                 self.log.fail(f"failed: {each.error}", each.name)
                 continue
@@ -368,8 +377,10 @@ class _Run:
             self.log.say(f"{_findings(each)}{since}{lacking}", each.name)
             if each.required:
                 self.log.fail(f"evidence is missing: {', '.join(each.required)}", each.name)
-        failed = sum(bool(each.error) for each in results)
-        self.log.say(f"{len(results) - failed} of {len(results)} accounts done, {failed} failed")
+        asked = [each for each in results if not each.not_asked]
+        failed = sum(bool(each.error) for each in asked)
+        left = f", {len(results) - len(asked)} not asked" if len(asked) < len(results) else ""
+        self.log.say(f"{len(asked) - failed} of {len(asked)} accounts done, {failed} failed{left}")
 
 
 def _marked(reports: Path, mark: str) -> Path | None:

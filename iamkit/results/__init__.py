@@ -3,7 +3,7 @@
 from iamkit.results import changes
 from iamkit.results.controls import MATRIX, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import HISTORY, History, forget, history_of, kept
+from iamkit.results.history import HISTORY, History, forget, history_of, joined, kept, stored
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES
@@ -55,12 +55,14 @@ __all__ = [
     "history_of",
     "identities",
     "identity_facts",
+    "joined",
     "kept",
     "matrix",
     "matters",
     "not_compared",
     "permission_changes",
     "record",
+    "stored",
     "unmatched",
     "with_ids",
 ]

@@ -39,12 +39,25 @@ def test_the_example_of_a_new_file_is_one_that_is_taken(tmp_path: Path) -> None:
     assert file.accounts[0].account == "111122223333", "as its role says"
     assert file.accounts[2].environment
     assert file.accounts[3].files == tmp_path / "saved-answers"
+    assert file.organization is not None
+    assert file.organization.exclude == ("666677778888", "/Workloads/Sandboxes", "tag:audit=no")
     assert file.reports == tmp_path / "reports"
     assert (file.keep_months, file.keep) == (24, ("2026-01",))
     assert (file.fail_on, file.fail_on_new) == ("critical", "high")
     assert file.announce == ("python3", "send_mail.py", "security@example.com")
     assert settings_files.read(file.path, "111122223333").max_key_age_days == 30
     assert settings_files.read(file.path, "444455556666").max_key_age_days == 90
+
+
+def test_an_account_of_the_organization_needs_no_way_of_its_own(tmp_path: Path) -> None:
+    text = "organization: {role_name: /a/b, include: /x}\naccounts: [{account: '111122223333'}]"
+    file = read(written(tmp_path, text))
+    assert not file.accounts[0].has_way
+    assert file.organization is not None
+    assert file.organization.include == ("/x",)
+    assert file.organization.role_arn("444455556666", "aws-us-gov") == (
+        "arn:aws-us-gov:iam::444455556666:role/a/b"
+    )
 
 
 def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: Path) -> None:
@@ -95,6 +108,17 @@ def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: 
         ("accounts:\n- {environment: true, profile: b}", "environment takes the place of profile"),
         ("accounts:\n- {environment: true, role_arn: " + ROLE + "}", "the place of role_arn"),
         ("accounts:\n- environment: please", "line 2: environment is true or false"),
+        ("organization: ours", "line 1: organization is lines such as role_name: audit"),
+        ("organization: {profile: a}", "organization needs role_name"),
+        ("organization: {role: a}", "has no 'role'; "),
+        ("organization: {role_name: 'a:b'}", "role_name is the name of a role, the same in each"),
+        ("organization: {role_name: 7}", "role_name is text, not 7; quote it"),
+        ("organization: {role_name: a, last_accessed: 1}", "last_accessed is true or false"),
+        ("organization: {role_name: a, include: [111122223333]}", "include lists account ids in"),
+        ("organization: {role_name: a, exclude: 'tag:'}", "not 'tag:'"),
+        ("organization: {role_name: a, exclude: Sandboxes}", "paths such as /Workloads"),
+        ("organization: {role_name: a}\naccounts: [{name: b}]", "line 2: an account needs one of"),
+        ("accounts: [{account: '111122223333'}]", "an account needs one of profile, role_arn"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:

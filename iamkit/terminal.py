@@ -54,6 +54,7 @@ SECTIONS = {
     "Every month": ("run",),
     "One account": ("collect", "report", "diff"),
     "Evidence and reports that were made": ("verify", "rebuild"),
+    "Access keys": ("rotate",),
     "Settings": ("settings",),
     "To try, and to explore": ("demo", "lab"),
 }

@@ -40,11 +40,12 @@ from iamkit.exit_codes import ExitCode
 from iamkit.fleet import journal as journals
 from iamkit.fleet import overview, retention
 from iamkit.fleet.account_result import AccountResult, compared, of_evidence
-from iamkit.fleet.journal import Journal, write_whole
+from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
 from iamkit.lock import HeldError, Lock, remove_left
 from iamkit.report import not_of_the_kit, render
+from iamkit.whole_file import write_whole
 
 LOCK: Final = ".iamkit-run.lock"
 RESULTS: Final = "results.json"

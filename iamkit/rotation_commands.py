@@ -59,7 +59,7 @@ def rotate(
     """
     if applies + undo + bool(folder) > 1:
         raise click.UsageError("--apply, --undo and --lambda are three things; name one")
-    given = [name for name, value in options.items() if value]
+    given = [name for name, value in options.items() if value and (folder or name != "journal")]
     if given and not (applies or undo):
         option = f"--{given[0].replace('_', '-').replace('users', 'user')}"
         raise click.UsageError(f"{option} goes with --apply or --undo")

@@ -77,6 +77,7 @@ def commands(audit: Audit, out: Path) -> dict[str, list[str]]:
         "report": ["report", str(audit.snapshot), "--out", str(out), *pages],
         "lab": ["lab", "--out", str(out)],
         "rebuild": ["rebuild", str(audit.out), *pages],
+        "rotate": ["rotate", "--lambda", str(out / "rotation")],
         "run": ["run", str(file), "--quiet"],
         "settings": ["settings", "init", str(out / "iamkit.yaml")],
     }

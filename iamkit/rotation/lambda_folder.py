@@ -36,7 +36,11 @@ def write_lambda_folder(folder: Path, limits: Limits, notes: Mapping[str, str]) 
     folder holds anything else.
     """
     files = _files(limits, notes)
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    there = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
     if others := sorted(there - {*files, "function/notes.json", "function.zip"}):
         raise WriteError(f"{folder} holds {others[0]}, which is no part of it; name another folder")
     for name, content in files.items():

@@ -25,6 +25,7 @@ from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.exit_codes import MEANINGS
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
+from iamkit.rotation import ROTATION
 from iamkit.settings import Settings
 from iamkit.settings_files import RUN
 from iamkit.table import Table
@@ -51,7 +52,8 @@ def tables() -> str:
         _contents("Of `account.audit`", AUDIT_TABLES),
         _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
         _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *SINCE, *HISTORY)),
+        _contents("Of `plan(account)` of `iamkit.rotation`", (ROTATION,)),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *SINCE, *HISTORY, ROTATION)),
     ]
     return "\n".join(parts)
 

@@ -23,6 +23,7 @@ from iamkit.rotation.entry import Entry, Journal
 from iamkit.rotation.key_secrets import secret_name
 from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.tables import REPORT_ONLY
 from iamkit.values import printable
 
 ROTATION: Final = Table(
@@ -39,8 +40,8 @@ ROTATION: Final = Table(
         Column(
             "state",
             TEXT,
-            "due: `iamkit rotate --apply` does it; later: from the date on; waits: for another "
-            "step or for the user; by hand: a person decides; not known: evidence is missing",
+            "due: `iamkit rotate --apply` does it; later: from the date on; waits: another step comes "
+            "first, or its user has to use it; by hand: a person decides; not known: no evidence",
             tuple(State),
         ),
         Column("due", TIME, "when the step is due; missing: no date can be said"),
@@ -141,7 +142,8 @@ def hindrance(account: Account, user_arn: str, user_name: str) -> str:
     An explicit Deny wins over the secret's own policy, which allows the user to read it. An answer
     that depends on what nobody knows is said as well.
     """
-    if user_arn not in set(account.users["user_arn"]):
+    users = account.users
+    if user_arn not in users.loc[users["evidence"] != REPORT_ONLY, "user_arn"].tolist():
         return f"{user_name} is not in the evidence: whether it can fetch its new key is not known."
     if account.missing("permissions"):
         return f"Whether {user_name} can fetch its new key is not known: evidence is missing."

@@ -44,7 +44,7 @@ class State(StrEnum):
     DUE = "due"
     LATER = "later"
     WAITS = "waits"
-    BY_HAND = "by hand"
+    MANUAL = "manual"
     NOT_KNOWN = "not known"
 
 
@@ -115,14 +115,15 @@ def _unknown(key: Key) -> Step:
 
 def _interrupted(keys: Sequence[Key], entry: Entry, now: datetime, limits: Limits) -> list[Step]:
     """Steps of a user for whom a key was to be made, and nobody knows whether it was."""
-    lost = [key for key in keys if entry.lost(key.id, _created(key)) and key.used is None]
+    lost = [
+        key for key in keys if key.active and key.used is None and entry.lost(key.id, _created(key))
+    ]
+    others = [key for key in keys if key not in lost]
     if lost:
-        said = "it was made, but its secret was not stored; nobody has it"
+        said = "after the key whose secret was lost is deleted"
         return [
-            Step(key.id, Action.DELETE_LOST, State.DUE, now, said)
-            if key in lost
-            else _waits(key, Action.MAKE, "after the key whose secret was lost is deleted")
-            for key in keys
+            *(_waits(key, Action.MAKE if key.active else Action.DELETE, said) for key in others),
+            *(_lost(key, others) for key in lost),
         ]
     due = entry.time("intent") + SETTLED
     if due > now:
@@ -134,11 +135,7 @@ def _interrupted(keys: Sequence[Key], entry: Entry, now: datetime, limits: Limit
 def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Limits) -> list[Step]:
     """Steps of a user whose second key was made by this kit."""
     if not entry.stored:
-        said = "it was made, but its secret was not stored; nobody has it"
-        if old is None or not old.active:
-            said += "; it is the only active key: make another by hand"
-            return [*_others(old), Step(new.id, Action.DELETE_LOST, State.BY_HAND, None, said)]
-        return [*_others(old), Step(new.id, Action.DELETE_LOST, State.DUE, now, said)]
+        return [*_others(old), _lost(new, [old] if old else [])]
     if not entry.notified:
         said = "its secret is stored, and nobody has been told yet"
         return [*_others(old), Step(new.id, Action.HAND_OVER, State.DUE, now, said)]
@@ -146,9 +143,9 @@ def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Li
         return _apart([new], entry, now, limits)
     if new.used is None:
         due = _created(new) + limits.unused
-        state = State.WAITS if due > now else State.BY_HAND
+        state = State.WAITS if due > now else State.MANUAL
         said = "it was handed over and has not been used yet"
-        if state is State.BY_HAND:
+        if state is State.MANUAL:
             said += f" in {limits.unused.days} days: ask its user, or undo the rotation"
         return [*_others(old), Step(new.id, Action.SEE_USE, state, due, said)]
     if old.active:
@@ -158,6 +155,15 @@ def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Li
     due = entry.inactive_since(old.id, now) + limits.wait
     said = f"it was replaced; it must be inactive for {limits.wait.days} days"
     return [_dated(old, Action.DELETE, due, now, said), _young(new, now, limits)]
+
+
+def _lost(key: Key, others: Sequence[Key]) -> Step:
+    """The step of a key that works, and that nobody has."""
+    said = "it was made, but its secret was not stored; nobody has it"
+    if any(other.active for other in others):
+        return Step(key.id, Action.DELETE_LOST, State.DUE, key.created, said)
+    said += "; as it is the only active key, make another yourself and delete this one"
+    return Step(key.id, Action.DELETE_LOST, State.MANUAL, None, said)
 
 
 def _others(old: Key | None) -> list[Step]:
@@ -225,7 +231,7 @@ def _only(key: Key, idle: bool, inactive: bool, now: datetime, limits: Limits) -
             f"{_idle(key, limits)}; it is to be deleted rather than rotated, and as it is the "
             "user's only working key, its owner has to say so"
         )
-        return Step(key.id, Action.DEACTIVATE_UNUSED, State.BY_HAND, due, said)
+        return Step(key.id, Action.DEACTIVATE_UNUSED, State.MANUAL, due, said)
     if inactive:
         return _second(key, "the inactive key", now, limits)
     return _dated(key, Action.MAKE, _created(key) + limits.max_age, now, _old_at(limits))
@@ -244,7 +250,7 @@ def _both(key: Key, idle: bool, now: datetime, limits: Limits) -> Step:
     if idle:
         due = _last(key) + limits.unused
         said = f"{_idle(key, limits)}, nor was the user's other key; ask the owner, and delete both"
-        return Step(key.id, Action.DEACTIVATE_UNUSED, State.BY_HAND, due, said)
+        return Step(key.id, Action.DEACTIVATE_UNUSED, State.MANUAL, due, said)
     if key.used is None:
         due = _created(key) + limits.unused
         return Step(key.id, Action.SEE_USE, State.WAITS, due, "it was never used so far")
@@ -252,7 +258,7 @@ def _both(key: Key, idle: bool, now: datetime, limits: Limits) -> Step:
         "two keys are active, so no new one can be made: move what uses one of them to the other; "
         f"one that is unused for {limits.unused.days} days is deactivated"
     )
-    return Step(key.id, Action.CHOOSE, State.BY_HAND, _created(key) + limits.max_age, said)
+    return Step(key.id, Action.CHOOSE, State.MANUAL, _created(key) + limits.max_age, said)
 
 
 def _dated(key: Key, action: Action, due: datetime, now: datetime, why: str) -> Step:

@@ -40,8 +40,9 @@ ROTATION: Final = Table(
         Column(
             "state",
             TEXT,
-            "due: `iamkit rotate --apply` does it; later: from the date on; waits: another step comes "
-            "first, or its user has to use it; by hand: a person decides; not known: no evidence",
+            "due: `iamkit rotate --apply` does it; later: from the date on; waits: another step "
+            "comes first, or its user has to use it; manual: a person decides; not known: no "
+            "evidence",
             tuple(State),
         ),
         Column("due", TIME, "when the step is due; missing: no date can be said"),
@@ -102,7 +103,7 @@ def _steps(
     first = next(iter(found.values()))
     if first["is_root"]:
         said = "iamkit does not change the root user; sign in as root and delete it"
-        return [Step(slot, Action.DELETE_ROOT, State.BY_HAND, None, said) for slot in found]
+        return [Step(slot, Action.DELETE_ROOT, State.MANUAL, None, said) for slot in found]
     keys = [
         Key(
             slot,

@@ -46,13 +46,13 @@ def test_each_key_has_one_row(tmp_path: Path):
         ("ana", 1): ("make the second key", "due"),
         ("cy", 1): ("delete the inactive key", "later"),
         ("cy", 2): ("make the second key", "waits"),
-        ("<root_account>", 1): ("delete the root user's key", "by hand"),
+        ("<root_account>", 1): ("delete the root user's key", "manual"),
         ("bo", 1): ("find out its age and use", "not known"),
     }
-    assert made["state"].tolist() == ["due", "later", "waits", "by hand", "not known"]
+    assert made["state"].tolist() == ["due", "later", "waits", "manual", "not known"]
     shown = text(made)
     assert "Due (1)\n\n  ana  key 1: make the second key, due since 2026-08-30\n" in shown
-    assert "By hand (1)\n" in shown
+    assert "Manual (1)\n" in shown
     assert json.loads(as_json(made))[0]["due"] == "2026-08-30T00:00:00+00:00"
 
 

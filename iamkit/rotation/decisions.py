@@ -249,7 +249,7 @@ def _both(key: Key, idle: bool, now: datetime, limits: Limits) -> Step:
     """The step of one of two active keys, both in use or both idle."""
     if idle:
         due = _last(key) + limits.unused
-        said = f"{_idle(key, limits)}, nor was the user's other key; ask the owner, and delete both"
+        said = f"{_idle(key, limits)}, and the same is true of its user's other key: ask the owner"
         return Step(key.id, Action.DEACTIVATE_UNUSED, State.MANUAL, due, said)
     if key.used is None:
         due = _created(key) + limits.unused
@@ -274,7 +274,9 @@ def _old_at(limits: Limits) -> str:
 
 
 def _idle(key: Key, limits: Limits) -> str:
-    return f"it was {'never ' if key.used is None else 'not '}used for {limits.unused.days} days"
+    if key.used is None:
+        return f"no use of it is on record in {limits.unused.days} days or more"
+    return f"it was not used for {limits.unused.days} days or more"
 
 
 def _created(key: Key) -> datetime:

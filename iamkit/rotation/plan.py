@@ -55,7 +55,7 @@ ROTATION: Final = Table(
     ),
 )
 _ORDER: Final = list(State)
-_WHEN: Final = {State.DUE: "due since", State.WAITS: "due"}
+_WHEN: Final = {State.DUE: "due since", State.WAITS: "due", State.MANUAL: "due"}
 
 
 def limits(settings: Settings) -> Limits:
@@ -71,7 +71,7 @@ def plan(account: Account, journal: Journal | None = None) -> pd.DataFrame:
     does not say which keys there are.
     """
     if missing := account.missing("access_keys"):
-        raise RotationError(f"access keys are not known: the evidence lacks {', '.join(missing)}")
+        raise RotationError(f"no key can be planned for: {missing}")
     keys = account.access_keys
     now = account.as_of.to_pydatetime()
     rows: list[dict[str, Any]] = []

@@ -93,7 +93,7 @@ def test_a_user_that_is_not_in_the_evidence_is_not_known(tmp_path: Path):
 
 
 def test_without_the_credential_report_there_is_no_plan(tmp_path: Path):
-    with pytest.raises(RotationError, match="the evidence lacks"):
+    with pytest.raises(RotationError, match="planned for: passwords, access keys and MFA of"):
         plan(account(tmp_path, details([user("ana")]), credential_report=None))
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from iamkit.lock import Lock
 from iamkit.rotation import apply
 from tests.aws.account import ACCOUNT, backend, clock
 from tests.aws.faults import FaultProxy, Request, Reset, Response, forward
+from tests.processes import run
 from tests.rotation.world import TOPIC, World, keys, statuses
 
 DENY = {
@@ -131,6 +134,44 @@ def test_a_lost_answer_leaves_no_key_that_nobody_has(
         assert f"ana: deleted {first}, whose secret was lost" in again.stdout
     else:  # it had been stored
         assert first == second
+
+
+# As the command, at the stand-in's time; it says its number first.
+RUNS = """
+import os, sys
+from datetime import datetime
+from pathlib import Path
+from iamkit.cli import main
+from iamkit.rotation import apply
+
+apply.now = lambda: datetime.fromisoformat(sys.argv[1])
+Path("number").write_text(str(os.getpid()))
+main(["rotate", "--apply", "--yes", "--user", "ana"])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills processes")
+def test_a_process_that_is_killed_is_gone_on_with(company: World):
+    def kill(request: Request) -> Response:
+        forward(request)
+        os.kill(int(Path("number").read_text()), signal.SIGKILL)
+        raise Reset
+
+    root = str(Path(__file__).parents[2])
+    with FaultProxy(os.environ["AWS_ENDPOINT_URL"], {"CreateAccessKey": kill}) as proxy:
+        ended = run(
+            [sys.executable, "-c", RUNS, clock.now.isoformat()],
+            env={**os.environ, "AWS_ENDPOINT_URL": proxy.url, "PYTHONPATH": root},
+            capture_output=True,
+            text=True,
+        )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert statuses("ana") == ["Active", "Active"]
+    lost_key = keys("ana")[1].access_key_id
+    again = iamkit("rotate", "--apply", "--yes", "--user", "ana")
+    assert again.exit_code == 0, again.stderr
+    assert f"ana: deleted {lost_key}, whose secret was lost" in again.stdout
+    assert company.held("ana") == keys("ana")[1].access_key_id != lost_key
 
 
 def test_what_is_refused(company: World):

@@ -28,6 +28,7 @@ from iamkit.fleet import ACCOUNTS, CROSS_ACCOUNT_ROLES
 from iamkit.report import definitions, findings_json, ocsf, workbook
 from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
+from iamkit.rotation import ROTATION
 from iamkit.settings import Settings
 from iamkit.settings_files import RUN
 from iamkit.table import Table
@@ -62,7 +63,9 @@ def tables() -> str:
         _contents(
             'Of `fleet.open("reports")`, which also has those that are kept of audits', FLEET
         ),
+        _contents("Of `plan(account)` of `iamkit.rotation`", (ROTATION,)),
         *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET)),
+        _table(ROTATION),
     ]
     return "\n".join(parts)
 

@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings` has a module of its own.
+The commands of iamkit; `settings` and `rotate` have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -17,6 +17,7 @@ import click
 
 from iamkit import exit_codes
 from iamkit.exit_codes import ExitCode
+from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
     AUDIT,
@@ -462,6 +463,7 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
 
 
 main.add_command(settings)
+main.add_command(rotate)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}
 for _name, _command in _EVERY.items():
     _codes = "\n".join(f"  {code}  {said}" for code, said in exit_codes.of_command(_name).items())

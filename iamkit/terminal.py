@@ -60,6 +60,7 @@ SECTIONS = {
     "Every month": ("run",),
     "One account": ("collect", "report", "diff", "remedies"),
     "Evidence and reports that were made": ("verify", "rebuild"),
+    "Access keys": ("rotate",),
     "Settings": ("settings",),
     "To try, and to explore": ("demo", "lab"),
 }

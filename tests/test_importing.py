@@ -13,8 +13,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 HOMES = {
-    "boto3": "iamkit.evidence.aws",
-    "botocore": "iamkit.evidence.aws",
+    "boto3": ("iamkit.evidence.aws", "iamkit.evidence.sessions", "iamkit.rotation.handler"),
+    "botocore": (
+        "iamkit.evidence.aws",
+        "iamkit.evidence.sessions",
+        "iamkit.rotation.apply",
+        "iamkit.rotation.clients",
+    ),
     "matplotlib": "iamkit.charts",
     "papermill": "iamkit.report.kernels",
     "nbclient": "iamkit.report.kernels",

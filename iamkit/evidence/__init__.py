@@ -1,7 +1,7 @@
 """
 How evidence is taken and kept: what is asked of AWS, what it answers, and the snapshot.
 
-`aws`, the only module that imports boto3, and `cli_files` are imported where they are used.
+`aws` and `sessions`, which import boto3, and `cli_files` are imported where they are used.
 """
 
 from iamkit.evidence import pseudonyms, redaction, requests, snapshot
@@ -22,5 +22,6 @@ __all__ = [
     "refuse_another",
     "report_lines",
     "requests",
+    "sessions",
     "snapshot",
 ]

@@ -1,5 +1,5 @@
 """
-Evidence from AWS through boto3, which is used here and nowhere else.
+Evidence from AWS through boto3.
 
 Everything asked is read-only. Requests run side by side, with botocore's standard retries. Only
 credentials that do not work, and evidence without either of its two main parts, are errors; any
@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
-from iamkit.evidence import snapshot
+from iamkit.evidence import sessions, snapshot
 from iamkit.evidence.organization import ControlPolicies, Organization
 from iamkit.evidence.requests import (
     CALLER,
@@ -59,26 +59,6 @@ THREADS: Final = 8
 READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
 
-BAD_CREDENTIALS: Final = {
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-
-REFUSALS: Final = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "UnauthorizedOperation",
-}
-
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
 
 
@@ -109,7 +89,7 @@ def from_aws(
     `WriteError` if it cannot be written.
     """
     try:
-        aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
+        aws = _Aws(sessions.session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
         caller = aws.respond(CALLER)
         # Leaving it does not wait for its threads: one that hangs would outlast Ctrl-C.
         with ThreadPool(THREADS) as pool:
@@ -143,7 +123,7 @@ def from_aws(
             ]
             progress("the rest", len(jobs) + 3, len(jobs) + 3)
     except exceptions.BotoCoreError as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
     report = responses[1].content
     as_of = report["GeneratedTime"] if report else datetime.now(UTC)
     said = "credential report GeneratedTime" if report else "time of collection"
@@ -159,9 +139,9 @@ def organization_of(profile: str | None, region: str | None = None) -> Organizat
     Raises `CollectError` if the credentials do not work, or may not list its accounts.
     """
     try:
-        return Organization(_Aws(_session(profile, region, None, None, None, None)))
+        return Organization(_Aws(sessions.session(profile, region, None, None, None, None)))
     except exceptions.BotoCoreError as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
 
 
 class _Aws:
@@ -362,11 +342,11 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
         return take()
     except exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in BAD_CREDENTIALS:
-            raise CollectError(_advice(error)) from error
+        if code in sessions.BAD_CREDENTIALS:
+            raise CollectError(sessions.advice(error)) from error
         if code == request.none:
             return Response(request, ResponseStatus.NONE, dict.fromkeys(request.members), code)
-        status = ResponseStatus.REFUSED if code in REFUSALS else ResponseStatus.FAILED
+        status = ResponseStatus.REFUSED if code in sessions.REFUSALS else ResponseStatus.FAILED
         said = f"{error.operation_name}: {error.response['Error'].get('Message', code)}"
         return Response(request, status, None, code, said)
     except (
@@ -376,66 +356,12 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
         exceptions.TokenRetrievalError,
         exceptions.SSOError,
     ) as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
         if request is CALLER:
-            raise CollectError(_advice(error)) from error
+            raise CollectError(sessions.advice(error)) from error
         return Response(request, ResponseStatus.FAILED, None, type(error).__name__, str(error))
     except (exceptions.BotoCoreError, ResponseParserError) as error:
         return Response(
-            request, ResponseStatus.FAILED, None, type(error).__name__, _one_line(error)
+            request, ResponseStatus.FAILED, None, type(error).__name__, sessions.one_line(error)
         )
-
-
-def _advice(error: Exception) -> str:
-    """What is wrong with the way to AWS, and what to do, in one line."""
-    said = _one_line(error)
-    if isinstance(error, exceptions.ProfileNotFound):
-        return f"{said}; `aws configure list-profiles` shows those there are"
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return f"{said}; name a profile with --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
-    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"AWS cannot be reached: {said}; check the network, proxy and --region"
-    if isinstance(error, exceptions.ClientError):
-        return f"AWS does not accept the credentials: {said}; sign in again, or renew them"
-    return f"{said}; check the profile and sign in again (for SSO: `aws sso login`)"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _session(
-    profile: str | None,
-    region: str | None,
-    role_arn: str | None,
-    external_id: str | None,
-    mfa_serial: str | None,
-    mfa_code: Callable[[], str] | None,
-) -> boto3.Session:
-    session = boto3.Session(profile_name=profile, region_name=region)
-    if not role_arn:
-        return session
-    request = {"RoleArn": role_arn, "RoleSessionName": "iamkit"}
-    if external_id:
-        request["ExternalId"] = external_id
-    if mfa_serial and mfa_code:
-        request |= {"SerialNumber": mfa_serial, "TokenCode": mfa_code()}
-    try:
-        sts = session.client("sts", region_name=session.region_name or "us-east-1")
-        taken = sts.assume_role(**request)["Credentials"]
-    except exceptions.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in BAD_CREDENTIALS:
-            raise CollectError(_advice(error)) from error
-        what = "its trust policy, --external-id and --mfa-serial"
-        todo = "try again later" if code not in {*REFUSALS, "ValidationError"} else f"check {what}"
-        raise CollectError(
-            f"the role {role_arn} cannot be assumed: {_one_line(error)}; {todo}"
-        ) from error
-    return boto3.Session(
-        aws_access_key_id=taken["AccessKeyId"],
-        aws_secret_access_key=taken["SecretAccessKey"],
-        aws_session_token=taken["SessionToken"],
-        region_name=session.region_name,
-    )

@@ -18,9 +18,9 @@ import pandas as pd
 from iamkit.checks import Status
 from iamkit.errors import ReportError
 from iamkit.fleet.account_result import AccountResult
-from iamkit.fleet.journal import write_whole
 from iamkit.report import MARK, as_csv, installed_version
 from iamkit.results import MEASURES, AuditRecord, kept
+from iamkit.whole_file import write_whole
 
 INDEX: Final = "index.html"
 CSV: Final = "overview.csv"

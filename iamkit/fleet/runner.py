@@ -40,13 +40,14 @@ from iamkit.fleet import earlier, organization, overview, retention
 from iamkit.fleet import journal as journals
 from iamkit.fleet.account_result import AccountResult, compared, of_evidence
 from iamkit.fleet.announce import announce
-from iamkit.fleet.journal import Journal, write_whole
+from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
 from iamkit.fleet.meaning import code_of, meaning
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
 from iamkit.lock import HeldError, Lock, remove_left
 from iamkit.report import installed_version, not_of_the_kit, render
 from iamkit.values import few
+from iamkit.whole_file import write_whole
 
 LOCK: Final = ".iamkit-run.lock"
 RESULTS: Final = "results.json"

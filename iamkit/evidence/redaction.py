@@ -129,7 +129,10 @@ class _Redaction:
             each | {"message": self._message(each.get("message", ""))} for each in given["gaps"]
         ]
         made["calls"] = [
-            {k: self._message(v) if k == "message" else v for k, v in each.items()}
+            {
+                k: self._message(v) if k == "message" else self.arn(v) if k == "by" else v
+                for k, v in each.items()
+            }
             for each in given["calls"]
         ]
         return made | {"redacted": True}

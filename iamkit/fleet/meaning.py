@@ -33,8 +33,8 @@ def meaning(file: RunFile, results: Sequence[AccountResult], announced: str = ""
     """
     failed = [each.name for each in results if each.error]
     lacking = [each.name for each in results if each.required]
-    done, of = len(results) - len(failed), len(results)
-    said = [f"{done} of {of} {'account' if of == 1 else 'accounts'} audited"]
+    of = sum(not each.not_asked for each in results)
+    said = [f"{of - len(failed)} of {of} {'account' if of == 1 else 'accounts'} audited"]
     if failed:
         said.append(f"failed: {few(failed, SHOWN)}")
     if lacking:

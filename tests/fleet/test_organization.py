@@ -11,7 +11,7 @@ from moto.organizations.utils import PAGINATION_MODEL
 
 from iamkit import load
 from iamkit.cli import main
-from iamkit.evidence import snapshot
+from iamkit.evidence import pseudonyms, redaction, snapshot
 from iamkit.fleet import Log, organization, read, runner
 from tests.aws import moto_organizations as standin
 from tests.aws.account import ACCOUNT, backend
@@ -92,6 +92,8 @@ def test_every_active_account_is_asked_and_the_others_are_said(here: Path) -> No
         assert said[account_id]["error"] is None
         assert said[account_id]["exit_code"] == 0
     assert said[SHOP]["name"] == f"shop ({SHOP})", "two accounts are called so"
+    whole = json.loads((here / "reports" / runner.RESULTS).read_text())
+    assert whole["meaning"].startswith("4 of 5 accounts audited; failed: refuses")
     assert said[ACCOUNT]["name"] == "master"
     assert "old: not asked: the account is suspended" in ended.stderr
     assert "4 of 5 accounts done, 1 failed, 2 not asked" in ended.stderr
@@ -130,6 +132,8 @@ def test_what_a_member_may_not_ask_is_in_its_evidence_all_the_same(
         assert calls[call]["by"].startswith(f"arn:aws:sts::{ACCOUNT}:")
         assert call not in {gap["call"] for gap in opened.manifest["gaps"]}
     assert "by" not in calls["iam:GetAccountSummary"]
+    hidden = redaction.redacted(opened, pseudonyms.Pseudonyms(b"0" * 32))
+    assert ACCOUNT not in json.dumps(hidden.manifest), "nor is it in evidence with pseudonyms"
     assert "Email" not in (taken / "organization_accounts.json").read_text()
     account = load(taken)
     assert not account.can("ann", "iam:CreateUser")

@@ -24,6 +24,7 @@ from iamkit.access import GRANTING, WHO_CAN
 from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
+from iamkit.confirm import CONFIRMATION
 from iamkit.exit_codes import MEANINGS
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
 from iamkit.settings import Settings
@@ -33,6 +34,7 @@ from iamkit.tables import schema, tables_of
 
 ASKED = (WHO_CAN, GRANTING)
 SINCE = (CHANGES, PERMISSION_CHANGES)
+CONFIRMED = (CONFIRMATION,)
 HISTORY = (FINDING_STATES, *RECORD_TABLES)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
@@ -56,7 +58,11 @@ def tables() -> str:
         ),
         _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
         _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY)),
+        _contents("Of `iamkit.confirm.compare(…)`, and of `iamkit confirm`", CONFIRMED),
+        *map(
+            _table,
+            (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *CONFIRMED),
+        ),
     ]
     return "\n".join(parts)
 

@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings` has a module of its own.
+The commands of iamkit; `settings` and `confirm` have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iamkit import exit_codes
+from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
@@ -415,6 +416,7 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
     return f"findings at or above {fail_on}: {', '.join(counted)}" if counted else ""
 
 
+main.add_command(confirm)
 main.add_command(settings)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}
 for _name, _command in _EVERY.items():

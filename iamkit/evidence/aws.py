@@ -77,6 +77,7 @@ REFUSALS: Final = {
     "UnauthorizedOperation",
 }
 
+SESSION: Final = ("profile", "region", "role_arn", "external_id")
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
 
 
@@ -141,6 +142,20 @@ def from_aws(
     return store(
         out, responses, "aws", as_of, said, partition=partition, account_id=account_id, run=run
     )
+
+
+def asking(**session: str | None) -> Callable[[Request], Response]:
+    """
+    Return what asks AWS one request, with all its pages: the response, or what it was refused for.
+
+    `session`: profile, region, role_arn and external_id, as in `from_aws`. Both raise
+    `CollectError` if the credentials do not work.
+    """
+    profile, region, role_arn, external_id = map(session.get, SESSION)
+    try:
+        return _Aws(_session(profile, region, role_arn, external_id, None, None)).respond
+    except exceptions.BotoCoreError as error:
+        raise CollectError(_advice(error)) from error
 
 
 class _Aws:

@@ -9,11 +9,10 @@ Write `docs/reference/` from the code: tables, settings, checks, commands.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import click
@@ -26,7 +25,11 @@ from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.confirm import CONFIRMATION
 from iamkit.exit_codes import MEANINGS
+from iamkit.fleet import ACCOUNTS, CROSS_ACCOUNT_ROLES
+from iamkit.report import definitions, findings_json, ocsf, workbook
+from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
+from iamkit.rotation import ROTATION
 from iamkit.settings import Settings
 from iamkit.settings_files import RUN
 from iamkit.table import Table
@@ -34,8 +37,8 @@ from iamkit.tables import schema, tables_of
 
 ASKED = (WHO_CAN, GRANTING)
 SINCE = (CHANGES, PERMISSION_CHANGES)
-CONFIRMED = (CONFIRMATION,)
 HISTORY = (FINDING_STATES, *RECORD_TABLES)
+FLEET = (ACCOUNTS, CROSS_ACCOUNT_ROLES)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"
@@ -58,11 +61,14 @@ def tables() -> str:
         ),
         _contents("Of `account.since(other)` and `account.permissions_since(other)`", SINCE),
         _contents("Of `account.history`, and of the records that are kept of each audit", HISTORY),
-        _contents("Of `iamkit.confirm.compare(…)`, and of `iamkit confirm`", CONFIRMED),
-        *map(
-            _table,
-            (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *CONFIRMED),
+        _contents(
+            'Of `fleet.open("reports")`, which also has those that are kept of audits', FLEET
         ),
+        _contents("Of `plan(account)` of `iamkit.rotation`", (ROTATION,)),
+        _contents("Of `iamkit.confirm.compare(…)`, and of `iamkit confirm`", (CONFIRMATION,)),
+        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET)),
+        _table(ROTATION),
+        _table(CONFIRMATION),
     ]
     return "\n".join(parts)
 
@@ -102,7 +108,7 @@ def checks() -> str:
         said = [
             f"### `{name}`\n",
             f"**{each.title}.** Severity: {each.severity}, counted among {each.among}.\n",
-            _prose(each.find.__doc__ or ""),
+            _prose(each.why),
             f"- Fix: {each.remedy}",
             f"- Source: {each.source}",
             f"- Errs: {each.errs}",
@@ -117,6 +123,21 @@ def checks() -> str:
     ]
     for file, said in by_file.items():
         parts += [f"## {file.replace('_', ' ').capitalize()}\n", *said]
+    return "\n".join(parts)
+
+
+def files() -> str:
+    """The files beside a report's pages, and what each column of them means."""
+    documented = ((FINDINGS, findings_json), (OCSF, ocsf), (WORKBOOK, workbook))
+    parts = [
+        "# Files\n\nBeside its pages a report has its tables as files for other programs. Each row "
+        "of a CSV file says of which account, moment and evidence it is, and a finding has the id "
+        "that it keeps from audit to audit, so the files of many accounts and months stack. Times "
+        "of the evidence are ISO 8601; other times are UTC. Lists are joined with commas, phrases "
+        "with semicolons, and text that a spreadsheet would run has an apostrophe in front.\n",
+        *(_table(replace(table, name=name)) for name, table in definitions().items()),
+        *(f"## {name}\n\n{inspect.cleandoc(of.__doc__ or '')}\n" for name, of in documented),
+    ]
     return "\n".join(parts)
 
 
@@ -145,6 +166,7 @@ PAGES = {
     "settings.md": settings,
     "checks.md": checks,
     "commands.md": commands,
+    "files.md": files,
     "glossary.md": lambda: GLOSSARY.read_text(encoding="utf-8"),
 }
 
@@ -186,9 +208,8 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _prose(doc: str) -> str:
-    """A docstring without its examples."""
-    text = re.split(r"\n\s*>>> ", inspect.cleandoc(doc))[0].strip()
+def _prose(text: str) -> str:
+    """Text in lines that fit a page."""
     return "\n\n".join(textwrap.fill(part, 98) for part in text.split("\n\n")) + "\n"
 
 

@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings` and `confirm` have modules of their own.
+The commands of iamkit; `settings`, `rotate` and `confirm` have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +18,7 @@ import click
 from iamkit import exit_codes
 from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
+from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
     AUDIT,
@@ -192,6 +195,13 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
 )
 @click.option("--notebooks", type=FOLDER, help="Folder of notebooks  [default: the kit's own]")
 @click.option("--fail-on", type=SEVERITY, help="Exit code 1 if a finding is as severe, or more.")
+@click.option(
+    "--redact",
+    "mapping",
+    type=FILE,
+    help="Replace every name by a pseudonym; FILE says which, and is for you only.",
+)
+@click.option("--zip", "zipped", type=FILE, help="Also write the report as one archive.")
 @REQUIRE
 def report(
     snapshot: Path,
@@ -200,6 +210,8 @@ def report(
     parameters: tuple[tuple[str, str], ...],
     notebooks: Path | None,
     fail_on: str | None,
+    mapping: Path | None,
+    zipped: Path | None,
     required: tuple[str, ...],
 ) -> None:
     """
@@ -208,22 +220,33 @@ def report(
     SNAPSHOT is a folder, or a word for one under reports/: latest, previous, last-month, or a month
     such as 2026-10. The folder holds the old report until the new one is whole. Files in it that
     are of no report are never touched; one that is in the way is an error.
+
+    With --redact, evidence and report go to a folder of their own under --out (redacted/ if left
+    out): names, ARNs, account ids, addresses, key ids and tags are pseudonyms there, the same in
+    each report for which the same FILE is named. Keep FILE where the readers cannot see it.
     """
     from iamkit.evidence import requests
     from iamkit.evidence import snapshot as snapshots
-    from iamkit.report import render
+    from iamkit.report import archive, render
 
     for name in required:
         requests.named(name)
-    with progress_bar("Reporting") as progress:
+    with ExitStack() as stack:
+        chosen, given = settings_file(settings), dict(parameters)
+        if mapping:
+            snapshot, chosen, given = _redacted(stack, snapshot, mapping, out, chosen, given)
+        progress = stack.enter_context(progress_bar("Reporting"))
         made = render(
             snapshot,
-            out,
-            parameters=dict(parameters),
-            settings=settings_file(settings),
+            None if mapping else out,
+            parameters=given,
+            settings=chosen,
             notebooks=notebooks,
             progress=progress,
         )
+    if zipped:
+        digest = archive(made.index.parent, zipped, redacted=bool(mapping))
+        tell(f"Archive {zipped}: SHA-256 {digest}")
     for note in made.notes:
         tell(f"Settings: {note}")
     click.echo(f"Report {made.sha256}: keep this hash where others cannot write", err=True)
@@ -248,7 +271,8 @@ def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -
     Audit every account that FILE lists, as a schedule does every month, and print the overview.
 
     FILE is a settings file with `accounts:`; without it, iamkit.yaml of the working folder is
-    taken. For each account evidence is taken, a report made and compared with the audit before.
+    taken, or the file that IAMKIT_SETTINGS names. For each account evidence is taken, a report made
+    and compared with the audit before.
     An account that fails does not stop the others. A run that was cut off within the last day is
     gone on with. `iamkit settings init` writes a file to begin with.
     """
@@ -263,6 +287,29 @@ def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -
     if not quiet:
         click.echo(done.index)
     click.get_current_context().exit(done.exit_code)
+
+
+def _redacted(
+    stack: ExitStack,
+    snapshot: Path,
+    mapping: Path,
+    out: Path | None,
+    settings: Path | None,
+    parameters: dict[str, str],
+) -> tuple[Path, Path | None, dict[str, str]]:
+    """Snapshot, settings file and parameters with pseudonyms; the file is there for `stack`."""
+    from iamkit.report import redact
+
+    folder = (out or Path("redacted")).absolute()
+    made = redact(snapshot, mapping, folder, settings=settings, parameters=parameters)
+    for pattern in made.unlike:
+        tell(f"The pattern {pattern!r} matches other pseudonyms than names; verdicts may differ")
+    tell(f"Pseudonyms in {mapping}: keep it where the report's readers cannot see it")
+    chosen = None
+    if made.settings is not None:
+        chosen = Path(stack.enter_context(TemporaryDirectory(prefix="iamkit-"))) / "settings.yaml"
+        chosen.write_text(made.settings, encoding="utf-8")
+    return made.snapshot, chosen, dict(made.parameters)
 
 
 @main.command()
@@ -418,6 +465,7 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
 
 main.add_command(confirm)
 main.add_command(settings)
+main.add_command(rotate)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}
 for _name, _command in _EVERY.items():
     _codes = "\n".join(f"  {code}  {said}" for code, said in exit_codes.of_command(_name).items())

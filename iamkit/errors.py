@@ -9,6 +9,7 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── CatalogError      a list of IAM actions is damaged, or a name is not in it
     ├── CheckError        a check has a name twice, or asks for or returns what does not fit
     ├── ChangeError       a change to try that AWS would refuse, or about what is not there
+    ├── RotationError     the rotation of access keys cannot be planned or gone on with
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
     ├── WriteError        something cannot be written: disk full, read-only, another run writes it
     └── ReportError       a report cannot be made, or is not as it was made
@@ -38,11 +39,15 @@ class SnapshotError(IamkitError):
 
 
 class SnapshotExistsError(SnapshotError):
-    """Raised when evidence of an account and a time is there already; `path` is its folder."""
+    """
+    Raised when evidence of an account and a time is there already.
 
-    def __init__(self, path: Path, said: str) -> None:
+    `path` is its folder; `differing` are the files that would have been other ones, if known.
+    """
+
+    def __init__(self, path: Path, said: str, differing: tuple[str, ...] = ()) -> None:
         super().__init__(said)
-        self.path = path
+        self.path, self.differing = path, differing
 
 
 class SchemaError(IamkitError):
@@ -59,6 +64,10 @@ class CheckError(IamkitError):
 
 class ChangeError(IamkitError):
     """Raised when AWS would refuse a change to try, or its subject does not exist."""
+
+
+class RotationError(IamkitError):
+    """Raised when a rotation of access keys lacks evidence, its journal, or its own account."""
 
 
 class SettingsError(IamkitError):

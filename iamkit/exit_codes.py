@@ -36,7 +36,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.GAPS: "done, without evidence that --require, or the run file, names",
     ExitCode.FAILED: (
         "a notebook or a check failed, as the pages say; an account of a run could not be audited; "
-        "or iamkit itself failed"
+        "a step of a rotation could not be done; or iamkit itself failed"
     ),
     ExitCode.NOT_WRITTEN: "interrupted, or could not write; what was there before is still there",
 }
@@ -52,6 +52,7 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "rebuild": (ExitCode.FOUND,),
     "remedies": (),
     "report": (ExitCode.FOUND, ExitCode.GAPS),
+    "rotate": (),
     "run": (ExitCode.FOUND, ExitCode.GAPS),
     "settings": (),
     "verify": (),

@@ -218,6 +218,16 @@ class Settings:
         meaning="a credential that was not used for this number of days is unused",
         source="CIS AWS Foundations 7.0, 2.11",
     )
+    key_wait_days: int = _setting(
+        7,
+        _days,
+        "days",
+        meaning=(
+            "when an access key is rotated, the old one must be silent for this number of days "
+            "before it is deactivated, and inactive for as many before it is deleted"
+        ),
+        source="IAM User Guide, Update access keys, which says: several days",
+    )
     unused_role_days: int = _setting(
         180,
         _days,

@@ -55,7 +55,8 @@ def check(file: Path | None) -> None:
         every(ours)  # accepted risks name checks, and own checks are read
     for problem in problems:
         tell(f"iamkit: {problem}")
-    end(ExitCode.WRONG_INPUT, f"{chosen} has {len(problems)} mistakes" if problems else "")
+    mistakes = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+    end(ExitCode.WRONG_INPUT, f"{chosen} has {mistakes}" if problems else "")
     click.echo(f"{chosen} is in order")
 
 

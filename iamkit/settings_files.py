@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +31,9 @@ WIDTH: Final = 98
 # What the file says besides settings, for `iamkit run`: see `fleet.run_file`.
 RUN: Final[Mapping[str, tuple[str, str]]] = {
     "accounts": (
-        "accounts that `iamkit run` audits: by an AWS profile, a role, or a folder of files that "
-        "the AWS CLI saved; `settings` hold for that account alone, and its `accepted` count in "
-        "addition",
+        "accounts that `iamkit run` audits: by an AWS profile, a role, the credentials of the "
+        "environment, or a folder of files that the AWS CLI saved; `settings` hold for that "
+        "account alone, and its `accepted` count in addition",
         """
   - name: production
     role_arn: arn:aws:iam::111122223333:role/audit
@@ -44,8 +45,22 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
     account: "444455556666"
     profile: sandbox
     last_accessed: true
+  - name: this-account
+    environment: true
   - name: offline
     files: saved-answers""",
+    ),
+    "organization": (
+        "an AWS organization whose accounts `iamkit run` audits, new ones included: `profile` is "
+        "of the management account or of a delegated administrator, `role_name` the role to assume "
+        "in each other account; `include` and `exclude` name accounts, organizational units by id "
+        "or by path, and tags; an account that is in `accounts`, too, keeps what is said there",
+        """
+  profile: management
+  role_name: iamkit-audit
+  external_id: our-audits
+  include: [/Workloads, ou-ab12-c3d4e5f6]
+  exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]""",
     ),
     "reports": ("folder of all evidence and reports, from where this file is", "reports"),
     "keep_months": ("audits older than this number of months are deleted; 0: none is", "24"),
@@ -96,6 +111,22 @@ def found(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | N
     if len(there) > 1:
         raise SettingsError(f"{folder} has both {' and '.join(NAMES)}; remove one of them")
     return there[0] if there else None
+
+
+def reports(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """
+    Return where `iamkit run` keeps the audits, by the settings file that is found; None without.
+
+    A file with a mistake names none: the commands that use it say what is wrong.
+    """
+    with suppress(SettingsError, OSError, ValueError, TypeError, RuntimeError):
+        if (path := found(folder, environment)) is None:
+            return None
+        content = opened(path).content
+        named = content.get("reports") or ("reports" if content.get("accounts") else None)
+        where = path.absolute().parent / Path(named).expanduser() if named else None
+        return where if where and where.is_dir() else None
+    return None
 
 
 def read(path: Path, account_id: str | None = None) -> Settings:

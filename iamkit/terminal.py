@@ -33,7 +33,11 @@ SEVERITY = click.Choice(["critical", "high", "medium", "low"])
 
 
 class Audit(click.ParamType[Path]):
-    """A snapshot or report by its path, or by a word for one under `reports/`."""
+    """
+    A snapshot or report by its path, or by a word for one under `reports/`.
+
+    If the settings file that is found is a run file, it says where that folder is.
+    """
 
     name = "audit"
 
@@ -41,9 +45,11 @@ class Audit(click.ParamType[Path]):
         self._report = report
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from iamkit import settings_files
         from iamkit.evidence import snapshot as snapshots
 
-        path = snapshots.named(value, snapshots.reports_folder(Path.cwd()))
+        root = settings_files.reports(Path.cwd()) or snapshots.reports_folder(Path.cwd())
+        path = snapshots.named(value, root)
         return path.parent if self._report and path != Path(value) else path
 
 
@@ -54,6 +60,7 @@ SECTIONS = {
     "Every month": ("run",),
     "One account": ("collect", "report", "diff", "remedies", "confirm"),
     "Evidence and reports that were made": ("verify", "rebuild"),
+    "Access keys": ("rotate",),
     "Settings": ("settings",),
     "To try, and to explore": ("demo", "lab"),
 }

@@ -61,6 +61,15 @@ class _DistinctLoader(_YamlLoader):
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            if not isinstance(node, yaml.ScalarNode):
+                raise  # it has its line already
+            line = node.start_mark.line + 1
+            raise ValueError(f"line {line}: {str(node.value)[:60]!r}: {error}") from error
+
 
 def yaml_of(text: str) -> Any:
     r"""
@@ -112,6 +121,8 @@ def printable(text: str) -> str:
     >>> printable("red \x1b[31m, and \u202eback")
     'red \\x1b[31m, and \\u202eback'
     """
+    if text.isascii() and text.isprintable():  # most are, and it is known at once
+        return text
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

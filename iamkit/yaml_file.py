@@ -68,10 +68,22 @@ def opened(path: Path) -> YamlFile:
         said = "is UTF-16 text" if error.object[:2] in UTF_16 else f"is not UTF-8 text ({error})"
         raise SettingsError(f"settings file {path} {said}; save it as UTF-8") from error
     except (yaml.YAMLError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise SettingsError(f"settings file {path} is not YAML: {said}") from error
+        raise SettingsError(f"settings file {path} is not YAML: {_said(error, text)}") from error
     if content is None:
         return YamlFile(path, {}, None)
     if not isinstance(content, Mapping):
         raise SettingsError(f"settings file {path} should hold lines such as max_key_age_days: 60")
     return YamlFile(path, content, yaml.compose(text, Loader=yaml.SafeLoader))
+
+
+def _said(error: Exception, text: str) -> str:
+    """What is wrong with YAML, and in which line, as one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    context, problem = getattr(error, "context", None), getattr(error, "problem", error)
+    said = " ".join(f"{context or ''} {problem}".split())
+    lines = text.splitlines()
+    if mark.line < len(lines) and lines[mark.line].lstrip(" ").startswith("\t"):
+        said = "it is indented with a tab; take spaces"
+    return f"line {mark.line + 1}: {said}"

@@ -13,13 +13,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 HOMES = {
-    "boto3": "iamkit.evidence.aws",
-    "botocore": "iamkit.evidence.aws",
+    "boto3": ("iamkit.evidence.aws", "iamkit.evidence.sessions", "iamkit.rotation.handler"),
+    "botocore": (
+        "iamkit.evidence.aws",
+        "iamkit.evidence.sessions",
+        "iamkit.rotation.apply",
+        "iamkit.rotation.clients",
+    ),
     "matplotlib": "iamkit.charts",
     "papermill": "iamkit.report.kernels",
     "nbclient": "iamkit.report.kernels",
     "jupyter_client": "iamkit.report.kernels",
     "nbconvert": "iamkit.report",
+    "xlsxwriter": "iamkit.report",
 }
 
 # Imports every module and tells what the modules themselves did meanwhile. A library may read its

@@ -79,6 +79,7 @@ def commands(audit: Audit, out: Path) -> dict[str, list[str]]:
         "lab": ["lab", "--out", str(out)],
         "rebuild": ["rebuild", str(audit.out), *pages],
         "remedies": ["remedies", str(audit.snapshot), "--out", str(out / "remedies")],
+        "rotate": ["rotate", "--lambda", str(out / "rotation")],
         "run": ["run", str(file), "--quiet"],
         "settings": ["settings", "init", str(out / "iamkit.yaml")],
     }

@@ -57,7 +57,7 @@ from iamkit.access.resource_sets import (
     members,
     union,
 )
-from iamkit.access.who_can import GRANTING, WHO_CAN, granting, role_arn, who_can
+from iamkit.access.who_can import GRANTING, MAYBE, WHO_CAN, granting, role_arn, who_can
 from iamkit.access.witnesses import Witness, Witnesses
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "GRANTING",
     "ISSUED",
     "KINDS",
+    "MAYBE",
     "NOWHERE",
     "POLICY_GRANTS",
     "POSSIBLE_ADMINISTRATORS",

@@ -16,7 +16,6 @@ from iamkit.charts.axes import (
     THRESHOLDS,
     Chart,
     ages,
-    bars,
     heat,
     labelled,
     new,
@@ -24,6 +23,7 @@ from iamkit.charts.axes import (
     paths_to_admin,
     survival,
 )
+from iamkit.charts.bars import AMBER, ASH, NAVY, PARTS, PINE, SILVER, WINE, bars
 from iamkit.charts.display import (
     Figures,
     Sentence,
@@ -42,23 +42,31 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
+from iamkit.charts.headers import headers as column_headers
 from iamkit.charts.requests import caller, request, with_requests
 from iamkit.charts.trends import trend
 
 __all__ = [
+    "AMBER",
+    "ASH",
     "BLUE",
     "GREY",
     "INK",
     "KIND_COLORS",
     "MOST_VECTOR_MARKS",
     "MUTED",
+    "NAVY",
     "ORANGE",
+    "PARTS",
+    "PINE",
     "PURPLE",
     "RULE",
     "SERIES",
     "SEVERITY_COLORS",
+    "SILVER",
     "TEAL",
     "THRESHOLDS",
+    "WINE",
     "Chart",
     "Figures",
     "Sentence",
@@ -71,6 +79,7 @@ __all__ = [
     "caller",
     "cell",
     "clean",
+    "column_headers",
     "figures",
     "heat",
     "labelled",

@@ -66,6 +66,7 @@ _STYLE = {
     "axes.titlelocation": "left",
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
+    "hatch.linewidth": 0.5,
     "grid.color": "#e7ebef",
     "legend.frameon": False,
     "svg.fonttype": "path",
@@ -85,6 +86,7 @@ class Chart(Axes):
     """
 
     alt: str = ""
+    fine: bool = False  # its text is small, so paper may not make it smaller
 
     def set_title(self, *arguments: Any, **options: Any) -> Any:
         """Write the title where our style has it: at the left, above the data."""
@@ -97,7 +99,9 @@ class Chart(Axes):
         media, content = ("image/png", _png) if _marks(self) > MOST_VECTOR_MARKS else _SVG
         with _style():
             drawn = content(cast(Figure, self.figure))
-        return {media: drawn, "text/plain": self.alt}, {media: {"alt": self.alt}}
+        return {media: drawn, "text/plain": self.alt}, {
+            media: {"alt": self.alt} | ({"fine": True} if self.fine else {})
+        }
 
 
 def _svg(figure: Figure) -> str:
@@ -171,79 +175,6 @@ def _marks(ax: Axes) -> int:
     return sum(points) + sum(offsets) + len(ax.patches)
 
 
-_LINE: Final = 104  # characters of a label's size beside each other on a chart of usual width
-
-
-@styled
-def bars(
-    counts: "pd.Series[Any] | pd.DataFrame",
-    *,
-    title: str,
-    unit: str,
-    colors: Mapping[str, str] | None = None,
-    missing: str = "",
-    ax: Axes | None = None,
-) -> Axes | Sentence:
-    """
-    Horizontal bars, one per row, with the number at its end.
-
-    Parameters
-    ----------
-    counts : Series, or DataFrame with one column per part of a stacked bar
-        Indexed by the label of each bar; a two-level index reads "outer, inner".
-    title, unit : str
-        What is counted, for the heading and for the axis.
-    colors : mapping of column to colour, optional
-        Else one after the other from `SERIES`.
-    missing : str
-        Which evidence is missing; if any is, the sentence that says so stands for the chart. So
-        does one where there is nothing to count.
-    ax : Axes, optional
-        Where to draw; else on a chart of its own.
-    """
-    if missing:
-        return not_assessed(missing)
-    parts = counts.to_frame(unit) if isinstance(counts, pd.Series) else counts
-    if parts.empty:
-        return say(f"{title}: there are no {unit}.")
-    labels = [", ".join(label) if isinstance(label, tuple) else str(label) for label in parts.index]
-    total = parts.sum(axis=1)
-    said = "; ".join(
-        f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
-        for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
-    )
-    columns = _columns(parts.columns, _LINE - max(map(len, labels)))
-    height = 0.75 + 0.36 * len(parts) + 0.2 * ((len(parts.columns) - 1) // columns)
-    ax = new(ax, height=height, alt=f"{title}. {said}.")
-    left = np.zeros(len(parts))
-    for number, name in enumerate(parts.columns):
-        color = (colors or {}).get(name, SERIES[number % len(SERIES)])
-        values = parts[name].to_numpy(dtype=float)
-        ax.barh(range(len(parts)), values, left=left, height=0.62, color=color, label=str(name))
-        left += values
-    for position, value in enumerate(total):
-        ax.annotate(f" {value:,.0f}", (value, position), va="center", color=INK)
-    ax.set_yticks(range(len(parts)), labels)
-    ax.invert_yaxis()
-    ax.set_title(title)
-    ax.set_xlim(0, max(total.max() if len(total) else 0, 1) * 1.1)
-    ax.spines[["bottom", "left"]].set_visible(False)
-    ax.tick_params(length=0)
-    ax.set_xticks([])
-    if isinstance(counts, pd.DataFrame):
-        ax.legend(
-            loc="upper left", ncols=columns, bbox_to_anchor=(-0.01, 0.02),
-            handlelength=1.2, columnspacing=1.4,
-        )  # fmt: skip
-    return ax
-
-
-def _columns(entries: Iterable[Any], room: int) -> int:
-    """How many entries of a legend fit on a line of so many characters."""
-    entry = max(len(str(each)) for each in entries) + 7  # its sign, and what is between
-    return max(1, min(room // entry, 4))
-
-
 @styled
 def ages(
     days: "pd.Series[Any]",
@@ -292,11 +223,16 @@ def ages(
     older = f" (the last bar: {edges[-2]:.0f} and more)" if (known > edges[-1]).any() else ""
     ax.set_xlabel(f"days{older}")
     ax.set_ylabel(unit)
+    _count_upwards(ax)
+    return ax
+
+
+def _count_upwards(ax: Axes) -> None:
+    """Lines for whole numbers, and nothing else that is no data."""
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
     ax.spines["left"].set_visible(False)
     ax.tick_params(length=0)
-    return ax
 
 
 @styled
@@ -324,20 +260,24 @@ def survival(
     """
     if missing:
         return not_assessed(missing)
+    if all(values.empty for values in days.values()):
+        return say(f"{title}: there are no {unit}.")
     costs = over(days, marks)
     said = "; ".join(
         f"{label}: " + ", ".join(f"{row[mark]} at {mark} days" for mark in marks)
         for label, row in costs.iterrows()
     )
-    ax = new(ax, height=2.9, alt=f"{title}. {said or 'Nothing'}.")
+    ax = new(ax, height=2.9, alt=f"{title}. {said}.")
     last = 2 * max(marks)
+    names: dict[str, tuple[str, float]] = {}
     for number, (label, values) in enumerate(days.items()):
         known, unknown = values.dropna().to_numpy(dtype=float), int(values.isna().sum())
         at = np.arange(last + 1)
         older = unknown + (known[:, None] > at).sum(axis=0)
         color = SERIES[number % len(SERIES)]
         name = f"{label} ({unknown} of unknown age)" if unknown else label
-        ax.step(at, older, where="post", color=color, linewidth=1.8, label=name)
+        ax.step(at, older, where="post", color=color, linewidth=1.8)
+        names[name] = (color, float(older[-1]))
         ax.plot(marks, older[list(marks)], "o", markersize=4, color=color)
     for mark in marks:  # each number above its curve, the lowest below
         least = costs[mark].idxmin() if len(costs) > 1 else None
@@ -351,12 +291,21 @@ def survival(
     ax.set_xlabel("days")
     ax.set_ylabel(f"{unit} older than that")
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(axis="y")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(length=0)
-    ax.legend(loc="upper right")
+    _count_upwards(ax)
+    _name_at_the_end(ax, last, names)
     return ax
+
+
+def _name_at_the_end(ax: Axes, at: float, names: Mapping[str, tuple[str, float]]) -> None:
+    """Write each curve's name beside its end, in its colour; names do not lie on each other."""
+    points = 150 / (ax.get_ylim()[1] or 1)  # of a number, about
+    top = -np.inf
+    for name, (color, value) in sorted(names.items(), key=lambda item: item[1][1]):
+        top = max(value * points, top + 12)
+        ax.annotate(
+            name, (at, value), (6, top - value * points), textcoords="offset points",
+            color=color, va="center", annotation_clip=False,
+        )  # fmt: skip
 
 
 def over(days: "Mapping[str, pd.Series[Any]]", marks: Sequence[int] = THRESHOLDS) -> pd.DataFrame:
@@ -453,6 +402,8 @@ def paths_to_admin(
     description = f"{title}. {escalation_layout.described(boxes, links)}"
     ax = new(ax, width=plan.width, height=plan.height + 0.35, alt=description)
     ax.set_title(title)
+    if isinstance(ax, Chart):
+        ax.fine = True
     ax.set_axis_off()
     ax.set_xlim(-0.02, plan.width + 0.02)
     ax.set_ylim(plan.height, 0)

@@ -30,6 +30,7 @@ Tone = Literal["plain", "good", "bad", "note"]
 Bundle = dict[str, Any]
 PREVIEW_ROWS = 50
 NOT_ASSESSED: Final = Status.NOT_ASSESSED
+SOME_RESULTS: Final = "evidence is missing for some results"  # the same of each table of a page
 
 
 class TableView:
@@ -41,9 +42,14 @@ class TableView:
         columns: Sequence[tuple[str, Kind]],
         data: list[list[Any]],
         missing: str = "",
+        *,
+        total: int = 0,
+        file: str = "",
     ) -> None:
         self.caption = caption
         self.missing = missing
+        self.total = total or len(data)
+        self.file = file
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -66,8 +72,10 @@ class TableView:
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
+        beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
+        beyond |= {"file": self.file} if self.file else {}
         return {
-            TABLE_TYPE: shown | _lacking(self.missing),
+            TABLE_TYPE: shown | beyond | _lacking(self.missing),
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
             "text/plain": repr(self),
         }
@@ -79,6 +87,7 @@ def table(
     *,
     rows: int | None = None,
     severity: str | Sequence[str] | None = None,
+    file: str = "",
     missing: str = "",
 ) -> "TableView | Sentence":
     """
@@ -94,6 +103,8 @@ def table(
         Show only this many rows; the caption then says "first N of M".
     severity : str or list of str, optional
         Columns holding severities or verdicts, drawn as badges.
+    file : str
+        The file beside the page that has all rows, for who misses one.
     missing : str
         Which evidence is missing. Without rows the sentence that says so stands for the table;
         with rows the caption says that there may be more.
@@ -109,8 +120,9 @@ def table(
         frame = frame.reset_index(level=named, allow_duplicates=True)
     lacking = missing
     caption = clean(f"{caption} (incomplete: {missing})" if missing else caption)
-    if rows is not None and len(frame) > rows:
-        caption += f" (first {rows:,} of {len(frame):,})"
+    total = len(frame)
+    if rows is not None and total > rows:
+        caption += f" (first {rows:,} of {total:,})"
         frame = frame.head(rows)
     columns: list[tuple[str, Kind]] = []
     values: list[list[Any]] = []
@@ -120,8 +132,9 @@ def table(
         values.append(column)
         unknown = column.count(NOT_ASSESSED) if label in badges else 0
         if unknown and not lacking:
-            lacking = f"evidence is missing for {unknown:,} result{'s' * (unknown > 1)}"
-    return TableView(caption, columns, [list(row) for row in zip(*values, strict=True)], lacking)
+            lacking = SOME_RESULTS
+    data = [list(row) for row in zip(*values, strict=True)]
+    return TableView(caption, columns, data, lacking, total=total, file=file)
 
 
 def _lacking(missing: str) -> Bundle:

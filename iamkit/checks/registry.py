@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -69,6 +70,12 @@ class Check:
     def needs(self) -> tuple[str, ...]:
         """Names of what it cannot do without: arguments that have no default."""
         return needs(self.find)
+
+    @property
+    def why(self) -> str:
+        """What it counts, and why: what its docstring says, without the examples."""
+        prose = inspect.cleandoc(self.find.__doc__ or "").partition(">>>")[0].strip()
+        return re.sub(r"(?<!\n)\n(?!\n)", " ", prose)
 
 
 CHECKS: Final[dict[str, Check]] = {}

@@ -111,6 +111,7 @@ RESULTS: Final = Table(
             "the error that stopped it, a fault of the check and not of the account",
         ),
         Column("evidence_of", TIME, "time of the evidence; later changes are not included"),
+        Column("why", TEXT, "what it counts, and why; missing: its author does not say"),
         Column("errs", TEXT, "in which direction it can be wrong"),
         Column("remedy", TEXT, "what to do"),
         Column("source", TEXT, "the page that recommends it"),
@@ -325,10 +326,10 @@ def _results(
         counts = {"failing": failing, "accepted": accepted, "unknown": unknown, "noted": noted}
         numbers = {name: len(of) for name, of in counts.items()}
         status, reason = _status(each, outcome, **numbers)
-        facts = ("title", "among", "errs", "remedy", "source")
+        facts = ("title", "among", "why", "errs", "remedy", "source")
         rows.append(
             {
-                **{name: getattr(each, name) for name in facts},
+                **{name: getattr(each, name) or None for name in facts},
                 "check": each.name,
                 "status": status,
                 **numbers,

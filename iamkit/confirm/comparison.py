@@ -18,7 +18,7 @@ from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest, command
 from iamkit.confirm.simulator import EFFECTS, Ask, Progress, Said, Simulator
 from iamkit.errors import CollectError
 from iamkit.evidence import requests
-from iamkit.table import OBJECT, TEXT, Column, Table
+from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
 from iamkit.values import as_dict, printable
 
 DISAGREES: Final = "disagrees"
@@ -32,7 +32,7 @@ CONFIRMATION: Final = Table(
     row="one request of the sample, as the kit and AWS's policy simulator decide it",
     key=("number",),
     columns=(
-        Column("number", "int64", "place in the table, from 1: disagreements come first"),
+        Column("number", COUNT, "place in the table, from 1: disagreements come first"),
         Column(
             "outcome",
             TEXT,

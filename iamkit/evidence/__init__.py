@@ -1,20 +1,27 @@
 """
 How evidence is taken and kept: what is asked of AWS, what it answers, and the snapshot.
 
-`aws`, the only module that imports boto3, and `cli_files` are imported where they are used.
+`aws` and `sessions`, which import boto3, and `cli_files` are imported where they are used.
 """
 
-from iamkit.evidence import requests, snapshot
-from iamkit.evidence.responses import ROOT_NAME, report_lines
+from iamkit.evidence import pseudonyms, redaction, requests, snapshot
+from iamkit.evidence.organization import Member, Organization
+from iamkit.evidence.responses import ROOT_NAME, refuse_another, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
 
 __all__ = [
     "ROOT_NAME",
+    "Member",
+    "Organization",
     "Snapshot",
     "aws",
     "cli_files",
     "parse_time",
+    "pseudonyms",
+    "redaction",
+    "refuse_another",
     "report_lines",
     "requests",
+    "sessions",
     "snapshot",
 ]

@@ -1,5 +1,5 @@
 """
-Evidence from AWS through boto3, which is used here and nowhere else.
+Evidence from AWS through boto3.
 
 Everything asked is read-only. Requests run side by side, with botocore's standard retries. Only
 credentials that do not work, and evidence without either of its two main parts, are errors; any
@@ -24,7 +24,8 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
-from iamkit.evidence import snapshot
+from iamkit.evidence import sessions, snapshot
+from iamkit.evidence.organization import ControlPolicies, Organization
 from iamkit.evidence.requests import (
     CALLER,
     CONTROL_POLICIES,
@@ -46,6 +47,7 @@ from iamkit.evidence.responses import (
     cut_short,
     entries,
     join,
+    refuse_another,
     report_rows,
     store,
 )
@@ -56,26 +58,6 @@ POLLS: Final = 300
 THREADS: Final = 8
 READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
-
-BAD_CREDENTIALS: Final = {
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-
-REFUSALS: Final = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "UnauthorizedOperation",
-}
 
 SESSION: Final = ("profile", "region", "role_arn", "external_id")
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
@@ -93,38 +75,45 @@ def from_aws(
     last_accessed: bool = False,
     account_id: str | None = None,
     run: str = "",
+    answered: Sequence[Response] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> Path:
     """
     Collect an account's evidence and return the new snapshot's folder.
 
     `mfa_code` is asked once, when `mfa_serial` is given with `role_arn`. `last_accessed` adds a job
-    per user, group and role, which is slow. `account_id`
-    and `run`: see `responses.store`. Raises `CollectError` if the credentials do not work or
-    neither the credential report nor the authorization details could be had,
-    `SnapshotExistsError` if the snapshot exists, and `WriteError` if it cannot be written.
+    per user, group and role, which is slow. `answered` is what is not asked, because somebody else
+    was answered: see `organization_of`. `account_id` and `run`: see `responses.store`.
+
+    Raises `CollectError` if the credentials do not work or neither the credential report nor the
+    authorization details could be had, `SnapshotExistsError` if the snapshot exists, and
+    `WriteError` if it cannot be written.
     """
     try:
-        aws = _Aws(_session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
+        aws = _Aws(sessions.session(profile, region, role_arn, external_id, mfa_serial, mfa_code))
         caller = aws.respond(CALLER)
         # Leaving it does not wait for its threads: one that hangs would outlast Ctrl-C.
         with ThreadPool(THREADS) as pool:
-            jobs = [pool.apply_async(aws.respond, (each,)) for each in (DETAILS, *ONE_CALL)]
+            given = {response.request: response for response in answered}
+            asked = [each for each in (DETAILS, *ONE_CALL) if each not in given]
+            jobs = [pool.apply_async(aws.respond, (each,)) for each in asked]
             responses = [caller, aws.credential_report()]
             progress(REPORT.call, 1, len(jobs) + 3)
-            account_id, partition = account_of([*responses])
-            if account_id and responses[1].content:
+            found, partition = account_of([*responses])
+            refuse_another(found, account_id)
+            if found and responses[1].content:
                 when = responses[1].content["GeneratedTime"]
-                snapshot.refuse_existing(snapshot.place(out, account_id, when))
+                snapshot.refuse_existing(snapshot.place(out, found, when))
             for number, job in enumerate(jobs, start=2):
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
-            responses = counted(responses)
-            account_id, partition = account_of(responses)
+            by_others = {each: given[each] for each in ONE_CALL if each in given}
+            responses = counted([*responses, *by_others.values()])
+            found, partition = account_of(responses)
             responses += [
                 aws.mfa_devices(responses, pool),
                 aws.provider_details(responses, pool),
-                aws.control_policies(responses, account_id),
+                given.get(CONTROL_POLICIES) or aws.control_policies(responses, found),
                 aws.last_accessed(responses, pool, progress)
                 if last_accessed
                 else Response(
@@ -135,7 +124,7 @@ def from_aws(
             ]
             progress("the rest", len(jobs) + 3, len(jobs) + 3)
     except exceptions.BotoCoreError as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
     report = responses[1].content
     as_of = report["GeneratedTime"] if report else datetime.now(UTC)
     said = "credential report GeneratedTime" if report else "time of collection"
@@ -153,9 +142,21 @@ def asking(**session: str | None) -> Callable[[Request], Response]:
     """
     profile, region, role_arn, external_id = map(session.get, SESSION)
     try:
-        return _Aws(_session(profile, region, role_arn, external_id, None, None)).respond
+        return _Aws(sessions.session(profile, region, role_arn, external_id, None, None)).respond
     except exceptions.BotoCoreError as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
+
+
+def organization_of(profile: str | None, region: str | None = None) -> Organization:
+    """
+    Return the organization of a profile's account.
+
+    Raises `CollectError` if the credentials do not work, or may not list its accounts.
+    """
+    try:
+        return Organization(_Aws(sessions.session(profile, region, None, None, None, None)))
+    except exceptions.BotoCoreError as error:
+        raise CollectError(sessions.advice(error)) from error
 
 
 class _Aws:
@@ -215,6 +216,10 @@ class _Aws:
                 return whole, more
             seen.add(marker)
             parameters[marker_name] = marker
+
+    def attempt(self, request: Request, take: Callable[[], Response]) -> Response:
+        """The response, or what AWS's refusal or failure means; see `_attempt`."""
+        return _attempt(request, take)
 
     def respond(self, request: Request) -> Response:
         """The response to one request."""
@@ -309,30 +314,7 @@ class _Aws:
         if organization.status == ResponseStatus.NONE:
             return Response(CONTROL_POLICIES, ResponseStatus.NONE, {"Targets": []})
 
-        def take() -> Response:
-            levels = []
-            target = account_id
-            while True:
-                listed, cut = self.ask_all(
-                    replace(CONTROL_POLICIES, members=("Policies",)),
-                    TargetId=target,
-                    Filter="SERVICE_CONTROL_POLICY",
-                )
-                policies = [
-                    self.ask("organizations:DescribePolicy", "Policy", PolicyId=policy["Id"])[
-                        "Policy"
-                    ]
-                    for policy in listed.get("Policies", ())
-                ]
-                levels.append({"TargetId": target, "Policies": policies})
-                if cut:
-                    return cut_short(CONTROL_POLICIES, {"Targets": levels})
-                if target.startswith("r-"):
-                    return Response(CONTROL_POLICIES, ResponseStatus.OK, {"Targets": levels})
-                parents = self.ask("organizations:ListParents", "Parents", ChildId=target)
-                target = parents["Parents"][0]["Id"]
-
-        return _attempt(CONTROL_POLICIES, take)
+        return ControlPolicies(self).of(account_id)
 
     def last_accessed(
         self, responses: Sequence[Response], pool: ThreadPool, progress: Progress
@@ -375,11 +357,11 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
         return take()
     except exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in BAD_CREDENTIALS:
-            raise CollectError(_advice(error)) from error
+        if code in sessions.BAD_CREDENTIALS:
+            raise CollectError(sessions.advice(error)) from error
         if code == request.none:
             return Response(request, ResponseStatus.NONE, dict.fromkeys(request.members), code)
-        status = ResponseStatus.REFUSED if code in REFUSALS else ResponseStatus.FAILED
+        status = ResponseStatus.REFUSED if code in sessions.REFUSALS else ResponseStatus.FAILED
         said = f"{error.operation_name}: {error.response['Error'].get('Message', code)}"
         return Response(request, status, None, code, said)
     except (
@@ -389,62 +371,12 @@ def _attempt(request: Request, take: Callable[[], Response]) -> Response:
         exceptions.TokenRetrievalError,
         exceptions.SSOError,
     ) as error:
-        raise CollectError(_advice(error)) from error
+        raise CollectError(sessions.advice(error)) from error
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
         if request is CALLER:
-            raise CollectError(_advice(error)) from error
+            raise CollectError(sessions.advice(error)) from error
         return Response(request, ResponseStatus.FAILED, None, type(error).__name__, str(error))
     except (exceptions.BotoCoreError, ResponseParserError) as error:
         return Response(
-            request, ResponseStatus.FAILED, None, type(error).__name__, _one_line(error)
+            request, ResponseStatus.FAILED, None, type(error).__name__, sessions.one_line(error)
         )
-
-
-def _advice(error: Exception) -> str:
-    """What is wrong with the way to AWS, and what to do, in one line."""
-    said = _one_line(error)
-    if isinstance(error, exceptions.ProfileNotFound):
-        return f"{said}; `aws configure list-profiles` shows those there are"
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return f"{said}; name a profile with --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
-    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"AWS cannot be reached: {said}; check the network, proxy and --region"
-    if isinstance(error, exceptions.ClientError):
-        return f"AWS does not accept the credentials: {said}; sign in again, or renew them"
-    return f"{said}; check the profile and sign in again (for SSO: `aws sso login`)"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _session(
-    profile: str | None,
-    region: str | None,
-    role_arn: str | None,
-    external_id: str | None,
-    mfa_serial: str | None,
-    mfa_code: Callable[[], str] | None,
-) -> boto3.Session:
-    session = boto3.Session(profile_name=profile, region_name=region)
-    if not role_arn:
-        return session
-    request = {"RoleArn": role_arn, "RoleSessionName": "iamkit"}
-    if external_id:
-        request["ExternalId"] = external_id
-    if mfa_serial and mfa_code:
-        request |= {"SerialNumber": mfa_serial, "TokenCode": mfa_code()}
-    try:
-        sts = session.client("sts", region_name=session.region_name or "us-east-1")
-        taken = sts.assume_role(**request)["Credentials"]
-    except exceptions.ClientError as error:
-        raise CollectError(
-            f"the role {role_arn} cannot be assumed: {_one_line(error)}; check its trust policy, "
-            "--external-id and --mfa-serial"
-        ) from error
-    return boto3.Session(
-        aws_access_key_id=taken["AccessKeyId"],
-        aws_secret_access_key=taken["SecretAccessKey"],
-        aws_session_token=taken["SessionToken"],
-        region_name=session.region_name,
-    )

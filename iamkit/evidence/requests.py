@@ -89,6 +89,16 @@ ORGANIZATION: Final = Request(
     none="AWSOrganizationsNotInUseException",
 )
 
+ACCOUNTS: Final = Request(
+    "organizations:ListAccounts",
+    "organization_accounts.json",
+    ("Accounts",),
+    "the accounts of the organization are not known: an account counts as yours only if the "
+    "settings name it",
+    none="AWSOrganizationsNotInUseException",
+    key="Id",
+)
+
 CONTROL_POLICIES: Final = Request(
     "organizations:ListPoliciesForTarget",
     "service_control_policies.json",
@@ -156,15 +166,7 @@ ONE_CALL: Final = (
         none="OrganizationNotFoundException",
     ),
     ORGANIZATION,
-    Request(
-        "organizations:ListAccounts",
-        "organization_accounts.json",
-        ("Accounts",),
-        "the accounts of the organization are not known: an account counts as yours only if the "
-        "settings name it",
-        none="AWSOrganizationsNotInUseException",
-        key="Id",
-    ),
+    ACCOUNTS,
     Request(
         "account:GetContactInformation",
         "contact_information.json",

@@ -65,6 +65,7 @@ class Response:
     content: Any = None  # JSON, or the credential report's bytes; None: nothing to store
     code: str = ""
     message: str = ""
+    by: str = ""  # ARN of who was answered, if that is not the caller
 
     @property
     def is_gap(self) -> bool:
@@ -128,6 +129,7 @@ def _call(response: Response) -> dict[str, Any]:
         "status": response.status,
         "code": response.code,
         "file": response.request.file if response.content is not None else None,
+        **({"by": response.by} if response.by else {}),
     }
 
 
@@ -167,12 +169,17 @@ def store(
     `snapshot.write` does.
     """
     manifest, files = contents(responses, source, as_of, as_of_source, partition=partition)
-    if account_id and manifest["account_id"] != account_id:
+    refuse_another(manifest["account_id"], account_id)
+    return snapshot.write(out, {**manifest, **({"run": run} if run else {})}, files)
+
+
+def refuse_another(account_id: str, wanted: str | None) -> None:
+    """Raise `CollectError` if answers are of another account than they have to be of, if any."""
+    if wanted and account_id and account_id != wanted:
         raise CollectError(
-            f"this evidence is of account {manifest['account_id']}, not of {account_id}; correct "
+            f"this evidence is of account {account_id}, not of {wanted}; correct "
             "the account's id, or the profile, role or folder"
         )
-    return snapshot.write(out, {**manifest, **({"run": run} if run else {})}, files)
 
 
 def stored(response: Response) -> bytes:

@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,15 +163,30 @@ def place(out: Path, account_id: str, as_of: datetime) -> Path:
     return out / account_id / as_of.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ") / FOLDER
 
 
-def refuse_existing(target: Path) -> None:
-    """Raise `SnapshotExistsError` if there is a snapshot at `target` already."""
+def refuse_existing(target: Path, files: Mapping[str, bytes] | None = None) -> None:
+    """
+    Raise `SnapshotExistsError` if there is a snapshot at `target` already.
+
+    `files`, if given, are those that would be written: the error says which are other ones.
+    """
     if target.exists():
+        differing = () if files is None else _others(target, files)
         raise SnapshotExistsError(
             target,
             f"{target} exists already and evidence is never overwritten; "
             f"`iamkit report {target}` renders it again (AWS makes a new credential report "
             "at most every four hours)",
+            differing,
         )
+
+
+def _others(target: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The files that a snapshot does not hold as they are given, or holds and are not given."""
+    there: Mapping[str, Any] = {}
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        there = json.loads((target / MANIFEST).read_bytes())["files"]
+    given = listing({}, files)["files"]
+    return tuple(sorted(name for name in {*there, *given} if there.get(name) != given.get(name)))
 
 
 def listing(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -194,7 +210,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     folder is not writable.
     """
     target = place(out, manifest["account_id"], parse_time(manifest["as_of"]))
-    refuse_existing(target)
+    refuse_existing(target, files)
     content_of_manifest = sealed(listing(manifest, files))
     try:
         account_folder = target.parent.parent
@@ -208,7 +224,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
                 _write_private(partial / name, content)
             _sync(partial)
             _make_private(target.parent)
-            refuse_existing(target)
+            refuse_existing(target, files)
             partial.rename(target)
             _sync(target.parent)
         finally:

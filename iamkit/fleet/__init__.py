@@ -4,10 +4,29 @@ Many accounts: the run file that lists them, and the run that audits them all, m
     from iamkit.fleet import Log, read, run
 
     run(read(Path("iamkit.yaml")), Log())
+
+`open(reports)`, which is `load_fleet`, opens what the runs have left, to explore it; see `audits`.
 """
 
+from iamkit.fleet.audits import ACCOUNTS, Fleet, load_fleet
+from iamkit.fleet.between_accounts import CROSS_ACCOUNT_ROLES
 from iamkit.fleet.log import FORMATS, Log
 from iamkit.fleet.run_file import RunFile, read, read_all
 from iamkit.fleet.runner import RunResult, run
 
-__all__ = ["FORMATS", "Log", "RunFile", "RunResult", "read", "read_all", "run"]
+open = load_fleet  # read as fleet.open("reports")
+
+__all__ = [
+    "ACCOUNTS",
+    "CROSS_ACCOUNT_ROLES",
+    "FORMATS",
+    "Fleet",
+    "Log",
+    "RunFile",
+    "RunResult",
+    "load_fleet",
+    "open",
+    "read",
+    "read_all",
+    "run",
+]

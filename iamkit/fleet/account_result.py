@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iamkit.errors import WriteError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
-from iamkit.results import AuditRecord, State, finding_states, kept
+from iamkit.results import HISTORY, AuditRecord, State, finding_states, kept
 
 Counts = Mapping[str, int]  # number of findings, by severity
 
@@ -22,7 +23,8 @@ class AccountResult:
     `audit` is the folder of the audit and `report` its first page, both from the folder of all
     reports; None if there is none. `error` is what went wrong; the report can be there all the
     same, with what could be said. `new` and `fixed` compare with the audit before, whose evidence
-    is of `before`; they are empty if there is none.
+    is of `before`; they are empty if there is none. `not_asked` is why an account of the
+    organization is not audited, which is no failure.
     """
 
     name: str
@@ -42,6 +44,7 @@ class AccountResult:
     missing: tuple[str, ...] = ()  # evidence that could not be had
     required: tuple[str, ...] = ()  # of it, what the run file requires
     notes: tuple[str, ...] = ()
+    not_asked: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the values as JSON can hold them."""
@@ -70,8 +73,18 @@ def of_evidence(opened: Snapshot, reports: Path) -> dict[str, Any]:
 
 
 def compared(opened: Snapshot) -> dict[str, Any]:
-    """Return what became of findings since the audit before, as the kept history says."""
+    """
+    Return what became of findings since the audit before, as the kept history says.
+
+    Raises `WriteError` if the history lacks the audit: it could not be kept, and what is new is not
+    known.
+    """
     record = kept(opened.path.parents[1])
+    if opened.evidence_hash not in set(record.audits["evidence"]):
+        raise WriteError(
+            f"{opened.path.parents[1] / HISTORY} could not be written, so what is new or fixed is "
+            "not known; free some space or let it be written, and run again"
+        )
     before = _before(record, opened.evidence_hash)
     if before is None:
         return {}

@@ -10,12 +10,13 @@ same.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from iamkit.whole_file import write_whole
 
 NAME: Final = ".iamkit-run.json"
 STALE: Final = timedelta(hours=24)  # an older run is not gone on with
@@ -29,7 +30,7 @@ class Journal:
 
     path: Path
     run: str
-    of: str  # SHA-256 of the run file
+    of: str  # SHA-256 of the run file and the version
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleting: list[str] = field(default_factory=list)  # audits, from the folder of the reports
     announced: bool = False
@@ -63,8 +64,8 @@ def opened(reports: Path, of: str, now: datetime, *, fresh: bool = False) -> Jou
     """
     Return the journal of the run that was cut off, else that of a new run, which begins `now`.
 
-    A run is not gone on with if it is `STALE`, if the run file has changed since (`of` is its
-    SHA-256), or if a fresh one is wanted.
+    A run is not gone on with if it is `STALE`, if the run file or the version has changed since
+    (`of` is their SHA-256), or if a fresh one is wanted.
     """
     path = reports / NAME
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -75,18 +76,3 @@ def opened(reports: Path, of: str, now: datetime, *, fresh: bool = False) -> Jou
     journal = Journal(path, now.strftime(_FORM), of)
     journal._write()
     return journal
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone reads; readers see the old one or the new one."""
-    beside = path.with_name(f".{path.name.lstrip('.')}.partial")
-    beside.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

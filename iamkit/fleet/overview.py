@@ -15,11 +15,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.checks import Status
 from iamkit.errors import ReportError
 from iamkit.fleet.account_result import AccountResult
-from iamkit.fleet.journal import write_whole
 from iamkit.report import MARK, as_csv, installed_version
 from iamkit.results import MEASURES, AuditRecord, kept
+from iamkit.whole_file import write_whole
 
 INDEX: Final = "index.html"
 CSV: Final = "overview.csv"
@@ -58,39 +59,57 @@ class Row:
     cells: tuple[Cell, ...]
     as_of: str
     stale: bool  # the figures are of an earlier audit, not of this run's
+    not_assessed: int | None = None  # checks that the numbers of findings leave out; None: unknown
 
 
 def refuse(reports: Path) -> None:
-    """Raise `ReportError` if what is at the place of the page was not made by iamkit."""
-    path = reports / INDEX
-    if path.exists() and GENERATOR not in path.read_bytes()[:20_000]:
-        raise ReportError(
-            f"{path} was not made by iamkit and is where the overview would be; move it away, or "
-            "name another folder as `reports` in the run file"
-        )
+    """Raise `ReportError` if what is at the place of the page or the table is not iamkit's."""
+    for name, begins in ((INDEX, GENERATOR), (CSV, f"{MARK}account,name,".encode())):
+        path = reports / name
+        if path.exists() and begins not in path.read_bytes()[:20_000]:
+            raise ReportError(
+                f"{path} was not made by iamkit and is where the overview would be; move it away, "
+                "or name another folder as `reports` in the run file"
+            )
 
 
-def write(reports: Path, results: Sequence[AccountResult], run: str) -> Path:
-    """Write the page and the CSV file; return the page's path."""
+def write(
+    reports: Path, results: Sequence[AccountResult], run: str, elsewhere: Sequence[str] = ()
+) -> Path:
+    """
+    Write the page and the CSV file; return the page's path.
+
+    `elsewhere` are accounts of which there are audits, and no result of the run.
+    """
     rows = rows_of(reports, results)
     write_whole(reports / CSV, (MARK + as_csv(table(rows))).encode("utf-8", "replace"))
-    write_whole(reports / INDEX, html(rows, run).encode("utf-8", "replace"))
+    write_whole(reports / INDEX, html(rows, run, elsewhere, results).encode("utf-8", "replace"))
     return reports / INDEX
 
 
 def rows_of(reports: Path, results: Sequence[AccountResult]) -> list[Row]:
-    """Return a row per account, in their order."""
-    return [_row(reports, result) for result in results]
+    """Return a row per account that was asked, in their order."""
+    return [_row(reports, result) for result in results if not result.not_asked]
 
 
-def html(rows: Sequence[Row], run: str) -> str:
-    """Return the page over all accounts."""
+def html(
+    rows: Sequence[Row],
+    run: str,
+    elsewhere: Sequence[str] = (),
+    results: Sequence[AccountResult] = (),
+) -> str:
+    """
+    Return the page over all accounts.
+
+    `results` are all of the run, those of the organization that were not asked included.
+    """
     from iamkit.report import page
 
     failed = [row.result for row in rows if row.result.error]
     lacking = [row.result for row in rows if row.result.missing and not row.result.error]
+    audited = len(failed) < len(rows)
     worst = {
-        name: sum(row.result.findings.get(name, 0) for row in rows)
+        name: None if not audited else sum(row.result.findings.get(name, 0) for row in rows)
         for name in ("critical", "high", "medium", "low")
     }
     template = page.templates(installed_version("iamkit")).get_template("overview.html.j2")
@@ -101,7 +120,9 @@ def html(rows: Sequence[Row], run: str) -> str:
             run=run,
             failed=failed,
             lacking=lacking,
+            not_asked=[each for each in results if each.not_asked],
             findings=worst,
+            elsewhere=elsewhere,
             csv=CSV,
         )
     )
@@ -115,6 +136,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
             "name": row.result.name,
             "as_of": row.as_of,
             "of_this_run": not row.stale,
+            "checks_not_assessed": row.not_assessed,
             "error": row.result.error,
             "measure": measure,
             "meaning": MEASURES[measure].meaning,
@@ -125,8 +147,9 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
         for measure, cell in zip(SHOWN, row.cells, strict=True)
     ]
     columns = ["account", "name", "as_of", "of_this_run", "error", "measure", "meaning", "value",
-               "was"]  # fmt: skip
-    return pd.DataFrame(said, columns=columns)
+               "was", "checks_not_assessed"]  # fmt: skip
+    frame = pd.DataFrame(said, columns=columns)
+    return frame.astype({"checks_not_assessed": "Int64"})
 
 
 def _row(reports: Path, result: AccountResult) -> Row:
@@ -138,7 +161,10 @@ def _row(reports: Path, result: AccountResult) -> Row:
     at = evidence.index(result.evidence) if result.evidence in evidence else len(evidence) - 1
     cells = tuple(_cell(record, name, evidence[max(at - 1, 0) : at + 1]) for name in SHOWN)
     moment = audits["as_of"].iloc[at]
-    return Row(result, cells, f"{moment:%Y-%m-%d %H:%M}", stale=evidence[at] != result.evidence)
+    checked = record.checked[record.checked["evidence"] == evidence[at]]
+    unknown = int(checked["status"].eq(Status.NOT_ASSESSED).sum())
+    stale = evidence[at] != result.evidence
+    return Row(result, cells, f"{moment:%Y-%m-%d %H:%M}", stale, unknown)
 
 
 def _cell(record: AuditRecord, measure: str, audits: Sequence[str]) -> Cell:

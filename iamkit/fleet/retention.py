@@ -49,6 +49,23 @@ def too_old(account_folder: Path, months: int, keep: Iterable[str]) -> list[Path
     ]
 
 
+def finish(reports: Path) -> list[str]:
+    """
+    Delete what is left of audits whose deletion was cut off; return them, from the folder of all.
+
+    Raises `WriteError` if one cannot be deleted.
+    """
+    left = sorted(reports.glob(f"*/{DELETED}*"))
+    for each in left:
+        try:
+            shutil.rmtree(each)
+        except OSError as error:
+            raise WriteError(f"{each} cannot be deleted: {one_line(error)}") from error
+        forget(each.parent)
+    audits = [each.with_name(each.name.removeprefix(DELETED)) for each in left]
+    return [each.relative_to(reports).as_posix() for each in audits]
+
+
 def delete(audits: Iterable[Path]) -> None:
     """
     Delete audits, and what of audits is left where that was cut off.

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import IamkitError, SettingsError
 from iamkit.evidence import requests
+from iamkit.fleet.organization_rules import OrganizationRules
+from iamkit.fleet.organization_rules import fit as organization_rules
 from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
@@ -22,8 +26,10 @@ from iamkit.values import instead
 from iamkit.yaml_file import YamlFile, opened
 
 SEVERITIES: Final = ("critical", "high", "medium", "low")
-MOMENT: Final = re.compile(r"\d{4}-\d{2}(-\d{2}(T\d{6}Z)?)?")
-WAYS: Final = ("profile", "role_arn", "files", "demo")
+WAYS: Final = ("profile", "role_arn", "environment", "files", "demo")
+ALONE: Final = ("files", "demo", "environment")  # ways that go with no other
+OF_AWS: Final = ("region", "last_accessed")  # what only who asks AWS can need
+MOMENTS: Final = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H%M%SZ")  # of audits to keep
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Entry:
     An account of a run file, and the way to its evidence.
 
     `account` is its id, where the file says: evidence of another account is an error then.
+    `environment` takes the credentials that boto3 finds by itself. The way of an entry that names
+    none is that of the organization.
     """
 
     name: str
@@ -41,8 +49,14 @@ class Entry:
     external_id: str | None = None
     region: str | None = None
     last_accessed: bool = False
+    environment: bool = False
     files: Path | None = None
     demo: bool = False
+
+    @property
+    def has_way(self) -> bool:
+        """Whether the file says where the evidence of this account is."""
+        return any(getattr(self, name) for name in WAYS)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class RunFile:
     path: Path
     accounts: tuple[Entry, ...]
     reports: Path
+    organization: OrganizationRules | None = None
     keep_months: int = 0
     keep: tuple[str, ...] = ()
     fail_on: str | None = None
@@ -80,13 +95,13 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
     """
     file = opened(path)
     problems: list[SettingsError] = []
-    entries: list[Entry] = []
+    entries: dict[int, Entry] = {}
     given = file.content.get("accounts")
     if given is not None and not isinstance(given, list):
         problems.append(file.error("accounts is a list: each account begins with -", "accounts"))
     for number, each in enumerate(given if isinstance(given, list) else ()):
         try:
-            entries.append(_entry(each, path))
+            entries[number] = _entry(each, path, bool(file.content.get("organization")))
         except SettingsError as error:
             problems.append(file.error(error, "accounts", number))
     problems += _twice(file, entries)
@@ -98,10 +113,10 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
             except IamkitError as error:
                 problems.append(file.error(error, name))
     values["reports"] = path.parent / values["reports"]
-    return RunFile(path, tuple(entries), **values), problems
+    return RunFile(path, tuple(entries.values()), **values), problems
 
 
-def _entry(given: Any, path: Path) -> Entry:
+def _entry(given: Any, path: Path, has_organization: bool) -> Entry:
     if not isinstance(given, Mapping):
         raise SettingsError(f"an account is lines such as profile: audit, not {shortened(given)}")
     known = {each.name for each in fields(Entry)} | {"settings"}
@@ -114,38 +129,47 @@ def _entry(given: Any, path: Path) -> Entry:
     own = values.pop("settings", {})
     if not isinstance(own, Mapping):
         raise SettingsError("settings of an account are lines such as max_key_age_days: 30")
-    for name in ("demo", "last_accessed"):
+    for name in ("demo", "environment", "last_accessed"):
         if not isinstance(values.get(name, False), bool):
             raise SettingsError(f"{name} is true or false, not {shortened(values[name])}")
     for name in ("name", "profile", "role_arn", "external_id", "region", "files"):
-        if name in values and not (isinstance(values[name], str) and values[name].strip()):
-            raise SettingsError(f"{name} is text, not {shortened(values[name])}; quote it")
+        if name in values:
+            _refuse_no_text(name, values[name])
     account = values.get("account", "")
     if account and not (isinstance(account, str) and is_account(account)):
         raise SettingsError(f"account is twelve digits in quotes, not {shortened(account)}")
-    _refuse_ways(values)
+    _refuse_ways(values, may_lack=has_organization and bool(account))
     account = account_of(values)
     if own and not account:
         raise SettingsError(
             "an account with settings of its own needs its id, such as account: "
             '"111122223333", so that every command finds them'
         )
-    if "files" in values:
-        values["files"] = path.parent / values["files"]
     name = values.pop("name", None) or _name(values, account)
+    if "files" in values:
+        values["files"] = path.parent / _folder("files", values["files"])
     return Entry(**{**values, "name": name, "account": account})
 
 
-def _refuse_ways(values: Mapping[str, Any]) -> None:
+def _refuse_no_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} is text, not {shortened(value)}; quote it")
+    if not value.strip() or "\0" in value:
+        raise SettingsError(f"{name} is text, not {shortened(value)}; correct or remove it")
+
+
+def _refuse_ways(values: Mapping[str, Any], *, may_lack: bool) -> None:
     """Raise `SettingsError` for ways to an account's evidence that are none, or exclude others."""
     ways = [name for name in WAYS if values.get(name)]
-    if not ways:
+    if not ways and not may_lack:
         raise SettingsError(f"an account needs one of {', '.join(WAYS)}: where is its evidence?")
-    saved = [name for name in ways if name in ("files", "demo")]
-    if saved and len(ways) > 1:
-        raise SettingsError(
-            f"{saved[0]} takes the place of {ways[0 if ways[0] != saved[0] else 1]}"
-        )
+    alone = [name for name in ALONE if name in ways]
+    if alone and len(ways) > 1:
+        other = next(name for name in ways if name != alone[0])
+        raise SettingsError(f"{alone[0]} takes the place of {other}; remove one of the two")
+    useless = [name for name in OF_AWS if values.get(name) and ways[:1] in (["files"], ["demo"])]
+    if useless:
+        raise SettingsError(f"{useless[0]} is for asking AWS, which {ways[0]} does not; remove it")
     arn = values.get("role_arn")
     if arn and not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", arn):
         raise SettingsError(f"role_arn is no ARN of a role: {shortened(arn)}")
@@ -161,19 +185,26 @@ def _name(values: Mapping[str, Any], account: str | None) -> str:
     if values.get("demo"):
         return "demo"
     files = values.get("files")
-    return str(account or values.get("profile") or (files and Path(files).name))
+    named = account or values.get("profile") or (files and (Path(files).name or files))
+    return str(named or "environment")
 
 
-def _twice(file: YamlFile, entries: list[Entry]) -> list[SettingsError]:
-    """An error for each name, and each account, that is there a second time."""
+def _twice(file: YamlFile, entries: Mapping[int, Entry]) -> list[SettingsError]:
+    """An error for each entry whose account, or name, an earlier one has."""
     problems = []
-    for of in ("name", "account"):
-        values = [getattr(each, of) for each in entries]
-        problems += [
-            file.error(f"two accounts have the {of} {value}; remove or rename one", "accounts")
-            for value in dict.fromkeys(values)
-            if value and values.count(value) > 1
-        ]
+    first: dict[tuple[str, str], int] = {}
+    for number, entry in entries.items():
+        known = [("account", entry.account), ("name", entry.name)]
+        keys = [(of, value) for of, value in known if value]
+        again = [key for key in keys if key in first]
+        for key in keys:
+            first.setdefault(key, number)
+        if again:
+            of, value = again[0]
+            line = file.line("accounts", first[again[0]])
+            said = f"two accounts have the {of} {value}, the other in line {line}"
+            at = f"line {file.line('accounts', number)}: "
+            problems.append(file.error(f"{at}{said}; remove or rename one"))
     return problems
 
 
@@ -182,7 +213,15 @@ def _folder(name: str, value: Any) -> Path:
         raise SettingsError(f"{name} is a folder, not {shortened(value)}")
     if "://" in value:
         raise SettingsError(f"{name} is a folder of this machine, not {shortened(value)}")
-    return Path(value).expanduser()
+    if "\0" in value:
+        raise SettingsError(f"{name} is no name of a folder: {shortened(value)}")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # the home of somebody who is not known here
+        raise SettingsError(
+            f"{name} is below the home of a user that is not known here: {shortened(value)}; "
+            "write the whole path"
+        ) from error
 
 
 def _months(name: str, value: Any) -> int:
@@ -194,14 +233,23 @@ def _months(name: str, value: Any) -> int:
 
 
 def _moments(name: str, value: Any) -> tuple[str, ...]:
-    given = [str(each) for each in (value if isinstance(value, list) else [value])]
-    wrong = [each for each in given if not MOMENT.fullmatch(each)]
-    if wrong:
-        raise SettingsError(
-            f"{name} is a list of months such as 2026-01, or of audits such as "
-            f"2026-01-01T060000Z, not {shortened(wrong[0])}"
-        )
-    return tuple(given)
+    return tuple(_moment(name, each) for each in (value if isinstance(value, list) else [value]))
+
+
+def _moment(name: str, value: Any) -> str:
+    """A month, a day or the time of an audit, as the folders of audits are named."""
+    if isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    text = str(value).replace("+00:00", "Z")
+    text = text.replace(":", "") if "T" in text else text
+    for form in MOMENTS:
+        with suppress(ValueError):
+            if datetime.strptime(text, form).replace(tzinfo=UTC).strftime(form) == text:
+                return text
+    raise SettingsError(
+        f"{name} is a list of months such as 2026-01, or of audits such as 2026-01-01T060000Z, "
+        f"not {shortened(value)}"
+    )
 
 
 def _severity(name: str, value: Any) -> str:
@@ -225,10 +273,13 @@ def _command(name: str, value: Any) -> tuple[str, ...]:
         raise SettingsError(f"{name} is no command: {error}") from error
     if not (isinstance(words, list) and words and all(isinstance(word, str) for word in words)):
         raise SettingsError(f"{name} is a command and its arguments, as texts")
+    if not words[0].strip() or any("\0" in word for word in words):
+        raise SettingsError(f"{name} is no command: {shortened(value)}")
     return tuple(words)
 
 
 _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "organization": organization_rules,
     "reports": _folder,
     "keep_months": _months,
     "keep": _moments,

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -34,21 +33,24 @@ from iamkit.errors import (
     WriteError,
     one_line,
 )
-from iamkit.evidence import Snapshot, cli_files, requests
+from iamkit.evidence import Snapshot, cli_files, refuse_another, requests
 from iamkit.evidence import snapshot as snapshots
 from iamkit.exit_codes import ExitCode
+from iamkit.fleet import earlier, organization, overview, retention
 from iamkit.fleet import journal as journals
-from iamkit.fleet import overview, retention
 from iamkit.fleet.account_result import AccountResult, compared, of_evidence
-from iamkit.fleet.journal import Journal, write_whole
+from iamkit.fleet.announce import announce
+from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
+from iamkit.fleet.meaning import code_of, meaning
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
 from iamkit.lock import HeldError, Lock, remove_left
-from iamkit.report import not_of_the_kit, render
+from iamkit.report import installed_version, not_of_the_kit, render
+from iamkit.values import few
+from iamkit.whole_file import write_whole
 
 LOCK: Final = ".iamkit-run.lock"
 RESULTS: Final = "results.json"
-ANNOUNCE_SECONDS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def run(
     no account, `WriteError` if the folder of the reports cannot be written or another run holds
     it, `ReportError` if a file of somebody's is where the overview would be.
     """
-    if not file.accounts:
+    if not (file.accounts or file.organization):
         raise SettingsError(
             f"{file.path} lists no accounts; `iamkit settings init` writes a file that shows how"
         )
@@ -85,6 +87,7 @@ def run(
     try:
         reports.mkdir(mode=0o700, parents=True, exist_ok=True)
         overview.refuse(reports)
+        earlier.refuse(reports / RESULTS)
         lock.take()
     except HeldError as error:
         said = f"{reports} is being written by another run: {error}"
@@ -92,11 +95,14 @@ def run(
     except OSError as error:
         raise WriteError(f"{reports} cannot be written: {one_line(error)}") from error
     try:
-        of = hashlib.sha256(file.path.read_bytes()).hexdigest()
-        journal = journals.opened(reports, of, now(), fresh=fresh)
+        of = hashlib.sha256(file.path.read_bytes() + installed_version("iamkit").encode())
+        journal = journals.opened(reports, of.hexdigest(), now(), fresh=fresh)
         return _Run(replace(file, reports=reports), log, journal).whole()
     except OSError as error:
         raise WriteError(f"{reports} cannot be written: {one_line(error)}") from error
+    except KeyboardInterrupt:
+        log.warn("interrupted; within a day, the same command goes on with the accounts not done")
+        raise
     finally:
         lock.release()
 
@@ -106,32 +112,49 @@ class _Run:
 
     def __init__(self, file: RunFile, log: Log, journal: Journal) -> None:
         self.file, self.log, self.journal = file, log, journal
+        self.chosen = organization.Chosen(file.accounts)
 
     def whole(self) -> RunResult:
         """Do, in this order, what is not done yet."""
         if self.journal.resumed:
             self.log.say(f"going on with the run of {self.journal.run}, which was cut off")
-        for folder in self.file.reports.iterdir():
-            remove_left(folder, snapshots.PARTIAL)
-        results = []
-        for number, entry in enumerate(self.file.accounts, start=1):
-            done = self.journal.results.get(entry.name)
-            if done is None:
-                self.log.say(f"account {number} of {len(self.file.accounts)}", entry.name)
-                done = self._audited(entry).plain()
-                self.journal.note(entry.name, done)
-            results.append(AccountResult.of_plain(done))
-        deleted = self._deleted(results)
-        code = max([ExitCode.DONE, *(self._code(each) for each in results)])
-        said = self._said(results, deleted, code)
         reports = self.file.reports
-        write_whole(reports / RESULTS, json.dumps(said, indent=1).encode() + b"\n")
-        index = overview.write(reports, results, self.journal.run)
-        if not self._announced(said):
+        for folder in reports.iterdir():
+            remove_left(folder, snapshots.PARTIAL)
+        if left := retention.finish(reports):
+            self.journal.note_deleting(left)
+        self._warn_of_keep()
+        known = earlier.account_ids(reports / RESULTS)
+        self.chosen = organization.chosen(self.file, self.log)
+        results: list[AccountResult] = []
+        for number, entry in enumerate(self.chosen.entries, start=1):
+            if organization.is_done(entry, self.file, results):
+                continue
+            result = self._done(entry)
+            if result is None:
+                self.log.say(f"account {number} of {len(self.chosen.entries)}", entry.name)
+                result = self._audited(entry)
+                if result.account_id is None:
+                    result = replace(result, account_id=known.get(entry.name))
+                self.journal.note(entry.name, result.plain())
+            results.append(result)
+        results += self.chosen.others
+        deleted = self._deleted(results)
+        said = self._said(results, deleted)
+        index = overview.write(reports, results, self.journal.run, self._elsewhere(results))
+        code = code_of(self.file, results)
+        if (failure := self._announced(said)) is not None:
             code = max(code, ExitCode.FAILED)
+            self._said(results, deleted, failure)
         self.journal.end()
         self._summary(results, deleted)
         return RunResult(self.journal.run, index, tuple(results), tuple(deleted), code)
+
+    def _done(self, entry: Entry) -> AccountResult | None:
+        """What the run did for an account before it was cut off, if that is known."""
+        with suppress(KeyError, TypeError, AttributeError):
+            return AccountResult.of_plain(self.journal.results[entry.name])
+        return None
 
     # One account
 
@@ -140,6 +163,7 @@ class _Run:
         result = AccountResult(entry.name, entry.account)
         try:
             opened = snapshots.read(self._evidence(entry))
+            self._refuse_twice(entry, opened.account_id, opened)
             result = replace(result, **of_evidence(opened, self.file.reports))
             lacking = [
                 name for name in self.file.require if opened.lacks(requests.named(name).file)
@@ -162,6 +186,12 @@ class _Run:
         try:
             path = self._taken(entry, mark)
         except SnapshotExistsError as error:
+            if entry.files and error.differing:
+                raise CollectError(
+                    f"{error.path} holds other answers of the same time "
+                    f"({few(error.differing, 3)} differ): save all of them again, with a newer "
+                    "credential report, or move that audit away if these are the right ones"
+                ) from error
             opened = snapshots.read(error.path)
             if entry.account and opened.account_id != entry.account:
                 raise CollectError(
@@ -188,9 +218,11 @@ class _Run:
     def _taken(self, entry: Entry, mark: str) -> Path:
         reports = self.file.reports
         if entry.demo:
-            from iamkit.demo import snapshots as demo_snapshots
+            from iamkit import demo
 
-            return demo_snapshots(reports)
+            refuse_another(demo.ACCOUNT, entry.account)
+            self._refuse_twice(entry, demo.ACCOUNT)
+            return demo.snapshots(reports)
         if entry.files:
             return cli_files.from_files(
                 reports,
@@ -210,15 +242,31 @@ class _Run:
             last_accessed=entry.last_accessed,
             account_id=entry.account,
             run=mark,
+            answered=self.chosen.answers(entry.account or ""),
+        )
+
+    def _refuse_twice(self, entry: Entry, account_id: str, opened: Snapshot | None = None) -> None:
+        """
+        Raise `SettingsError` if an earlier entry led to the account, too.
+
+        The evidence that the entry at hand took is given up: it is no month of the account's.
+        """
+        others = {
+            each["account_id"]: name
+            for name, each in self.journal.results.items()
+            if each["audit"] and name != entry.name
+        }
+        if account_id not in others:
+            return
+        if opened and opened.manifest.get("run") == f"{self.journal.run} {entry.name}":
+            retention.delete([opened.path.parent])
+        raise SettingsError(
+            f"account {account_id} is in the run file twice, as {others[account_id]}, too; remove "
+            "one of the two"
         )
 
     def _reported(self, result: AccountResult, opened: Snapshot) -> AccountResult:
         """The result with its report, and with what became of findings."""
-        others = [each["account_id"] for each in self.journal.results.values() if each["audit"]]
-        if result.account_id in others:
-            raise SettingsError(
-                f"account {result.account_id} is in the run file twice; remove one of the two"
-            )
         index = f"{result.audit}/{overview.INDEX}"
         try:
             made = render(opened.path, settings=self.file.path)
@@ -235,28 +283,18 @@ class _Run:
             report_sha256=made.sha256,
             findings={name: made.findings[name] for name in SEVERITIES if made.findings.get(name)},
             notes=made.notes,
-            **compared(opened),
         )
+        try:
+            result = replace(result, **compared(opened))
+        except WriteError as error:
+            self.log.fail(one_line(error), result.name)
+            return replace(result, error=one_line(error), exit_code=int(_code_of(error)))
         for note in made.notes:
             self.log.say(f"settings: {note}", result.name)
         self.log.say(f"report made; {_findings(result)}", result.name)
         return result
 
     # All accounts
-
-    def _code(self, result: AccountResult) -> ExitCode:
-        """How a run of this account alone would end."""
-        codes = [ExitCode(result.exit_code)]
-        if result.required:
-            codes.append(ExitCode.GAPS)
-        for limit, counts in (
-            (self.file.fail_on, result.findings),
-            (self.file.fail_on_new, result.new),
-        ):
-            grave = SEVERITIES[: SEVERITIES.index(limit) + 1] if limit else ()
-            if any(counts.get(name) for name in grave):
-                codes.append(ExitCode.FOUND)
-        return max(codes)
 
     def _deleted(self, results: Sequence[AccountResult]) -> list[str]:
         """Delete what is too old; return the audits that were deleted, from the folder of all."""
@@ -278,51 +316,60 @@ class _Run:
         retention.delete(reports / name for name in self.journal.deleting)
         return self.journal.deleting
 
+    def _elsewhere(self, results: Sequence[AccountResult]) -> list[str]:
+        """Accounts that have audits here, of which the run has none: they are not looked at."""
+        reports = self.file.reports
+        own = {each.account_id for each in results}
+        audited = {path.parents[1].name for path in snapshots.under(reports)}
+        left = sorted(audited - own)
+        if left:
+            said = "have audits here and no result in this run: they are not in the run file, or "
+            self.log.say(f"{few(left)} {said}failed before it was known which account it is")
+        return left
+
+    def _warn_of_keep(self) -> None:
+        """Say if there is no audit of a month or a time that is to be kept: it may be mistaken."""
+        there = [path.parent.name for path in snapshots.under(self.file.reports)]
+        for each in self.file.keep:
+            if there and not any(name.startswith(each) for name in there):
+                self.log.warn(f"keep names {each}, and there is no audit of then")
+
     def _said(
-        self, results: Sequence[AccountResult], deleted: Sequence[str], code: ExitCode
+        self, results: Sequence[AccountResult], deleted: Sequence[str], failure: str = ""
     ) -> dict[str, Any]:
-        """What results.json says, and what the command of `announce` gets."""
-        return {
+        """Write results.json, and return what it says."""
+        code = code_of(self.file, results)
+        said = {
             "run": self.journal.run,
-            "exit_code": int(code),
-            "meaning": exit_codes.MEANINGS[code],
+            "exit_code": int(max(code, ExitCode.FAILED) if failure else code),
+            "meaning": meaning(self.file, results, failure),
             "accounts": [each.plain() for each in results],
             "deleted": list(deleted),
         }
+        content = json.dumps(said, indent=1).encode() + b"\n"
+        write_whole(self.file.reports / RESULTS, content)
+        return said
 
-    def _announced(self, said: Mapping[str, Any]) -> bool:
-        """Run the command that announces; return whether that went well, if there is one."""
-        command = self.file.announce
-        if not command or self.journal.announced:
-            return True
-        folder = str(self.file.reports)
-        try:
-            subprocess.run(  # noqa: S603 - the user's own command, run without a shell
-                command,
-                input=json.dumps({**said, "reports": folder}).encode(),
-                cwd=self.file.path.absolute().parent,
-                capture_output=True,
-                timeout=ANNOUNCE_SECONDS,
-                check=True,
-            )
-        except subprocess.CalledProcessError as error:
-            printed = (error.stderr or error.stdout).decode("utf-8", "replace").split("\n")[0][:200]
-            self.log.fail(f"announce: {command[0]} ended with {error.returncode}: {printed}")
-            return False
-        except subprocess.TimeoutExpired:
-            self.log.fail(f"announce: {command[0]} did not end within {ANNOUNCE_SECONDS} s")
-            return False
-        except OSError as error:
-            self.log.fail(f"announce: {command[0]} cannot be run: {one_line(error)}")
-            return False
+    def _announced(self, said: Mapping[str, Any]) -> str | None:
+        """Run the command that announces, if there is one; return what went wrong, if anything."""
+        if not self.file.announce or self.journal.announced:
+            return None
+        told = json.dumps({**said, "reports": str(self.file.reports)}).encode()
+        failure = announce(self.file.announce, self.file.path.absolute().parent, told)
+        if failure:
+            self.log.fail(f"announce: {failure}")
+            return failure
         self.journal.note_announced()
-        return True
+        return None
 
     def _summary(self, results: Sequence[AccountResult], deleted: Sequence[str]) -> None:
         """The last lines of the log: what came of each account."""
         for audit in deleted:
             self.log.say(f"deleted, as older than {self.file.keep_months} months: {audit}")
         for each in results:
+            if each.not_asked:
+                self.log.say(f"not asked: {each.not_asked}", each.name)
+                continue
             if each.error:
                 self.log.fail(f"failed: {each.error}", each.name)
                 continue
@@ -331,8 +378,10 @@ class _Run:
             self.log.say(f"{_findings(each)}{since}{lacking}", each.name)
             if each.required:
                 self.log.fail(f"evidence is missing: {', '.join(each.required)}", each.name)
-        failed = sum(bool(each.error) for each in results)
-        self.log.say(f"{len(results) - failed} of {len(results)} accounts done, {failed} failed")
+        asked = [each for each in results if not each.not_asked]
+        failed = sum(bool(each.error) for each in asked)
+        left = f", {len(results) - len(asked)} not asked" if len(asked) < len(results) else ""
+        self.log.say(f"{len(asked) - failed} of {len(asked)} accounts done, {failed} failed{left}")
 
 
 def _marked(reports: Path, mark: str) -> Path | None:

@@ -11,7 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.errors import SettingsError
-from iamkit.pages import counts
+from iamkit.pages import counts, findings
 from iamkit.results import matrix
 from iamkit.values import instead
 
@@ -27,12 +27,12 @@ TONES: Final[Mapping[str, str]] = {
 
 # How controls can stand, as bars show them.
 COLORS: Final[Mapping[str, str]] = {
-    "fail": charts.ORANGE,
-    "not assessed": charts.PURPLE,
-    "manual": charts.GREY,
-    "accepted": charts.BLUE,
-    "not applicable": charts.MUTED,
-    "pass": charts.TEAL,
+    "fail": charts.WINE,
+    "not assessed": charts.AMBER,
+    "accepted": charts.NAVY,
+    "manual": charts.SILVER,
+    "pass": charts.PINE,
+    "not applicable": charts.ASH,
 }
 
 
@@ -72,7 +72,8 @@ def controls(account: Account, framework: str = "") -> pd.DataFrame:
     """Return the controls, the checks that answer them, and what a person has to examine."""
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    return found.assign(control=named)[["control", "title", "status", "evidence", "note"]]
+    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 4))
+    return shown[["control", "title", "status", "evidence", "note"]]
 
 
 def checks(account: Account) -> pd.DataFrame:
@@ -80,7 +81,9 @@ def checks(account: Account) -> pd.DataFrame:
     results = account.audit.results
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
     counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
-    return results.assign(fail=counted)[["check", "severity", "status", "fail", "reason"]]
+    shown = findings.of_what_holds(results.assign(fail=counted))
+    shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
+    return shown[["check", "status", "severity", "fail", "reason"]]
 
 
 def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from iamkit.table import lists_by_key
+from iamkit.values import few
 
 
 def crossed(
@@ -61,6 +62,16 @@ def of(part: int, total: Any, among: str) -> str:
     if pd.isna(total):
         return f"{part} of an unknown number of {among}"
     return f"{part} of {total} {among}" if total else f"no {among}"
+
+
+def phrases(texts: pd.Series[Any], most: int) -> pd.Series[Any]:
+    """
+    Return texts of phrases with semicolons with the first of them, and how many more there are.
+
+    >>> phrases(pd.Series(["a is old; b is old; c is old", "d is old"]), 2).tolist()
+    ['a is old; b is old; and 1 more', 'd is old']
+    """
+    return texts.map(lambda text: few(text.split("; "), most, "; "), na_action="ignore")
 
 
 def grouped(frame: pd.DataFrame, by: list[str], *, of: str = "name") -> pd.DataFrame:

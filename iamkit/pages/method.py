@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pandas as pd
 
 from iamkit import charts
 from iamkit.access import CONTEXTS
 from iamkit.account import Account
+from iamkit.checks import Status
 from iamkit.results import unmatched
 from iamkit.tables import schema
+from iamkit.values import few
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
@@ -44,10 +47,55 @@ def unused_settings(account: Account) -> charts.Sentence:
 
 
 def contexts(account: Account) -> pd.DataFrame:
-    """Return the named request contexts, a key that a request may carry a column."""
-    carried = pd.DataFrame({name: account.callers.arrival(name) for name in CONTEXTS}).T
-    written = carried.map(lambda value: getattr(value, "value", value))
-    return written.fillna("unknown").rename_axis("context")
+    """
+    Return the condition keys of the named request contexts, a row each.
+
+    `value` is the most common one, `otherwise` each other value and the contexts that have it.
+    """
+    carried = pd.DataFrame({name: account.callers.arrival(name) for name in CONTEXTS})
+    written = carried.map(lambda value: getattr(value, "value", value)).fillna("unknown")
+    rows = []
+    for key, values in written.astype(str).iterrows():
+        usual = values.value_counts().index[0]
+        others = values[values != usual].groupby(values, sort=False)
+        said = [f"{value}: {few(those.index)}" for value, those in others]
+        rows.append({"condition_key": key, "value": usual, "otherwise": "; ".join(said)})
+    return pd.DataFrame(rows).replace("", None)
+
+
+# What each severity means: how much is gained, and by whom.
+SEVERITY_MEANS: Final[Mapping[str, tuple[str, str]]] = {
+    "critical": (
+        "An outsider, or a stolen password or key alone, controls the account or can enter it.",
+        "today",
+    ),
+    "high": (
+        "One more step, such as a stolen credential, gives administrator access, or access from "
+        "anywhere; or a safeguard of an administrator is missing.",
+        "this week",
+    ),
+    "medium": (
+        "It makes an attack easier or its damage larger, and takes further steps to be of use.",
+        "this month",
+    ),
+    "low": ("It is of little use by itself: order, upkeep and readiness.", "as part of upkeep"),
+    "info": ("A fact that is useful to know. It is no problem, and no result rests on it.", "–"),
+}
+
+
+def severities(account: Account) -> pd.DataFrame:
+    """Return what each severity means, by when to act, and how many checks and findings have it."""
+    findings, results, _ = account.audit
+    failing = findings[findings["status"] == Status.FAIL].drop_duplicates(["check", "subject"])
+    return pd.DataFrame(
+        {
+            "severity": list(SEVERITY_MEANS),
+            "it_means": [meaning for meaning, _ in SEVERITY_MEANS.values()],
+            "act": [act for _, act in SEVERITY_MEANS.values()],
+            "checks": [int((results["severity"] == each).sum()) for each in SEVERITY_MEANS],
+            "findings": [int((failing["severity"] == each).sum()) for each in SEVERITY_MEANS],
+        }
+    )
 
 
 def tables(account: Account) -> pd.DataFrame:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.checks import Status
 from iamkit.pages import counts
 from iamkit.restrictions import NOT_APPLICABLE, coverage, mfa_gaps
 from iamkit.results import MFA_VERDICTS
+
+# How bars show who has a device.
+COLORS: Final[Mapping[str, str]] = {
+    "has MFA": charts.PINE,
+    "no MFA": charts.AMBER,
+}
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     missing = account.missing("credentials")
-    root = ("MFA", "", "good") if root_device(account) else ("no MFA", "", "bad")
+    device = root_device(account)
+    root = ("MFA" if device else "no MFA", device, root_tone(account))
     without = (
         len(without_device(account)),
         "can sign in with a password alone",
@@ -170,3 +179,19 @@ def root_device(account: Account) -> str:
     if account.missing("virtual_mfa_devices"):
         return "a device whose kind the evidence does not show"
     return "a device that is not virtual: a hardware token or a passkey"
+
+
+def root_tone(account: Account) -> charts.Tone:
+    """
+    Return whether the root user's MFA is good or bad, as its checks say on every page.
+
+    It is good only if both checks pass: that there is a device, and that it is not virtual.
+    """
+    results = account.audit.results
+    about = results["check"].isin(["root_without_mfa", "root_without_hardware_mfa"])
+    found = set(results.loc[about, "status"])
+    if Status.FAIL in found:
+        return "bad"
+    if found == {Status.PASS}:
+        return "good"
+    return "note" if Status.NOT_ASSESSED in found else "plain"

@@ -14,9 +14,9 @@ from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, RESTRICTE
 
 # The verdicts on identities with permissions, the best first, and how bars show them.
 COLORS: Final[Mapping[str, str]] = {
-    RESTRICTED: charts.TEAL,
-    PARTLY_RESTRICTED: charts.PURPLE,
-    UNRESTRICTED: charts.ORANGE,
+    RESTRICTED: charts.PINE,
+    PARTLY_RESTRICTED: charts.AMBER,
+    UNRESTRICTED: charts.WINE,
 }
 
 
@@ -25,14 +25,14 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     restrictions, lists = restricted_or_not(account), account.network_lists
     users = restrictions.query("kind == 'user'")["verdict"]
     partly = int(restrictions["verdict"].eq(PARTLY_RESTRICTED).sum())
-    share = charts.percent(users.eq(RESTRICTED).sum(), len(users))
+    restricted = int(users.eq(RESTRICTED).sum())
+    share = charts.percent(restricted, len(users))
+    said = f"{restricted:,} of {len(users):,} users with permissions: from named networks only"
     return charts.figures(
         missing=account.missing("network_restrictions"),
         **{
-            "Restricted users": (share, "usable from named networks only"),
-            "Partly restricted": charts.none_is_good(
-                partly, "users and roles", of=len(restrictions)
-            ),
+            "Restricted users": (share, said),
+            "Partly restricted": (partly, "users and roles", "bad"),
             "Lists of networks": len(lists),
             "Open lists": charts.none_is_good(
                 int(lists["open"].sum()), "allow every address", of=len(lists)

@@ -16,9 +16,9 @@ from iamkit.results import CLASSES, PRIVILEGES, matters
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {
-    "MFA enforced": charts.TEAL,
-    "MFA not enforced": charts.PURPLE,
-    "no MFA device": charts.ORANGE,
+    "MFA enforced": charts.PINE,
+    "MFA not enforced": charts.AMBER,
+    "no MFA device": charts.WINE,
 }
 
 
@@ -64,7 +64,7 @@ def _with_change(account: Account, figure: Any, measure: str) -> Any:
     if not (said and isinstance(figure, tuple)):
         return figure
     value, note, *tone = figure
-    return (value, f"{note}; {said}", *tone)
+    return (value, f"{note}; {said} {trend.sparkline(account, measure)}".rstrip(), *tone)
 
 
 def _what_else(status: pd.Series[int]) -> str:
@@ -165,4 +165,5 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    return found[["severity", "status", "title", "reason"]]
+    shown = found.assign(reason=counts.phrases(found["reason"], 3))
+    return shown[["severity", "status", "title", "reason"]]

@@ -11,6 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.results import BETTER, CHANGED, MEASURES, STATES, WORSE, State
 
+BLOCKS: Final = "▁▂▃▄▅▆▇█"  # of a sparkline
 MONTHS: Final = 13  # audits that lines and tables show: a year, and the month it is compared with
 
 # The lines of each chart: measure → what the line is called.
@@ -82,6 +83,22 @@ def change(account: Account, measure: str) -> tuple[str, str]:
     good = fewer == (MEASURES[measure].better == "less")
     said = f"{'▼' if fewer else '▲'} was {values[-2]:,.0f}{unit}"
     return said, BETTER if good else WORSE
+
+
+def sparkline(account: Account, measure: str) -> str:
+    """
+    Return a measure over the last audits as a line of blocks, the lowest value to the highest.
+
+    An audit whose evidence does not say is a dot. Empty with fewer than three audits that say.
+    """
+    values = _numbers(account, measure)[0][-MONTHS:]
+    known = [value for value in values if not pd.isna(value)]
+    if len(known) < 3:
+        return ""
+    low, high = min(known), max(known)
+    steps = (high - low) / (len(BLOCKS) - 1) or 1
+    said = ("·" if pd.isna(each) else BLOCKS[round((each - low) / steps)] for each in values)
+    return "".join(said)
 
 
 def _numbers(account: Account, measure: str) -> tuple[list[float], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
@@ -17,6 +18,10 @@ TOO_MANY: Final = (
     *("another organization", "no source"),
 )
 _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA says nothing
+
+# How bars show trusted principals: by whether something is wrong, and by whether they need MFA.
+PROBLEMS: Final[Mapping[str, str]] = {"without": charts.PINE, "with a problem": charts.AMBER}
+MFA: Final[Mapping[str, str]] = {"with MFA": charts.PINE, "without MFA": charts.AMBER}
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:

@@ -9,11 +9,13 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
 `page`, which takes long to import, is imported where it is used.
 """
 
-from iamkit.report.csv_files import MARK, as_csv
+from iamkit.report.archive import archive
+from iamkit.report.csv_files import MARK, as_csv, definitions
 from iamkit.report.folder import not_of_the_kit
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.manifest import installed_version
 from iamkit.report.rebuild import Rebuilt, rebuild
+from iamkit.report.redacted import redact
 from iamkit.report.render import Report, render
 from iamkit.report.verify import PROVES, Verified, verify
 
@@ -23,12 +25,15 @@ __all__ = [
     "Rebuilt",
     "Report",
     "Verified",
+    "archive",
     "as_csv",
+    "definitions",
     "installed_version",
     "lab_command",
     "not_of_the_kit",
     "page",
     "rebuild",
+    "redact",
     "render",
     "verify",
     "workspace",

@@ -1,6 +1,9 @@
 """
 Tables as files beside the pages: every identity, every finding, every control.
 
+Each row says of which account, moment and evidence it is, and a finding has the id that it keeps
+from audit to audit, so the files of many accounts and months can be put under one another.
+
 CSV, because everything reads it: with a byte order mark, without which Excel takes UTF-8 for the
 code page of the machine. Spreadsheets run what looks like a formula, and anyone who can name a role
 in the account chooses the first character, so such text gets an apostrophe in front.
@@ -18,22 +21,21 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from iamkit.account import Account
+    from iamkit.table import Table
 
 FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 
 TABLES: Final[Mapping[str, Callable[[Account], pd.DataFrame]]] = {
     "identities.csv": lambda account: account.identities,
-    "findings.csv": lambda account: account.audit.findings,
+    "findings.csv": lambda account: _findings(account),
     "controls.csv": lambda account: _controls(account),
 }
-
 
 MARK: Final = "\ufeff"
 OUTCOME: Final = "outcome.json"  # goes with the files, and is none of the report
@@ -46,9 +48,11 @@ def csv_files(account: Account) -> dict[str, str]:
     Under `OUTCOME` comes what the run has to know and no file holds, as JSON: `broken`, a line for
     each check that broke; `findings`, the number that fail of each severity; `gaps`, what the
     evidence lacks; `incomplete`, of how many it says too little; `notes`, what in the settings
-    matches nothing; `actions`, the list of actions that permissions were evaluated with.
+    matches nothing; `actions`, the list of actions that permissions were evaluated with;
+    `overview`, how the account stands: see `pages.overview`.
     """
     from iamkit.checks import Status
+    from iamkit.pages import overview
     from iamkit.reference import load_catalog
     from iamkit.results import unmatched
 
@@ -63,28 +67,46 @@ def csv_files(account: Account) -> dict[str, str]:
         "gaps": account.gaps.fillna("").to_dict("records"),
         "notes": unmatched(account),
         "actions": f"{actions.version}, as of {actions.date}",
+        "overview": overview.facts(account),
     }
-    files = {name: MARK + as_csv(table(account)) for name, table in TABLES.items()}
+    files = {name: MARK + as_csv(stacking(account, of(account))) for name, of in TABLES.items()}
     return files | {OUTCOME: json.dumps(outcome)}
 
 
-def write_csv_files(folder: Path, arguments: Mapping[str, Any], *, keep: bool = False) -> None:
+def of_audit(account: Account) -> dict[str, str]:
     """
-    Write the files of the account with these arguments of `iamkit.load` into a folder.
+    Return what says of which audit a row is: account, moment (ISO 8601) and hash of the evidence.
 
-    The folder is there once all of them are. `keep`: then the record of the audit is written, too,
-    beside its evidence.
+    The names are those of a report's manifest.
     """
-    from iamkit.account import load
+    from iamkit.evidence import snapshot as snapshots
 
-    unfinished = folder.with_suffix(".unfinished")
-    unfinished.mkdir(mode=0o700)
-    account = load(**arguments)
-    for name, text in csv_files(account).items():
-        (unfinished / name).write_bytes(text.encode("utf-8", "replace"))
-    unfinished.rename(folder)
-    if keep:
-        account.history.keep()
+    return {
+        "account_id": account.account_id,
+        "as_of": snapshots.format_time(account.as_of),
+        "evidence_sha256": account.snapshot.evidence_hash,
+    }
+
+
+def stacking(account: Account, frame: pd.DataFrame) -> pd.DataFrame:
+    """Put before a table's columns those that say of which audit its rows are."""
+    of = of_audit(account)
+    return frame.assign(**of)[[*of, *frame.columns]]
+
+
+def definitions() -> dict[str, Table]:
+    """Return what each file holds, by its name."""
+    from dataclasses import replace
+
+    from iamkit.results import FOUND_ROWS, IDENTITIES, MATRIX, OF_AUDIT
+
+    account, moment, evidence = OF_AUDIT
+    before = (account, moment, replace(evidence, name="evidence_sha256"))
+    tables = zip(TABLES, (IDENTITIES, FOUND_ROWS, MATRIX), strict=True)
+    return {
+        name: replace(table, key=("evidence_sha256", *table.key), columns=(*before, *table.columns))
+        for name, table in tables
+    }
 
 
 def as_csv(frame: pd.DataFrame) -> str:
@@ -113,3 +135,9 @@ def _controls(account: Account) -> pd.DataFrame:
     from iamkit.results import matrix
 
     return matrix(account.audit.results)
+
+
+def _findings(account: Account) -> pd.DataFrame:
+    from iamkit.results import with_ids
+
+    return with_ids(account)

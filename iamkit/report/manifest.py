@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -34,8 +35,10 @@ REQUIRED: Final = (
     "versions",
 )  # fmt: skip
 
-# Besides Python and the kit: what decides the bytes of a page.
-LIBRARIES: Final = ("Jinja2", "matplotlib", "mistune", "nbconvert", "numpy", "pandas", "scipy")
+# Besides Python, its compression and the kit: what decides the bytes of a page or a file.
+LIBRARIES: Final = (
+    "Jinja2", "matplotlib", "mistune", "nbconvert", "numpy", "pandas", "scipy", "XlsxWriter",
+)  # fmt: skip
 
 
 def made_from(
@@ -80,7 +83,8 @@ def earlier_audits(snapshot: Snapshot) -> dict[str, str]:
 def versions(actions: str) -> dict[str, str]:
     """Return the versions of what makes a report; `actions` is that of the list of actions."""
     installed = {name.lower(): installed_version(name) for name in ("iamkit", *LIBRARIES)}
-    return {**installed, "python": platform.python_version(), "actions": actions}
+    python = {"python": platform.python_version(), "zlib": zlib.ZLIB_RUNTIME_VERSION}
+    return {**installed, **python, "actions": actions}
 
 
 def installed_version(package: str) -> str:

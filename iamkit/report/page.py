@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,11 +27,14 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
+from iamkit.report import glossary
+from iamkit.report.table_cells import BADGES, beyond, cells
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
+PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
-HIDDEN_TAGS = {"parameters", "injected-parameters"}
+HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
 TONES = {"plain", "good", "bad", "note"}
 
 # The media types of `charts.display`, which is not imported here because it brings matplotlib.
@@ -49,16 +52,7 @@ REFUSED = {
     "application/vnd.jupyter.widget-view+json": "An interactive widget",
 }
 
-BADGES = {
-    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
-    "accepted": "accepted",
-    "not assessed": "unknown",
-    "noted": "info",
-    "not applicable": "accepted",  # muted: neither good nor bad
-}
-
-MISSING = "–"
-LONG = 28
+SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
@@ -162,10 +156,11 @@ def render_page(
     """
     headings: list[tuple[int, str, str]] = []
     markdown = _markdown(headings)
+    used: dict[str, glossary.Term] = {}
     prose = {
-        number: Markup(markdown(cell.source))  # noqa: S704
+        number: Markup(glossary.marked(str(markdown(cell.source)), used))  # noqa: S704
         for number, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown"
+        if cell.cell_type == "markdown" and not _hidden(cell)
     }
     resources = {
         "evidence": evidence,
@@ -173,6 +168,7 @@ def render_page(
         "pages": pages,
         "contents": [(anchor, text) for level, anchor, text in headings if level == 2],
         "prose": prose,
+        "terms": list(used.values()),
         "failed_cell": failed_cell,
         "changed": changed or {},
     }
@@ -188,13 +184,15 @@ def render_index(
     files: Sequence[str] = (),
     incomplete: int = 0,
     notes: Sequence[str] = (),
+    overview: Mapping[str, Any] | None = None,
     version: str = "",
 ) -> str:
     """
-    The HTML of the page that lists the others, and the files beside them.
+    The HTML of the page that says how the account stands and lists the others and the files.
 
     A page that lacks evidence is not complete; so is none, where the evidence says too little of
     `incomplete` users, roles or policies. `notes` are sentences to show beside the list.
+    `overview` is what `pages.overview.facts` returns; without it, the page only lists.
     """
     environment = _exporter().environment
     environment.globals["version"] = version
@@ -204,16 +202,23 @@ def render_index(
         f"the evidence about {incomplete:,} of the users, groups, roles and policies is incomplete"
     )
     too = [cut] if incomplete else []
-    lacking = {page.name: few([*page.missing, *too], 2, "; ") for page in pages}
+    counted = (overview or {}).get("pages", {})
+    lacking = {}
+    for page in pages:
+        told = counted.get(page.name, {}).get("not assessed")  # by the number beside it
+        said = [each for each in page.missing if not (told and each == SOME_RESULTS)]
+        lacking[page.name] = few([*said, *too], 2, "; ")
     shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
-    return str(template.render(evidence=evidence, **shown))
+    titles = {page.name: page.title for page in pages}
+    found = overview or {}
+    return str(template.render(evidence=evidence, titles=titles, overview=found, **shown))
 
 
 def render_glossary(pages: Sequence[Page], evidence: Provenance, *, version: str = "") -> str:
     """The HTML of the page that says what words mean; `data/page/glossary.md` is its text."""
     environment = _exporter().environment
     environment.globals["version"] = version
-    written = (FOLDER / "glossary.md").read_text("utf-8")
+    written = glossary.WRITTEN.read_text("utf-8")
     text = Markup(_markdown([])(written))  # noqa: S704 - escaped there
     template = environment.get_template("glossary.html.j2")
     return str(template.render(evidence=evidence, pages=pages, text=text))
@@ -235,10 +240,12 @@ def _exporter() -> TemplateExporter:
         extra_loaders=[FileSystemLoader(FOLDER)],
         default_preprocessors=[],
         filters={
-            "cells": _cells,
+            "cells": cells,
             "code_marks": _code_marks,
-            "hidden": lambda cell: bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ()))),
+            "hidden": _hidden,
             "shown": _shown,
+            "beyond": beyond,
+            "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },
     )
@@ -249,9 +256,14 @@ def _exporter() -> TemplateExporter:
     return exporter
 
 
+def _hidden(cell: NotebookNode) -> bool:
+    """Whether a page leaves a cell out."""
+    return bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ())))
+
+
 def _assets() -> dict[str, str]:
     """The style sheet and the script, and the policy that allows these and nothing else."""
-    css = (FOLDER / "page.css").read_text("utf-8")
+    css = "".join((FOLDER / name).read_text("utf-8") for name in ("page.css", "print.css"))
     script = (FOLDER / "page.js").read_text("utf-8")
 
     def allowed(text: str) -> str:
@@ -284,7 +296,8 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
         if media in data and (encoded := _encoded(data[media], media)):
             details = output.metadata.get(media) or {}
             source = f"data:{media};base64,{encoded}"
-            return {"kind": "image", "source": source, "alt": details.get("alt", "")}
+            alt, look = details.get("alt", ""), _look(data[media]) if details.get("fine") else ""
+            return {"kind": "image", "source": source, "alt": alt, "look": look}
     if "text/markdown" in data:
         safe = _markdown([], links=False)(data["text/markdown"])
         return {"kind": "prose", "text": Markup(safe)}  # noqa: S704
@@ -298,29 +311,10 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
     return shown
 
 
-def _cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
-    """The cells of one table row, in as few bytes as HTML allows."""
-    parts = []
-    for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        text, look = MISSING, "none"
-        if value is not None:
-            text, look = _written(value), ""
-            if kind == "severity" and text.lower() in BADGES:
-                badge = Markup("<span class='badge {}'>{}</span>")
-                text = badge.format(BADGES[text.lower()], text)
-            elif kind == "number":
-                look = "n"
-            elif len(text) > LONG or "\n" in text:
-                look = "w"
-        tag = Markup("<th scope=row") if position == 0 else Markup("<td")
-        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + text)
-    return Markup("").join(parts)
-
-
-def _written(value: object) -> str:
-    if isinstance(value, float):
-        return str(round(value, 4)).removesuffix(".0")
-    return str(value)
+def _look(svg: str) -> str:
+    """How paper shows a chart with small text: as it is, and on a turned sheet if it is wide."""
+    width = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg[:2000])
+    return " fine turned" if width and float(width[1]) > PORTRAIT else " fine"
 
 
 def _code_marks(text: str) -> Markup:
@@ -369,7 +363,7 @@ class _Prose(mistune.HTMLRenderer):
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """Code as it stands."""
-        return f"<pre><code>{escape(code)}</code></pre>\n"
+        return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         """A cell; the alignment is dropped, because it would be an inline style."""

@@ -121,15 +121,15 @@ def _settings(wanted: Mapping[str, Any], given: Path | None, folder: Path) -> Pa
         raise ReportError(f"{said}; name the settings file that names them with --settings")
     if not given and wanted["file"]:
         given = folder / Path(wanted["file"]).name
-        given.write_text(_as_yaml(wanted["values"]), encoding="utf-8")
+        given.write_text(as_yaml(wanted["values"]), encoding="utf-8")
     return given
 
 
-def _as_yaml(values: Mapping[str, Any]) -> str:
+def as_yaml(values: Mapping[str, Any]) -> str:
     """
     Settings as a file from which they are read again, each accepted risk on its own line.
 
-    >>> print(_as_yaml({"unused_days": 9, "own_checks": [], "accepted": []}))
+    >>> print(as_yaml({"unused_days": 9, "own_checks": [], "accepted": []}))
     accepted: [
     ]
     "unused_days": 9

@@ -23,6 +23,7 @@ from iamkit.errors import BrokenCheckError, NotebookError, ReportError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report import manifest
+from iamkit.report.exports import FILES
 from iamkit.report.folder import ReportFolder
 from iamkit.report.kernels.fork_server import ForkServer
 from iamkit.report.kernels.internals import without_grammar
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from iamkit.report.page import Page
 
 NONE: Mapping[str, str] = MappingProxyType({})
+WRITTEN = "tables"  # the folder of the run's own where the files beside the pages are written
 INDEX, GLOSSARY = "index.html", "glossary.html"
 Progress = Callable[[str, int, int], object]
 
@@ -78,7 +80,7 @@ def render(
     """
     Run every `NN-*.ipynb` on a snapshot and write its page, its executed copy and an index.
 
-    Tables that are too long for a page come beside it, as CSV: see `csv_files`. The report takes
+    Tables that are too long for a page come beside it, as files: see `exports`. The report takes
     the place of an earlier one in the folder when all of it is there, and not before; see `folder`.
 
     Parameters
@@ -122,6 +124,7 @@ def render(
             pages = _Pages(sources, values, parameters, opened, folder)
             folder.refuse(pages.files)
             server.audit(arguments | given.arguments)
+            written = _written(server)
             tidier = Tidier(opened, server.folder, given, notebooks)
             kernels = _kernels(server, notebooks, in_force)
             with closing(_executed(sources, values, kernels, workers)) as executed:
@@ -130,6 +133,7 @@ def render(
                     progress(sources[number].name, done, len(sources))
             files = [path.name for path in in_force.own_checks]
             keep = out == opened.path.parent  # elsewhere, records are no business of this report
+            written.result()
             outcome = _write_tables(server, arguments | given.arguments, folder, files, keep=keep)
             pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
@@ -244,10 +248,8 @@ class _Pages:
     @property
     def files(self) -> list[str]:
         """The name of each file of the report."""
-        from iamkit.report.csv_files import TABLES
-
         both = [(page.href, f"{page.name}.ipynb") for page in self.pages]
-        return [*chain.from_iterable(both), INDEX, GLOSSARY, *TABLES]
+        return [*chain.from_iterable(both), INDEX, GLOSSARY, *FILES]
 
     @property
     def failures(self) -> list[str]:
@@ -277,7 +279,6 @@ class _Pages:
 
     def write_index(self, outcome: Mapping[str, Any]) -> None:
         """Write the glossary and the page that lists the others; `outcome`: see `csv_files`."""
-        from iamkit.report.csv_files import TABLES
         from iamkit.report.page import render_glossary, render_index
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
@@ -285,12 +286,30 @@ class _Pages:
         html = render_index(
             self.pages,
             replace(self._evidence, gaps=outcome["gaps"]),
-            files=tuple(TABLES),
+            files=FILES,
             incomplete=outcome["incomplete"],
             notes=outcome["notes"],
+            overview=outcome["overview"],
             version=self._version,
         )
         _write(self._folder, INDEX, html)
+
+
+def _written(server: ForkServer) -> Future[None]:
+    """
+    Write the files beside the pages while notebooks run, in a fork of the process that audits.
+
+    What ends it is of no matter: then there is no folder `WRITTEN`, and `_write_tables` sees to it.
+    """
+
+    def write() -> None:
+        with suppress(OSError):
+            server.fork_writer(server.folder / WRITTEN).wait()
+
+    with_server = ThreadPoolExecutor(1)
+    future = with_server.submit(write)
+    with_server.shutdown(wait=False)  # nobody waits for it if the report ends early
+    return future
 
 
 def _write_tables(
@@ -302,32 +321,34 @@ def _write_tables(
     keep: bool,
 ) -> dict[str, Any]:
     """
-    Write the CSV files, from the account that the fork server holds if it still runs.
+    Put the files that `_written` wrote into the report; write them here if it could not.
 
     Returns what else the run has to know; see `csv_files`. `own` are names of files of own checks;
     `keep`: the record of the audit is written, too, beside its evidence. Raises BrokenCheckError if
     they end each process that runs them.
     """
     from iamkit.account import load
-    from iamkit.report.csv_files import OUTCOME, csv_files
+    from iamkit.report.csv_files import OUTCOME
+    from iamkit.report.exports import exports
 
-    folder = server.folder / "tables"
-    with suppress(OSError):
-        server.fork_writer(folder, keep=keep).wait()
+    folder = server.folder / WRITTEN
+    if keep and folder.exists():
+        with suppress(OSError):
+            server.fork_keeper().wait()
     if own and not folder.exists():  # what ends a process must not end this one
         code = server.run_writer(folder, keep=keep)
         if not folder.exists():
             raise BrokenCheckError(_ended(own, code))
     if folder.exists():
-        texts = {path.name: path.read_bytes().decode() for path in folder.iterdir()}
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
     else:
         account = load(**arguments)
-        texts = csv_files(account)
+        files = exports(account)
         if keep:
             account.history.keep()
-    outcome: dict[str, Any] = json.loads(texts.pop(OUTCOME))
-    for name in sorted(texts):
-        _write(out, name, texts[name])
+    outcome: dict[str, Any] = json.loads(files.pop(OUTCOME))
+    for name in sorted(files):
+        out.write(name, files[name])
     return outcome
 
 

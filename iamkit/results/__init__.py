@@ -1,16 +1,16 @@
 """What an audit comes to, identity by identity and control by control; what changes come to."""
 
 from iamkit.results import changes
-from iamkit.results.controls import matrix
+from iamkit.results.controls import MATRIX, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import History, forget, history_of, kept
+from iamkit.results.history import HISTORY, History, forget, history_of, joined, kept, stored
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
 from iamkit.results.record import TABLES as RECORD_TABLES
-from iamkit.results.record import AuditRecord, record
 from iamkit.results.since import (
     BETTER,
     CHANGED,
@@ -30,9 +30,13 @@ __all__ = [
     "CHANGES",
     "CLASSES",
     "FINDING_STATES",
+    "FOUND_ROWS",
+    "HISTORY",
     "IDENTITIES",
+    "MATRIX",
     "MEASURES",
     "MFA_VERDICTS",
+    "OF_AUDIT",
     "PERMISSION_CHANGES",
     "PRIVILEGES",
     "RECORD_TABLES",
@@ -46,15 +50,19 @@ __all__ = [
     "composed",
     "finding_states",
     "forget",
+    "found",
     "got_worse",
     "history_of",
     "identities",
     "identity_facts",
+    "joined",
     "kept",
     "matrix",
     "matters",
     "not_compared",
     "permission_changes",
     "record",
+    "stored",
     "unmatched",
+    "with_ids",
 ]

@@ -57,7 +57,8 @@ def schema_of(table: Table) -> pa.Schema:
 
 def write(folder: Path, record: AuditRecord) -> None:
     """Write a record into a folder, a file per table. Raises OSError if it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder.parent, folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     for table, frame in zip(TABLES, record, strict=True):
         schema = schema_of(table)
         content = pa.Table.from_pandas(frame, schema, preserve_index=False, safe=False)
@@ -65,6 +66,7 @@ def write(folder: Path, record: AuditRecord) -> None:
             left.unlink(missing_ok=True)
         partial = folder / f".{table.name}.{os.getpid()}"
         try:
+            partial.touch(mode=0o600)
             parquet.write_table(content.replace_schema_metadata(None), partial)
             partial.replace(folder / f"{table.name}.parquet")
         except BaseException:

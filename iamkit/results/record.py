@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from iamkit.checks import Status
+from iamkit.checks import AUDIT_TABLES, Status
 from iamkit.results.measures import measures
 from iamkit.results.privileges import allowed_in_any_context
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
@@ -30,6 +31,7 @@ OF_AUDIT: Final = (
     Column("as_of", TIME, "time of the evidence"),
     Column("evidence", TEXT, "SHA-256 of the evidence"),
 )
+FINDING: Final = Column("finding", TEXT, "id of the finding: the same in each audit")
 NUMBER: Final = "float64"
 
 
@@ -68,7 +70,7 @@ FOUND: Final = _table(
     "found",
     "one check and subject of one audit that fails, is accepted or could not be assessed",
     ("finding",),
-    Column("finding", TEXT, "id of the finding: the same in each audit"),
+    FINDING,
     Column("check", TEXT, "id of the check"),
     Column("subject", TEXT, "ARN of what it is about; the account id for the account"),
     Column("kind", TEXT, "kind of subject"),
@@ -79,6 +81,9 @@ FOUND: Final = _table(
     Column("detail", TEXT, "what is wrong with this subject"),
     Column("acceptance", TEXT, "who accepts it, until when; or that the acceptance has expired"),
 )
+
+# The findings of an audit as files hold them: several rows may be about one check and subject.
+FOUND_ROWS: Final = replace(AUDIT_TABLES[0], columns=(FINDING, *AUDIT_TABLES[0].columns))
 
 # What the evidence before gives under the settings and the analysis of this audit, if they differ.
 REJUDGED: Final = _table(
@@ -203,12 +208,12 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
         The evidence of the audit before, with the settings of this one; given where that audit was
         made with other settings or another analysis, so that what they changed can be told apart.
     """
+    ids = identifiers(account)
     of = {
         "account_id": account.account_id,
         "as_of": account.as_of,
         "evidence": account.snapshot.evidence_hash,
     }
-    ids = identifiers(account)
     about = {
         "source": account.snapshot.manifest["source"],
         "analysis": ANALYSIS,
@@ -220,7 +225,7 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
     frames: tuple[pd.DataFrame, ...] = (
         pd.DataFrame([about]),
         measures(account),
-        found(account, ids),
+        found(account),
         _rejudged(before),
         account.audit.results,
         _people(account, ids),
@@ -229,8 +234,32 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
         _admitted(account, ids),
     )
     return AuditRecord(
-        *(table.conform(frame.assign(**of)) for table, frame in zip(TABLES, frames, strict=True))
+        *(
+            table.conform(_unicode(frame.assign(**of)))
+            for table, frame in zip(TABLES, frames, strict=True)
+        )
     )
+
+
+def _unicode(frame: pd.DataFrame) -> pd.DataFrame:
+    """
+    A frame whose texts a file can hold: what is no Unicode in them is written out.
+
+    JSON can name half of a character, and a policy's text is the account's: it must not keep the
+    record from being written.
+    """
+    written = {
+        str(name): column.map(_written_out)
+        for name, column in frame.items()
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+    }
+    return frame.assign(**written)
+
+
+def _written_out(value: Any) -> Any:
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def empty() -> AuditRecord:
@@ -283,9 +312,20 @@ def finding_id(account_id: str, check: str, subject: str) -> str:
 _WORST: Final = (Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.NOTED)
 
 
-def found(account: Any, ids: Mapping[str, str]) -> pd.DataFrame:
-    """One row per check and subject: the worst of what the check says of it."""
+def with_ids(account: Any) -> pd.DataFrame:
+    """The findings of an account's audit, each with its id. Rows: see `FOUND_ROWS`."""
+    ids = identifiers(account)
     findings: pd.DataFrame = account.audit.findings
+    names = [
+        finding_id(account.account_id, check, ids.get(subject, subject))
+        for check, subject in zip(findings["check"], findings["subject"], strict=True)
+    ]
+    return FOUND_ROWS.conform(findings.assign(finding=pd.Series(names, findings.index, TEXT)))
+
+
+def found(account: Any) -> pd.DataFrame:
+    """One row per check and subject: the worst of what the check says of it."""
+    findings = with_ids(account)
     ordered = findings.assign(worse=findings["status"].map(_WORST.index)).sort_values(
         "worse", kind="stable"
     )
@@ -293,18 +333,13 @@ def found(account: Any, ids: Mapping[str, str]) -> pd.DataFrame:
     once = ordered.drop_duplicates(["check", "subject"])
     details = by["detail"].agg(lambda each: "; ".join(dict.fromkeys(each)))
     keys = pd.MultiIndex.from_frame(once[["check", "subject"]])
-    once = once.assign(detail=details.reindex(keys).array)
-    names = [
-        finding_id(account.account_id, check, ids.get(subject, subject))
-        for check, subject in zip(once["check"], once["subject"], strict=True)
-    ]
-    return once.assign(finding=names).drop_duplicates("finding")
+    return once.assign(detail=details.reindex(keys).array).drop_duplicates("finding")
 
 
 def _rejudged(before: Any) -> pd.DataFrame:
     if before is None:
         return pd.DataFrame({"finding": []})
-    rows = found(before, identifiers(before))
+    rows = found(before)
     return rows[rows["status"].isin([Status.FAIL, Status.ACCEPTED])][["finding"]]
 
 

@@ -55,7 +55,8 @@ def open_account(
     Open a snapshot; return it, and the settings that hold for it.
 
     `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
-    `2026-10` for one under `reports/` here or in a folder above; see `evidence.snapshot.named`.
+    `2026-10` for one under `reports/` here or in a folder above, or where the run file that is
+    found keeps audits; see `evidence.snapshot.named`.
     `account_id`, if given, is the account it must be of: twelve digits, as text.
     `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
 
@@ -63,7 +64,8 @@ def open_account(
     if a setting or the account id does not fit.
     """
     wanted = _checked_account_id(account_id)
-    opened = snapshot.read(snapshot.named(path, snapshot.reports_folder(Path.cwd()), wanted))
+    root = settings_files.reports(Path.cwd()) or snapshot.reports_folder(Path.cwd())
+    opened = snapshot.read(snapshot.named(path, root, wanted))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"

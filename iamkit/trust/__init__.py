@@ -1,5 +1,6 @@
 """Who may assume the account's roles, and which roles of other accounts its identities may."""
 
+from iamkit.trust.across_accounts import CrossAccountEntry, foreign_entries
 from iamkit.trust.assumable_roles import AssumableRoles
 from iamkit.trust.federated_entries import FederatedEntry, federated_entries
 from iamkit.trust.federation import built_in
@@ -39,12 +40,14 @@ __all__ = [
     "TRUSTED_PRINCIPALS",
     "WHO",
     "AssumableRoles",
+    "CrossAccountEntry",
     "FederatedEntry",
     "MfaStatement",
     "SessionGrants",
     "built_in",
     "days_idle",
     "federated_entries",
+    "foreign_entries",
     "known_accounts",
     "mfa_statements",
     "named_platform_roles",

@@ -22,7 +22,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import ThreadedWSGIServer
 
-from tests.aws import company, moto_iam
+from tests.aws import company, moto_iam, moto_organizations
 from tests.aws.account import backend, clock, facts
 
 
@@ -103,7 +103,9 @@ def moto_server(port: int = 0) -> Iterator[str]:
 
 def _start_afresh() -> None:
     moto_iam.apply()
+    moto_organizations.apply()
     BackendDict.reset()
+    moto_organizations.forget()
     clock.reset()
     mock_random.seed(0)
     backend()  # loads the AWS managed policies, whose ids come from the seed

@@ -1,5 +1,6 @@
 """Charts say in words what they show, draw the same bytes, and admit what is missing."""
 
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from iamkit import charts
 from iamkit.charts.axes import Chart, Sentence
 from iamkit.charts.escalation_layout import BOXES, LINKS
+from iamkit.pages import controls, mfa, network, summary, trust
 
 COUNTS = pd.DataFrame({"has MFA": [3, 0], "no MFA": [1, 2]}, index=["console", "both"])
 DAYS = pd.Series([10, 100, 4000, None], dtype="Int64")
@@ -61,6 +63,78 @@ def test_a_chart_draws_on_the_axes_it_is_given(name: str) -> None:
 def alt(chart: object) -> str:
     assert isinstance(chart, Chart)
     return chart.alt
+
+
+def texts(chart: object) -> list[str]:
+    assert isinstance(chart, Chart)
+    return [each.get_text() for each in chart.texts]
+
+
+def test_each_part_of_a_bar_has_its_number_where_there_is_room() -> None:
+    parts = pd.DataFrame({"fail": [100], "pass": [400], "manual": [1]}, index=["CIS"])
+    assert texts(charts.bars(parts, title="Controls", unit="controls")) == ["100", "400", " 501"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "tell", "said"),
+    [
+        (COUNTS, "", "Users: 3 of 6 has MFA"),
+        (COUNTS, "no MFA", "Users: 3 of 6 no MFA"),
+        (pd.Series({"virtual": 3, "passkey": 1}), "", "Users: 3 of 4 virtual"),
+    ],
+)
+def test_the_heading_of_bars_says_what_they_show(counts: Any, tell: str, said: str) -> None:
+    chart = charts.bars(counts, title="Users", unit="users", tell=tell)
+    assert isinstance(chart, Chart)
+    assert chart.get_title(loc="left") == said
+
+
+def test_where_there_is_nothing_a_sentence_says_so_and_no_axis_is_drawn() -> None:
+    nothing = pd.Series({"console": 0, "none": 0})
+    shown = charts.bars(nothing, title="Users by access", unit="users")
+    assert str(shown) == "Users by access: no users."
+    ages = {"keys": DAYS.head(0), "passwords": DAYS.head(0)}
+    curve = charts.survival(ages, title="Age", unit="credentials")
+    assert str(curve) == "Age: there are no credentials."
+
+
+def test_a_long_heading_goes_on_in_a_second_line() -> None:
+    long = pd.Series({"infrastructure modification": 3})
+    chart = charts.bars(long, title="Worst of what a stolen key allows" * 2, unit="identities")
+    assert isinstance(chart, Chart)
+    assert chart.get_title(loc="left").endswith("allows:\n3 of 3 infrastructure modification")
+
+
+def light(color: str) -> float:
+    values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    dark, bright = sorted((light(one), light(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    "colors",
+    [charts.PARTS, *(tuple(each.values()) for each in (
+        controls.COLORS, mfa.COLORS, network.COLORS, summary.PROTECTION, trust.PROBLEMS, trust.MFA,
+    ))],
+)  # fmt: skip
+def test_neighbours_in_a_bar_can_be_told_apart(colors: tuple[str, ...]) -> None:
+    for one, other in pairwise(colors):
+        assert contrast(one, other) >= 3, (one, other)
+    for color in colors:
+        assert contrast(color, "#ffffff") >= 2.95, color
+
+
+def test_curves_have_their_names_at_their_ends() -> None:
+    days = {"keys": DAYS, "passwords": DAYS}
+    chart = charts.survival(days, title="Age", unit="credentials")
+    assert isinstance(chart, Chart)
+    assert chart.get_legend() is None
+    assert {f"{name} (1 of unknown age)" for name in days} <= set(texts(chart))
 
 
 def test_the_alternative_text_has_the_numbers() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from iamkit import load
+from iamkit.errors import CollectError
 from iamkit.evidence import aws, snapshot
 from iamkit.evidence import aws as collect
 from iamkit.evidence.requests import LAST_ACCESSED, REQUESTS
@@ -118,3 +119,12 @@ def test_the_policy_in_the_readme_is_neither_short_nor_wide(whole: Any) -> None:
 
 def test_these_tests_know_every_request(whole: Any) -> None:
     assert set(ASKED) | {"iam:GenerateCredentialReport"} == whole[2]
+
+
+@pytest.mark.usefixtures("credentials")
+def test_evidence_of_another_account_than_asked_for_is_refused_and_nothing_is_written(
+    aws_company: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CollectError, match="is of account [0-9]{12}, not of 999999999999"):
+        collected(monkeypatch, aws_company, tmp_path / "out", account_id="999999999999")
+    assert not (tmp_path / "out").exists()

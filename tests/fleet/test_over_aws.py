@@ -1,6 +1,7 @@
 """A run over five accounts of AWS, of which one refuses everything and one throttles."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.aws.server import moto_server
 from tests.fleet.accounts import no_pages, run_file
 
 ACCOUNTS = [str(number) * 12 for number in range(1, 6)]
+MINE = "123456789012"  # whose the credentials of the environment are
 REFUSES, THROTTLES = ACCOUNTS[1], ACCOUNTS[3]
 
 
@@ -91,3 +93,47 @@ def test_four_reports_one_clear_failure_and_the_right_code(
     assert "1 of 5 accounts could not be audited" in page
     assert page.count('<span class="badge fail">failed</span>') == 1
     assert by_account.asked[THROTTLES, "GetAccountAuthorizationDetails"] > 1
+
+
+@pytest.mark.usefixtures("credentials")
+def test_the_credentials_of_the_environment_audit_their_account_and_no_other(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_pages(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    backend(MINE).create_user("us-east-1", "ann")
+    run_file(tmp_path, accounts=[{"environment": True}])
+    ended = CliRunner().invoke(main, ["run"])
+    assert ended.exit_code == 0, ended.stderr
+    [path] = snapshot.under(tmp_path / "reports")
+    assert path.parents[1].name == MINE
+    run_file(tmp_path, accounts=[{"environment": True, "account": ACCOUNTS[0]}])
+    ended = CliRunner().invoke(main, ["run"])
+    assert ended.exit_code == 4
+    assert f"is of account {MINE}, not of {ACCOUNTS[0]}" in ended.stderr
+    assert snapshot.under(tmp_path / "reports") == [path]
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (403, "AccessDenied", "check its trust policy, --external-id and --mfa-serial"),
+        (403, "ExpiredToken", "AWS does not accept the credentials"),
+        (403, "InvalidClientTokenId", "sign in again, or renew them"),
+        (400, "Throttling", "cannot be assumed: .*; try again later"),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_says_what_to_do(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    run_file(tmp_path, accounts=[{"role_arn": f"arn:aws:iam::{ACCOUNTS[0]}:role/audit"}])
+    with FaultProxy(aws, {"AssumeRole": error(status, code)}) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        ended = CliRunner().invoke(main, ["run", "--quiet"])
+    assert ended.exit_code == 4
+    assert re.search(said, ended.stderr)
+    assert ("trust policy" in ended.stderr) == (code == "AccessDenied")

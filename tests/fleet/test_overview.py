@@ -79,3 +79,22 @@ def test_the_same_results_make_the_same_bytes(reports: Path, tmp_path: Path) -> 
         for _ in range(2)
     ]
     assert made[0] == made[1]
+
+
+def test_findings_say_how_many_checks_they_leave_out(reports: Path) -> None:
+    [row] = overview.rows_of(reports, [result(reports)])
+    results = load(next(reports.glob(f"{ONE}/2026-11*/snapshot"))).audit.results
+    unknown = int(results["status"].eq("not assessed").sum())
+    assert unknown > 1
+    assert f"{unknown} checks not assessed" in overview.html([row], "now")
+    assert overview.table([row])["checks_not_assessed"].eq(unknown).all()
+
+
+def test_without_an_account_that_was_audited_numbers_of_findings_are_not_known(
+    reports: Path,
+) -> None:
+    failed = AccountResult("production", ONE, error="the role cannot be assumed")
+    page = overview.html(overview.rows_of(reports, [failed]), "now")
+    assert page.count("<dd>not known</dd>") == 4
+    both = overview.rows_of(reports, [failed, result(reports, findings={"high": 1})])
+    assert "<dd>not known</dd>" not in overview.html(both, "now")

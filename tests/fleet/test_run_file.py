@@ -30,15 +30,34 @@ def test_the_example_of_a_new_file_is_one_that_is_taken(tmp_path: Path) -> None:
         inside = starts or (inside and line.startswith("#   "))
         kept += [line[2:]] if inside else []
     file = read(written(tmp_path, "\n".join(kept)))
-    assert [each.name for each in file.accounts] == ["production", "sandbox", "offline"]
+    assert [each.name for each in file.accounts] == [
+        "production",
+        "sandbox",
+        "this-account",
+        "offline",
+    ]
     assert file.accounts[0].account == "111122223333", "as its role says"
-    assert file.accounts[2].files == tmp_path / "saved-answers"
+    assert file.accounts[2].environment
+    assert file.accounts[3].files == tmp_path / "saved-answers"
+    assert file.organization is not None
+    assert file.organization.exclude == ("666677778888", "/Workloads/Sandboxes", "tag:audit=no")
     assert file.reports == tmp_path / "reports"
     assert (file.keep_months, file.keep) == (24, ("2026-01",))
     assert (file.fail_on, file.fail_on_new) == ("critical", "high")
     assert file.announce == ("python3", "send_mail.py", "security@example.com")
     assert settings_files.read(file.path, "111122223333").max_key_age_days == 30
     assert settings_files.read(file.path, "444455556666").max_key_age_days == 90
+
+
+def test_an_account_of_the_organization_needs_no_way_of_its_own(tmp_path: Path) -> None:
+    text = "organization: {role_name: /a/b, include: /x}\naccounts: [{account: '111122223333'}]"
+    file = read(written(tmp_path, text))
+    assert not file.accounts[0].has_way
+    assert file.organization is not None
+    assert file.organization.include == ("/x",)
+    assert file.organization.role_arn("444455556666", "aws-us-gov") == (
+        "arn:aws-us-gov:iam::444455556666:role/a/b"
+    )
 
 
 def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: Path) -> None:
@@ -53,7 +72,10 @@ def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: 
         ("accounts: audit", "line 1: accounts is a list"),
         ("accounts:\n- audit", "line 2: an account is lines such as profile: audit"),
         ("accounts:\n- profil: audit", "line 2: an account has no 'profil'; did you mean profile?"),
-        ("accounts:\n- name: a", "line 2: an account needs one of profile, role_arn, files, demo"),
+        (
+            "accounts:\n- name: a",
+            "line 2: an account needs one of profile, role_arn, environment, files, demo",
+        ),
         ("accounts:\n- {files: a, profile: b}", "line 2: files takes the place of profile"),
         ("accounts:\n- {demo: true, role_arn: " + ROLE + "}", "demo takes the place of role_arn"),
         ("accounts:\n- role_arn: audit", "line 2: role_arn is no ARN of a role: 'audit'"),
@@ -74,6 +96,29 @@ def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: 
         ("announce: [1]", "announce is a command and its arguments, as texts"),
         ("reports: s3://bucket/x", "reports is a folder of this machine"),
         ("reports: 7", "reports is a folder, not 7"),
+        ("reports: ~nobody-of-this-name/x", "the home of a user that is not known here"),
+        ('reports: "a\\0b"', "reports is no name of a folder"),
+        ('accounts:\n- files: "a\\0b"', "line 2: files is text, not"),
+        ("keep: [2026-13]", "line 1: keep is a list of months such as 2026-01"),
+        ("keep: [2026-00]", "keep is a list of months"),
+        ("keep: [2026-01-01T250000Z]", "keep is a list of months"),
+        ("announce: ['']", "line 1: announce is no command: ['']"),
+        ("accounts:\n- {files: a, region: b}", "line 2: region is for asking AWS, which files"),
+        ("accounts:\n- {demo: true, last_accessed: true}", "last_accessed is for asking AWS"),
+        ("accounts:\n- {environment: true, profile: b}", "environment takes the place of profile"),
+        ("accounts:\n- {environment: true, role_arn: " + ROLE + "}", "the place of role_arn"),
+        ("accounts:\n- environment: please", "line 2: environment is true or false"),
+        ("organization: ours", "line 1: organization is lines such as role_name: audit"),
+        ("organization: {profile: a}", "organization needs role_name"),
+        ("organization: {role: a}", "has no 'role'; "),
+        ("organization: {role_name: 'a:b'}", "role_name is the name of a role, the same in each"),
+        ("organization: {role_name: 7}", "role_name is text, not 7; quote it"),
+        ("organization: {role_name: a, last_accessed: 1}", "last_accessed is true or false"),
+        ("organization: {role_name: a, include: [111122223333]}", "include lists account ids in"),
+        ("organization: {role_name: a, exclude: 'tag:'}", "not 'tag:'"),
+        ("organization: {role_name: a, exclude: Sandboxes}", "paths such as /Workloads"),
+        ("organization: {role_name: a}\naccounts: [{name: b}]", "line 2: an account needs one of"),
+        ("accounts: [{account: '111122223333'}]", "an account needs one of profile, role_arn"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
@@ -81,6 +126,54 @@ def test_what_does_not_fit_is_named_with_its_line(tmp_path: Path, text: str, sai
         read(written(tmp_path, text))
     assert said in str(caught.value)
     assert str(caught.value).startswith(f"settings file {tmp_path / 'iamkit.yaml'}: line ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("accounts:\n\t- demo: true", "is not YAML: line 2: it is indented with a tab"),
+        ("accounts: []\nkeep: [2026-02-31]", "line 2: '2026-02-31': day is out of range"),
+        ("accounts:\n- demo: true\n keep: 1", "is not YAML: line 3: "),
+    ],
+)
+def test_what_is_no_yaml_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read(written(tmp_path, text))
+
+
+def test_two_entries_for_one_account_are_one_mistake_in_the_line_of_the_second(
+    tmp_path: Path,
+) -> None:
+    text = f"accounts:\n- role_arn: {ROLE}\n- demo: true\n- role_arn: {ROLE}er\n"
+    _, problems = read_all(written(tmp_path, text))
+    [said] = map(str, problems)
+    assert "line 4: two accounts have the account 111122223333, the other in line 2" in said
+
+
+def test_what_is_kept_is_named_by_a_month_a_day_or_the_time_that_pages_show(tmp_path: Path) -> None:
+    text = "keep: [2026-01, 2026-02-03, 2026-01-01T06:00:00Z, '2026-01-02T06:00:00Z']"
+    assert read(written(tmp_path, text)).keep == (
+        "2026-01",
+        "2026-02-03",
+        "2026-01-01T060000Z",
+        "2026-01-02T060000Z",
+    )
+
+
+def test_a_home_is_a_home_in_files_as_in_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "ann"))
+    file = read(written(tmp_path, "reports: ~/out\naccounts:\n- files: ~/saved"))
+    assert (file.reports, file.accounts[0].files) == (
+        tmp_path / "ann/out",
+        tmp_path / "ann/saved",
+    )
+
+
+def test_the_credentials_of_the_environment_need_nothing_else(tmp_path: Path) -> None:
+    [entry] = read(written(tmp_path, "accounts:\n- environment: true")).accounts
+    assert (entry.name, entry.environment, entry.profile) == ("environment", True, None)
 
 
 def test_settings_check_names_every_mistake_of_all_its_parts(

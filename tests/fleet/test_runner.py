@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from iamkit import load
 from iamkit.cli import main
+from iamkit.errors import SnapshotError
 from iamkit.evidence import snapshot
 from iamkit.fleet import Log, journal, read, run, runner
 from iamkit.lock import Lock
-from tests.fleet.accounts import no_pages, notebook_alone, run_file, saved
+from iamkit.results import history
+from tests.accounts import user
+from tests.fleet.accounts import EVERYTHING, no_pages, notebook_alone, run_file, saved
 
 ONE, TWO = "111111111111", "222222222222"
 
@@ -128,7 +132,7 @@ def test_the_exit_code_is_the_highest_that_applies(
     ended = ran()
     assert ended.exit_code == code, ended.stderr
     said = json.loads((here / "reports" / runner.RESULTS).read_text())
-    assert said["exit_code"] == (code if "announce" not in content else 0)
+    assert said["exit_code"] == code
 
 
 def test_the_results_are_announced_to_a_command_of_the_user_s(here: Path) -> None:
@@ -289,3 +293,221 @@ def test_no_secret_is_in_what_a_run_says_or_leaves(
     )
     for secret in ("wJalrXUtnFEMI", "s3cret-id", "AKIAIOSFODNN7EXAMPLE"):
         assert secret not in everything
+
+
+def said_by(here: Path) -> dict[str, object]:
+    return json.loads((here / "reports" / runner.RESULTS).read_text())
+
+
+def test_the_meaning_says_what_happened_in_this_run(here: Path) -> None:
+    (here / "nothing").mkdir()
+    entries = [entry(here, ONE, "ann", name="first"), {"name": "broken", "files": "nothing"}]
+    run_file(here, accounts=entries, fail_on="high", require=["password_policy"])
+    assert ran().exit_code == 4
+    high = results(here)["first"]["findings"]["high"]
+    assert said_by(here)["meaning"] == (
+        "1 of 2 accounts audited; failed: broken; required evidence is missing in first; "
+        f"findings at or above high: {high} high in first"
+    )
+    run_file(here, accounts=entries[:1], fail_on="critical", fail_on_new="low")
+    assert ran().exit_code == 0
+    assert said_by(here)["meaning"] == (
+        "1 of 1 account audited; findings at or above critical: none; "
+        "new findings at or above low: none"
+    )
+
+
+def test_a_failed_announcement_is_in_the_results(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE)], announce=["no-such-program"])
+    assert ran().exit_code == 4
+    said = said_by(here)
+    assert said["exit_code"] == 4
+    assert "not announced: no-such-program cannot be run: No such file" in str(said["meaning"])
+
+
+def test_saved_answers_that_differ_from_those_of_the_same_time_are_not_passed_over(
+    here: Path,
+) -> None:
+    run_file(here, accounts=[entry(here, ONE, "ann")])
+    assert ran().exit_code == 0
+    saved(here / f"of-{ONE}", ONE, "ann", "eve")  # and the report's time is the same
+    ended = ran()
+    assert ended.exit_code == 4
+    assert "holds other answers of the same time (authorization_details.json" in ended.stderr
+    assert "is used again" not in ended.stderr
+    assert len(snapshot.audits(here / "reports" / ONE)) == 1
+
+
+def test_the_second_of_two_names_for_an_account_leaves_no_audit_of_its_own(here: Path) -> None:
+    saved(here / "a", ONE, month="2026-10")
+    saved(here / "b", ONE, month="2026-11")
+    run_file(here, accounts=[{"files": "a"}, {"files": "b"}])
+    ended = ran()
+    assert ended.exit_code == 4
+    assert f"account {ONE} is in the run file twice, as a, too" in ended.stderr
+    left = [each.name[:7] for each in snapshot.audits(here / "reports" / ONE)]
+    assert left == ["2026-10"], "else it would be the audit before of next month's"
+
+
+def test_the_demo_company_is_no_other_account(here: Path) -> None:
+    run_file(here, accounts=[{"demo": True, "account": ONE}])
+    ended = ran()
+    assert ended.exit_code == 4
+    assert f"is of account 111122223333, not of {ONE}" in ended.stderr
+    assert snapshot.under(here / "reports") == []
+
+
+def test_the_last_figures_of_an_account_are_shown_though_it_fails_before_its_id_is_known(
+    here: Path,
+) -> None:
+    saved(here / "of-one", ONE, "ann")
+    path = run_file(here, accounts=[{"name": "one", "files": "of-one"}])
+    assert ran().exit_code == 0
+    for each in (here / "of-one").iterdir():
+        each.unlink()
+    assert ran().exit_code == 4
+    page = (here / "reports/index.html").read_text()
+    assert "an earlier audit" in page
+    assert "not known" not in page
+    path.unlink()
+
+
+def test_an_account_that_is_not_in_the_file_any_more_is_named(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE), entry(here, TWO)])
+    assert ran().exit_code == 0
+    assert "this run has no result" not in (here / "reports/index.html").read_text()
+    run_file(here, accounts=[entry(here, ONE)])
+    ended = ran()
+    assert ended.exit_code == 0
+    assert f"{TWO} have audits here and no result in this run" in ended.stderr
+    assert (
+        f"{TWO}: audits are here, and this run has no result"
+        in (here / "reports/index.html").read_text()
+    )
+
+
+@pytest.mark.parametrize("name", ["results.json", "overview.csv", "index.html"])
+def test_a_file_of_somebody_s_is_not_written_over(here: Path, name: str) -> None:
+    run_file(here, accounts=[entry(here, ONE)], reports="ours")
+    (here / "ours").mkdir()
+    (here / "ours" / name).write_text("[1]")
+    ended = ran()
+    assert ended.exit_code == 2
+    assert f"{name} was not made by iamkit" in ended.stderr
+    assert (here / "ours" / name).read_text() == "[1]"
+
+
+def test_a_deletion_that_was_cut_off_is_ended_though_the_run_file_changed(here: Path) -> None:
+    for month in ("2026-10", "2026-11"):
+        saved(here / f"of-{ONE}", ONE, month=month)
+        run_file(here, accounts=[{"files": f"of-{ONE}"}])
+        assert ran().exit_code == 0
+    folder = here / "reports" / ONE
+    name = snapshot.audits(folder)[0].name
+    (folder / name).rename(folder / f".deleted-{name}")
+    ended = ran()
+    assert ended.exit_code == 0
+    assert said_by(here)["deleted"] == [f"{ONE}/{name}"]
+    assert f"{ONE}/{name}" in ended.stderr
+    assert [each for each in folder.iterdir() if each.name.startswith(".")] == []
+    assert len(history.kept(folder).audits) == 1
+
+
+def test_a_journal_of_another_version_is_not_gone_on_with(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_file(here, accounts=[entry(here, ONE)])
+    made = runner.overview.write
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.overview, "write", cut_off)
+    ended = ran()
+    assert ended.exit_code == 5
+    assert "the same command goes on with the accounts not done" in ended.stderr
+    monkeypatch.setattr(runner.overview, "write", made)
+    left = here / "reports" / journal.NAME
+    said = json.loads(left.read_text())
+    said["results"][ONE]["of a later version"] = 1
+    left.write_text(json.dumps(said))
+    ended = ran()
+    assert ended.exit_code == 0, ended.stderr
+    monkeypatch.setattr(runner, "installed_version", lambda _: "9.9")
+    left.write_text(json.dumps(said))
+    assert "going on" not in ran().stderr
+
+
+def test_a_month_to_keep_of_which_there_is_no_audit_is_said(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE)], keep=["2026-11"])
+    assert ran().exit_code == 0
+    assert "warning" not in ran().stderr
+    run_file(here, accounts=[entry(here, ONE)], keep=["2026-09"])
+    assert "warning: keep names 2026-09, and there is no audit of then" in ran().stderr
+
+
+def test_a_name_that_is_no_unicode_is_compared_month_by_month(here: Path) -> None:
+    for month, names in (("2026-11", ["ann"]), ("2026-12", ["ann", "bob"])):
+        folder = saved(here / f"of-{ONE}", ONE, month=month)
+        details = json.loads((folder / "details.json").read_text())
+        strange = {**EVERYTHING, "PolicyName": "all\ud800"}
+        details["UserDetailList"] = json.loads(
+            json.dumps([user(name, UserPolicyList=[strange]) for name in names]).replace(
+                "012345678901", ONE
+            )
+        )
+        (folder / "details.json").write_text(json.dumps(details))
+        run_file(here, accounts=[{"files": f"of-{ONE}"}], fail_on_new="low")
+        ended = ran()
+    assert ended.exit_code == 1, ended.stderr
+    assert said_by(here)["accounts"][0]["before"] == "2026-11-01T06:00:00Z"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files")
+def test_the_history_is_its_owner_s_alone(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE, "ann")])
+    before = os.umask(0o002)
+    try:
+        assert ran().exit_code == 0
+    finally:
+        os.umask(before)
+    folders = [here / "reports", *(here / "reports").rglob("history/**")]
+    files = [*(here / "reports").rglob("*.parquet")]
+    assert len(files) > 10
+    assert [each for each in (*folders, *files) if each.stat().st_mode & 0o077] == []
+
+
+def test_an_audit_whose_history_cannot_be_kept_is_no_first_audit(here: Path) -> None:
+    run_file(here, accounts=[entry(here, ONE, "ann")])
+    folder = here / "reports" / ONE
+    folder.mkdir(parents=True)
+    (folder / "history").write_text("in the way")
+    ended = ran()
+    assert ended.exit_code == 5
+    assert "history could not be written, so what is new or fixed is not known" in ended.stderr
+    assert results(here)[ONE]["report"] is not None
+    assert "first audit" not in (here / "reports/index.html").read_text()
+    (folder / "history").unlink()
+    assert ran().exit_code == 0
+
+
+def test_words_name_audits_where_the_run_file_keeps_them(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for month in ("2026-10", "2026-11"):
+        saved(here / f"of-{ONE}", ONE, "ann", month=month)
+        path = run_file(here, reports="our audits", accounts=[{"files": f"of-{ONE}"}])
+        assert ran().exit_code == 0
+    elsewhere = here / "elsewhere"
+    elsewhere.mkdir()
+    for folder, named in ((here, ""), (elsewhere, str(path))):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("IAMKIT_SETTINGS", named)
+        found = load("previous").snapshot.path
+        assert found == snapshot.under(here / "our audits")[0]
+        compared = CliRunner().invoke(main, ["diff", "2026-10", "latest"])
+        assert compared.exit_code == 0, compared.output
+        assert "From 2026-10-01" in compared.output
+    (here / "iamkit.yaml").write_text("reports: 5")
+    with pytest.raises(SnapshotError, match="no snapshot"):
+        load("latest")

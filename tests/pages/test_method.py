@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from iamkit.access import CONTEXTS
+from iamkit.checks import SEVERITIES
 from iamkit.pages import method
 from iamkit.tables import schema
 from tests.accounts import account, details, user
@@ -21,10 +22,26 @@ def test_the_page_names_the_evidence(tmp_path: Path) -> None:
 
 
 def test_a_key_that_a_context_does_not_name_is_unknown(tmp_path: Path) -> None:
-    found = method.contexts(account(tmp_path))
-    assert list(found.index) == list(CONTEXTS)
-    assert found.loc["any", "aws:multifactorauthpresent"] == "unknown"
-    assert found.loc["stolen-key", "aws:multifactorauthpresent"] == "absent"
+    found = method.contexts(account(tmp_path)).set_index("condition_key")
+    with_mfa = found.loc["aws:multifactorauthpresent"]
+    others = with_mfa["otherwise"].split("; ")
+    said = {with_mfa["value"], *(each.partition(":")[0] for each in others)}
+    assert said == {"absent", "true", "false", "unknown"}
+    assert "true: mfa-outside, mfa-inside" in others
+    named = {name for each in others for name in each.partition(": ")[2].split(", ")}
+    assert named < set(CONTEXTS)
+    assert found.loc["aws:viaawsservice", ["value", "otherwise"]].tolist() == [
+        "false", "true: via-service",
+    ]  # fmt: skip
+
+
+def test_each_severity_has_a_meaning_and_its_numbers(tmp_path: Path) -> None:
+    made = account(tmp_path, details([user("ann")]))
+    found = method.severities(made).set_index("severity")
+    assert list(found.index) == list(SEVERITIES)
+    assert found["checks"].sum() == len(made.audit.results)
+    failing = made.audit.findings.query("status == 'fail'")
+    assert found["findings"].sum() == len(failing.drop_duplicates(["check", "subject"]))
 
 
 def test_each_table_says_how_many_rows_it_has(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from iamkit.restrictions import MFA_ENFORCEMENT, NOT_APPLICABLE, MfaVerdict
 from iamkit.results import MFA_VERDICTS
 from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, MFA_DEVICES, VIRTUAL_MFA_DEVICES
 from tests.accounts import ARN, account, again, details, report, user
-from tests.pages import holding, numbers
+from tests.pages import checked, holding, numbers
 from tests.policies import EVERYTHING, WITH_MFA, allow, deny, line, person, trusts, worker
 
 ROOT = f"{ARN}root"
@@ -46,7 +46,7 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     assert found["Without MFA"] == ("1", "bad")
     assert found["MFA enforced"] == ("33 %", "plain")
     assert found["Of administrators"] == ("50 %", "plain")
-    assert found["Root user"] == ("MFA", "good")
+    assert found["Root user"] == ("MFA", "note"), "which kind of device it is, nothing says"
     shares = mfa.enforced_shares(company).set_index("of")
     assert shares.loc["users", ["part", "whole", "share"]].tolist() == [1, 3, "33 %"]
 
@@ -65,9 +65,28 @@ def test_a_user_of_whom_nobody_knows_is_not_registered(registered: Any, tone: st
         mfa_enforcement=MFA_ENFORCEMENT.rows(),
         administrators=MFA_ENFORCEMENT.rows(),
         mfa_devices=MFA_DEVICES.rows(),
+        audit=checked(),
     )
     assert mfa.all_registered(held) is (registered is True)
     assert numbers(mfa.headline(held))["Without MFA"][1] == tone
+
+
+@pytest.mark.parametrize(
+    ("device", "hardware", "tone"),
+    [
+        ("pass", "pass", "good"),
+        ("pass", "fail", "bad"),
+        ("fail", "not applicable", "bad"),
+        ("pass", "not assessed", "note"),
+        ("pass", "accepted", "plain"),
+        ("not applicable", "not applicable", "plain"),
+    ],
+)
+def test_the_root_users_mfa_has_the_colour_of_its_checks(
+    device: str, hardware: str, tone: str
+) -> None:
+    audit = checked(root_without_mfa=device, root_without_hardware_mfa=hardware)
+    assert mfa.root_tone(holding(audit=audit)) == tone
 
 
 def test_console_users_without_a_device_are_listed_the_last_used_password_first() -> None:

@@ -34,6 +34,20 @@ def test_more_is_better_of_mfa_and_worse_of_findings(third: Account) -> None:
     assert (said[:5], direction) == ("▼ was", "better")
 
 
+def test_a_sparkline_goes_from_the_lowest_to_the_highest(third: Account) -> None:
+    assert trend.sparkline(third, "mfa_registered") == "▁▅█"
+    assert trend.sparkline(third, "users") == "▁▁▁", "the same every time"
+    assert "▁▅█" in summary.headline(third)._repr_mimebundle_()["text/html"]
+
+
+def test_a_sparkline_shows_where_an_audit_does_not_say(tmp_path: Path) -> None:
+    for number, lines in ((1, [line("ann")]), (2, []), (3, [line("ann", mfa=True)])):
+        account = audit(tmp_path, number, ANN, *lines)
+    assert trend.sparkline(account, "mfa_registered") == "", "two of three say"
+    account = audit(tmp_path, 4, ANN, line("ann"))
+    assert trend.sparkline(account, "mfa_registered") == "▁·█▁"
+
+
 def test_with_one_audit_nothing_is_compared(tmp_path: Path) -> None:
     account = audit(tmp_path, 1, ANN, line("ann"))
     assert "the first audit" in trend.headline(account)._repr_mimebundle_()["text/html"]

@@ -5,12 +5,16 @@ import io
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from iamkit import Account
 from iamkit.report import csv_files
+from iamkit.results import record
+from tests.accounts import ARN, account, details, report, user
+from tests.policies import line
 
 
 def read(frame: pd.DataFrame) -> list[list[str]]:
@@ -58,3 +62,49 @@ def test_with_the_files_comes_what_the_run_has_to_know(demo_account: Account) ->
     assert sum(failing.values()) < len(rows), "what is accepted or noted is none"
     assert outcome["broken"] == []
     assert re.fullmatch(r"[\d.]+, as of 20\d\d-\d\d-\d\d", outcome["actions"])
+
+
+def rows_of(made: Account, name: str) -> list[dict[str, str]]:
+    text = csv_files.csv_files(made)[name].removeprefix("\ufeff")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize("name", csv_files.TABLES)
+def test_each_row_says_of_which_account_moment_and_evidence_it_is(
+    demo_account: Account, name: str
+) -> None:
+    evidence = demo_account.snapshot.evidence_hash
+    of = {
+        (row["account_id"], row["as_of"], row["evidence_sha256"])
+        for row in rows_of(demo_account, name)
+    }
+    assert of == {(demo_account.account_id, "2026-11-01T06:00:00Z", evidence)}
+
+
+@pytest.mark.parametrize("name", csv_files.TABLES)
+def test_a_file_has_the_columns_that_its_definition_says(demo_account: Account, name: str) -> None:
+    header, *_ = csv_files.csv_files(demo_account)[name].removeprefix("\ufeff").split("\r\n", 1)
+    assert header.split(",") == csv_files.definitions()[name].names
+
+
+def test_a_finding_has_the_id_of_the_record_that_is_kept_of_the_audit(
+    demo_account: Account,
+) -> None:
+    rows = rows_of(demo_account, "findings.csv")
+    kept = record(demo_account).found
+    named = {(row["check"], row["subject"]): row["finding"] for row in rows}
+    assert named == {(row.check, row.subject): row.finding for row in kept.itertuples()}
+    assert len(set(named.values())) == len(named)
+
+
+def test_a_finding_keeps_its_id_while_its_words_change(tmp_path: Path) -> None:
+    ids = []
+    for keys, folder in ((1, "before"), (2, "after")):
+        (tmp_path / folder).mkdir()
+        given = report(line("ana", keys=keys, password=True))
+        made = account(tmp_path / folder, details([user("ana")]), credential_report=given)
+        rows = rows_of(made, "findings.csv")
+        found = {(row["check"], row["subject"]): row for row in rows}
+        ids.append(found["console_user_without_mfa", f"{ARN}user/ana"])
+    assert ids[0]["finding"] == ids[1]["finding"]
+    assert ids[0]["evidence_sha256"] != ids[1]["evidence_sha256"]

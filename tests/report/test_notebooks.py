@@ -54,7 +54,8 @@ def pages(snapshot: Path, **options: Any) -> dict[str, str]:
 
 def seen(page: Path) -> str:
     """The text of a page without its code, scripts and styles."""
-    parsed = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    text = page.read_text(encoding="utf-8").replace("<wbr>", "")
+    parsed = BeautifulSoup(text, "html.parser")
     for hidden in parsed.select("details, script, style"):
         hidden.decompose()
     return " ".join(parsed.get_text(" ").split())

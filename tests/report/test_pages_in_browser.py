@@ -125,7 +125,9 @@ def assert_inert(tab: Tab) -> None:
     assert tab.evaluate("document.querySelectorAll('meta[http-equiv]').length") == 1
     links = "[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href'))"
     for link in tab.evaluate(links):
-        assert link.startswith(("#", "https://docs.")) or link.endswith((".html", ".csv")), link
+        assert link.startswith(("#", "https://docs.")) or link.endswith(
+            (".html", ".csv", ".json", ".xlsx")
+        ), link
     images = "[...document.images].every(i => i.src.startsWith('data:image/'))"
     assert tab.evaluate(images), "an image comes from elsewhere"
 
@@ -136,7 +138,7 @@ def notebook(*cells: nbformat.NotebookNode) -> str:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages of three notebooks: hostile outputs, a hostile failure, and plain tables."""
+    """The pages of four notebooks: hostile outputs, a hostile failure, plain tables, a cut one."""
     folder = tmp_path_factory.mktemp("pages")
     snapshot, notebooks = folder / "snapshot", folder / "notebooks"
     snapshot.mkdir()
@@ -173,6 +175,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "}), 'Keys', severity='severity')"
             ),
             new_code_cell("charts.table(pd.DataFrame({'a': [3, 1, 2]}), 'Short')"),
+        )
+    )
+    (notebooks / "03-cut.ipynb").write_text(
+        notebook(
+            new_markdown_cell("# Cut"),
+            new_code_cell(
+                "import pandas as pd\nfrom iamkit import charts\n"
+                "users = pd.DataFrame({'user': [f'user-{i}' for i in range(300)]})\n"
+                "charts.table(users, 'Users', rows=12, file='findings.csv')"
+            ),
         )
     )
     with pytest.raises(NotebookError, match="01-failing: Cell 2 failed: ValueError"):
@@ -220,11 +232,25 @@ def test_the_policy_alone_stops_what_escaping_would_miss(browser: Browser, pages
 
 VISIBLE = "[...document.querySelectorAll('tbody')[0].rows].filter(row => row.offsetParent !== null)"
 FIRST_CELLS = f"{VISIBLE}.slice(0, 3).map(row => row.cells[0].textContent)"
+ALL = ".controls button:first-of-type"
 STATUS = "document.querySelector('.controls output').value"
+
+
+def test_a_long_table_opens_at_ten_rows(browser: Browser, pages: Path):
+    with browser.open(pages / "02-tables.html") as tab:
+        assert tab.evaluate(f"{VISIBLE}.length") == 10
+        assert tab.evaluate(STATUS) == "1–10 of 250"
+        label = f"document.querySelector({json.dumps(ALL)}).textContent"
+        assert tab.evaluate(label) == "Show all 250 rows"
+        tab.click(ALL)
+        assert tab.evaluate(label) == "Show 10 rows"
+        tab.press("Enter")
+        assert tab.evaluate(f"{VISIBLE}.length") == 10
 
 
 def test_paging(browser: Browser, pages: Path):
     with browser.open(pages / "02-tables.html") as tab:
+        tab.click(ALL)
         assert tab.evaluate(f"{VISIBLE}.length") == 100
         assert tab.evaluate(STATUS) == "1–100 of 250"
         for _ in range(2):
@@ -232,7 +258,7 @@ def test_paging(browser: Browser, pages: Path):
         assert tab.evaluate(STATUS) == "201–250 of 250"
         assert tab.evaluate(FIRST_CELLS) == ["user-200", "user-201", "user-202"]
         assert tab.evaluate("document.querySelector('.controls button:last-of-type').disabled")
-        tab.click(".controls button")
+        tab.click(".controls button:nth-last-of-type(2)")
         assert tab.evaluate(STATUS) == "101–200 of 250"
 
 
@@ -246,10 +272,20 @@ def test_filtering(browser: Browser, pages: Path):
         assert tab.evaluate(f"{VISIBLE}.length") == 0
 
 
+def test_a_filter_that_finds_nothing_says_where_more_rows_are(browser: Browser, pages: Path):
+    with browser.open(pages / "03-cut.html") as tab:
+        tab.type("user-1", "input[type=search]")
+        assert tab.evaluate(STATUS) == "1–3 of 3 found in 12"
+        tab.type("99")
+        said = "0–0 of 0 found in 12. 288 more rows are in findings.csv."
+        assert tab.evaluate(STATUS) == said
+
+
 def test_sorting(browser: Browser, pages: Path):
     with browser.open(pages / "02-tables.html") as tab:
         age, severity = "thead th:nth-child(2) [role=button]", "thead th:nth-child(3) [role=button]"
         column = f"{VISIBLE}.map(row => row.cells[%d].textContent)"
+        tab.click(ALL)
         tab.click(age)
         assert tab.evaluate(column % 1)[:3] == ["0", "1", "2"]
         tab.click(age)
@@ -269,18 +305,44 @@ def test_a_short_table_has_no_controls(browser: Browser, pages: Path):
         assert tab.evaluate("document.querySelectorAll('.controls').length") == 1
 
 
-def test_all_rows_show_in_print_and_without_scripts(browser: Browser, pages: Path):
-    with browser.open(pages / "02-tables.html", media="print") as tab:
-        assert tab.evaluate(f"{VISIBLE}.length") == 250
-        assert tab.evaluate("getComputedStyle(document.querySelector('.side')).display") == "none"
+def test_all_rows_show_without_scripts(browser: Browser, pages: Path):
     with browser.open(pages / "02-tables.html", scripts=False) as tab:
         tree = tab.call("Accessibility.getFullAXTree")["nodes"]
         names = {node.get("name", {}).get("value") for node in tree}
         assert {"user-000", "user-249"} <= names
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("name", ["index", "02-tables"])
+@pytest.mark.parametrize("name", ["index", "00-hostile", "01-failing", "02-tables"])
+def test_what_scrolls_on_a_phone_can_be_scrolled_by_keyboard(
+    browser: Browser, pages: Path, name: str
+):
+    unreachable = """[...document.querySelectorAll('main, main *')]
+        .filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))
+        .filter(e => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight)
+        .filter(e => e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))"""
+    with browser.open(pages / f"{name}.html", width=390) as tab:
+        tab.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert tab.evaluate(unreachable) == []
+
+
+def test_on_a_phone_each_row_is_a_block_whose_cells_have_labels(browser: Browser, pages: Path):
+    with browser.open(pages / "02-tables.html", width=390) as tab:
+        second = f"{VISIBLE}[0].cells[1]"
+        assert tab.evaluate(f"getComputedStyle({second}, '::before').content") == '"Age"'
+        assert tab.evaluate(f"{second}.dataset.label") == "Age"
+        assert tab.evaluate(f"{second}.offsetTop > {VISIBLE}[0].cells[0].offsetTop")
+        tree = tab.call("Accessibility.getFullAXTree")["nodes"]
+        roles = {node.get("role", {}).get("value") for node in tree}
+        assert {"table", "row", "cell", "rowheader", "columnheader"} <= roles
+        tab.click(ALL)
+        last = f"{VISIBLE}.at(-1).cells[2]"
+        assert tab.evaluate(f"{last}.dataset.label") == "Severity", "rows that were hidden, too"
+    with browser.open(pages / "02-tables.html") as tab:
+        assert tab.evaluate(f"{VISIBLE}[0].cells[1].offsetTop === {VISIBLE}[0].cells[0].offsetTop")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["index", "00-hostile", "02-tables"])
 def test_the_page_fits_its_window(browser: Browser, pages: Path, width: int, name: str):
     with browser.open(pages / f"{name}.html", width=width) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,4 +1,4 @@
-"""The page on controls fits a usual screen: no column lies beyond its edge."""
+"""Pages with wide tables fit a usual screen and a phone: no column lies beyond the edge."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ import pytest
 
 from iamkit.report import render
 from iamkit.report.notebooks import NOTEBOOKS
-from tests.accounts import written
+from tests.accounts import details, policy, report, user, written
 from tests.browser import NOT_FOUND, Browser, browser, chromium
+from tests.policies import EVERYTHING, attached, deny, document, line
 
 __all__ = ["browser"]  # the fixture
 
@@ -17,16 +18,42 @@ if chromium() is None and not os.environ.get("IAMKIT_REQUIRE_BROWSER"):
     pytest.skip(NOT_FOUND, allow_module_level=True)
 
 
-def test_the_tables_of_controls_and_checks_fit_a_usual_screen(
-    browser: Browser, tmp_path: Path
-) -> None:
-    notebooks = tmp_path / "notebooks"
+PAGES = ("03-network", "07-controls", "09-method")
+OFFICE = {"NotIpAddress": {"aws:SourceIp": ["203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/8"]}}
+BEYOND = """Object.fromEntries([...document.querySelectorAll('.scroll')].map(
+    each => [each.getAttribute('aria-label'), each.scrollWidth - each.clientWidth]))"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of an account with a list of networks, and names as long as people write them."""
+    folder = tmp_path_factory.mktemp("width")
+    notebooks = folder / "notebooks"
     notebooks.mkdir()
-    shutil.copy(NOTEBOOKS / "07-controls.ipynb", notebooks)
-    made = render(written(tmp_path).snapshot.path, tmp_path / "out", notebooks=notebooks)
-    measure = """[...document.querySelectorAll('.scroll')].map(
-        each => [each.getAttribute('aria-label'), each.scrollWidth - each.clientWidth])"""
-    with browser.open(made.pages[0], width=1280) as tab:
-        beyond = dict(tab.evaluate(measure))
+    for name in PAGES:
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", notebooks)
+    limits = deny("*", Sid="DenyOutsideOfficeAndVpnOfContractors", Condition=OFFICE)
+    held = {"AttachedManagedPolicies": attached("OfficeNetworks")}
+    users = [
+        user(f"firstname.lastname{number}.ext", UserId=f"AIDA{number:017d}", **held)
+        for number in range(12)
+    ]
+    policies = [policy("OfficeNetworks", document(EVERYTHING, limits), AttachmentCount=12)]
+    lines = report(*(line(each["UserName"], password=True, keys=1) for each in users))
+    contents = details(users, policies=policies)
+    made = written(folder, contents, credential_report=lines)
+    return render(made.snapshot.path, folder / "out", notebooks=notebooks).index.parent
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_fit_a_usual_screen(browser: Browser, pages: Path, name: str) -> None:
+    with browser.open(pages / f"{name}.html", width=1280) as tab:
+        beyond = tab.evaluate(BEYOND)
     assert len(beyond) >= 3
     assert set(beyond.values()) == {0}, beyond
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_fits_a_phone(browser: Browser, pages: Path, name: str) -> None:
+    with browser.open(pages / f"{name}.html", width=390) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,9 +1,11 @@
 // Sorting, filtering and paging. Rows are moved and hidden, never written.
 (() => {
   "use strict";
+  const FIRST = 10;
   const PAGE = 100;
   const MISSING = "–";
   const RANK = ["critical", "high", "medium", "low", "info", "fail", "not assessed", "accepted", "not applicable", "pass"];
+  const narrow = matchMedia("(max-width: 40rem)");
   const make = (tag, values) => Object.assign(document.createElement(tag), values);
   const written = (number) => number.toLocaleString("en");
 
@@ -27,6 +29,33 @@
     let order = rows;
     let shown = rows;
     let page = 0;
+    let whole = false;
+    const { total, file } = figure.dataset;
+    const names = headers.map((header) => header.textContent);
+    const roles = (selector, role) => figure.querySelectorAll(selector).forEach((each) => each.setAttribute("role", role));
+
+    // On a phone, CSS makes each row a block: cells get labels, and all of them keep their roles.
+    function stack() {
+      if (!narrow.matches) return;
+      if (!figure.classList.contains("stacked")) {
+        figure.classList.add("stacked");
+        roles("table", "table");
+        roles("thead, tbody", "rowgroup");
+        roles("thead tr", "row");
+        roles("thead th", "columnheader");
+      }
+      for (const row of rows) {
+        if (row.hidden || row.hasAttribute("role")) continue;
+        row.setAttribute("role", "row");
+        [...row.cells].forEach((cell, column) => {
+          cell.setAttribute("role", column ? "cell" : "rowheader");
+          if (column) cell.dataset.label = names[column];
+        });
+      }
+    }
+
+    narrow.addEventListener("change", stack);
+    stack();
     if (rows.length < 2) return;
 
     const filter = make("input", { type: "search", placeholder: "Filter rows" });
@@ -34,23 +63,31 @@
     const previous = make("button", { type: "button", textContent: "Previous" });
     const next = make("button", { type: "button", textContent: "Next" });
     const status = make("output", {});
-    if (rows.length > 10) {
+    const all = make("button", { type: "button" });
+    if (rows.length > FIRST) {
       const controls = make("div", { className: "controls" });
-      controls.append(filter);
+      controls.append(filter, all);
       if (rows.length > PAGE) controls.append(previous, next);
       controls.append(status);
       figure.prepend(controls);
     }
 
     function paint() {
-      const visible = new Set(shown.slice(page * PAGE, (page + 1) * PAGE));
+      const size = whole || filter.value.trim() ? PAGE : FIRST;
+      const visible = new Set(shown.slice(page * size, (page + 1) * size));
       for (const row of rows) if (row.hidden === visible.has(row)) row.hidden = !row.hidden;
-      const from = shown.length ? page * PAGE + 1 : 0;
-      const to = Math.min(shown.length, (page + 1) * PAGE);
+      const from = shown.length ? page * size + 1 : 0;
+      const to = Math.min(shown.length, (page + 1) * size);
+      stack();
+      previous.hidden = next.hidden = size === FIRST;
       previous.disabled = page === 0;
       next.disabled = to === shown.length;
+      all.textContent = whole ? `Show ${FIRST} rows` : `Show all ${written(rows.length)} rows`;
       status.value = `${written(from)}–${written(to)} of ${written(shown.length)}`;
       if (shown.length < rows.length) status.value += ` found in ${written(rows.length)}`;
+      if (shown.length || !total) return;
+      const more = written(total - rows.length);
+      status.value += `. ${more} more rows are ${file ? `in ${file}` : "not on this page"}.`;
     }
 
     function search() {
@@ -91,6 +128,7 @@
       });
     });
     filter.addEventListener("input", search);
+    all.addEventListener("click", () => { whole = !whole; page = 0; paint(); });
     previous.addEventListener("click", () => { page -= 1; paint(); });
     next.addEventListener("click", () => { page += 1; paint(); });
     paint();

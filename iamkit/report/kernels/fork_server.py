@@ -4,7 +4,7 @@ A process that holds the audited account, and forks a kernel from itself on requ
 Most of the time of a notebook would go into importing pandas and matplotlib and into auditing the
 account. Here one process, started fresh and with a single thread, does both once; each kernel is a
 fork of it, so it begins with a clean state, the imports done and the account loaded. The tables
-that become CSV files are written by a fork, too. `ForkServer` is the report's end of the socket
+that become files are written by a fork, too. `ForkServer` is the report's end of the socket
 between the two, `serve` the process's. It runs as `python -m iamkit.report.kernels`, where forking
 exists.
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from iamkit.memory import freeze, garbage_collection_paused
-from iamkit.report.csv_files import write_csv_files
+from iamkit.report.exports import write_exports
 from iamkit.report.temporary import RunFolder
 from iamkit.settings import FOR_ALL_NOTEBOOKS, Settings
 
@@ -105,6 +105,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
         self._arguments: dict[str, Any] = {}
+        self._writer: ForkedProcess | None = None
         with theirs:
             if fork:
                 self._process = subprocess.Popen(  # noqa: S603
@@ -133,17 +134,21 @@ class ForkServer:
         """A kernel with these ipykernel arguments; OSError if the process cannot make one."""
         return self._fork({"cwd": str(cwd), "arguments": arguments})
 
-    def fork_writer(self, folder: Path, *, keep: bool) -> ForkedProcess:
+    def fork_writer(self, folder: Path) -> ForkedProcess:
         """
-        A process that writes the report's CSV files into a folder, which is there once all are.
+        A process that writes the report's `exports` into a folder, which is there once all are.
 
-        `keep`: the record of the audit as well, beside its evidence. OSError if the process cannot
-        make one.
+        It ends with the server. OSError if the process cannot make one.
         """
-        return self._fork({"folder": str(folder), "account": self._arguments, "keep": keep})
+        self._writer = self._fork({"account": self._arguments, "folder": str(folder)})
+        return self._writer
+
+    def fork_keeper(self) -> ForkedProcess:
+        """A process that writes the record of the audit beside its evidence; else OSError."""
+        return self._fork({"account": self._arguments})
 
     def run_writer(self, folder: Path, *, keep: bool) -> int:
-        """Write the CSV files as `fork_writer` does, in a process of its own; its exit code."""
+        """Do what `fork_writer` and, if need be, `fork_keeper` do in a process; its exit code."""
         ran = subprocess.run(  # noqa: S603
             [
                 sys.executable,
@@ -187,6 +192,9 @@ class ForkServer:
 
     def close(self) -> None:
         """End the process, after its kernels, and remove the folder."""
+        if self._writer:
+            with suppress(OSError):
+                self._writer.kill()
         self._control.close()
         if self._process:
             self._process.kill()
@@ -290,8 +298,14 @@ def _become(wanted: Mapping[str, Any], life: int) -> None:
     try:
         os.setpgid(0, 0)
         os.set_inheritable(life, False)
-        if "folder" in wanted:
-            write_csv_files(Path(wanted["folder"]), wanted["account"], keep=wanted["keep"])
+        if "account" in wanted:
+            from iamkit.account import load
+
+            account = load(**wanted["account"])  # which this process holds
+            if "folder" in wanted:
+                write_exports(Path(wanted["folder"]), account)
+            else:
+                account.history.keep()
             return
         os.chdir(wanted["cwd"])
         sys.argv = ["ipykernel_launcher", *wanted["arguments"]]

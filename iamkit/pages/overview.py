@@ -1,0 +1,367 @@
+"""
+The verdict of a report: how the account stands on the five practices, and what to do first.
+
+The page that lists the others shows it, and the summary asks the same functions, so that the two
+cannot disagree. A practice's figure is a measure of `results.MEASURES`, which the page on the trend
+shows as well; its state is that of its checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.account import Account
+from iamkit.checks import SEVERITIES, Status, every
+from iamkit.pages import counts, credentials, trend
+from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
+from iamkit.results import BETTER, MEASURES, WORSE
+from iamkit.values import few
+
+MFA, CREDENTIALS, NETWORK = "01-mfa", "02-credentials", "03-network"
+PERMISSIONS, ESCALATION = "04-permissions", "05-escalation"
+TRUST, CONTROLS = "06-trust", "07-controls"
+NOBODY: Final = "The account has no users and no roles."
+EVERY_CHECK: Final = ("00-summary", CONTROLS)  # pages about all of them
+
+# The page that shows what the checks of a file find; those of any other file: the controls page.
+_PAGES: Final[Mapping[str, str]] = {
+    "administration": PERMISSIONS,
+    "administrators": PERMISSIONS,
+    "attachments": PERMISSIONS,
+    "credentials": CREDENTIALS,
+    "emergencies": CREDENTIALS,
+    "escalation": ESCALATION,
+    "federation": TRUST,
+    "mfa": MFA,
+    "network": NETWORK,
+    "password_policy": CREDENTIALS,
+    "policies": PERMISSIONS,
+    "roles": TRUST,
+    "root": CREDENTIALS,
+    "services": CREDENTIALS,
+    "trust": TRUST,
+}
+# Checks that another page shows than the rest of their file.
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "root_without_mfa": MFA,
+    "root_without_hardware_mfa": MFA,
+    "stale_service_access": PERMISSIONS,
+}
+_ACCESS: Final = frozenset({"unused_kind_of_access", "unusable_user"})
+_PASSWORDS: Final = frozenset({"old_password", "unused_password"})
+_KEYS: Final = frozenset(
+    {
+        "access_key_made_with_user",
+        "active_signing_certificate",
+        "long_lived_access_keys",
+        "old_access_key",
+        "root_access_key",
+        "root_signing_certificate",
+        "service_credential_without_expiry",
+        "two_active_access_keys",
+        "unused_access_key",
+    }
+)
+_CALL: Final = re.compile(r" \([\w-]+:\w+: \w+\)")  # that was refused, in a reason
+
+
+@dataclass(frozen=True)
+class Practice:
+    """One of the five practices: its page, its measure, its checks and what is said of it."""
+
+    title: str
+    page: str
+    measure: str
+    holds: Callable[[str, str], bool]  # whether a check, by its name and page, belongs to it
+    verdict: Callable[[Account], str]
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a measure comes to: a part, of a whole; or why that is not known."""
+
+    part: int = 0
+    whole: int = 0
+    missing: str = ""
+
+
+def number(account: Account, measure: str) -> Number:
+    """Return what a measure of the account comes to."""
+    made = MEASURES[measure]
+    if missing := account.missing(*made.needs):
+        return Number(missing=missing)
+    part, whole = made.count(account)
+    if measure == "administrators":  # which are a part of the users and roles
+        whole = len(account.permissions.principals)
+    return Number(int(part), int(whole or 0))
+
+
+def _of(account: Account, measure: str, said: str, nobody: str) -> str:
+    """Return a sentence in which `{}` is a part of a whole; `nobody` where there is no whole."""
+    found = number(account, measure)
+    if found.missing:
+        return f"Not assessed: {found.missing}."
+    return said.format(f"{found.part:,} of {found.whole:,}") if found.whole else nobody
+
+
+def _mfa(account: Account) -> str:
+    said = "MFA is enforced for {} users with permissions."
+    enforced = _of(account, "mfa_enforced", said, "No user has permissions.")
+    said, nobody = "{} console users have an MFA device.", "No user has a console password."
+    return f"{enforced} {_of(account, 'mfa_registered', said, nobody)}"
+
+
+def _access(account: Account) -> str:
+    said = "{} users and roles are administrators."
+    admins = _of(account, "administrators", said, NOBODY)
+    more = number(account, "can_become_administrator")
+    others = f" {more.part:,} more can become administrator." if more.part else ""
+    unused = account.audit.results.query("check == 'unused_kind_of_access' and failing > 0")
+    rows = unused[["failing", "total", "among"]].itertuples(index=False)
+    kinds = [f" {counts.of(*row)} have a kind of access that they do not use." for row in rows]
+    return admins + others + "".join(kinds)
+
+
+def _networks(account: Account) -> str:
+    said = "{} users and roles can be used from named networks only."
+    made = _of(account, "network_restricted", said, NOBODY)
+    if account.missing(*MEASURES["network_restricted"].needs):
+        return made
+    words = {
+        PARTLY_RESTRICTED: ("is restricted for some actions", "are restricted for some actions"),
+        UNRESTRICTED: ("is not restricted", "are not restricted"),
+        NOTHING_TO_PROTECT: ("has no permissions", "have no permissions"),
+    }
+    verdicts = account.network_restrictions["verdict"].value_counts()
+    there = {name: int(verdicts[name]) for name in words if name in verdicts}
+    rest = [f"{there[name]:,} {words[name][there[name] > 1]}" for name in there]
+    return f"{made} {'; '.join(rest)}." if rest else made
+
+
+def _passwords(account: Account) -> str:
+    days = account.settings.max_password_age_days
+    said = f"{{}} console passwords were not changed for more than {days} days."
+    made = _of(account, "old_passwords", said, "No user has a console password.")
+    return made + _unused(account, "password")
+
+
+def _keys(account: Account) -> str:
+    said = f"{{}} active access keys are older than {account.settings.max_key_age_days} days."
+    made = _of(account, "old_keys", said, "No user has an active access key.")
+    return made + _unused(account, "key")
+
+
+def _unused(account: Account, kind: str) -> str:
+    """Return how many passwords or keys are not used, as a further sentence; none, if none."""
+    if account.missing("credentials", "access_keys"):
+        return ""
+    found = int(credentials.unused(account)["credential"].str.startswith(kind).sum())
+    verb = "was" if found == 1 else "were"
+    days = account.settings.unused_days
+    return f" {found:,} {verb} not used for {days} days or more." if found else ""
+
+
+PRACTICES: Final = (
+    Practice("MFA", MFA, "mfa_enforced", lambda check, page: page == MFA, _mfa),
+    Practice(
+        "Kinds of access and permissions",
+        PERMISSIONS,
+        "administrators",
+        lambda check, page: page in (PERMISSIONS, ESCALATION) or check in _ACCESS,
+        _access,
+    ),
+    Practice(
+        "Networks", NETWORK, "network_restricted", lambda check, page: page == NETWORK, _networks
+    ),
+    Practice(
+        "Passwords",
+        CREDENTIALS,
+        "old_passwords",
+        lambda check, page: check in _PASSWORDS or check.startswith("password_policy"),
+        _passwords,
+    ),
+    Practice("Access keys", CREDENTIALS, "old_keys", lambda check, page: check in _KEYS, _keys),
+)
+
+
+def page_of(account: Account) -> dict[str, str]:
+    """Return for each check the page that shows what it finds."""
+    found = {}
+    for name, check in every(account.settings).items():
+        module = check.find.__module__
+        own = _PAGES.get(module.rpartition(".")[2], CONTROLS)
+        kits = module.startswith("iamkit.checks.")
+        found[name] = _OTHERWISE.get(name, own) if kits else CONTROLS
+    return found
+
+
+def practices(account: Account) -> pd.DataFrame:
+    """
+    Return the five practices, a row each: its state, a figure with what it is of, and the verdict.
+
+    `state` is the worst severity of what fails, or else that something was not assessed, or is
+    accepted; a practice with nobody to follow it is not applicable, and one that not everybody
+    follows is noted: neither passes. `change`
+    compares with the audit before, and is empty without one. `page` is the page's name.
+    """
+    pages, results = page_of(account), account.audit.results
+    rows = []
+    for each in PRACTICES:
+        held = [each.holds(name, pages.get(name, CONTROLS)) for name in results["check"]]
+        found = number(account, each.measure)
+        of = f"{found.part:,} of {found.whole:,}"
+        rows.append(
+            {
+                "practice": each.title,
+                "state": _state(results[held], each.measure, found),
+                "figure": "–" if found.missing or not found.whole else of,
+                "verdict": each.verdict(account),
+                "change": _change(account, each.measure),
+                "page": each.page,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compared(account: Account) -> pd.DataFrame:
+    """Return the five practices for a table: without pages, and `change` only if there is one."""
+    found = practices(account).drop(columns="page")
+    return found if found["change"].any() else found.drop(columns="change")
+
+
+def _state(results: pd.DataFrame, measure: str, figure: Number) -> str:
+    """Return how a practice stands: see `practices`."""
+    failing = set(results.loc[results["status"] == Status.FAIL, "severity"])
+    worst = next((severity for severity in SEVERITIES if severity in failing), None)
+    if worst:
+        return worst
+    found = set(results["status"])
+    if figure.missing or Status.NOT_ASSESSED in found:
+        return Status.NOT_ASSESSED
+    if Status.ACCEPTED in found:
+        return Status.ACCEPTED
+    if not figure.whole or Status.PASS not in found:
+        return Status.NOT_APPLICABLE
+    all_follow = MEASURES[measure].better != "more" or figure.part == figure.whole
+    return Status.PASS if all_follow else Status.NOTED
+
+
+def _change(account: Account, measure: str) -> str:
+    """
+    Return how a measure compares with the audit before, in words; empty without one.
+
+    An arrow says where the number went, and a word whether that is better.
+    """
+    said, direction = trend.change(account, measure)
+    if not said:
+        return ""
+    word = {BETTER: "better than", WORSE: "worse than"}.get(direction)
+    line = trend.sparkline(account, measure)
+    year = f"; the last {len(line)} audits: {line}" if line else ""
+    if word is None:
+        return f"→ as in the audit before{year}"
+    rows = account.history.measures
+    then = rows[rows["measure"] == measure].iloc[-2]
+    whole = "" if pd.isna(then["of"]) else f" of {then['of']:,.0f}"
+    return f"{said[0]} {word} in the audit before: {then['value']:,.0f}{whole}{year}"
+
+
+def severities(account: Account) -> dict[str, int]:
+    """Return the number of findings of each severity, as the page on the trend counts them."""
+    names = [severity for severity in SEVERITIES if f"findings_{severity}" in MEASURES]
+    return {name: number(account, f"findings_{name}").part for name in names}
+
+
+def worst(account: Account, most: int = 3) -> pd.DataFrame:
+    """
+    Return the checks to begin with: the most severe, and of those the ones with most findings.
+
+    `first_step` is the next step of the first finding, with its name where there are several.
+    """
+    results, findings = account.audit.results, account.audit.findings
+    failing = results[results["status"] == Status.FAIL]
+    rank = failing["severity"].map(SEVERITIES.index)
+    order = failing.assign(rank=rank).sort_values(
+        ["rank", "failing"], ascending=[True, False], kind="stable"
+    )
+    pages, rows = page_of(account), []
+    wrong = findings[findings["status"] == Status.FAIL]
+    first: Any  # a row
+    for first in order.head(most).itertuples():
+        those = wrong[wrong["check"] == first.check].drop_duplicates("subject")
+        step, name = first.remedy, ""
+        if len(those) and pd.notna(those["next_step"].iloc[0]):
+            step, name = those["next_step"].iloc[0], those["name"].iloc[0]
+        alone = str(first.among).startswith("the ")  # the account or its root user
+        rows.append(
+            {
+                "severity": first.severity,
+                "title": first.title,
+                "count": counts.of(first.failing, first.total, first.among),
+                "who": "" if alone else few(those["name"].dropna().astype(str)),
+                "first_step": f"{name}: {step}" if name and len(those) > 1 else step,
+                "page": pages.get(first.check, CONTROLS),
+            }
+        )
+    columns = ["severity", "title", "count", "who", "first_step", "page"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def by_page(account: Account) -> dict[str, dict[str, int]]:
+    """Return for each page how many of its checks there are, fail and were not assessed."""
+    results, pages = account.audit.results, page_of(account)
+    found: dict[str, dict[str, int]] = {}
+    for check, status in zip(results["check"], results["status"], strict=True):
+        for page in {pages.get(check, CONTROLS), *EVERY_CHECK}:
+            of = found.setdefault(page, {"checks": 0, Status.FAIL: 0, Status.NOT_ASSESSED: 0})
+            of["checks"] += 1
+            if status in of:
+                of[status] += 1
+    return found
+
+
+def age(account: Account) -> str:
+    """
+    Return how old the evidence was when it was collected, in a sentence; empty if not known.
+
+    The credential report is made at most every four hours, so the evidence is of an earlier time.
+    """
+    given = [account.snapshot.manifest.get(name) for name in ("as_of", "collected_at")]
+    as_of, collected = pd.to_datetime(pd.Series(given), utc=True, errors="coerce", format="ISO8601")
+    if pd.isna(as_of) or pd.isna(collected) or collected < as_of:
+        return ""
+    minutes = round((collected - as_of).total_seconds() / 60)
+    for length, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= length:
+            past = round(minutes / length)
+            return f"The evidence was {past} {unit}{'s' * (past > 1)} old when it was collected."
+    return "The evidence was less than a minute old when it was collected."
+
+
+def facts(account: Account) -> dict[str, Any]:
+    """Return what the page that lists the others says of the account, as JSON holds it."""
+    results = account.audit.results
+    status = results["status"].value_counts()
+    open_ones = results[results["status"] == Status.NOT_ASSESSED]
+    pages = page_of(account)
+    lacking = open_ones[["title"]].assign(
+        reason=open_ones["reason"].fillna("").str.replace(_CALL, "", regex=True),
+        page=[pages.get(name, CONTROLS) for name in open_ones["check"]],
+    )
+    return {
+        "checks": len(results),
+        "failing": int(status.get(Status.FAIL, 0)),
+        "passing": int(status.get(Status.PASS, 0)),
+        "practices": practices(account).to_dict("records"),
+        "first_audit": len(account.history.audits) < 2,
+        "severities": severities(account),
+        "worst": worst(account).to_dict("records"),
+        "not_assessed": lacking.to_dict("records"),
+        "pages": by_page(account),
+        "age": age(account),
+    }

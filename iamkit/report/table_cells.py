@@ -1,0 +1,75 @@
+"""The cells of a page's tables: escaped, marked by kind, and broken where names may break."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+BADGES = {
+    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
+    "accepted": "accepted",
+    "not assessed": "unknown",
+    "noted": "info",
+    "not applicable": "accepted",  # muted: neither good nor bad
+}
+
+MISSING = "–"
+LONG = 28
+PRINTED = 15  # rows of a table on paper, as print.css cuts it
+_LONG_NAME = re.compile(r"[\w/:.-]{16}")
+_JOINT = re.compile(r"(?<=\w[_/:])(?=\w)|(?<=[a-z])(?=[A-Z])")  # in names and ARNs
+
+
+def cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
+    """The cells of one table row, in as few bytes as HTML allows."""
+    parts = []
+    for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
+        shown, look = escape(MISSING), "none"
+        if value is not None:
+            text, look = _written(value), ""
+            shown = _breakable(text)
+            if kind == "severity" and text.lower() in BADGES:
+                badge = Markup("<span class='badge {}'>{}</span>")
+                shown = badge.format(BADGES[text.lower()], text)
+            elif kind == "number":
+                look = "n"
+            elif len(text) > LONG or "\n" in text:
+                look = "w"
+        tag = Markup("<th scope=row") if position == 0 else Markup("<td")
+        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
+    return Markup("").join(parts)
+
+
+def beyond(table: Mapping[str, Any]) -> Markup:
+    """Attributes that say where rows of a table are that it lacks here, or in print."""
+    shown, total, file = len(table["data"]), table.get("total"), table.get("file") or ""
+    total = total if isinstance(total, int) else shown
+    said = Markup("")
+    if total > shown:
+        said += Markup(" data-total={}").format(total)
+    if file:
+        said += Markup(' data-file="{}"').format(file)
+    if total > PRINTED:
+        where = "The page on a screen has " + (f"{shown:,}" if total > shown else "all of them")
+        where += f"; {file} has all" if file and total > shown else f", and {file}" * bool(file)
+        said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(PRINTED, total, where)
+    return said
+
+
+def _breakable(text: str) -> Markup:
+    """
+    Escaped text whose long names may break where their parts meet, before any other place.
+
+    >>> _breakable("an_administrator_role of a_b")
+    Markup('an_<wbr>administrator_<wbr>role of a_<wbr>b')
+    """
+    if not _LONG_NAME.search(text):
+        return escape(text)
+    return Markup("<wbr>").join(map(escape, _JOINT.split(text)))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return str(round(value, 4)).removesuffix(".0")
+    return str(value)

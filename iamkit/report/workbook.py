@@ -1,0 +1,301 @@
+"""
+The tables of an account as a workbook: a sheet per table, for people who filter and sort.
+
+The first sheet says of which account, moment and evidence it is, lists the sheets and says what
+each of them lacks; the second says what each column means. Every sheet has its title, the meanings,
+and headers that stay in view and filter. Values have their types; text is text, whatever it looks
+like, so nothing of the account can become a formula or a link.
+
+A workbook has limits: a cell that is too long is cut and says so, as does a sheet of a table that
+is too long, and a time or number that a spreadsheet cannot hold is text. The same account gives the
+same bytes: the only time in it is that of the evidence.
+
+Source: Microsoft, "Excel specifications and limits"; XlsxWriter.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from iamkit.account import Account
+from iamkit.charts import cell, clean, column_headers
+from iamkit.checks import AUDIT_TABLES
+from iamkit.errors import ReportError, one_line
+from iamkit.report.csv_files import of_audit
+from iamkit.report.manifest import installed_version
+from iamkit.results import FOUND_ROWS, MATRIX, matrix, with_ids
+from iamkit.table import COUNT, TIME, TRUTH, Column, Table
+from iamkit.tables import tables_of
+
+MOST_ROWS: Final = 1_048_576  # of a sheet
+MOST_CHARACTERS: Final = 32_767  # of a cell, as UTF-16 counts them
+MOST_DIGITS: Final = 10**15  # a spreadsheet's numbers have no more
+ABOVE: Final = 3  # rows of a sheet before its data: title, meanings, headers
+WIDEST, MEASURED = 60, 200  # characters of a column, and how many rows say how wide it is
+YEARS: Final = range(1900, 10000)  # that a spreadsheet's times can be of
+
+Write = Callable[[int, int, Any], int]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as a sheet: its name, what the table is, and how an account gives it."""
+
+    title: str
+    table: Table
+    rows: Callable[[Account], pd.DataFrame]
+    derived: str = ""  # the account's name for it, by which it is known what evidence it lacks
+
+
+def sheets() -> list[Sheet]:
+    """Return the sheets in their order: what was found, then what it was found in."""
+    _, results, acceptances = AUDIT_TABLES
+    built = tables_of(Account)
+
+    def of(title: str, name: str) -> Sheet:
+        definition = built[name].definition
+        assert definition  # noqa: S101 - a test asks for all of them
+        return Sheet(title, definition, lambda account: getattr(account, name), name)
+
+    return [
+        of("Identities", "identities"),
+        Sheet("Findings", FOUND_ROWS, with_ids),
+        Sheet("Controls", MATRIX, lambda account: matrix(account.audit.results)),
+        Sheet("Checks", results, lambda account: account.audit.results),
+        Sheet("Accepted risks", acceptances, lambda account: account.audit.acceptances),
+        of("Users", "users"),
+        of("Groups", "groups"),
+        of("Roles", "roles"),
+        replace(of("Access keys", "access_keys"), rows=_access_keys),
+        of("MFA devices", "mfa_devices"),
+        of("Policies", "policies"),
+        of("Policy assignments", "policy_assignments"),
+        of("Trusted principals", "trusted_principals"),
+        of("Outbound roles", "outbound_roles"),
+        of("Identity providers", "identity_providers"),
+        of("Password policy", "password_policy"),
+        of("Gaps", "gaps"),
+        of("Incomplete", "incomplete"),
+    ]
+
+
+def _access_keys(account: Account) -> pd.DataFrame:
+    """The access keys that are there; the table has two rows for every user."""
+    keys = account.access_keys
+    return keys[keys["exists"].fillna(value=True)]
+
+
+def workbook(account: Account) -> bytes:
+    """Return the workbook of an account, as bytes. Raises ReportError if it cannot be made."""
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
+    of = of_audit(account)
+    book.set_properties(
+        {
+            "title": f"IAM of account {of['account_id']}, {of['as_of']}",
+            "comments": f"Evidence {of['evidence_sha256']}",
+            "created": account.as_of.tz_localize(None).to_pydatetime(),
+        }
+    )
+    looks = _Looks(book)
+    first, second = book.add_worksheet("Report"), book.add_worksheet("Columns")
+    listed = [_Filled(book.add_worksheet(each.title), each, account, looks) for each in sheets()]
+    _contents(first, account, of, listed, looks)
+    _columns(second, listed, looks)
+    book.close()
+    return content.getvalue()
+
+
+class _Looks:
+    """The formats of a workbook."""
+
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        top = {"valign": "top", "font_name": "Calibri", "font_size": 10}
+        self.title: Format = book.add_format({**top, "bold": True, "font_size": 14})
+        self.header: Format = book.add_format(
+            {**top, "bold": True, "bottom": 1, "bg_color": "#e8edf3"}
+        )
+        self.meaning: Format = book.add_format(
+            {**top, "italic": True, "font_size": 8, "font_color": "#4a5560", "text_wrap": True}
+        )
+        self.text: Format = book.add_format({**top, "num_format": "@"})
+        self.wrapped: Format = book.add_format({**top, "num_format": "@", "text_wrap": True})
+        self.number: Format = book.add_format({**top, "num_format": "0.########"})
+        self.count: Format = book.add_format({**top, "num_format": "0"})
+        self.time: Format = book.add_format({**top, "num_format": "yyyy-mm-dd hh:mm"})
+        self.truth: Format = book.add_format(top)
+
+    def of(self, column: Column) -> Format:
+        """The format of a column's values."""
+        by_type = {TIME: self.time, COUNT: self.count, "float64": self.number, TRUTH: self.truth}
+        return by_type.get(column.dtype, self.text)
+
+
+class _Filled:
+    """A sheet with its table, and what the workbook's first sheets say of it."""
+
+    def __init__(self, page: Worksheet, sheet: Sheet, account: Account, looks: _Looks) -> None:
+        self.sheet = sheet
+        self.notes: list[str] = []
+        self.headers = [said for said, _ in column_headers(sheet.table.names)]
+        self._page = page
+        self._cut = 0
+        frame = self._frame(account)
+        self.rows = len(frame)
+        if self.rows > MOST_ROWS - ABOVE:
+            frame = frame.head(MOST_ROWS - ABOVE)
+            self.notes.append(f"first {len(frame):,} of {self.rows:,} rows: a sheet has no more")
+        columns = sheet.table.columns
+        for position, (column, said) in enumerate(zip(columns, self.headers, strict=True)):
+            values = frame[column.name].tolist()
+            width = self._column(position, column, values, looks.time)
+            page.set_column(position, position, max(width, len(said) + 3), looks.of(column))
+            self._put(page.write_string(1, position, column.meaning, looks.meaning))
+            self._put(page.write_string(2, position, said, looks.header))
+        if self._cut:
+            several = f"{self._cut:,} cells were too long and are cut"
+            self.notes.append(several if self._cut > 1 else "a cell was too long and is cut")
+        said = f"{sheet.title}: {sheet.table.row}"
+        said = "; ".join([said, *self.notes])
+        self._put(page.write_string(0, 0, clean(said), looks.title))
+        page.set_row(1, 48)
+        page.freeze_panes(ABOVE, 0)
+        page.autofilter(2, 0, 2 + len(frame), len(columns) - 1)
+
+    def _frame(self, account: Account) -> pd.DataFrame:
+        """The table; what cannot be made must not cost the other sheets."""
+        try:
+            frame = self.sheet.table.cast(self.sheet.rows(account))
+        except Exception as error:
+            self.notes.append(f"not made: {type(error).__name__}: {one_line(error)}")
+            return self.sheet.table.rows()
+        lacks = account.missing(self.sheet.derived) if self.sheet.derived else ""
+        if lacks:
+            self.notes.append(f"incomplete, as evidence is missing: {lacks}")
+        return frame
+
+    def _column(self, position: int, column: Column, values: list[Any], times: Format) -> int:
+        """Write the values of a column; return how many characters wide it is."""
+        page, width = self._page, 0
+        put, convert = self._writer(column)
+        for row, value in enumerate(values, start=ABOVE):
+            if value is None or value is pd.NA or value is pd.NaT or value != value:
+                continue  # a cell of a missing value is empty
+            held = convert(value)
+            if isinstance(held, str):
+                if len(held) > MOST_CHARACTERS // 2:
+                    held = self._whole(held)
+                if row < MEASURED and len(held) > width:
+                    width = len(held)
+                failed = page.write_string(row, position, held)
+            else:
+                failed = put(row, position, held)
+            if failed:
+                self._put(failed)
+        return min(width + 1, WIDEST) if width else 11 if column.dtype != TIME else 17
+
+    def _writer(self, column: Column) -> tuple[Write, Callable[[Any], Any]]:
+        """How a column's values are written, and made what a spreadsheet holds."""
+        if column.dtype == TIME:
+            return self._page.write_datetime, _time
+        if column.dtype in (COUNT, "float64"):
+            return self._page.write_number, _number
+        if column.dtype == TRUTH:
+            return self._page.write_boolean, bool
+        return self._page.write_string, _text
+
+    def _whole(self, text: str) -> str:
+        """A text that fits a cell: what is too long is cut, and says so."""
+        units = text.encode("utf-16-le")
+        if len(units) <= 2 * MOST_CHARACTERS:
+            return text
+        self._cut += 1
+        kept = units[: 2 * (MOST_CHARACTERS - 60)].decode("utf-16-le", "ignore")
+        return f"{kept} … [cut: {len(text) - len(kept):,} more characters]"
+
+    def _put(self, failed: int) -> None:
+        if failed:
+            said = f"a cell of the sheet {self.sheet.title} could not be written ({failed})"
+            raise ReportError(f"report.xlsx cannot be made: {said}; please report this")
+
+
+def _text(value: Any) -> str:
+    """A text or a list as files hold it; the members of a dict as `key=value`."""
+    if type(value) is not str:
+        if isinstance(value, dict):
+            value = [f"{name}={of}" for name, of in value.items()]
+        value = str(cell(value))
+    return clean(value)
+
+
+def _number(value: Any) -> int | float | str:
+    """A number, as text if a spreadsheet would lose digits of it."""
+    if not math.isfinite(value) or abs(value) >= MOST_DIGITS:
+        return str(value)
+    return int(value) if value == int(value) else float(value)
+
+
+def _time(value: pd.Timestamp) -> Any:
+    """A time in UTC without its zone, which a spreadsheet cannot hold; or text."""
+    if value.year not in YEARS:
+        return value.isoformat()
+    return value.tz_localize(None).to_pydatetime(warn=False)
+
+
+def _contents(
+    page: Worksheet, account: Account, of: dict[str, str], listed: list[_Filled], looks: _Looks
+) -> None:
+    """Write the first sheet: of what the workbook is, and a row per sheet."""
+    facts = [
+        ("Account", of["account_id"]),
+        *([("Alias", account.alias)] if account.alias else []),
+        ("Evidence as of", of["as_of"]),
+        ("Evidence SHA-256", of["evidence_sha256"]),
+        ("iamkit", installed_version("iamkit")),
+    ]
+    page.set_column(0, 0, 22, looks.text)
+    page.set_column(1, 1, 70, looks.wrapped)
+    page.set_column(2, 2, 10, looks.count)
+    page.set_column(3, 3, 70, looks.wrapped)
+    page.write_string(0, 0, f"Identity and access of account {of['account_id']}", looks.title)
+    for row, (name, value) in enumerate(facts, start=2):
+        page.write_string(row, 0, name, looks.header)
+        page.write_string(row, 1, clean(value))
+    first = len(facts) + 3
+    for position, name in enumerate(("Sheet", "A row is", "Rows", "Note")):
+        page.write_string(first, position, name, looks.header)
+    for row, each in enumerate(listed, start=first + 1):
+        page.write_string(row, 0, each.sheet.title)
+        page.write_string(row, 1, each.sheet.table.row)
+        page.write_number(row, 2, each.rows)
+        page.write_string(row, 3, clean("; ".join(each.notes))[:MOST_CHARACTERS])
+
+
+def _columns(page: Worksheet, listed: Iterable[_Filled], looks: _Looks) -> None:
+    """Write the second sheet: what each column of each sheet means."""
+    names = ("Sheet", "Column", "Name in iamkit", "Type", "Meaning")
+    for position, (name, width) in enumerate(zip(names, (20, 28, 28, 12, 100), strict=True)):
+        page.set_column(position, position, width, looks.text)
+        page.write_string(0, position, name, looks.header)
+    row = 0
+    for each in listed:
+        described = each.sheet.table.describe()[["column", "type", "meaning"]]
+        for said, (name, kind, meaning) in zip(
+            each.headers, described.itertuples(index=False), strict=True
+        ):
+            row += 1
+            for position, text in enumerate((each.sheet.title, said, name, kind, meaning)):
+                page.write_string(row, position, text)
+    page.freeze_panes(1, 0)
+    page.autofilter(0, 0, row, len(names) - 1)

@@ -23,6 +23,7 @@ from iamkit.access import GRANTING, WHO_CAN
 from iamkit.checks import AUDIT_TABLES
 from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
+from iamkit.confirm import CONFIRMATION
 from iamkit.exit_codes import MEANINGS
 from iamkit.fleet import ACCOUNTS, CROSS_ACCOUNT_ROLES
 from iamkit.report import definitions, findings_json, ocsf, workbook
@@ -64,8 +65,10 @@ def tables() -> str:
             'Of `fleet.open("reports")`, which also has those that are kept of audits', FLEET
         ),
         _contents("Of `plan(account)` of `iamkit.rotation`", (ROTATION,)),
+        _contents("Of `iamkit.confirm.compare(…)`, and of `iamkit confirm`", (CONFIRMATION,)),
         *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET)),
         _table(ROTATION),
+        _table(CONFIRMATION),
     ]
     return "\n".join(parts)
 

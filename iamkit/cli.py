@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings` and `rotate` have modules of their own.
+The commands of iamkit; `settings`, `rotate` and `confirm` have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iamkit import exit_codes
+from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
 from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
@@ -462,6 +463,7 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
     return f"findings at or above {fail_on}: {', '.join(counted)}" if counted else ""
 
 
+main.add_command(confirm)
 main.add_command(settings)
 main.add_command(rotate)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}

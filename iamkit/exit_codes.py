@@ -30,7 +30,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.DONE: "done",
     ExitCode.FOUND: (
         "done: findings (of diff, new ones) at or above --fail-on, or what the run file says; or "
-        "files that rebuild makes differently"
+        "files that rebuild makes differently, or decisions in which AWS's simulator differs"
     ),
     ExitCode.WRONG_INPUT: "wrong input or usage, no evidence, or files that were changed",
     ExitCode.GAPS: "done, without evidence that --require, or the run file, names",
@@ -45,6 +45,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
 ALL: Final = (ExitCode.DONE, ExitCode.WRONG_INPUT, ExitCode.FAILED, ExitCode.NOT_WRITTEN)
 OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "collect": (ExitCode.GAPS,),
+    "confirm": (ExitCode.FOUND,),
     "demo": (),
     "diff": (ExitCode.FOUND,),
     "lab": (),

@@ -58,7 +58,7 @@ AUDIT, MADE = Audit(), Audit(report=True)
 
 SECTIONS = {
     "Every month": ("run",),
-    "One account": ("collect", "report", "diff", "remedies"),
+    "One account": ("collect", "report", "diff", "remedies", "confirm"),
     "Evidence and reports that were made": ("verify", "rebuild"),
     "Access keys": ("rotate",),
     "Settings": ("settings",),

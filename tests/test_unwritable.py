@@ -73,6 +73,7 @@ def commands(audit: Audit, out: Path) -> dict[str, list[str]]:
     file.write_text(json.dumps({"reports": str(out / "run"), "accounts": [{"files": given}]}))
     return {
         "collect": ["collect", "--from-files", given, "--out", str(out)],
+        "confirm": ["confirm", str(audit.snapshot), "--out", str(out)],
         "demo": ["demo", "--out", str(out)],
         "report": ["report", str(audit.snapshot), "--out", str(out), *pages],
         "lab": ["lab", "--out", str(out)],

@@ -59,6 +59,7 @@ THREADS: Final = 8
 READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
 
+SESSION: Final = ("profile", "region", "role_arn", "external_id")
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
 
 
@@ -130,6 +131,20 @@ def from_aws(
     return store(
         out, responses, "aws", as_of, said, partition=partition, account_id=account_id, run=run
     )
+
+
+def asking(**session: str | None) -> Callable[[Request], Response]:
+    """
+    Return what asks AWS one request, with all its pages: the response, or what it was refused for.
+
+    `session`: profile, region, role_arn and external_id, as in `from_aws`. Both raise
+    `CollectError` if the credentials do not work.
+    """
+    profile, region, role_arn, external_id = map(session.get, SESSION)
+    try:
+        return _Aws(sessions.session(profile, region, role_arn, external_id, None, None)).respond
+    except exceptions.BotoCoreError as error:
+        raise CollectError(sessions.advice(error)) from error
 
 
 def organization_of(profile: str | None, region: str | None = None) -> Organization:

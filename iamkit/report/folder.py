@@ -40,6 +40,7 @@ HIDDEN: Final = ".iamkit-report"
 _OF_AUDITS: Final = (
     snapshots.FOLDER,
     "history",
+    "confirm.json",
     MANIFEST,
 )  # what an audit's folder has besides its pages
 

@@ -228,6 +228,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # on a full disk, Python 3.11 leaves half of a file
         "PYTHONHASHSEED": "0",
         "TZ": "UTC",
     }

@@ -46,7 +46,8 @@ def test_names_that_hold_the_path_of_this_run_are_left_alone(audit: Audit):
     audit.render()
     for arn in arns:
         assert arn in audit.outputs("00-a")
-        assert audit.page("00-a").count(arn) >= 4
+        page = audit.page("00-a").replace("<wbr>", "")  # where a line of a cell may break
+        assert page.count(arn) >= 4
         assert (audit.out / "identities.csv").read_text().count(arn) == 1
     assert audit.page("00-a").count(arns[0]) >= 5, "in the warning, too"
 

@@ -264,8 +264,9 @@ def test_thresholds_win_over_the_settings_file(tmp_path: Path) -> None:
 
 def test_the_account_shows_its_tables(tmp_path: Path) -> None:
     made: Account = account(tmp_path)
-    assert "Account 012345678901 as of 2026-11-01 06:00 UTC" in repr(made)
-    assert "principals" in made._repr_html_()
+    assert "Account 012345678901, evidence as of 2026-11-01 06:00 UTC" in repr(made)
+    assert "principals" in made.describe()["table"].tolist()
+    assert made.describe("principals")["column"].tolist() == list(made.principals.columns)
 
 
 def test_service_linked_roles_are_left_out_in_one_place(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_names_that_hold_the_path_of_this_run_are_left_alone(audit: Audit):
         page = audit.page("00-a").replace("<wbr>", "")  # where a line of a cell may break
         assert page.count(arn) >= 4
         assert (audit.out / "identities.csv").read_text().count(arn) == 1
-    assert audit.page("00-a").count(arns[0]) >= 5, "in the warning, too"
+    page = audit.page("00-a").replace("<wbr>", "")
+    assert page.count(arns[0]) >= 5, "in the warning, too"
 
 
 def test_an_error_shows_names_as_they_are_and_files_without_their_place(audit: Audit):

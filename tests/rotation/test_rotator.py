@@ -233,19 +233,20 @@ def test_killed_anywhere_it_goes_on(endpoint: str, world: World, day: int, tmp_p
     assert at > 8
 
 
-@pytest.mark.skipif(not thorough(), reason="make test-large")
-def test_a_hundred_users_killed_at_random_moments(world: World):
+def test_users_of_every_kind_killed_at_random_moments(world: World):
+    """A hundred of them in the large profile."""
     chance = random.Random(5)
-    for number in range(10):
+    teams, kills = (10, 40) if thorough() else (1, 6)
+    for number in range(teams):
         every(world, f"-{number}")
-    for _ in range(40):
-        world.kill_at = world.moments + chance.randrange(1, 900)
+    for _ in range(kills):
+        world.kill_at = world.moments + chance.randrange(1, 90 * teams)
         with suppress(Killed):
             world.run(chance.choice((0, 0, 1, 3)))
     world.kill_at = 0
     for _ in range(14):
         world.run(2)
-    for number in range(10):
+    for number in range(teams):
         assert statuses(f"old-{number}") == ["Active"]
         assert keys(f"old-{number}")[0].access_key_id == world.held(f"old-{number}")
         assert statuses(f"both-{number}") == ["Active", "Active"]

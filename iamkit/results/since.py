@@ -153,10 +153,12 @@ def _of_escalations(people: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _of_credentials(held: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    for row in _rows(held):
+    # As texts at once: a timestamp for each cell would take longer than all the rest.
+    wanted = held[["subject", "arn", "name", "credential", "active"]]
+    for row in _rows(wanted.assign(day=held["made"].dt.strftime("%Y-%m-%d %H:%M"))):
         device = row.credential.startswith("MFA device")
         aspect = "MFA device" if device else row.credential.rstrip(" 12")
-        made = f"made on {row.made:%Y-%m-%d %H:%M}" if _is(row.made) else "made on a day not known"
+        made = f"made on {row.day}" if _is(row.day) else "made on a day not known"
         if aspect == "password":
             made = made.replace("made", "set", 1)
         off = ", inactive" if _is(row.active) and not row.active else ""
@@ -165,7 +167,8 @@ def _of_credentials(held: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:
-    return iter(frame.itertuples(index=False))
+    """Rows without the moment of their audit, which takes longer to read than all the rest."""
+    return iter(frame.drop(columns="as_of", errors="ignore").itertuples(index=False))
 
 
 def _is(value: Any) -> bool:

@@ -21,6 +21,7 @@ def trend(
     *,
     title: str,
     unit: str,
+    reach: float = 1,
     colors: Mapping[str, str] | None = None,
     missing: str = "",
     ax: Axes | None = None,
@@ -37,6 +38,9 @@ def trend(
         Indexed by the time of each audit, a column per line; missing where it is not known.
     title, unit : str
         What is counted, for the heading and for the axis.
+    reach : float
+        What the axis reaches at least, such as 100 for per cents: without it, a line of zeros would
+        get an axis of thousandths.
     colors : mapping of column to colour, optional
         Else one after the other from `SERIES`.
     missing, ax
@@ -67,7 +71,7 @@ def trend(
         )  # fmt: skip
     ax.set_title(title, color=INK)
     ax.set_ylabel(unit)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, max(ax.get_ylim()[1], reach))
     _spread(ax)
     locator: Any = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)

@@ -20,6 +20,14 @@ def test_a_line_has_its_name_and_last_number_at_its_end() -> None:
     assert pd.isna(gap[1])  # a month that does not say is a gap, and no zero
 
 
+def test_a_line_of_zeros_has_an_axis_that_reads() -> None:
+    zeros = pd.DataFrame({"enforced": [0, 0, 0]}, index=MONTHS)
+    assert charts.trend(zeros, title="Keys", unit="keys").get_ylim() == (0, 1)
+    assert charts.trend(zeros, title="MFA", unit="per cent", reach=100).get_ylim() == (0, 100)
+    more = pd.DataFrame({"keys": [1, 2, 400]}, index=MONTHS)
+    assert charts.trend(more, title="Keys", unit="keys").get_ylim()[1] > 400
+
+
 def test_before_the_second_audit_there_is_a_sentence() -> None:
     said = charts.trend(pd.DataFrame({"keys": [1]}, index=MONTHS[:1]), title="Keys", unit="keys")
     assert "there is one audit" in str(said)

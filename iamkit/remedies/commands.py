@@ -169,7 +169,7 @@ def _(change: changes.UpdateAssumeRolePolicy, account: Account) -> Commands:
 def _(change: changes.CreatePolicy, account: Account) -> Commands:
     file = file_of("policy", change.name)
     arn = policy_arn(account, change.name)
-    do = run("create-policy", policy_name=change.name, policy_document=f"file://{file}")
+    do = f"create_policy {shlex.quote(change.name)} / {file}"
     return Commands((do,), (run("delete-policy", policy_arn=arn),), {file: dict(change.document)})
 
 

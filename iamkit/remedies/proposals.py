@@ -232,8 +232,11 @@ def _in_group(
         return ()
     made: list[changes.Change] = []
     policy, group = policy_arn(account, name), group_arn(account, name)
-    if not account.policies["policy_arn"].eq(policy).any():
+    documents = account.policy_versions.set_index("policy_arn")["document"]
+    if policy not in documents.index:
         made.append(changes.CreatePolicy(name, document))
+    elif documents[policy] != document:  # since the last time, settings or users have changed
+        made.append(changes.CreatePolicyVersion(policy, document))
     if not account.groups["group_arn"].eq(group).any():
         made += [changes.CreateGroup(name), changes.AttachPolicy(group, policy)]
     inside = account.memberships

@@ -15,7 +15,7 @@ from iamkit import Account, load
 from iamkit.evidence import aws
 from iamkit.remedies import Remedy, remedies, write
 from iamkit.settings import Settings
-from tests.aws.account import clock, facts, preserved
+from tests.aws.account import backend, clock, facts, preserved
 from tests.processes import run
 
 CLI = Path(__file__).with_name("aws_cli.py")
@@ -133,6 +133,29 @@ def test_it_does_what_was_promised_and_can_be_run_again_and_undone(site: Site) -
     keys = ["user_name", "slot", "active"]
     assert undone.access_keys[keys].equals(site.before.access_keys[keys])
     assert undone.password_policy.equals(site.before.password_policy)
+
+
+def test_a_policy_of_the_name_gets_a_new_version_only_if_it_says_something_else(
+    site: Site,
+) -> None:
+    """And makes room for it where there are five, of which the oldest is kept as a file."""
+    name = "iamkit-require-mfa"
+    arn = f"arn:aws:iam::123456789012:policy/{name}"
+    known = backend()
+    denial = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    other = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+    with preserved():
+        known.create_policy("", "/", other, name, [])
+        for _ in range(4):
+            known.create_policy_version(arn, other, set_as_default=False)
+        first, second = (site.runs("do", "enforce-mfa") for _ in range(2))
+        versions = {each.version_id: each.is_default for each in known.get_policy(arn).versions}
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert f"done: create-policy-version --policy-arn {arn}" in first.stdout
+    assert f"done before: {arn} says what policy-{name}.json says" in second.stdout
+    assert versions == {"v1": False, "v3": False, "v4": False, "v5": False, "v6": True}
+    kept = site.folder / "remedies" / f"policy-{name}-v2.json"
+    assert json.loads(kept.read_text()) == json.loads(other)
 
 
 def test_another_account_s_credentials_are_refused(site: Site) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,13 @@ def test_no_name_is_left_in_any_file(named: Account) -> None:
     assert '"repo:name-' in text.replace("value-", "name-")
     assert "${aws:username}" in text
     assert found.unlike == ()
+
+
+def test_the_name_of_a_run_is_left_out(named: Account) -> None:
+    """A run's mark holds what its file calls the account."""
+    marked = {**named.snapshot.manifest, "run": "2026-11-01T060000Z Louvre"}
+    found = redaction.redacted(replace(named.snapshot, manifest=marked), Pseudonyms(KEY))
+    assert "Louvre" not in json.dumps(found.manifest)
 
 
 @pytest.mark.parametrize("which", ["named", "demo_account"])

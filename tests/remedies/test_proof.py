@@ -10,17 +10,19 @@ from iamkit import Account
 from iamkit.checks import SEVERITIES
 from iamkit.errors import ChangeError, ReportError
 from iamkit.remedies import (
+    Proposal,
     Remedy,
     commands,
     described,
     mfa_policy,
     network_policy,
+    proof,
     remedies,
     script,
     write,
 )
 from iamkit.results import changes
-from tests.accounts import ARN, account, again, user
+from tests.accounts import ARN, account, again, role, user
 from tests.results.months import line
 from tests.results.test_advice import kinds
 
@@ -169,6 +171,37 @@ def test_an_account_in_order_has_no_remedies(tmp_path: Path) -> None:
     assert found == []
     assert "echo none" in script(made, found)
     assert refused == []
+
+
+def test_what_ends_no_finding_or_brings_a_graver_one_is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = [{"PolicyName": "all", "PolicyDocument": ALL}]
+    ours = role("open", _trusting("AWS", f"{ARN}user/ann"), RolePolicyList=everything)
+    made = account(
+        tmp_path,
+        {"UserDetailList": [user("ann")], "RoleDetailList": [ours]},
+        credential_report=_csv(line("ann")),
+    )
+    opened = changes.UpdateAssumeRolePolicy(f"{ARN}role/open", _trusting("AWS", "*"))
+    offered = {
+        "idle": (changes.CreateGroup("nobody"),),
+        "grave": (changes.DeleteLoginProfile(f"{ARN}user/ann"), opened),
+        "gone": (changes.DeleteUser(f"{ARN}user/x"),),
+    }
+    given = [Proposal(name, name, "", wanted) for name, wanted in offered.items()]
+    monkeypatch.setattr(proof, "proposals", lambda _: given)
+    found, refused = remedies(made)
+    assert found == []
+    said = {each.proposal.id: each.why for each in refused}
+    assert said["idle"] == "it ends no finding in this account"
+    assert said["grave"].startswith("after it, open would have: ")
+    assert "x" in said["gone"]
+
+
+def _trusting(kind: str, whom: str) -> dict[str, Any]:
+    allow = {"Effect": "Allow", "Principal": {kind: whom}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [allow]}
 
 
 def test_the_files_hold_everything_and_nothing_is_written_over(

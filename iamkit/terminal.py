@@ -50,6 +50,8 @@ class Audit(click.ParamType[Path]):
 
         root = settings_files.reports(Path.cwd()) or snapshots.reports_folder(Path.cwd())
         path = snapshots.named(value, root)
+        if path != Path(value):  # of several accounts, it is the one collected last
+            tell(f"{value}: account {path.parents[1].name}, evidence of {path.parent.name}")
         return path.parent if self._report and path != Path(value) else path
 
 

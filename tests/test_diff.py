@@ -38,16 +38,26 @@ def test_a_month_without_an_audit_names_those_that_have_one(months: Path, name: 
     assert "2026-01, 2026-02, 2026-04" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["2026-13", "2026-00", "2026-1"])
+def test_what_looks_like_a_month_and_is_none_is_said(months: Path, name: str) -> None:
+    ended = CliRunner().invoke(main, ["diff", name, "latest"])
+    assert ended.exit_code == 2
+    assert f"{name} is no month" in ended.stderr
+
+
 def test_without_words_it_is_what_changed_since_the_audit_before(months: Path) -> None:
     ended = CliRunner().invoke(main, ["diff"])
     assert ended.exit_code == 0
-    assert ended.stdout.startswith("From 2026-02-01 06:00 UTC to 2026-04-01 06:00 UTC\n")
+    first = "Account 012345678901, from 2026-02-01 06:00 UTC to 2026-04-01 06:00 UTC"
+    assert ended.stdout.splitlines()[0] == first
+    assert "latest: account 012345678901, evidence of 2026-04-01T060000Z" in ended.stderr
     assert "better  ann: no → yes" in ended.stdout
 
 
 def test_json_and_csv(months: Path) -> None:
     ended = CliRunner().invoke(main, ["diff", "2026-01", "2026-02", "--format", "json"])
     content = json.loads(ended.stdout)
+    assert content["account"] == "012345678901"
     assert content["after"] == "2026-02-01 06:00 UTC"
     assert "MFA device registered" in {each["aspect"] for each in content["changes"]}
     ended = CliRunner().invoke(main, ["diff", "2026-01", "2026-02", "--format", "csv"])

@@ -292,6 +292,7 @@ def under(root: Path, account_id: str | None = None) -> list[Path]:
 
 
 NAMES: Final = "latest, previous, last-month, a month such as 2026-10, or a path"
+_LIKE_A_MONTH: Final = re.compile(r"\d{4}-\d{1,2}")
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -307,6 +308,8 @@ def named(name: str | Path, root: Path, account_id: str | None = None) -> Path:
     """
     text = str(name)
     if text not in ("latest", "previous", "last-month") and not _MONTH.fullmatch(text):
+        if _LIKE_A_MONTH.fullmatch(text) and not Path(name).exists():
+            raise SnapshotError(f"{text} is no month: write it as in 2026-10, from 01 to 12")
         return Path(name)
     found = under(root, account_id)
     if not found:

@@ -39,6 +39,7 @@ TITLES: Final = {
 class Differences:
     """What changed from one audit to another: the facts, and who may do more or less."""
 
+    account_id: str
     before: str
     after: str
     changes: pd.DataFrame
@@ -54,6 +55,7 @@ class Differences:
     def json(self) -> str:
         """All of it with every action and line, ending with a new line."""
         content = {
+            "account": self.account_id,
             "before": self.before,
             "after": self.after,
             "changes": _records(self.changes),
@@ -70,7 +72,7 @@ class Differences:
         return f"new findings at or above {severity}: {', '.join(said)}" if said else ""
 
     def _lines(self) -> Iterator[str]:
-        yield f"From {self.before} to {self.after}"
+        yield f"Account {self.account_id}, from {self.before} to {self.after}"
         if self.changes.empty:
             yield "Nothing changed."
         identities = self.changes[self.changes["aspect"] == "identity"]
@@ -104,6 +106,7 @@ def between(before: Account, after: Account) -> Differences:
     permissions = after.permissions_since(before)  # which also says if they are of two
     records = record(before), record(after)
     return Differences(
+        after.account_id,
         f"{before.as_of:%Y-%m-%d %H:%M} UTC",
         f"{after.as_of:%Y-%m-%d %H:%M} UTC",
         changes(*records),

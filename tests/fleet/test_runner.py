@@ -507,7 +507,7 @@ def test_words_name_audits_where_the_run_file_keeps_them(
         assert found == snapshot.under(here / "our audits")[0]
         compared = CliRunner().invoke(main, ["diff", "2026-10", "latest"])
         assert compared.exit_code == 0, compared.output
-        assert "From 2026-10-01" in compared.output
+        assert "from 2026-10-01" in compared.output
     (here / "iamkit.yaml").write_text("reports: 5")
     with pytest.raises(SnapshotError, match="no snapshot"):
         load("latest")

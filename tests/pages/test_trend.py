@@ -100,7 +100,9 @@ def test_the_differences_are_told_as_text_and_as_json(third: Account) -> None:
     root = third.snapshot.path.parents[2]
     before = load(snapshot.named("previous", root))
     found = differences.between(before, third)
-    assert found.text.startswith("From 2026-02-01 06:00 UTC to 2026-03-01 06:00 UTC\n")
+    assert found.text.startswith(
+        "Account 012345678901, from 2026-02-01 06:00 UTC to 2026-03-01 06:00 UTC\n"
+    )
     assert "  better  bob: no → yes\n" in found.text
     assert '"aspect":"MFA device registered"' in found.json.replace(" ", "").replace(
         "MFAdeviceregistered", "MFA device registered"

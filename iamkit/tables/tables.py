@@ -24,6 +24,7 @@ from iamkit.answer import Answer
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, requests, snapshot
 from iamkit.policy import is_account, statement_rows
+from iamkit.progress import working_on
 from iamkit.settings import Settings
 from iamkit.table import Table, objects, stack, times
 from iamkit.tables import (
@@ -65,7 +66,8 @@ def open_account(
     """
     wanted = _checked_account_id(account_id)
     root = settings_files.reports(Path.cwd()) or snapshot.reports_folder(Path.cwd())
-    opened = snapshot.read(snapshot.named(path, root, wanted))
+    with working_on("the evidence: comparing each file with its hash"):
+        opened = snapshot.read(snapshot.named(path, root, wanted))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"
@@ -402,8 +404,9 @@ class AccountTables:
 
     @cached_property
     def _details(self) -> AuthorizationDetails:
-        answer = self.snapshot.json("authorization_details.json")
-        return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
+        with working_on("reading the authorization details"):
+            answer = self.snapshot.json("authorization_details.json")
+            return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
 
     def describe(self, name: str = "") -> Answer:
         """

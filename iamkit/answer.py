@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -43,15 +44,7 @@ class Answer(pd.DataFrame):
         return "\n".join(filter(None, [self.of, *lines, self._rest()]))
 
     def _repr_html_(self) -> str:
-        def row(texts: list[str], tag: str) -> str:
-            # JupyterLab aligns cells to the right, and keeps inline styles and no others.
-            begin = f'<{tag} style="text-align:left">'
-            return f"<tr>{''.join(f'{begin}{html.escape(each)}</{tag}>' for each in texts)}</tr>"
-
-        head = row([str(name) for name in self.columns], "th")
-        body = "".join(row(texts, "td") for texts in self._texts())
-        said = [f"<p>{html.escape(each)}</p>" if each else "" for each in (self.of, self._rest())]
-        return f"{said[0]}<table><thead>{head}</thead><tbody>{body}</tbody></table>{said[1]}"
+        return _html(self, self._texts(), self.of, self._rest())
 
     def _texts(self) -> list[list[str]]:
         """The cells of the first rows as text."""
@@ -59,16 +52,67 @@ class Answer(pd.DataFrame):
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _rest(self) -> str:
+        if not len(self):
+            return "none"
         return f"and {len(self) - MOST:,} more rows" if len(self) > MOST else ""
+
+
+def show_whole() -> None:
+    """
+    Have a notebook show every DataFrame as it shows an answer: texts whole, and at the left.
+
+    JupyterLab aligns all cells to the right, and pandas cuts texts after 50 characters. An index
+    without a name that holds numbers is left out. Outside of IPython nothing changes.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, _shown)
+
+
+def _shown(frame: pd.DataFrame) -> str:
+    """A DataFrame as HTML, with its index if that says something."""
+    if isinstance(frame, Answer):
+        return frame._repr_html_()
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index(allow_duplicates=True)
+    elif not pd.api.types.is_integer_dtype(frame.index):
+        frame = frame.reset_index(names="")
+    return Answer.about(frame)._repr_html_()
+
+
+def aligned(*, right: bool) -> str:
+    """Return the style of a cell: JupyterLab aligns all to the right, and keeps inline styles."""
+    return f'style="text-align: {"right" if right else "left"}; vertical-align: top"'
+
+
+def _html(frame: pd.DataFrame, texts: list[list[str]], of: str, rest: str) -> str:
+    """A table with a line above and below; numbers are at the right."""
+    types = pd.api.types
+    looks = [
+        aligned(right=types.is_numeric_dtype(each) and not types.is_bool_dtype(each))
+        for each in frame.dtypes
+    ]
+
+    def row(cells: Iterable[str], tag: str) -> str:
+        both = zip(cells, looks, strict=True)
+        made = (f"<{tag} {look}>{html.escape(each)}</{tag}>" for each, look in both)
+        return f"<tr>{''.join(made)}</tr>"
+
+    head, body = row(map(str, frame.columns), "th"), "".join(row(each, "td") for each in texts)
+    above, below = (f"<p>{html.escape(each)}</p>" if each else "" for each in (of, rest))
+    return f"{above}<table><thead>{head}</thead><tbody>{body}</tbody></table>{below}"
 
 
 def _text(value: object) -> str:
     """
     A cell as it is shown.
 
-    >>> _text(["ann", "bob"]), _text(None), _text(3)
-    ('ann, bob', '', '3')
+    >>> _text(["ann", "bob"]), _text(None), _text(3), _text(pd.Timestamp("2026-11-01 06:00Z"))
+    ('ann, bob', '', '3', '2026-11-01 06:00')
     """
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(str, value))
     return "" if value is None or value is pd.NA or value != value else str(value)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from iamkit.answer import aligned
 from iamkit.badges import BADGES
 
 MUTED: Final = "#757575"
@@ -46,16 +47,17 @@ def table_html(
     >>> "text-align: right" in table_html("Keys", [("Age", "", "number")], [[3]])
     True
     """
+    looks = [aligned(right=kind == "number") for *_, kind in columns]
     titles = [f' title="{html.escape(meaning)}"' if meaning else "" for _, meaning, _ in columns]
     head = "".join(
-        f"<th{title} {_aligned(kind)}>{html.escape(name)}</th>"
-        for (name, _, kind), title in zip(columns, titles, strict=True)
+        f"<th{title} {look}>{html.escape(name)}</th>"
+        for (name, *_), title, look in zip(columns, titles, looks, strict=True)
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td {_aligned(kind)}>{_cell(value, kind)}</td>"
-            for value, (_, _, kind) in zip(row, columns, strict=True)
+            f"<td {look}>{_cell(value, kind)}</td>"
+            for value, (*_, kind), look in zip(row, columns, looks, strict=True)
         )
         + "</tr>"
         for row in rows
@@ -93,11 +95,6 @@ def figures_html(items: Iterable[tuple[str, str, str, str]]) -> str:
         )
     columns = "grid-template-columns: repeat(auto-fit, minmax(160px, 1fr))"
     return f'<div style="display: grid; {columns}; grid-gap: 12px">{"".join(cards)}</div>'
-
-
-def _aligned(kind: str) -> str:
-    # JupyterLab aligns cells to the right, and in the middle of their row.
-    return f'style="text-align: {"right" if kind == "number" else "left"}; vertical-align: top"'
 
 
 def _cell(value: object, kind: str) -> str:

@@ -41,10 +41,10 @@ class _Cell:
 
         data = {"text/plain": text} if text else {}  # which JupyterLab shows as nothing
         if self._id:
-            update_display(data, raw=True, display_id=self._id)
+            update_display(data, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
         elif text:
             self._id = uuid4().hex
-            display(data, raw=True, display_id=self._id)
+            display(data, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
 
 
 class _Terminal:

@@ -16,7 +16,7 @@ from typing import Final
 from iamkit.answer import aligned
 from iamkit.badges import BADGES
 
-MUTED: Final = "#757575"
+MUTED: Final = "#767676"
 TONES: Final[Mapping[str, str]] = {"good": "#26855a", "bad": "#d1453c", "note": "#967008"}
 _EDGE: Final = "rgba(128, 128, 128, 0.4)"
 # Severities are filled, results of a check are outlined, as on the page; by the names of `badges`.

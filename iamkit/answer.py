@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import html
+import shutil
 import sys
-from collections.abc import Callable, Iterable
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
+from typing import Final
 
 import pandas as pd
 
-MOST: int = 60  # rows that are shown
+from iamkit.values import joined
+
+MOST: Final = 60  # rows that are shown
+WIDTH: Final = 100  # characters of a line where there is no terminal
+WORD: Final = 48  # characters of a word, such as an ARN, that is not broken
 
 
 class Answer(pd.DataFrame):
@@ -34,14 +42,9 @@ class Answer(pd.DataFrame):
         return made
 
     def __repr__(self) -> str:
-        """Show the first rows, each text whole."""
-        cells = [[str(name) for name in self.columns], *map(list, self._texts())]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        ]
-        return "\n".join(filter(None, [self.of, *lines, self._rest()]))
+        """Show the first rows, each text whole, on lines that fit the terminal."""
+        rows = [[str(name) for name in self.columns], *self._texts()]
+        return "\n".join(filter(None, [self.of, *_lines(rows), self._rest()]))
 
     def _repr_html_(self) -> str:
         return _html(self, self._texts(), self.of, self._rest())
@@ -55,6 +58,46 @@ class Answer(pd.DataFrame):
         if not len(self):
             return "none"
         return f"and {len(self) - MOST:,} more rows" if len(self) > MOST else ""
+
+
+def _lines(rows: list[list[str]]) -> Iterator[str]:
+    """Rows as lines of a terminal, or of `WIDTH`; texts too long for their column go on below."""
+    # A terminal's width must not show in what a notebook keeps, which has none.
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    columns = list(zip(*rows, strict=True))
+    widths = _fitting(
+        [max(map(len, texts)) for texts in columns],
+        [max(map(len, " ".join(texts).split()), default=0) for texts in columns],
+        width,
+    )
+    for row in rows:
+        cells = [_wrapped(*each) for each in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            both = zip(parts, widths, strict=True)
+            yield "  ".join(part.ljust(wide) for part, wide in both).rstrip()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
+def _fitting(widths: list[int], words: list[int], width: int) -> list[int]:
+    """
+    Widths of columns that fit a line with two spaces between them: the widest give way.
+
+    No column is narrower than its longest word, such as an ARN, up to `WORD`.
+
+    >>> _fitting([5, 10, 200], [5, 10, 8], 60), _fitting([80, 90], [8, 60], 60)
+    ([5, 10, 41], [8, 48])
+    """
+    found = [min(each, width) for each in widths]
+    least = [min(each, WORD) for each in words]
+    while sum(found) + 2 * (len(found) - 1) > width:
+        wide = [at for at, each in enumerate(found) if each > least[at]]
+        if not wide:
+            break
+        found[max(wide, key=found.__getitem__)] -= 1
+    return [max(each, 1) for each in found]
 
 
 def show_whole() -> None:
@@ -114,5 +157,5 @@ def _text(value: object) -> str:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(str, value))
+        return joined(list(map(str, value)))
     return "" if value is None or value is pd.NA or value != value else str(value)

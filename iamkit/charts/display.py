@@ -9,7 +9,6 @@ escaped HTML preview as well; the report never uses it. Notebooks reach all of i
 
 import datetime as dt
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -19,7 +18,7 @@ import pandas as pd
 from iamkit.charts.headers import headers
 from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import few, printable
+from iamkit.values import joined, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -144,7 +143,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
+    present = [cell(joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -176,7 +175,7 @@ def cell(value: Any) -> str | int | float | None:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, _LISTS):
-        return _joined(_items(value))
+        return joined(_items(value))
     return clean(value)
 
 
@@ -191,21 +190,6 @@ def _items(value: Any) -> list[str]:
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
-
-
-def _joined(items: list[str], most: int = sys.maxsize) -> str:
-    """
-    The items of a list, at most so many: names with commas, phrases with semicolons.
-
-    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
-    ('ana, bo', 'it is old; its key, too, is old')
-    >>> _joined(["Delete it.", "Tell ana."])
-    'Delete it. Tell ana.'
-    """
-    if items and all(each.endswith(".") for each in items):
-        return few(items, most, " ")
-    phrases = any(", " in each or each.count(" ") > 1 for each in items)
-    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:

@@ -139,6 +139,13 @@ class History:
 
     by_audit: Mapping[Path, AuditRecord]
 
+    def __repr__(self) -> str:
+        """Say how many audits there are, of when, and what can be asked of them."""
+        first, last = (f"{self.audits['as_of'].iloc[at]:%Y-%m-%d}" for at in (0, -1))
+        number = len(self.audits)
+        when = f"1 audit, of {last}" if number == 1 else f"{number} audits, {first} to {last}"
+        return f"{when}; ask .audits, .measures, .findings, .changes"
+
     @cached_property
     def records(self) -> AuditRecord:
         """The records of all audits in one."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.progress import shell_of_notebook
 from iamkit.values import joined
 
 MOST: Final = 60  # rows that are shown
@@ -88,7 +89,7 @@ def _fitting(widths: list[int], words: list[int], width: int) -> list[int]:
     No column is narrower than its longest word, such as an ARN, up to `WORD`.
 
     >>> _fitting([5, 10, 200], [5, 10, 8], 60), _fitting([80, 90], [8, 60], 60)
-    ([5, 10, 41], [8, 48])
+    ([5, 10, 41], [10, 48])
     """
     found = [min(each, width) for each in widths]
     least = [min(each, WORD) for each in words]
@@ -107,8 +108,7 @@ def show_whole() -> None:
     JupyterLab aligns all cells to the right, and pandas cuts texts after 50 characters. An index
     without a name that holds numbers is left out. Outside of IPython nothing changes.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = shell_of_notebook()
     if shell is not None:
         shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, _shown)
 

@@ -33,18 +33,15 @@ class _Place(Protocol):
 class _Cell:
     """The output of a notebook's cell."""
 
-    def __init__(self) -> None:
+    def __init__(self, publisher: Any) -> None:
+        self._publisher = publisher
         self._id = ""
 
     def show(self, text: str) -> None:
-        from IPython.display import display, update_display
-
+        again, self._id = bool(self._id), self._id or uuid4().hex
         data = {"text/plain": text} if text else {}  # which JupyterLab shows as nothing
-        if self._id:
-            update_display(data, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
-        elif text:
-            self._id = uuid4().hex
-            display(data, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        transient = {"display_id": self._id}
+        self._publisher.publish(data=data, metadata={}, transient=transient, update=again)
 
 
 class _Terminal:
@@ -109,17 +106,18 @@ def _place() -> _Place | None:
     """Where a person waits: at a notebook, else at a terminal, else nowhere."""
     if threading.current_thread() is not threading.main_thread():
         return None
-    kernel = getattr(_shell(), "kernel", None)
+    shell = shell_of_notebook()
+    kernel = getattr(shell, "kernel", None)
     if kernel is not None:
         # Who can be asked for input is there; papermill and nbconvert cannot.
         asked = kernel.get_parent("shell").get("content") or {}
-        return _Cell() if asked.get("allow_stdin") else None
+        return _Cell(shell.display_pub) if asked.get("allow_stdin") else None
     return _Terminal() if sys.stderr.isatty() else None
 
 
-def _shell() -> Any:
-    """The IPython that runs this code, if one does; importing it takes long."""
-    ipython = sys.modules.get("IPython")
+def shell_of_notebook() -> Any:
+    """Return the shell of the IPython that runs this code; None if none does."""
+    ipython = sys.modules.get("IPython")  # to import it takes long
     return ipython.get_ipython() if ipython else None
 
 

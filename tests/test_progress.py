@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from IPython import display as shown_by
 
 from iamkit import progress
 from iamkit.progress import progress_bar, working_on
@@ -34,11 +33,13 @@ def cell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
     shown: list[object] = []
     asked = {"content": {"allow_stdin": request.param}}
     kernel = SimpleNamespace(get_parent=lambda channel: asked)
-    monkeypatch.setattr(progress, "_shell", lambda: SimpleNamespace(kernel=kernel))
-    for name in ("display", "update_display"):
-        monkeypatch.setattr(
-            shown_by, name, lambda data, raw, display_id: shown.append((display_id, data))
-        )
+
+    def publish(data: object, metadata: object, transient: dict[str, str], *, update: bool) -> None:
+        assert update == bool(shown)
+        shown.append((transient["display_id"], data))
+
+    shell = SimpleNamespace(kernel=kernel, display_pub=SimpleNamespace(publish=publish))
+    monkeypatch.setattr(progress, "shell_of_notebook", lambda: shell)
     return shown
 
 

@@ -166,7 +166,7 @@ def few(texts: Iterable[str], most: int = 6, between: str = ", ") -> str:
 
 def joined(items: list[str], most: int = sys.maxsize) -> str:
     """
-    Return the items of a list, at most so many: names with commas, phrases with semicolons.
+    Join the first items of a list. Commas stand between names, semicolons between phrases.
 
     >>> joined(["ana", "bo"]), joined(["it is old", "its key, too, is old"])
     ('ana, bo', 'it is old; its key, too, is old')

@@ -55,12 +55,12 @@ def test_each_control_is_among_those_of_the_newest_version_or_of_older_ones(
 
 
 def test_the_settings_name_the_frameworks_that_are_listed(nobody: Account) -> None:
-    chosen = again(nobody, settings=Settings(frameworks=("SOC 2", "NIS2")))
+    chosen = again(nobody, frameworks=["SOC 2", "NIS2"])
     assert set(controls.of_framework(chosen)["framework"]) == {"SOC 2", "NIS2"}
     assert controls.controls(chosen, older=True).empty
     assert set(controls.of_framework(chosen, CIS)["framework"]) == {CIS}, "the parameter wins"
     with pytest.raises(SettingsError, match="'SOC2' is no framework; did you mean SOC 2"):
-        controls.of_framework(again(nobody, settings=Settings(frameworks=("SOC2",))))
+        controls.of_framework(again(nobody, frameworks=["SOC2"]))
 
 
 def test_frameworks_stay_in_their_order(nobody: Account) -> None:

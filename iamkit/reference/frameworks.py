@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,12 +65,18 @@ def chosen_controls(frameworks: Iterable[str] = ()) -> pd.DataFrame:
 
     Raises `SettingsError` for a framework that does not exist. Rows: see `CONTROLS`.
     """
-    controls, named = load_controls(), list(frameworks)
+    controls, named = _all_controls(), list(frameworks)
     known = controls["framework"].unique().tolist()
     for name in named:
         if name not in known:
             raise SettingsError(f"{name!r} is no framework; {instead(name, known)}")
     return controls[controls["framework"].isin(named or known)].reset_index(drop=True)
+
+
+@cache
+def _all_controls() -> pd.DataFrame:
+    """The controls of the kit, read once: a page asks for them several times."""
+    return load_controls()
 
 
 def is_newest(controls: pd.DataFrame) -> pd.Series[bool]:

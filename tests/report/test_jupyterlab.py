@@ -140,7 +140,7 @@ def test_a_notebook_that_came_by_mail_shows_its_charts_and_its_colours(page: Tab
     """JupyterLab does not trust it: it shows no SVG, and takes most styles away."""
     page.evaluate(f"{PANEL}?.dispose()")
     page.evaluate(f"void jupyterapp.commands.execute('docmanager:open', {{path: '{MAILED}'}})")
-    page.wait_for(f"{PANEL}?.context.isReady && {PANEL}.content.node.querySelector('td')")
+    page.wait_for(f"{PANEL}?.context.isReady && !!{PANEL}.content.node.querySelector('td')")
     assert not page.evaluate(f"{PANEL}.content.model.cells.get(0).trusted")
     looks = page.wait_for(f"""(node => {{
         const image = node.querySelector('.jp-OutputArea-output img');

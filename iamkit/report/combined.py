@@ -21,11 +21,14 @@ from markupsafe import Markup
 from iamkit.report.page import FOLDER, Provenance, allowed, templates
 from iamkit.report.table_cells import PRINTED
 
+STYLES: Final = ("page.css", "print.css", "combined.css")
 _MAIN: Final = re.compile(r'<main id="main">\n?(.*)</main>', re.DOTALL)
 _SCREEN: Final = re.compile(
-    r'<details class="code">.*?</details>|<div popover .*?</div>|</?button[^>]*>', re.DOTALL
+    r'<details class="code">.*?</details>|<div popover .*?</div>|</?button[^>]*>'
+    r'|<figure class="table broad".*?</figure>',
+    re.DOTALL,
 )
-_BODY: Final = re.compile(r"(?<=<tbody>)(.*?)(?=</table>)", re.DOTALL)
+_BODY: Final = re.compile(r"<tbody>(.*?)</table>(</div>)?", re.DOTALL)  # of `figure.table`
 _ROW: Final = re.compile(r"(?=<tr[ >])")
 _ID: Final = re.compile(r'(<[a-z][^<>]*? id=")')
 _LINK: Final = re.compile(r'<a href="([^"]*)"([^>]*)>(.*?)</a>', re.DOTALL)
@@ -46,15 +49,12 @@ def combined(pages: Mapping[str, str], evidence: Provenance, *, version: str) ->
     return str(template.render(**shown))
 
 
-STYLES: Final = ("page.css", "print.css", "combined.css")
-
-
 def _part(name: str, html: str, pages: Mapping[str, str]) -> str:
     """The main part of a page, as a part of the document."""
     found = _MAIN.search(html)
     main = found[1] if found else ""
     main = _SCREEN.sub("", main)
-    main = _BODY.sub(lambda body: "".join(_ROW.split(body[1])[: PRINTED + 1]), main)
+    main = _BODY.sub(_cut, main)
     main = _ID.sub(rf"\g<1>{name}--", main)
 
     def link(given: re.Match[str]) -> str:
@@ -63,6 +63,13 @@ def _part(name: str, html: str, pages: Mapping[str, str]) -> str:
         return f'<a href="{place}"{rest}>{text}</a>' if place else text
 
     return _LINK.sub(link, main)
+
+
+def _cut(body: re.Match[str]) -> str:
+    """A table's body with the rows that are printed; as it is, if paper cuts it nowhere."""
+    if not body[2]:
+        return body[0]
+    return f"<tbody>{''.join(_ROW.split(body[1])[: PRINTED + 1])}</table></div>"
 
 
 def _place(address: str, name: str, pages: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
-from iamkit.report.table_cells import BADGES, beyond, cells
+from iamkit.report.table_cells import BADGES, TRANSPOSED, beyond, cells, transposed
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
@@ -249,6 +249,8 @@ def _exporter() -> TemplateExporter:
             "hidden": _hidden,
             "shown": _shown,
             "beyond": beyond,
+            "beyond_transposed": lambda table: beyond(table, TRANSPOSED),
+            "transposed": transposed,
             "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },

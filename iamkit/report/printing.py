@@ -5,8 +5,8 @@ Chromium is a program of its own and no dependency: where there is none, or it f
 says so, and the rest of the report is made all the same. The document is opened from a temporary
 folder with a profile of its own, and has no script and nothing to load.
 
-The same document gives the same bytes as long as Chromium and the fonts are the same: the only
-times in it are set to that of the evidence. `printed_with` reads both from a PDF.
+The same document gives the same bytes as long as Chromium and the fonts are the same (`steady`).
+`printed_with` reads both from a PDF.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ FLAGS: Final = (
 )
 SECONDS: Final = 600  # a report of 5,000 users takes seven
 _DATE: Final = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)\d{14}(\+00'00'\))")
+_NODE: Final = re.compile(rb"\(node\d{8}\)")
 
 Printer = Callable[[str, datetime], bytes]
 
@@ -98,7 +99,19 @@ def printed(document: str, as_of: datetime) -> bytes:
         raise PrintError(f"{program} cannot print: {one_line(error)}") from error
     finally:
         run.close()
-    return _DATE.sub(rf"\g<1>{as_of.astimezone(UTC):%Y%m%d%H%M%S}\g<2>".encode(), content)
+    return steady(content, as_of)
+
+
+def steady(pdf: bytes, as_of: datetime) -> bytes:
+    """
+    Return a PDF without what differs from run to run, byte for byte as long as before.
+
+    That is the two dates of its making, and the names of elements, which Chromium numbers in the
+    order in which it comes across them; here they are numbered by their rank.
+    """
+    dated = _DATE.sub(rf"\g<1>{as_of.astimezone(UTC):%Y%m%d%H%M%S}\g<2>".encode(), pdf)
+    ranks = {name: b"(node%08d)" % rank for rank, name in enumerate(sorted({*_NODE.findall(dated)}))}
+    return _NODE.sub(lambda found: ranks[found[0]], dated)
 
 
 def _run(command: list[str], folder: Path, log: Path) -> None:

@@ -1,6 +1,7 @@
 """What a PDF holds, as a reader sees it: text, its size and place, headings, links."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
@@ -25,6 +26,7 @@ class Pdf:
     """A PDF, read once; sheets are counted from 0."""
 
     def __init__(self, content: bytes) -> None:
+        self.content = content
         self.reader = PdfReader(io.BytesIO(content))
         self.sheets = list(self.reader.pages)
         self.said: list[str] = []
@@ -63,6 +65,16 @@ class Pdf:
                 each.sheet == sheet and MARGIN < each.height < top - 10 and each.text not in title
                 for each in self.texts
             )
+        ]
+
+    def alternatives(self) -> list[str]:
+        """What is said in place of each image."""
+        found = re.findall(rb"/Alt (<[0-9A-F]*>|\((?:[^\\()]|\\.)*\))", self.content)
+        return [
+            bytes.fromhex(each[1:-1].decode()).decode("utf-16")
+            if each[:1] == b"<"
+            else each[1:-1].decode("latin-1")
+            for each in found
         ]
 
     def links(self) -> tuple[list[Any], list[str]]:

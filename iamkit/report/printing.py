@@ -110,7 +110,9 @@ def steady(pdf: bytes, as_of: datetime) -> bytes:
     order in which it comes across them; here they are numbered by their rank.
     """
     dated = _DATE.sub(rf"\g<1>{as_of.astimezone(UTC):%Y%m%d%H%M%S}\g<2>".encode(), pdf)
-    ranks = {name: b"(node%08d)" % rank for rank, name in enumerate(sorted({*_NODE.findall(dated)}))}
+    ranks = {
+        name: b"(node%08d)" % rank for rank, name in enumerate(sorted({*_NODE.findall(dated)}))
+    }
     return _NODE.sub(lambda found: ranks[found[0]], dated)
 
 

@@ -162,9 +162,7 @@ def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
         raise ReportError(f"{said}; give another folder for pages")
 
 
-def _raise_failures(
-    failed: Sequence[str], broken: Sequence[str], out: Path, no_pdf: str
-) -> None:
+def _raise_failures(failed: Sequence[str], broken: Sequence[str], out: Path, no_pdf: str) -> None:
     """Raise NotebookError if a notebook failed, else BrokenCheckError if a check broke."""
     if failed or broken:
         failure = NotebookError if failed else BrokenCheckError

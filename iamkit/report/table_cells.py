@@ -55,7 +55,9 @@ def transposed(table: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     head = [columns[0]["name"], *(MISSING if row[0] is None else _written(row[0]) for row in rows)]
     turned = [
-        cells([column["name"], *(row[place] for row in rows)], ["text", *[column["kind"]] * len(rows)])
+        cells(
+            [column["name"], *(row[place] for row in rows)], ["text", *[column["kind"]] * len(rows)]
+        )
         for place, column in enumerate(columns)
         if place
     ]

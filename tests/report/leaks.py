@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.report.pdf_files import Pdf
+from tests.report.pdf_files import opened
 
 DATA = re.compile(rb"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=]+)")
 IMAGE = re.compile(rb'"image/png": "([A-Za-z0-9+/=\\n]+)"')
@@ -30,7 +30,7 @@ def inside(name: str, content: bytes) -> Iterator[tuple[str, str]]:
                 yield from inside(f"{name}: {each}", archive.read(each))
         return
     if content[:5] == b"%PDF-":
-        pdf = Pdf(content)
+        pdf = opened(content)
         yield f"{name}: facts", " ".join(map(str, (pdf.reader.metadata or {}).values()))
         yield f"{name}: outline", "\n".join(title for title, _, _ in pdf.headings())
         yield f"{name}: alternative texts", "\n".join(pdf.alternatives())

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from math import sqrt
 from typing import Any
 
@@ -23,23 +24,40 @@ class Text:
 
 
 class Pdf:
-    """A PDF, read once; sheets are counted from 0."""
+    """A PDF; sheets are counted from 0. Reading the text of 40 sheets takes ten seconds, once."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.reader = PdfReader(io.BytesIO(content))
         self.sheets = list(self.reader.pages)
-        self.said: list[str] = []
         self.texts: list[Text] = []
-        for number, sheet in enumerate(self.sheets):
-            self.said.append(sheet.extract_text(visitor_text=self._seen(number)))
+        self.drawn: set[tuple[int, int]] = set()  # sheet and height of lines, as charts have them
+
+    @cached_property
+    def said(self) -> list[str]:
+        """The text of each sheet; fills `texts` and `drawn`, too."""
+        return [
+            sheet.extract_text(
+                visitor_text=self._seen(number), visitor_operand_before=self._drawn(number)
+            )
+            for number, sheet in enumerate(self.sheets)
+        ]
 
     def _seen(self, sheet: int) -> Any:
         def see(text: str, ctm: list[float], tm: list[float], font: object, size: float) -> None:
             if text.strip():
-                scale = sqrt(abs((tm[0] * tm[3] - tm[1] * tm[2]) * (ctm[0] * ctm[3] - ctm[1] * ctm[2])))
+                areas = (tm[0] * tm[3] - tm[1] * tm[2]) * (ctm[0] * ctm[3] - ctm[1] * ctm[2])
+                scale = sqrt(abs(areas))
                 height = tm[4] * ctm[1] + tm[5] * ctm[3] + ctm[5]
                 self.texts.append(Text(sheet, text.strip(), scale * size, height))
+
+        return see
+
+    def _drawn(self, sheet: int) -> Any:
+        def see(operator: bytes, operands: list[Any], ctm: list[float], tm: object) -> None:
+            if operator == b"m":
+                x, y = map(float, operands)
+                self.drawn.add((sheet, round(x * ctm[1] + y * ctm[3] + ctm[5])))
 
         return see
 
@@ -56,16 +74,22 @@ class Pdf:
 
         yield from walk(self.reader.outline)
 
+    def smallest(self) -> Text:
+        """The smallest text of all sheets."""
+        assert self.said
+        return min(self.texts, key=lambda each: each.size)
+
     def stranded(self) -> list[str]:
-        """Headings below which their sheet has nothing."""
-        return [
-            title
-            for title, sheet, top in self.headings()
-            if not any(
+        """Headings below which their sheet has neither text nor a chart."""
+        assert self.said
+
+        def below(title: str, sheet: int, top: float) -> bool:
+            return any(
                 each.sheet == sheet and MARGIN < each.height < top - 10 and each.text not in title
                 for each in self.texts
-            )
-        ]
+            ) or any(on == sheet and MARGIN < height < top - 20 for on, height in self.drawn)
+
+        return [title for title, sheet, top in self.headings() if not below(title, sheet, top)]
 
     def alternatives(self) -> list[str]:
         """What is said in place of each image."""
@@ -88,3 +112,9 @@ class Pdf:
                 else:
                     places.append(found.get("/Dest") or found["/A"].get("/D"))
         return places, addresses
+
+
+@cache
+def opened(content: bytes) -> Pdf:
+    """The PDF that these bytes are, read once even if several places hold it."""
+    return Pdf(content)

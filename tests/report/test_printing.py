@@ -38,7 +38,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(printing, "PLACES", ())
-    with pytest.raises(PrintError, match=r"is found; install one .*, or name its program in IAMKIT_"):
+    with pytest.raises(
+        PrintError, match=r"is found; install one .*, or name its program in IAMKIT_"
+    ):
         chromium({})
     with pytest.raises(PrintError, match="IAMKIT_CHROMIUM names nowhere, which is no program"):
         chromium({VARIABLE: "nowhere"})

@@ -1,9 +1,9 @@
 """
 axe-core finds what keeps people from using a page; here it is, as published, for tests alone.
 
-`axe.min.js.gz` is `axe.min.js` of axe-core 4.14.1 as its npm package has it, packed by gzip, so that
-tests need no network; the hash below is that of the file itself. It is under the Mozilla Public
-License 2.0, its source at https://github.com/dequelabs/axe-core; see the two license files.
+`axe.min.js.gz` is `axe.min.js` of axe-core 4.14.1 as its npm package has it, packed by gzip, so
+that tests need no network; the hash below is that of the file itself. It is under the Mozilla
+Public License 2.0, its source at https://github.com/dequelabs/axe-core; see the license files.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""An account whose every free-text field is hostile: nothing of it can act on a page or in a PDF."""
+"""An account whose every free text is hostile: nothing of it can act on a page or in a PDF."""
 
 import csv
 import io

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from iamkit import Account, demo, load
 from iamkit.evidence import aws, cli_files
 from iamkit.report import printed, render
 from iamkit.settings import Settings
-from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, user, written
+from tests.accounts import ACCOUNT, details, group, policy, role, user, written
 from tests.accounts import report as csv_report
 from tests.aws import company
 from tests.aws.faults import FaultProxy

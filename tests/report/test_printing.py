@@ -1,4 +1,4 @@
-"""Printing by a Chromium of the machine: which one, what goes wrong, and bytes that stay the same."""
+"""Printing by a Chromium of the machine: which one, what goes wrong, and steady bytes."""
 
 import datetime as dt
 import os

@@ -101,9 +101,7 @@ def test_sheets_of_the_pdf_are_searched(made: Result, folder: Path):
     sheets = {where: text for where, text in texts(folder / "shared") if "report.pdf" in where}
     assert len(sheets) > 20
     said = "".join(sheets.values())
-    pseudonyms = [
-        name for name in json.loads((folder / "mapping.json").read_text())["names"].values()
-    ]
+    pseudonyms = json.loads((folder / "mapping.json").read_text())["names"].values()
     assert sum(name in said for name in pseudonyms) > 50
 
 

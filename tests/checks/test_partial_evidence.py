@@ -203,7 +203,7 @@ def test_what_nobody_can_read_is_no_harm_to_others(tmp_path: Path) -> None:
         ("ann", "policy_assignments"),
         ("bob", "iam:GetCredentialReport"),
     }
-    findings = found.audit.findings.query("check == 'administrator_without_mfa'")
+    findings = found.check("administrator_without_mfa").findings
     assert findings[["name", "status"]].to_numpy().tolist() == [
         ["ann", "not assessed"],
     ]
@@ -223,7 +223,7 @@ def test_aws_policies_are_known_by_name(tmp_path: Path) -> None:
     assert found.administrators["name"].tolist() == ["ann"]
     [known] = found.gaps.query("code == 'KnownByName'")["message"]
     assert known.startswith("AdministratorAccess: the document is AWS's of 20")
-    told = found.audit.findings.query("check == 'administrative_aws_policy'")
+    told = found.check("administrative_aws_policy").findings
     assert set(zip(told["name"], told["status"], strict=True)) >= {("AdministratorAccess", "noted")}
     assert set(found.incomplete["subject"]) >= {f"{ARN}user/bob"}
 

@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import functools
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,14 @@ from iamkit import Account, demo, load
 from tests.aws import company
 from tests.aws.account import facts
 from tests.aws.server import moto_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_disks() -> Iterator[None]:
+    """What tests write need not survive a power cut; programs that they start do as users' do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="module")

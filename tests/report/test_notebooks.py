@@ -26,7 +26,6 @@ from tests.aws import company
 from tests.aws.faults import FaultProxy
 from tests.aws.server import moto_server
 from tests.browser import Browser, browser
-from tests.examples import thorough
 from tests.processes import run
 from tests.report.test_pages_in_browser import HOSTILE, assert_inert
 from tests.words import to_replace
@@ -276,8 +275,7 @@ def accounts(folder: Path) -> dict[str, Any]:
     only_report = folder / "report.csv"
     only_report.write_text(csv_report())
     named = {"credential_report": only_report}
-    if thorough():  # in JupyterLab, all notebooks run on this account every time
-        made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
+    made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
     made["no authorization details"] = cli_files.from_files(folder / "only", named=named)
     return made
 

@@ -132,7 +132,14 @@ def _derived(
 
 
 class Account(AccountTables):
-    """An AWS account as its evidence shows it, and what each of its identities can do."""
+    """
+    An AWS account as its evidence shows it, and what each of its identities can do.
+
+    Shown by itself, it lists what can be asked. Every table is a DataFrame, made when it is first
+    asked for: `account.describe()` lists them, `account.describe("identities")` says what the
+    columns of one mean. Questions such as `account.who_can("iam:PassRole")` take names as people
+    write them, and say what may have been meant where nothing has that name.
+    """
 
     @_derived("policy_assignments", optional=("principals",))
     def permissions(self) -> Permissions:
@@ -369,15 +376,17 @@ class Account(AccountTables):
 
     def __repr__(self) -> str:
         """Name the account, what it has and what can be asked of it."""
-        width = max(map(len, _QUESTIONS))
-        lines = (f"  account.{asked:{width}}  {said}" for asked, said in _QUESTIONS.items())
-        return "\n".join([super().__repr__(), *lines])
+        return repr(self._questions())
 
     def _repr_html_(self) -> str:
+        return self._questions()._repr_html_()
+
+    def _questions(self) -> Answer:
+        """What can be asked, and what comes back."""
         first, counts = super().__repr__().split("\n", 1)
         asked = [f"account.{each}" for each in _QUESTIONS]
         table = pd.DataFrame({"ask": asked, "for": list(_QUESTIONS.values())})
-        return Answer.about(table, f"{first}: {counts}")._repr_html_()
+        return Answer.about(table, f"{first}: {counts}")
 
     def what_if(self, *wanted: changes.Change) -> Account:
         """

@@ -18,6 +18,7 @@ import click
 from iamkit import exit_codes
 from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
+from iamkit.progress import progress_bar
 from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
@@ -29,7 +30,6 @@ from iamkit.terminal import (
     Commands,
     end,
     found_settings_file,
-    progress_bar,
     settings_file,
     tell,
     time_of,

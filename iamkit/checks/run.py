@@ -28,6 +28,7 @@ from iamkit.checks.returned import Row, rows_of
 from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
+from iamkit.progress import working_on
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 
 
@@ -183,10 +184,12 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     named = frozenset(names.index)
     populations = _Populations(account)
     found, outcomes = [], {}
-    for each in ordered:
-        outcome, rows = _outcome(account, each, populations, named)
-        found.append(rows)
-        outcomes[each.name] = outcome
+    with working_on("checks") as part:
+        for number, each in enumerate(ordered, start=1):
+            part(f"{number} of {len(ordered)}, {each.name}")
+            outcome, rows = _outcome(account, each, populations, named)
+            found.append(rows)
+            outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
     acceptances = _accept(account, findings, checks)
     results = _results(account, findings, ordered, outcomes)

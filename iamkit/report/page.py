@@ -26,9 +26,10 @@ from markupsafe import Markup, escape
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
+from iamkit.badges import BADGES
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
-from iamkit.report.table_cells import BADGES, beyond, cells
+from iamkit.report.table_cells import beyond, cells
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"

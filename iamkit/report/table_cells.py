@@ -6,13 +6,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-BADGES = {
-    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
-    "accepted": "accepted",
-    "not assessed": "unknown",
-    "noted": "info",
-    "not applicable": "accepted",  # muted: neither good nor bad
-}
+from iamkit.badges import BADGES
 
 MISSING = "–"
 LONG = 28

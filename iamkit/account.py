@@ -76,7 +76,7 @@ from iamkit.results import (
 )
 from iamkit.results import record as make_record
 from iamkit.settings import Settings, restored
-from iamkit.table import Table
+from iamkit.table import Table, own_texts
 from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
     OUTBOUND_ROLES,
@@ -96,6 +96,7 @@ T = TypeVar("T")
 _QUESTIONS: Mapping[str, str] = {
     "identities": "one row per identity: verdict, access, MFA, networks, age, next steps",
     "audit.findings": "what fails, how severe it is and what to do; audit.results: a row per check",
+    'check("unused_role")': "some checks without the others, for a quick answer",
     'identity("ann")': "everything about one user or role",
     'can("ann", "s3:GetObject", ARN)': "one decision, and why; why(…) in each request context",
     'who_can("iam:PassRole")': "who can do it; who_can_pass(ROLE), granting(ACTION)",
@@ -274,6 +275,17 @@ class Account(AccountTables):
     def audit(self) -> Audit:
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
         return run_checks(self)
+
+    def check(self, *names: str) -> Audit:
+        """
+        Run some checks, by name: what the audit says of them, without making the others' tables.
+
+        Raises `SettingsError` without a name, and for one that no check has.
+        """
+        if not names:
+            raise SettingsError("name a check, or ask account.audit, which runs all")
+        with garbage_collection_paused():
+            return own_texts(run_checks)(self, *names)
 
     @_derived(
         "principals",

@@ -191,7 +191,7 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
             found.append(rows)
             outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
-    acceptances = _accept(account, findings)
+    acceptances = _accept(account, findings, checks)
     results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)
 
@@ -398,15 +398,17 @@ _NAMED: Final = (
 )
 
 
-def _accept(account: Any, findings: pd.DataFrame) -> pd.DataFrame:
+def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
     """
-    The state of each accepted risk of the settings; marks the findings that it applies to.
+    The state of each accepted risk of these checks; marks the findings that it applies to.
 
     `findings` is changed: a finding that somebody accepts has the status *accepted*, and one whose
     acceptance has expired still fails, and says so.
     """
     rows = []
     for entry in account.settings.accepted:
+        if entry.check not in checks:
+            continue
         pattern = Pattern(entry.subject)
         open_to = ~findings["status"].isin([Status.NOT_ASSESSED, Status.NOTED])
         about = findings["check"].eq(entry.check) & open_to

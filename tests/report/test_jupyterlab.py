@@ -1,4 +1,8 @@
-"""Every notebook in a real JupyterLab, opened in a browser and run from top to bottom."""
+"""
+Notebooks in a real JupyterLab, opened in a browser and run from top to bottom.
+
+`make test` runs those that are no pages, and some of the others; `make test-large` runs all.
+"""
 
 import json
 import os
@@ -19,6 +23,7 @@ from iamkit.charts.previews import TONES
 from iamkit.evidence import cli_files
 from iamkit.report.lab import OTHERS
 from tests.browser import Browser, Tab, browser
+from tests.examples import thorough
 from tests.processes import Program
 
 __all__ = ["browser"]  # the fixture
@@ -26,6 +31,8 @@ __all__ = ["browser"]  # the fixture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 BROKEN, MAILED = "broken.ipynb", "mailed.ipynb"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+PAGES = [path for path in NOTEBOOKS if path.name not in OTHERS]
+TRIED = [path for path in NOTEBOOKS if thorough() or path not in PAGES or path in PAGES[::5]]
 WELL_RUN = Path(__file__).parents[1] / "data" / "well_run"
 PANEL = "[...jupyterapp.shell.widgets('main')].find(panel => panel.context)"
 CELLS = f"{PANEL}.content.model.sharedModel.toJSON().cells"
@@ -116,7 +123,7 @@ def errors(outputs: list[dict[str, Any]]) -> list[str]:
     return [output["evalue"] for output in outputs if output["output_type"] == "error"]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", TRIED, ids=lambda path: path.stem)
 def test_run_all_runs_without_an_error(
     notebook: Path,
     page: Tab,

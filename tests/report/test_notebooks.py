@@ -271,8 +271,7 @@ def accounts(folder: Path) -> dict[str, Any]:
     only_report = folder / "report.csv"
     only_report.write_text(csv_report())
     named = {"credential_report": only_report}
-    if thorough():  # in JupyterLab, all notebooks run on this account every time
-        made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
+    made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
     made["no authorization details"] = cli_files.from_files(folder / "only", named=named)
     return made
 

@@ -1,5 +1,5 @@
 """
-The AWS CLI command that asks AWS's simulator the same by hand: of a request, and of each finding.
+The AWS CLI command that asks AWS's policy simulator about a request, and about each finding.
 
 A finding about permissions rests on a request that is allowed. Of a user or role it is the witness
 of a verdict, or the first call of an escalation path; of a policy, a call of somebody who has it.

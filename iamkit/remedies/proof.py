@@ -17,7 +17,8 @@ from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.errors import ChangeError
 from iamkit.remedies.commands import Commands, commands
-from iamkit.remedies.proposals import Proposal, proposals
+from iamkit.remedies.proposal import Proposal
+from iamkit.remedies.proposals import proposals
 
 WEIGHTS: Final = {"critical": 1000, "high": 100, "medium": 10, "low": 1}
 VERDICTS: Final = ("MFA enforcement", "network restriction", "privilege", "steps to administrator",
@@ -69,7 +70,12 @@ def remedies(
     """
     made: list[Remedy] = []
     refused: list[Refused] = []
-    wanted = proposals(account)
+    wanted = []
+    for each in proposals(account):
+        if each.changes:
+            wanted.append(each)
+        else:
+            refused.append(Refused(each, each.lacking))
     for number, proposal in enumerate(wanted):
         progress(proposal.title, number, len(wanted))
         try:

@@ -204,25 +204,52 @@ def unused_roles(account: Account) -> Proposal:
     emergency = for_emergencies(account)
     details = account.snapshot.json("authorization_details.json")["RoleDetailList"]
     profiles = {each.get("Arn"): each.get("InstanceProfileList") for each in details}
-    made: list[changes.Change] = []
-    left = []
+    gone, left = [], []
     for arn, step in zip(found["subject"], found["next_step"].fillna(""), strict=True):
         ready = step.startswith("Remove the role's permissions, and delete the role if nothing")
         if not ready or "first" in step or arn in emergency or profiles.get(arn):
             left.append(f"{name_of(arn)}: its next step says what to do first")
-            continue
-        made += [changes.DeleteRole(arn), *alone_after(account, step)]
+        elif shared := _shared_escalation(account, arn, set(found["subject"])):
+            left.append(f"{name_of(arn)}: others have {name_of(shared)}, which is the problem")
+        else:
+            gone.append(arn)
     return Proposal(
         "delete-unused-roles",
         "Delete roles that nobody uses",
-        "A role that nobody uses can be assumed by who should not.",
-        tuple(made),
+        "Anyone who gets at such a role has its permissions, and nobody would notice.",
+        (*map(changes.DeleteRole, gone), *_alone_without(account, gone)),
         not_known=(
             "what uses the role less often than once in 400 days, such as a recovery",
             "what names the role outside IAM, such as a key policy or a function",
         ),
         left_out=tuple(left),
     )
+
+
+def _shared_escalation(account: Account, role: str, unused: set[str]) -> str:
+    """A policy with an escalation method that a role shares with others; empty: there is none."""
+    rows = account.attachments
+    grants = account.policy_grants
+    grave = set(grants.loc[grants["escalations"].map(bool, na_action="ignore").eq(other=True),
+                           "policy_arn"])  # fmt: skip
+    for policy, _ in held(account, role):
+        others = set(rows.loc[rows["policy_arn"].eq(policy), "principal_arn"]) - unused
+        if policy in grave and own_policy(policy) and others:
+            return policy
+    return ""
+
+
+def _alone_without(account: Account, roles: list[str]) -> list[changes.Change]:
+    """The deletions of own policies that only these roles have, and that nothing refers to."""
+    rows = account.attachments
+    mine = rows.loc[rows["principal_arn"].isin(roles), "policy_arn"].unique()
+    others = set(rows.loc[~rows["principal_arn"].isin(roles), "policy_arn"])
+    texts = json.dumps(account.policy_versions["document"].tolist(), default=str)
+    return [
+        changes.DeletePolicy(arn)
+        for arn in mine
+        if own_policy(arn) and "#" not in arn and arn not in others and arn not in texts
+    ]
 
 
 def alone_after(account: Account, step: str) -> list[changes.Change]:

@@ -8,6 +8,7 @@ AWS's own policy simulator as a second opinion: a sample of the kit's decisions,
     compare(account, sample(account), aws.asking(profile="audit"))
 """
 
+from iamkit.confirm.after_changes import after_changes
 from iamkit.confirm.by_hand import by_hand, command, commands_by_hand
 from iamkit.confirm.comparison import CONFIRMATION, Confirmation, compare, planned
 from iamkit.confirm.sampling import sample
@@ -21,6 +22,7 @@ __all__ = [
     "Confirmation",
     "SimulatedRequest",
     "Unfinished",
+    "after_changes",
     "by_hand",
     "command",
     "commands_by_hand",

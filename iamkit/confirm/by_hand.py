@@ -71,6 +71,10 @@ def command(asked: SimulatedRequest) -> str:
     ]
     if asked.entries:
         words += ["--context-entries", json.dumps([*asked.entries])]
+    if asked.without:
+        words += ["--policy-exclusion-list", json.dumps([*asked.without])]
+    if asked.beside:
+        words += ["--policy-input-list", *asked.beside]
     return shlex.join(words)
 
 

@@ -79,6 +79,8 @@ class SimulatedRequest:
     not_comparable: str  # why the simulator cannot judge it; empty: it can
     scps_known: bool  # whether the decision counts service control policies
     kinds_compare: bool  # whether explicit and implicit denials can be told apart
+    without: tuple[Mapping[str, Any], ...] = ()  # policies that are taken away
+    beside: tuple[str, ...] = ()  # documents that are there besides
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -87,7 +89,9 @@ class SimulatedRequest:
             "PolicySourceArn": self.principal_arn,
             "ResourceArns": [self.resource],
         }
-        return asked | ({"ContextEntries": [*map(dict, self.entries)]} if self.entries else {})
+        asked |= {"ContextEntries": [*map(dict, self.entries)]} if self.entries else {}
+        asked |= {"PolicyExclusionList": [*map(dict, self.without)]} if self.without else {}
+        return asked | ({"PolicyInputList": [*self.beside]} if self.beside else {})
 
     @property
     def context(self) -> dict[str, Any]:

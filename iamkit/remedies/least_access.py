@@ -126,7 +126,7 @@ def _unknown(account: Account, policy: str, holders: list[str]) -> str:
         return f"{kept[0]} is kept for emergencies"
     genuine = account.platform_roles
     genuine = genuine[genuine["standing"].eq("genuine")]
-    if own := [name_of(each) for each in holders if each in set(genuine["principal_arn"])]:
+    if own := [name_of(each) for each in holders if each in set(genuine["role_arn"])]:
         return f"a platform made {own[0]} and writes its policies"
     made = account.principals.set_index("principal_arn")["created"]
     limit = account.as_of - pd.Timedelta(days=RECENT)

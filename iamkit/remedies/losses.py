@@ -33,28 +33,35 @@ def losses(before: Account, after: Account) -> pd.DataFrame:
     does not tell, and is not. A role that is deleted loses all. An action that stays on some
     resources, or with MFA, is not lost.
     """
-    old, now = _allowed(before), _allowed(after)
-    nothing: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    old, now = (allowed_in_any_context(each.permissions) for each in (before, after))
+    same = old.catalog.id == now.catalog.id  # of two catalogs, rows cannot be combined
+    places = _places(after)
     rows = []
-    for row in before.permissions.principals[["principal_arn", "kind", "name"]].to_dict("records"):
-        arn = row["principal_arn"]
-        (certain, possible), (still, maybe) = old[arn], now.get(arn, nothing)
-        lost = sorted((certain - still) | (possible - maybe))
+    for arn, at in _places(before).items():
+        was = old.certain[old.which[at]], old.possible[old.which[at]]
+        there = places.get(arn)
+        row = None if there is None else now.which[there]
+        if row is None:
+            lost = set(old.catalog.names(was[0] | was[1]))
+        elif same:
+            gone = (was[0] & ~now.certain[row]) | (was[1] & ~now.possible[row])
+            lost = set(old.catalog.names(gone))
+        else:
+            are = now.certain[row], now.possible[row]
+            sides = zip(was, are, strict=True)
+            lost = set().union(
+                *({*old.catalog.names(one)} - {*now.catalog.names(other)} for one, other in sides)
+            )
         if lost:
-            rows.append({**row, "lost": len(lost), "lost_actions": lost})
-    made = pd.DataFrame(rows, columns=LOSSES.names, dtype="object")
+            rows.append({"principal_arn": arn, "lost": len(lost), "lost_actions": sorted(lost)})
+    made = pd.DataFrame(rows, columns=["principal_arn", "lost", "lost_actions"], dtype="object")
+    people = before.permissions.principals[["principal_arn", "kind", "name"]]
+    made = made.merge(people, on="principal_arn")
     return LOSSES.conform(made.sort_values(["lost", "name"], ascending=[False, True]))
 
 
-def _allowed(account: Account) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """The actions that each user and role is certainly, and possibly, allowed; by ARN."""
-    allowed = allowed_in_any_context(account.permissions)
-    names = [
-        (frozenset(allowed.catalog.names(certain)), frozenset(allowed.catalog.names(possible)))
-        for certain, possible in zip(allowed.certain, allowed.possible, strict=True)
-    ]
-    arns = account.permissions.principals["principal_arn"]
-    return {arn: names[at] for arn, at in zip(arns, allowed.which, strict=True)}
+def _places(account: Account) -> dict[str, int]:
+    return {arn: at for at, arn in enumerate(account.permissions.principals["principal_arn"])}
 
 
 def in_use(account: Account, lost: pd.DataFrame) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tests.remedies.accounts import REQUESTS, drawn
 from tests.remedies.requests import Request
 
 DATA = Path(__file__).parents[1] / "data"
-SEEDS = range(200 if thorough() else 2)
+SEEDS = range(200 if thorough() else 1)
 DETAILS = "authorization_details.json"
 SAMPLE = 40  # actions of an account that others made, that are asked about
 

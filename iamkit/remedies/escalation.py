@@ -72,8 +72,9 @@ def _places(account: Account) -> list[tuple[str, str]]:
 def _rows(account: Account, places: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """The escalations of callers with a path that go through one of these places."""
     paths = account.admin_paths
-    callers = set(paths.loc[paths["steps"].gt(0), "principal_arn"])
-    leading = callers | set(account.administrators["principal_arn"])
+    administrators = set(account.administrators["principal_arn"])
+    callers = set(paths.loc[paths["steps"].gt(0), "principal_arn"]) - administrators
+    leading = callers | administrators
     rows = account.escalations
     rows = rows[rows["principal_arn"].isin(callers)]
     rows = rows[rows["reaches_admin"].fillna(value=False) | rows["target_arn"].isin(leading)]

@@ -12,33 +12,24 @@ from typing import Any
 import pytest
 
 from iamkit import Account
-from iamkit.account import Account as AccountClass
 from iamkit.checks import SEVERITIES
 from iamkit.remedies import Remedy, remedies
-from iamkit.results import changes
 from tests.examples import thorough
 from tests.remedies.accounts import REQUESTS, drawn
+from tests.remedies.afterwards import audited_once
 from tests.remedies.requests import Request
+from tests.results.test_advice import files
 
-DATA = Path(__file__).parents[1] / "data"
 SEEDS = range(200 if thorough() else 1)
+ESCALATION = Path(__file__).parents[1] / "data" / "escalation"
 DETAILS = "authorization_details.json"
-SAMPLE = 40  # actions of an account that others made, that are asked about
 
 
-def tried(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Remedy, Account]]:
+def tried(account: Account) -> Iterator[tuple[Remedy, Account]]:
     """Each remedy with the account after it, which the trial has audited already."""
-    after: dict[tuple[changes.Change, ...], Account] = {}
-    what_if = AccountClass.what_if
-
-    def kept(self: Account, *wanted: changes.Change) -> Account:
-        after[tuple(map(repr, wanted))] = what_if(self, *wanted)
-        return after[tuple(map(repr, wanted))]
-
-    monkeypatch.setattr(AccountClass, "what_if", kept)
-    found, _ = remedies(account)
-    for each in found:
-        yield each, after[tuple(map(repr, each.proposal.changes))]
+    with audited_once():
+        for each in remedies(account)[0]:
+            yield each, account.what_if(*each.proposal.changes)
 
 
 def failing(account: Account) -> dict[tuple[str, str], int]:
@@ -88,16 +79,32 @@ def uses_on(account: Account, before: Any, after: Any, remedy: Remedy) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_remedy_of_a_random_account_keeps_its_promise(
-    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_remedy_of_a_random_account_keeps_its_promise(seed: int, tmp_path: Path) -> None:
     account = drawn(seed, tmp_path)
     could = REQUESTS.may(account.snapshot.json(DETAILS))
     number = 0
-    for remedy, after in tried(account, monkeypatch):
+    for remedy, after in tried(account):
         number += 1
         can = REQUESTS.may(after.snapshot.json(DETAILS))
         findings_are_gone(account, remedy, after)
         loses_only(could, can, remedy)
         uses_on(account, could, can, remedy)
     assert number > 0
+
+
+@pytest.mark.skipif(not thorough(), reason="make test-large")
+def test_every_remedy_of_the_demo_company_ends_its_findings(demo_account: Account) -> None:
+    number = 0
+    for number, (remedy, after) in enumerate(tried(demo_account), start=1):
+        findings_are_gone(demo_account, remedy, after)
+    assert number > 8
+
+
+@pytest.mark.skipif(not thorough(), reason="make test-large")
+def test_every_remedy_of_the_lab_ends_its_findings(tmp_path: Path) -> None:
+    names = ("authorization_details.json", "credential_report.csv")
+    lab = files(ESCALATION, {f"iam_vulnerable_{name}": name for name in names}, tmp_path)
+    number = 0
+    for number, (remedy, after) in enumerate(tried(lab), start=1):
+        findings_are_gone(lab, remedy, after)
+    assert number > 3

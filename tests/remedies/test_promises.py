@@ -94,17 +94,19 @@ def test_every_remedy_of_a_random_account_keeps_its_promise(seed: int, tmp_path:
 
 @pytest.mark.skipif(not thorough(), reason="make test-large")
 def test_every_remedy_of_the_demo_company_ends_its_findings(demo_account: Account) -> None:
-    number = 0
-    for number, (remedy, after) in enumerate(tried(demo_account), start=1):
+    names = set()
+    for remedy, after in tried(demo_account):
+        names.add(remedy.proposal.id)
         findings_are_gone(demo_account, remedy, after)
-    assert number > 8
+    assert len(names) > 8
 
 
 @pytest.mark.skipif(not thorough(), reason="make test-large")
 def test_every_remedy_of_the_lab_ends_its_findings(tmp_path: Path) -> None:
-    names = ("authorization_details.json", "credential_report.csv")
-    lab = files(ESCALATION, {f"iam_vulnerable_{name}": name for name in names}, tmp_path)
-    number = 0
-    for number, (remedy, after) in enumerate(tried(lab), start=1):
+    given = ("authorization_details.json", "credential_report.csv")
+    lab = files(ESCALATION, {f"iam_vulnerable_{name}": name for name in given}, tmp_path)
+    names = set()
+    for remedy, after in tried(lab):
+        names.add(remedy.proposal.id)
         findings_are_gone(lab, remedy, after)
-    assert number > 3
+    assert len(names) > 3

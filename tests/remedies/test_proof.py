@@ -113,8 +113,8 @@ def test_only_what_nobody_has_used_for_long_is_switched_off(
         key = keys.loc[(change.user, change.slot)]
         days = key["age_days"] if key["use"] == "never used" else key["idle_days"]
         assert days >= before.settings.unused_days
-        named = f"access key {change.slot} of {change.user.rpartition('/')[2]}, used {days} days"
-        told = any(each.startswith(named) for each in offered.cut_off)
+        said = f"access key {change.slot} of {change.user.rpartition('/')[2]}, used {days} days"
+        told = any(each.startswith(said) for each in offered.cut_off)
         assert told == (key["use"] == "used" and days < 90)
 
 

@@ -9,7 +9,7 @@ from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
-from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
 from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
 from iamkit.results.record import TABLES as RECORD_TABLES
 from iamkit.results.since import (
@@ -46,6 +46,7 @@ __all__ = [
     "AuditRecord",
     "History",
     "State",
+    "allowed_in_any_context",
     "changes",
     "changes_since",
     "chosen_matrix",

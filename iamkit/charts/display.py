@@ -12,7 +12,7 @@ import html
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -45,11 +45,13 @@ class TableView:
         *,
         total: int = 0,
         file: str = "",
+        links: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         self.caption = caption
         self.missing = missing
         self.total = total or len(data)
         self.file = file
+        self.links = links or {}
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -74,6 +76,7 @@ class TableView:
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
         beyond |= {"file": self.file} if self.file else {}
+        beyond |= {"links": _of_cells(self.links, self.data)} if self.links else {}
         return {
             TABLE_TYPE: shown | beyond | _lacking(self.missing),
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
@@ -88,6 +91,7 @@ def table(
     rows: int | None = None,
     severity: str | Sequence[str] | None = None,
     file: str = "",
+    links: Mapping[str, Mapping[str, str]] | None = None,
     missing: str = "",
 ) -> "TableView | Sentence":
     """
@@ -105,6 +109,8 @@ def table(
         Columns holding severities or verdicts, drawn as badges.
     file : str
         The file beside the page that has all rows, for who misses one.
+    links : mapping of column to (mapping of text to address), optional
+        Where a cell that holds the text leads: a page of the report, with an anchor.
     missing : str
         Which evidence is missing. Without rows the sentence that says so stands for the table;
         with rows the caption says that there may be more.
@@ -126,6 +132,7 @@ def table(
         frame = frame.head(rows)
     columns: list[tuple[str, Kind]] = []
     values: list[list[Any]] = []
+    leading = {at: to for at, name in enumerate(frame.columns) if (to := (links or {}).get(name))}
     for position, label in enumerate(frame.columns):
         kind, column = _column(frame.iloc[:, position])
         columns.append((_label(label), "severity" if label in badges else kind))
@@ -134,7 +141,17 @@ def table(
         if unknown and not lacking:
             lacking = SOME_RESULTS
     data = [list(row) for row in zip(*values, strict=True)]
-    return TableView(caption, columns, data, lacking, total=total, file=file)
+    return TableView(caption, columns, data, lacking, total=total, file=file, links=leading)
+
+
+def _of_cells(
+    links: Mapping[int, Mapping[str, str]], data: Sequence[Sequence[Any]]
+) -> dict[str, dict[str, str]]:
+    """The addresses that cells of the table need, by position of the column, as JSON holds it."""
+    used = {at: {row[at] for row in data} for at in links}
+    return {
+        str(at): {text: to for text, to in links[at].items() if text in used[at]} for at in links
+    }
 
 
 def _lacking(missing: str) -> Bundle:

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status, every
-from iamkit.pages import counts, credentials, trend
+from iamkit.pages import counts, credentials, remedies, trend
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
 from iamkit.values import few
@@ -200,6 +201,16 @@ def page_of(account: Account) -> dict[str, str]:
     return found
 
 
+def explained_at(account: Account) -> dict[str, str]:
+    """Return where each check that fails is explained: a fold on the page that shows it."""
+    results, pages = account.audit.results, page_of(account)
+    failing = results.loc[results["status"] == Status.FAIL, "check"]
+    return {
+        check: f"{pages.get(check, CONTROLS)}.html#{charts.anchor('check', check)}"
+        for check in failing
+    }
+
+
 def practices(account: Account) -> pd.DataFrame:
     """
     Return the five practices, a row each: its state, a figure with what it is of, and the verdict.
@@ -360,6 +371,7 @@ def facts(account: Account) -> dict[str, Any]:
         "practices": practices(account).to_dict("records"),
         "first_audit": len(account.history.audits) < 2,
         "severities": severities(account),
+        "changes": remedies.first(account),
         "worst": worst(account).to_dict("records"),
         "not_assessed": lacking.to_dict("records"),
         "pages": by_page(account),

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
-from iamkit.report.table_cells import BADGES, beyond, cells
+from iamkit.report.table_cells import BADGES, SAFE_ADDRESS, beyond, cells
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
@@ -42,6 +42,7 @@ DATA = {
     "application/vnd.iamkit.table+json": "table",
     "application/vnd.iamkit.figures+json": "figures",
     "application/vnd.iamkit.text+json": "sentence",
+    "application/vnd.iamkit.folds+json": "folds",
 }
 
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -54,7 +55,6 @@ REFUSED = {
 
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,7 @@ def _exporter() -> TemplateExporter:
         default_preprocessors=[],
         filters={
             "cells": cells,
+            "safe_address": lambda address: address if SAFE_ADDRESS.fullmatch(address) else "",
             "code_marks": _code_marks,
             "hidden": _hidden,
             "shown": _shown,
@@ -353,7 +354,7 @@ class _Prose(mistune.HTMLRenderer):
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """A link if it may be followed, else its text."""
-        if not (self._links and _SAFE_ADDRESS.fullmatch(url)):
+        if not (self._links and SAFE_ADDRESS.fullmatch(url)):
             return text
         return f'<a href="{escape(url)}" rel="noreferrer">{text}</a>'
 

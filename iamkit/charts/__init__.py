@@ -42,7 +42,7 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
-from iamkit.charts.folds import Folds, Part, anchor, code, fold, folds, link, text, within
+from iamkit.charts.folds import Folds, Part, anchor, code, document, fold, folds, link, text, within
 from iamkit.charts.headers import headers as column_headers
 from iamkit.charts.requests import caller, request, with_requests
 from iamkit.charts.trends import trend
@@ -85,6 +85,7 @@ __all__ = [
     "clean",
     "code",
     "column_headers",
+    "document",
     "figures",
     "fold",
     "folds",

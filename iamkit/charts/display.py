@@ -63,12 +63,8 @@ class TableView:
     def __repr__(self) -> str:
         return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        title = clean(self.caption)
-        if len(self.data) > PREVIEW_ROWS:
-            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
-        with pd.option_context("display.max_colwidth", None):
-            preview = self._preview().to_html(index=False, border=0)
+    def as_data(self) -> Bundle:
+        """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
@@ -77,8 +73,16 @@ class TableView:
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
         beyond |= {"file": self.file} if self.file else {}
         beyond |= {"links": _of_cells(self.links, self.data)} if self.links else {}
+        return shown | beyond | _lacking(self.missing)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        title = clean(self.caption)
+        if len(self.data) > PREVIEW_ROWS:
+            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
+        with pd.option_context("display.max_colwidth", None):
+            preview = self._preview().to_html(index=False, border=0)
         return {
-            TABLE_TYPE: shown | beyond | _lacking(self.missing),
+            TABLE_TYPE: self.as_data(),
             "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
             "text/plain": repr(self),
         }

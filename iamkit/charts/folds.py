@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from iamkit.charts.display import TABLE_TYPE, Bundle, Sentence, TableView, clean, not_assessed, say
+from iamkit.charts.display import Bundle, Sentence, TableView, clean, not_assessed, say
 
 FOLDS_TYPE: Final = "application/vnd.iamkit.folds+json"
+MOST_LINES: Final = 40  # of a statement
 Part = Mapping[str, Any]
+_ELEMENT: Final = re.compile(r'  "([^"]+)":')  # of a statement, in indented JSON
 
 
 def text(label: str, said: object) -> Part:
@@ -29,27 +32,42 @@ def link(label: str, address: str, said: str = "") -> Part:
     return {"kind": "link", "label": clean(label), "address": address, "text": clean(said)}
 
 
-def code(label: str, said: str, marked: Iterable[str] = ()) -> Part:
+def code(label: str, said: str) -> Part:
     r"""
-    Code as it stands, line by line; lines that hold one of the `marked` texts are marked.
+    Code as it stands, line by line.
 
-    >>> code("Statement", 'a\nb "X"', ['"X"'])["lines"]
-    [['a', False], ['b "X"', True]]
+    >>> code("Commands:", "aws one\naws two")["lines"]
+    [['aws one', False], ['aws two', False]]
     """
-    wanted = [each for each in marked if each]
-    lines = [[line, any(each in line for each in wanted)] for line in _lines(said)]
+    lines = [[clean(line), False] for line in said.split("\n")]
     return {"kind": "code", "label": clean(label), "lines": lines}
 
 
-def _lines(said: str) -> list[str]:
-    return [clean(line) for line in said.split("\n")]
+def document(label: str, value: Mapping[str, Any], elements: Collection[str] = ()) -> Part:
+    """
+    A statement of a policy as JSON, with the lines of its elements that decide marked.
+
+    >>> shown = document("Statement", {"Effect": "Allow", "Action": ["*"]}, ["Action"])
+    >>> [line for line, marked in shown["lines"] if marked]
+    ['  "Action": [', '    "*"', '  ]']
+    """
+    lines: list[list[Any]] = []
+    inside = False
+    for line in json.dumps(value, indent=2, ensure_ascii=False, default=str).split("\n"):
+        if found := _ELEMENT.match(line):
+            inside = found[1] in elements
+        lines.append([clean(line), inside and line[:2] == "  "])
+    if len(lines) > MOST_LINES:
+        more = len(lines) - MOST_LINES
+        lines = [*lines[:MOST_LINES], [f"… {more:,} more lines", False]]
+    return {"kind": "code", "label": clean(label), "lines": lines}
 
 
 def within(shown: TableView | Sentence) -> Part:
     """A table, as `table` makes it."""
     if isinstance(shown, Sentence):
         return text("", shown.text)
-    return {"kind": "table", "table": shown._repr_mimebundle_()[TABLE_TYPE]}
+    return {"kind": "table", "table": shown.as_data()}
 
 
 def fold(title: str, *parts: Part, anchor: str, severity: str = "", note: str = "") -> Part:

@@ -211,6 +211,13 @@ def explained_at(account: Account) -> dict[str, str]:
     }
 
 
+def links(account: Account) -> dict[str, dict[str, str]]:
+    """Return where the titles of checks that fail lead, for tables of them."""
+    at, results = explained_at(account), account.audit.results
+    titles = zip(results["check"], results["title"], strict=True)
+    return {"title": {title: at[check] for check, title in titles if check in at}}
+
+
 def practices(account: Account) -> pd.DataFrame:
     """
     Return the five practices, a row each: its state, a figure with what it is of, and the verdict.

@@ -18,7 +18,7 @@ def shown() -> Folds:
             charts.fold(
                 EVIL,
                 charts.text("Why:", EVIL),
-                charts.code("Statement", f"one\n{EVIL}", [EVIL]),
+                charts.document("Statement", {"Sid": "a", "Action": EVIL}, ["Action"]),
                 charts.link("AWS:", "https://docs.aws.amazon.com/x", EVIL),
                 charts.within(table),
                 anchor=charts.anchor("check", "a"),
@@ -37,7 +37,8 @@ def test_a_fold_travels_as_data_and_its_preview_is_escaped() -> None:
     assert EVIL not in bundle["text/html"]
     assert "<details><summary>high · &lt;script&gt;" in bundle["text/html"]
     lines = bundle[FOLDS_TYPE]["items"][0]["parts"][1]["lines"]
-    assert lines == [["one", False], [EVIL, True]]
+    assert lines == [["{", False], ['  "Sid": "a",', False], [f'  "Action": "{EVIL}"', True],
+                     ["}", False]]  # fmt: skip
 
 
 def test_without_folds_a_sentence_says_that_there_are_none() -> None:

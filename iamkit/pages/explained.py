@@ -17,6 +17,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, overview
+from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
 from iamkit.policy import read_document, statement_name
 from iamkit.values import listed
@@ -66,7 +67,8 @@ def explained(
 def _fold(
     account: Account, row: Any, found: pd.DataFrame, statements: _Statements, by_hand: ByHand
 ) -> charts.Part:
-    parts = []
+    meaning, act = SEVERITY_MEANS[row.severity]
+    parts = [charts.text("Why it matters:", f"{meaning} Act {act}.")]
     if pd.notna(row.why) and row.why:
         parts.append(charts.text("What counts:", _one_line(row.why)))
     parts.append(charts.text("How it may err:", _sentence(row.errs)))

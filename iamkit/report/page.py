@@ -54,6 +54,7 @@ REFUSED = {
 }
 
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
+_NOTEBOOK = re.compile(r"^([\w-]+)\.ipynb(#[\w-]+)?$")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 
 
@@ -353,7 +354,8 @@ class _Prose(mistune.HTMLRenderer):
         return f'<h{level} id="{escape(unique)}">{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link if it may be followed, else its text."""
+        """A link if it may be followed, else its text; of a notebook, a link to its page."""
+        url = _NOTEBOOK.sub(r"\1.html\2", url)
         if not (self._links and SAFE_ADDRESS.fullmatch(url)):
             return text
         return f'<a href="{escape(url)}" rel="noreferrer">{text}</a>'

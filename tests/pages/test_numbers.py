@@ -12,6 +12,7 @@ from iamkit.pages import (
     credentials,
     escalation,
     identities,
+    method,
     mfa,
     network,
     overview,
@@ -74,6 +75,9 @@ def test_findings_are_counted_alike_by_severity_by_check_and_by_control(anybody:
     once = findings.drop_duplicates(["check", "subject"])
     assert sum(overview.severities(anybody).values()) == len(once[once["severity"] != "info"])
     assert once.groupby("check").size().sum() == anybody.audit.results["failing"].sum()
+    meant = method.severities(anybody).set_index("severity")["findings"]
+    said = overview.severities(anybody)
+    assert {name: meant[name] for name in said} == said
     head = controls.headline(anybody)
     assert isinstance(head, Figures)
     assert sum(int(value) for _, value, _, _ in head.items) == len(anybody.audit.results)

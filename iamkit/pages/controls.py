@@ -72,7 +72,7 @@ def controls(account: Account, framework: str = "") -> pd.DataFrame:
     """Return the controls, the checks that answer them, and what a person has to examine."""
     found = of_framework(account, framework)
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 4))
+    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 2))
     return shown[["control", "title", "status", "evidence", "note"]]
 
 

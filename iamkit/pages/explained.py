@@ -16,7 +16,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
-from iamkit.pages import counts, overview
+from iamkit.pages import counts, identities, overview
 from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
 from iamkit.policy import read_document, statement_name
@@ -57,29 +57,40 @@ def explained(
     found = account.audit.findings
     found = found[found["status"].eq(Status.FAIL)].drop_duplicates(["check", "subject"])
     of_check = dict(iter(found.groupby("check", sort=False)))
-    statements = _Statements(account)
+    statements, links = _Statements(account), identities.links(account)
     return [
-        _fold(account, row, of_check[row.check], statements, by_hand)
+        _fold(account, row, of_check[row.check], statements, by_hand, links)
         for row in mine.loc[order].itertuples(index=False)
     ]
 
 
 def _fold(
-    account: Account, row: Any, found: pd.DataFrame, statements: _Statements, by_hand: ByHand
+    account: Account,
+    row: Any,
+    found: pd.DataFrame,
+    statements: _Statements,
+    by_hand: ByHand,
+    links: Mapping[str, Mapping[str, str]],
 ) -> charts.Part:
     meaning, act = SEVERITY_MEANS[row.severity]
-    parts = [charts.text("Why it matters:", f"{meaning} Act {act}.")]
+    remedy = f"{PAGE}.html#{charts.anchor('check', row.check)}"
+    shown = charts.table(
+        found[["name", "detail", "next_step"]],
+        "Findings",
+        rows=MOST,
+        file="findings.csv",
+        links=links,
+    )
+    parts = [
+        charts.text("Why it matters:", f"{meaning} Act {act}."),
+        charts.text("What to do:", row.remedy),
+        charts.link("Commands, and what is left:", remedy, "Remedies"),
+        charts.within(shown),
+    ]
     if pd.notna(row.why) and row.why:
         parts.append(charts.text("What counts:", _one_line(row.why)))
     parts.append(charts.text("How it may err:", _sentence(row.errs)))
-    parts.append(charts.text("What to do:", row.remedy))
-    remedy = f"{PAGE}.html#{charts.anchor('check', row.check)}"
-    parts.append(charts.link("Commands, and what is left:", remedy, "Remedies"))
     parts.append(charts.link("Who recommends it:", row.source))
-    shown = charts.table(
-        found[["name", "detail", "next_step"]], "Findings", rows=MOST, file="findings.csv"
-    )
-    parts.append(charts.within(shown))
     for finding in found.head(MOST_STATEMENTS).itertuples(index=False):
         parts += statements.of(finding)
         if command := by_hand(account, finding):
@@ -130,7 +141,8 @@ class _Statements:
             name, policy, statement = self._found(table, row)
             if isinstance(statement, Mapping):
                 given = (next((each for each in of if each in statement), "") for of in elements)
-                label = f"{name[:1].upper()}{name[1:]} of {policy}, about {finding.name}:"
+                about = "" if table == "trusted_principals" else f", about {finding.name}"
+                label = f"{name[:1].upper()}{name[1:]} of {policy}{about}:"
                 yield charts.document(label, statement, {*given})
 
     def _found(self, table: str, row: Mapping[str, Any]) -> tuple[str, str, Any]:

@@ -15,7 +15,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import overview
-from iamkit.restrictions import NOT_APPLICABLE
+from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict
 from iamkit.results import facts_of, matters
 
 PAGE: Final = "11-identities"
@@ -107,9 +107,11 @@ def why(row: Any, wrong: pd.DataFrame) -> str:
 
 def _note(row: Any) -> str:
     number = int(row.findings)
-    privilege = "" if pd.isna(row.privilege) else f", {row.privilege}"
+    held = {"none": "no permissions"}.get(row.privilege, row.privilege)
+    privilege = "" if pd.isna(row.privilege) else f", {held}"
     enforced = row.mfa_enforced
-    mfa = "" if pd.isna(enforced) or enforced in NOT_APPLICABLE else f", MFA {enforced}"
+    mfa = "not enforced" if enforced == MfaVerdict.NONE else enforced
+    mfa = "" if pd.isna(enforced) or enforced in NOT_APPLICABLE else f", MFA {mfa}"
     return f"{row.kind}{privilege}{mfa}, {number:,} finding{'s' * (number != 1)}"
 
 

@@ -307,7 +307,7 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     order = failing.assign(rank=rank).sort_values(
         ["rank", "failing"], ascending=[True, False], kind="stable"
     )
-    pages, rows = page_of(account), []
+    pages, at, rows = page_of(account), explained_at(account), []
     wrong = findings[findings["status"] == Status.FAIL]
     first: Any  # a row
     for first in order.head(most).itertuples():
@@ -324,9 +324,10 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
                 "who": "" if alone else few(those["name"].dropna().astype(str)),
                 "first_step": f"{name}: {step}" if name and len(those) > 1 else step,
                 "page": pages.get(first.check, CONTROLS),
+                "address": at[first.check],
             }
         )
-    columns = ["severity", "title", "count", "who", "first_step", "page"]
+    columns = ["severity", "title", "count", "who", "first_step", "page", "address"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ PROTECTION: Final[Mapping[str, str]] = {
     "MFA not enforced": charts.AMBER,
     "no MFA device": charts.WINE,
 }
+
+
+_REST: Final = re.compile(r"(?<=[a-z)]\.) .*", re.DOTALL)  # of a text, after its first sentence
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
@@ -100,13 +104,14 @@ def identities_first(account: Account) -> pd.DataFrame:
     verdicts = found.set_index("principal_arn")["verdict"]
     wrong = wrong[wrong["severity"].eq(wrong["subject"].map(verdicts))]
     titles = lists_by_key(wrong["subject"], wrong["title"])
-    found = found.assign(why=[few(titles.get(arn, []), 2, "; ") for arn in found["principal_arn"]])
+    found = found.assign(why=[few(titles.get(arn, []), 1, "; ") for arn in found["principal_arn"]])
     words = {
         "mfa_enforced": "enforced",
         "network_restriction": "network",
         "exposed_actions": "exposed_if_stolen",
     }
-    found = found.assign(next_step=found["next_steps"].str[0]).rename(columns=words)
+    first_sentence = found["next_steps"].str[0].str.replace(_REST, "", regex=True)
+    found = found.assign(next_step=first_sentence).rename(columns=words)
     return found.replace(dict.fromkeys(NOT_APPLICABLE, "–"))[
         ["verdict", "name", "why", "privilege", "mfa_registered", *words.values(), "next_step"]
     ]

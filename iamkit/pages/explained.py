@@ -19,7 +19,7 @@ from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, identities, overview
 from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
-from iamkit.policy import read_document, statement_name
+from iamkit.policy import statement_name
 from iamkit.values import listed
 
 MOST: Final = 5  # findings of a check
@@ -148,11 +148,10 @@ class _Statements:
     def _found(self, table: str, row: Mapping[str, Any]) -> tuple[str, str, Any]:
         """The statement's name, that of its policy, and the statement."""
         if table == "trusted_principals":
-            role = row["role_arn"]
-            found = self._trust(role)
-            return row["statement"], f"the trust policy of {row['role_name']}", _named(
-                found, row["statement"]
-            )  # fmt: skip
+            trust = self._account.trust
+            mine = trust["role_arn"].eq(row["role_arn"]) & trust["number"].eq(row["number"])
+            policy = f"the trust policy of {row['role_name']}"
+            return row["statement"], policy, _trust_statement(trust[mine])
         if table != "administrators":
             name, arn = row["statement"], row["policy_arn"]
             return str(name), str(row["policy_name"]), _named(self._document(arn), name)
@@ -177,11 +176,30 @@ class _Statements:
         named = policies[policies["policy_arn"].isin(arns) & policies["policy_name"].eq(name)]
         return next(iter(named["policy_arn"]), None)
 
-    def _trust(self, role: str) -> Any:
-        details = self._account.snapshot.json("authorization_details.json")
-        entries = details.get("RoleDetailList", []) if isinstance(details, dict) else []
-        entry = next((each for each in entries if each.get("Arn") == role), {})
-        return read_document(entry.get("AssumeRolePolicyDocument"))[0]
+
+def _trust_statement(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """
+    A statement of a trust policy, from the rows of `trust` that it has.
+
+    The answers that hold the text are read once, by the tables: to read them again takes seconds in
+    a large account.
+    """
+    if rows.empty:
+        return None
+    first = rows.iloc[0]
+    named: dict[str, list[str]] = {}
+    for kind, principal in zip(rows["principal_type"], rows["principal"], strict=True):
+        if pd.notna(kind):
+            named.setdefault("AWS" if kind == "*" else kind, []).append(principal)
+    made = {
+        "Sid": first["sid"] if pd.notna(first["sid"]) else None,
+        "Effect": first["effect"],
+        "NotPrincipal" if first["negated"] else "Principal": named,
+        "Action": list(first["actions"]),
+        "NotAction": list(first["not_actions"]),
+        "Condition": first["conditions"],
+    }
+    return {name: value for name, value in made.items() if value}
 
 
 def _named(document: Any, name: Any) -> Any:

@@ -8,7 +8,7 @@ that decides, with its deciding element marked, and the request by which anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -28,7 +28,7 @@ ByHand = Callable[[Account, Any], str]
 
 # The table that says which statement decides, by a word of a check's name, and the elements of that
 # statement which do: the first of each pair that it has.
-_DECIDED: Final = {
+_DECIDED: Final[Mapping[str, tuple[str, Sequence[Sequence[str]]]]] = {
     "mfa": ("mfa_enforcement", [("Condition", "NotAction", "Action")]),
     "password_without": ("mfa_enforcement", [("Condition", "NotAction", "Action")]),
     "network": ("network_restrictions", [("Condition", "Action", "NotAction")]),
@@ -56,10 +56,10 @@ def explained(
     order = mine["severity"].map(SEVERITIES.index).sort_values(kind="stable").index
     found = account.audit.findings
     found = found[found["status"].eq(Status.FAIL)].drop_duplicates(["check", "subject"])
-    of_check = dict(iter(found.groupby("check", sort=False)))
+    of_check = {str(check): rows for check, rows in found.groupby("check", sort=False)}
     statements, links = _Statements(account), identities.links(account)
     return [
-        _fold(account, row, of_check[row.check], statements, by_hand, links)
+        _fold(account, row, of_check[str(row.check)], statements, by_hand, links)
         for row in mine.loc[order].itertuples(index=False)
     ]
 
@@ -128,7 +128,7 @@ class _Statements:
     def of(self, finding: Any) -> Iterator[charts.Part]:
         """A statement's JSON, with the elements that decide marked; nothing if none is named."""
         table, elements = next(
-            (decided for word, decided in _DECIDED.items() if word in finding.check), ("", [])
+            (decided for word, decided in _DECIDED.items() if word in finding.check), ("", ())
         )
         if not table:
             return

@@ -37,7 +37,7 @@ def links(account: Account, column: str = "name") -> dict[str, dict[str, str]]:
     return {column: {name: f"{PAGE}.html#{charts.anchor(kind, name)}" for name, kind in pairs}}
 
 
-def headline(account: Account) -> charts.Figures:
+def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: identities by verdict."""
     verdicts = account.identities["verdict"].value_counts()
     tones = {"critical": "bad", "high": "bad", "medium": "note"}
@@ -69,11 +69,11 @@ def described(account: Account, most: int = MOST) -> list[charts.Part]:
     arns = [*found["principal_arn"]]
     facts, findings = facts_of(account, arns), account.audit.findings
     wrong = findings[findings["status"].eq(Status.FAIL) & findings["subject"].isin(arns)]
-    of_each = dict(iter(wrong.groupby("subject", sort=False)))
+    of_each = {str(arn): rows for arn, rows in wrong.groupby("subject", sort=False)}
     at = overview.explained_at(account)
     return [
-        _fold(row, facts[row.principal_arn], of_each[row.principal_arn], at)
-        for row in found.itertuples(index=False)
+        _fold(row, facts[arn], of_each[arn], at)
+        for arn, row in zip(arns, found.itertuples(index=False), strict=True)
     ]
 
 

@@ -12,7 +12,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -153,19 +153,18 @@ def _whom(proposal: Proposal) -> str:
 # --- the page
 
 
-def headline(offer: Offer) -> charts.Figures:
+def headline(offer: Offer) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     ended, total = _ended(offer), len(offer.failing)
     said_of = "proved by an audit after each" if offer.proven else "at least, as counted"
     stopped = sum(len(each.proposal.cut_off) for each in offer.remedies)
-    return charts.figures(
-        **{
-            "Remedies": (len(offer.remedies), "changes that belong together, with commands"),
-            "Findings they end": (len(ended), f"of {total:,}; {said_of}"),
-            "May be cut off": (stopped, "users and keys to ask about first", "note"),
-            "Left to decide": (total - len(ended), "findings that only a person can decide"),
-        }
-    )
+    numbers: dict[str, Any] = {
+        "Remedies": (len(offer.remedies), "changes that belong together, with commands"),
+        "Findings they end": (len(ended), f"of {total:,}; {said_of}"),
+        "May be cut off": (stopped, "users and keys to ask about first", "note"),
+        "Left to decide": (total - len(ended), "findings that only a person can decide"),
+    }
+    return charts.figures(**numbers)
 
 
 def _ended(offer: Offer) -> set[tuple[str, str]]:

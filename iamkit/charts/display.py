@@ -8,10 +8,7 @@ escaped HTML preview as well; the report never uses it. Notebooks reach all of i
 """
 
 import datetime as dt
-import html
 import math
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -19,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import few, printable
+from iamkit.values import joined, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -67,7 +65,7 @@ class TableView:
         """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
-            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+            for said, meaning, kind in self._named()
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
@@ -75,15 +73,20 @@ class TableView:
         beyond |= {"links": _of_cells(self.links, self.data)} if self.links else {}
         return shown | beyond | _lacking(self.missing)
 
+    def _named(self) -> list[tuple[str, str, Kind]]:
+        """Header, meaning and kind of each column."""
+        return [
+            (said, meaning, kind)
+            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+        ]
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        title = clean(self.caption)
-        if len(self.data) > PREVIEW_ROWS:
-            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
-        with pd.option_context("display.max_colwidth", None):
-            preview = self._preview().to_html(index=False, border=0)
+        more = len(self.data) - PREVIEW_ROWS
+        rest = f"and {more:,} more rows" if more > 0 else ""
+        first = self.data[:PREVIEW_ROWS]
         return {
             TABLE_TYPE: self.as_data(),
-            "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
+            "text/html": table_html(clean(self.caption), self._named(), first, rest),
             "text/plain": repr(self),
         }
 
@@ -165,7 +168,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
+    present = [cell(joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -197,7 +200,7 @@ def cell(value: Any) -> str | int | float | None:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, _LISTS):
-        return _joined(_items(value))
+        return joined(_items(value))
     return clean(value)
 
 
@@ -212,21 +215,6 @@ def _items(value: Any) -> list[str]:
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
-
-
-def _joined(items: list[str], most: int = sys.maxsize) -> str:
-    """
-    The items of a list, at most so many: names with commas, phrases with semicolons.
-
-    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
-    ('ana, bo', 'it is old; its key, too, is old')
-    >>> _joined(["Delete it.", "Tell ana."])
-    'Delete it. Tell ana.'
-    """
-    if items and all(each.endswith(".") for each in items):
-        return few(items, most, " ")
-    phrases = any(", " in each or each.count(" ") > 1 for each in items)
-    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:
@@ -250,10 +238,9 @@ class Sentence:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         return {
             TEXT_TYPE: {"text": self.text, "tone": self.tone} | _lacking(self.missing),
-            "text/html": f"<p>{marked}</p>",
+            "text/html": sentence_html(self.text, self.tone),
             "text/plain": self.text,
         }
 
@@ -285,17 +272,12 @@ class Figures:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         keys = ("label", "value", "note", "tone")
-        cells = "".join(
-            f"<td><small>{html.escape(label)}</small><br><strong>{html.escape(value)}</strong>"
-            f"<br><small>{html.escape(note)}</small></td>"
-            for label, value, note, _ in self.items
-        )
         return {
             FIGURES_TYPE: [
                 dict(zip(keys, item, strict=True)) | _lacking(missing)
                 for item, missing in zip(self.items, self.missing, strict=True)
             ],
-            "text/html": f"<table><tr>{cells}</tr></table>",
+            "text/html": figures_html(self.items),
             "text/plain": repr(self),
         }
 

@@ -359,7 +359,7 @@ def heat(
         for row in counts.index
         if most[row] > 0
     )
-    height = 2.2 + 0.27 * rows  # the names of columns, written at a slant, and the rows
+    height = 2.4 + 0.27 * rows  # the title, the names of columns, written at a slant, and the rows
     ax = new(ax, width=9.2, height=height, alt=f"{title}. {said or 'Nothing'}.")
     shades = np.log10(counts.to_numpy(dtype=float) + 1)
     ax.pcolormesh(shades, cmap="Blues", vmin=0, vmax=max(shades.max(initial=0), 1), linewidth=0.6,
@@ -369,10 +369,24 @@ def heat(
     )
     ax.set_yticks(np.arange(rows) + 0.5, [str(r) for r in counts.index])
     ax.invert_yaxis()
-    ax.set_title(f"{title} (darker: more {unit})")
+    ax.set_title(f"{title}: {_darkest(counts, unit)}\n(darker: more {unit})")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
+
+
+def _darkest(counts: pd.DataFrame, unit: str) -> str:
+    """
+    Where most are, in words.
+
+    >>> _darkest(pd.DataFrame({"s3": [1, 9], "ec2": [2, 3]}, ["ann", "bo"]), "actions")
+    'most for bo in s3, 9 actions'
+    """
+    most = counts.max(axis=1)
+    row = most.idxmax()
+    if not most[row] > 0:
+        return f"no {unit}"
+    return f"most for {row} in {counts.loc[row].idxmax()}, {most[row]:,.0f} {unit}"
 
 
 @styled

@@ -9,7 +9,7 @@ escaped HTML preview as well; the report never uses it. Notebooks reach all of i
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -43,11 +43,13 @@ class TableView:
         *,
         total: int = 0,
         file: str = "",
+        links: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         self.caption = caption
         self.missing = missing
         self.total = total or len(data)
         self.file = file
+        self.links = links or {}
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -59,23 +61,32 @@ class TableView:
     def __repr__(self) -> str:
         return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        more = len(self.data) - PREVIEW_ROWS
-        rest = f"and {more:,} more rows" if more > 0 else ""
-        named = [
-            (said, meaning, kind)
-            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
-        ]
+    def as_data(self) -> Bundle:
+        """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
-            for said, meaning, kind in named
+            for said, meaning, kind in self._named()
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
         beyond |= {"file": self.file} if self.file else {}
+        beyond |= {"links": _of_cells(self.links, self.data)} if self.links else {}
+        return shown | beyond | _lacking(self.missing)
+
+    def _named(self) -> list[tuple[str, str, Kind]]:
+        """Header, meaning and kind of each column."""
+        return [
+            (said, meaning, kind)
+            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+        ]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        more = len(self.data) - PREVIEW_ROWS
+        rest = f"and {more:,} more rows" if more > 0 else ""
+        first = self.data[:PREVIEW_ROWS]
         return {
-            TABLE_TYPE: shown | beyond | _lacking(self.missing),
-            "text/html": table_html(clean(self.caption), named, self.data[:PREVIEW_ROWS], rest),
+            TABLE_TYPE: self.as_data(),
+            "text/html": table_html(clean(self.caption), self._named(), first, rest),
             "text/plain": repr(self),
         }
 
@@ -87,6 +98,7 @@ def table(
     rows: int | None = None,
     severity: str | Sequence[str] | None = None,
     file: str = "",
+    links: Mapping[str, Mapping[str, str]] | None = None,
     missing: str = "",
 ) -> "TableView | Sentence":
     """
@@ -104,6 +116,8 @@ def table(
         Columns holding severities or verdicts, drawn as badges.
     file : str
         The file beside the page that has all rows, for who misses one.
+    links : mapping of column to (mapping of text to address), optional
+        Where a cell that holds the text leads: a page of the report, with an anchor.
     missing : str
         Which evidence is missing. Without rows the sentence that says so stands for the table;
         with rows the caption says that there may be more.
@@ -125,6 +139,7 @@ def table(
         frame = frame.head(rows)
     columns: list[tuple[str, Kind]] = []
     values: list[list[Any]] = []
+    leading = {at: to for at, name in enumerate(frame.columns) if (to := (links or {}).get(name))}
     for position, label in enumerate(frame.columns):
         kind, column = _column(frame.iloc[:, position])
         columns.append((_label(label), "severity" if label in badges else kind))
@@ -133,7 +148,17 @@ def table(
         if unknown and not lacking:
             lacking = SOME_RESULTS
     data = [list(row) for row in zip(*values, strict=True)]
-    return TableView(caption, columns, data, lacking, total=total, file=file)
+    return TableView(caption, columns, data, lacking, total=total, file=file, links=leading)
+
+
+def _of_cells(
+    links: Mapping[int, Mapping[str, str]], data: Sequence[Sequence[Any]]
+) -> dict[str, dict[str, str]]:
+    """The addresses that cells of the table need, by position of the column, as JSON holds it."""
+    used = {at: {row[at] for row in data} for at in links}
+    return {
+        str(at): {text: to for text, to in links[at].items() if text in used[at]} for at in links
+    }
 
 
 def _lacking(missing: str) -> Bundle:

@@ -29,7 +29,7 @@ from nbformat import NotebookNode
 from iamkit.badges import BADGES
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
-from iamkit.report.table_cells import TRANSPOSED, beyond, cells, transposed
+from iamkit.report.table_cells import SAFE_ADDRESS, TRANSPOSED, beyond, cells, transposed
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
@@ -44,6 +44,7 @@ DATA = {
     "application/vnd.iamkit.table+json": "table",
     "application/vnd.iamkit.figures+json": "figures",
     "application/vnd.iamkit.text+json": "sentence",
+    "application/vnd.iamkit.folds+json": "folds",
 }
 
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -55,8 +56,8 @@ REFUSED = {
 }
 
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
+_NOTEBOOK = re.compile(r"^([\w-]+)\.ipynb(#[\w-]+)?$")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,7 @@ def _exporter() -> TemplateExporter:
         default_preprocessors=[],
         filters={
             "cells": cells,
+            "safe_address": lambda address: address if SAFE_ADDRESS.fullmatch(address) else "",
             "code_marks": _code_marks,
             "hidden": _hidden,
             "folded": _folded,
@@ -368,8 +370,9 @@ class _Prose(mistune.HTMLRenderer):
         return f'<h{level} id="{escape(unique)}">{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link if it may be followed, else its text."""
-        if not (self._links and _SAFE_ADDRESS.fullmatch(url)):
+        """A link if it may be followed, else its text; of a notebook, a link to its page."""
+        url = _NOTEBOOK.sub(r"\1.html\2", url)
+        if not (self._links and SAFE_ADDRESS.fullmatch(url)):
             return text
         return f'<a href="{escape(url)}" rel="noreferrer">{text}</a>'
 

@@ -8,6 +8,8 @@ from markupsafe import Markup, escape
 
 from iamkit.badges import BADGES
 
+# Where a page may lead: another page of the report, a place on it, or the web.
+SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 MISSING = "–"
 LONG = 28
 PRINTED = 15  # rows of a table on paper, as print.css cuts it
@@ -17,8 +19,14 @@ _LONG_NAME = re.compile(r"[\w/:.-]{16}")
 _JOINT = re.compile(r"(?<=\w[_/:])(?=\w)|(?<=[a-z])(?=[A-Z])")  # in names and ARNs
 
 
-def cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
-    """The cells of one table row, in as few bytes as HTML allows."""
+def cells(
+    row: Iterable[Any], kinds: Sequence[str], links: Mapping[str, Mapping[str, str]] | None = None
+) -> Markup:
+    """
+    The cells of one table row, in as few bytes as HTML allows.
+
+    `links` has where a text leads, by the position of its column.
+    """
     parts = []
     for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
         shown, look = escape(MISSING), "none"
@@ -32,6 +40,9 @@ def cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
                 look = "n"
             elif len(text) > LONG or "\n" in text:
                 look = "w"
+            to = links.get(str(position), {}).get(text, "") if links else ""
+            if SAFE_ADDRESS.fullmatch(to):
+                shown = Markup('<a href="{}">{}</a>').format(to, shown)
         tag = Markup("<th scope=row") if position == 0 else Markup("<td")
         parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
     return Markup("").join(parts)

@@ -187,8 +187,11 @@ class Findings:
         ]
 
     def _holders(self, policy: str) -> list[str]:
+        """Users and roles who have a policy; groups make no requests."""
         rows = self._account.policy_assignments
-        return sorted(rows.loc[rows["policy_arn"].eq(policy), "principal_arn"])[:HOLDERS]
+        able = self._account.permissions.principals["principal_arn"]
+        rows = rows[rows["policy_arn"].eq(policy) & rows["principal_arn"].isin(able)]
+        return sorted(rows["principal_arn"].unique())[:HOLDERS]
 
     def _of_table(self, name: str, column: str) -> dict[str, Any]:
         """A column of a table of the account, by its principal or policy."""

@@ -20,7 +20,7 @@ from iamkit.remedies.proposal import (
     used,
 )
 from iamkit.results import changes
-from iamkit.values import as_dict
+from iamkit.values import as_dict, as_list
 
 MFA: Final = "aws:MultiFactorAuthPresent"
 GROUPS: Final = 10  # of a user: IAM's quota
@@ -202,8 +202,9 @@ def unused_roles(account: Account) -> Proposal:
     """Delete roles that nobody has used for long, with policies that nobody else has."""
     found = failing(account, "unused_role").drop_duplicates("subject")
     emergency = for_emergencies(account)
-    details = account.snapshot.json("authorization_details.json")["RoleDetailList"]
-    profiles = {each.get("Arn"): each.get("InstanceProfileList") for each in details}
+    details = as_dict(account.snapshot.json("authorization_details.json"))
+    roles = map(as_dict, as_list(details.get("RoleDetailList")))
+    profiles = {each.get("Arn"): each.get("InstanceProfileList") for each in roles}
     gone, left = [], []
     for arn, step in zip(found["subject"], found["next_step"].fillna(""), strict=True):
         ready = step.startswith("Remove the role's permissions, and delete the role if nothing")

@@ -11,7 +11,7 @@ import pytest
 
 from iamkit import Account
 from iamkit.confirm import by_hand, commands_by_hand
-from tests.accounts import ARN, account, details, policy, role, user
+from tests.accounts import ARN, account, details, group, policy, role, user
 from tests.confirm.simulator import Simulator
 from tests.examples import thorough
 from tests.policies import allow, attached, deny, document, inline, trusts
@@ -32,6 +32,7 @@ COMPANY = details(
         user("eve", UserPolicyList=inline(allow("*"), deny("iam:*"))),
         user("fay", UserPolicyList=inline(allow("sts:AssumeRole"))),
     ],
+    groups=[group("all", Arn=f"{ARN}group/all", AttachedManagedPolicies=attached("trails"))],
     roles=[
         role("job", document(SERVICE), RolePolicyList=inline(allow("*"))),
         role("admins", trusts("root"), RolePolicyList=inline(allow("*"))),

@@ -382,11 +382,12 @@ def _darkest(counts: pd.DataFrame, unit: str) -> str:
     >>> _darkest(pd.DataFrame({"s3": [1, 9], "ec2": [2, 3]}, ["ann", "bo"]), "actions")
     'most for bo in s3, 9 actions'
     """
-    most = counts.max(axis=1)
-    row = most.idxmax()
-    if not most[row] > 0:
+    numbers = counts.to_numpy()
+    if not (numbers > 0).any():
         return f"no {unit}"
-    return f"most for {row} in {counts.loc[row].idxmax()}, {most[row]:,.0f} {unit}"
+    row, column = divmod(int(numbers.argmax()), numbers.shape[1])
+    most = numbers[row, column]
+    return f"most for {counts.index[row]} in {counts.columns[column]}, {most:,.0f} {unit}"
 
 
 @styled

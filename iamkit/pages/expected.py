@@ -11,41 +11,53 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import INFO, SEVERITIES, Status
-from iamkit.remedies import Proposal, proposals
+from iamkit.remedies import Proposal, made_for, proposals
 from iamkit.results import changes
 
-# The checks that a remedy is made for, by its id; of `ABOUT_KEYS`, those about a key that it names.
-FOR: Final[Mapping[str, frozenset[str]]] = {
-    "enforce-mfa": frozenset({"password_without_enforced_mfa", "mfa_can_be_removed"}),
-    "restrict-networks": frozenset({"key_usable_from_anywhere"}),
-    "deactivate-unused-keys": frozenset({"unused_access_key", "old_access_key"}),
+# Checks of which nothing is counted: more than a remedy's changes may keep their findings alive.
+UNCERTAIN: Final = frozenset(
+    {
+        "can_become_administrator",
+        "can_escalate",
+        "key_escapes_mfa",
+        "network_fence_with_holes",
+        "policy_says_otherwise",
+        "stale_service_access",
+        "unused_kind_of_access",
+    }
+)
+# What else a remedy surely ends, about those whom its changes name.
+ALSO: Final[Mapping[str, frozenset[str]]] = {
+    "deactivate-unused-keys": frozenset({"old_access_key"}),
     "remove-unused-passwords": frozenset(
-        {
-            "console_user_without_mfa",
-            "old_password",
-            "password_without_enforced_mfa",
-            "unused_password",
-        }
+        {"console_user_without_mfa", "old_password", "password_without_enforced_mfa"}
     ),
-    "mfa-for-administrative-roles": frozenset({"administrative_role_without_mfa"}),
-    "name-the-source-of-services": frozenset({"service_without_source"}),
-    "forget-deleted-principals": frozenset({"trusts_deleted_identity"}),
-    "delete-old-versions": frozenset({"administrative_old_version"}),
-    "delete-unattached-policies": frozenset({"unattached_policy"}),
 }
+# Remedies of the whole account: their findings are about nobody whom a change could name.
+WHOLE: Final = frozenset(
+    {
+        "create-analyzer",
+        "make-audit-role",
+        "make-support-role",
+        "manage-root-centrally",
+        "set-password-policy",
+    }
+)
 GRAVE: Final = tuple(each for each in SEVERITIES if each != INFO)
-PASSWORD_POLICY: Final = "set-password-policy"  # noqa: S105 - the name of a remedy
 ABOUT_KEYS: Final = frozenset({"unused_access_key", "old_access_key"})
 _SLOT: Final = re.compile(r"\bkey ([12])\b")
-_SUBJECTS: Final = ("user", "role", "policy", "principal")  # what a change calls whom it is about
+# What a change calls whom it is about.
+_SUBJECTS: Final = ("user", "role", "policy", "principal", "group")
+_DELETING: Final = (changes.DeleteGroup, changes.DeletePolicy, changes.DeleteRole)
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,8 @@ class Expected:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is known here which checks the remedy is made for."""
-        return self.proposal.id in FOR or self.proposal.id == PASSWORD_POLICY
+        """Whether anything that the remedy is made for can be counted."""
+        return bool(_counted(self.proposal.id))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -67,14 +79,17 @@ class Expected:
         return {name: int(found[name]) for name in GRAVE if name in found}
 
 
-def expected(account: Account) -> list[Expected]:
+def expected(account: Account, found: Sequence[Proposal] | None = None) -> list[Expected]:
     """
     Return the proposals that are expected to end a finding, those that lower risk most first.
+
+    `found`, if given, are the account's proposals: looking for them again is spared.
 
     Proposals of which nothing can be counted here come last.
     """
     failing = failing_findings(account)
-    made = [Expected(each, _ends(each, failing)) for each in proposals(account)]
+    offered = [each for each in (proposals(account) if found is None else found) if each.changes]
+    made = [Expected(each, _ends(each, failing)) for each in offered]
     held = [each for each in made if len(each.ends) or not each.is_counted]
     return sorted(held, key=lambda each: [-each.counts.get(name, 0) for name in GRAVE])
 
@@ -100,22 +115,25 @@ def said(counted: Mapping[str, int]) -> str:
     return f"{total:,} findings: {', '.join(f'{counted[name]:,} {name}' for name in counted)}"
 
 
+def _counted(remedy: str) -> frozenset[str]:
+    """The checks whose findings are counted for a remedy."""
+    return (frozenset(made_for(remedy)) - UNCERTAIN) | ALSO.get(remedy, frozenset())
+
+
 def _ends(proposal: Proposal, failing: pd.DataFrame) -> pd.DataFrame:
     """The failing findings that a proposal is made for, the worst of each check and subject."""
-    if proposal.id == PASSWORD_POLICY:
-        mine = failing["check"].str.startswith("password_policy_") & failing["check"].ne(
-            "password_policy_no_expiry"  # of which the proposal says nothing
-        )
-        return failing[mine].drop_duplicates(["check", "subject"])
-    subjects = {arn for each in proposal.changes for arn in _named(each)}
-    gone = {each.policy for each in proposal.changes if isinstance(each, changes.DeletePolicy)}
-    mine = failing["check"].isin(FOR.get(proposal.id, ())) & failing["subject"].isin(subjects)
-    about = failing[mine | failing["subject"].isin(gone)]
+    mine = failing["check"].isin(_counted(proposal.id))
+    if proposal.id not in WHOLE:
+        mine &= failing["subject"].isin({arn for each in proposal.changes for arn in _named(each)})
+    deleting = [each for each in proposal.changes if isinstance(each, _DELETING)]
+    about = failing[
+        mine | failing["subject"].isin([arn for each in deleting for arn in _named(each)])
+    ]
     slots = _slots(proposal.changes)
-    stays = about[[not _ended(row, slots) for row in about.itertuples(index=False)]]
-    pairs = pd.MultiIndex.from_frame(stays[["check", "subject"]])
-    about = about[~pd.MultiIndex.from_frame(about[["check", "subject"]]).isin(pairs)]
-    return about.drop_duplicates(["check", "subject"])
+    stays = [not _ended(row, slots) for row in about.itertuples(index=False)]
+    pairs = pd.MultiIndex.from_frame(about[["check", "subject"]])
+    kept = about[~pairs.isin(pairs[np.array(stays, dtype=bool)])]
+    return kept.drop_duplicates(["check", "subject"])
 
 
 def _named(change: changes.Change) -> Iterable[str]:

@@ -20,11 +20,12 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.errors import ChangeError
 from iamkit.pages.expected import GRAVE, Expected, expected, failing_findings, said
-from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, remedies
+from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, proposals, remedies
 from iamkit.values import few
 
 PAGE: Final = "10-remedies"
 SCRIPT: Final = "iamkit remedies SNAPSHOT --out FOLDER"
+FIRST_PATHS: Final = "end-paths-1"
 MOST_NAMES: Final = 12  # of those who may be cut off, and of other lists
 MOST_LINES: Final = 25  # of commands, of one remedy
 MOST_LEFT: Final = 10  # of subjects, of one check
@@ -66,8 +67,9 @@ def offered(account: Account, *, prove: bool = False) -> Offer:
         made = [Offered(each.proposal, each.ended, each.commands, proof=each) for each in found]
         order = sorted(made, key=lambda each: [-each.counts.get(name, 0) for name in GRAVE])
         return Offer(order, refused, failing, proven=True)
-    made, refused = [], []
-    for each in expected(account):
+    there = proposals(account)
+    made, refused = [], [Refused(each, each.lacking) for each in there if each.lacking]
+    for each in expected(account, there):
         try:
             lines = tuple(commands(change, account) for change in each.proposal.changes)
         except ChangeError as error:
@@ -86,17 +88,27 @@ def first(account: Account, most: int = 5) -> list[dict[str, str]]:
 
     The findings are counted, and not proved: see `expected`.
     """
-    found = [each for each in expected(account) if len(each.ends)]
+    found = expected(account)
+    counted = [each for each in found if len(each.ends)]
+    paths = [each for each in found if each.proposal.id == FIRST_PATHS]
+    if paths:  # how many findings end is not counted, and yet nothing else ends them
+        counted = [*counted[: most - 1], *paths]
     return [
         {
-            "severity": next(iter(each.counts)),
+            "severity": next(iter(each.counts), ""),
             "what": each.proposal.title,
             "whom": _whom(each.proposal),
-            "ends": f"Ends at least {_with_worst(each)}.",
+            "ends": _said(each),
             "address": address(each.proposal.id),
         }
-        for each in found[:most]
+        for each in counted[:most]
     ]
+
+
+def _said(each: Expected) -> str:
+    if len(each.ends):
+        return f"Ends at least {_with_worst(each)}."
+    return "Most paths to administrator access go through this place."
 
 
 def address(remedy: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.pool import ThreadPool
@@ -25,10 +25,9 @@ from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
 from iamkit.evidence import sessions, snapshot
-from iamkit.evidence.organization import ControlPolicies, Organization
+from iamkit.evidence.organization import POLICY_TYPES, Organization, OrganizationPolicies
 from iamkit.evidence.requests import (
     CALLER,
-    CONTROL_POLICIES,
     DETAILS,
     LAST_ACCESSED,
     MFA,
@@ -113,7 +112,7 @@ def from_aws(
             responses += [
                 aws.mfa_devices(responses, pool),
                 aws.provider_details(responses, pool),
-                given.get(CONTROL_POLICIES) or aws.control_policies(responses, found),
+                *aws.policies_of_organization(responses, found, given),
                 aws.last_accessed(responses, pool, progress)
                 if last_accessed
                 else Response(
@@ -308,13 +307,15 @@ class _Aws:
 
         return _attempt(PROVIDER_DETAILS, take)
 
-    def control_policies(self, responses: Sequence[Response], account_id: str) -> Response:
-        """The SCPs on the account, on each OU above it and on the organization's root."""
+    def policies_of_organization(
+        self, responses: Sequence[Response], account_id: str, given: Mapping[Request, Response]
+    ) -> list[Response]:
+        """The SCPs and RCPs on the account, on each OU above it and on the organization's root."""
         organization = next(response for response in responses if response.request is ORGANIZATION)
         if organization.status == ResponseStatus.NONE:
-            return Response(CONTROL_POLICIES, ResponseStatus.NONE, {"Targets": []})
-
-        return ControlPolicies(self).of(account_id)
+            return [Response(kind, ResponseStatus.NONE, {"Targets": []}) for kind in POLICY_TYPES]
+        asked = OrganizationPolicies(self)
+        return [given.get(kind) or asked.of(account_id, kind) for kind in POLICY_TYPES]
 
     def last_accessed(
         self, responses: Sequence[Response], pool: ThreadPool, progress: Progress

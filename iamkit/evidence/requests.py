@@ -106,6 +106,13 @@ CONTROL_POLICIES: Final = Request(
     "service control policies are not known: actions that they deny are reported as allowed",
 )
 
+RESOURCE_POLICIES: Final = Request(
+    "organizations:ListPoliciesForTarget",
+    "resource_control_policies.json",
+    (),
+    "resource control policies are not known: actions that they deny are reported as allowed",
+)
+
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
@@ -202,6 +209,7 @@ REQUESTS: Final = (
     *ONE_CALL,
     PROVIDER_DETAILS,
     CONTROL_POLICIES,
+    RESOURCE_POLICIES,
     LAST_ACCESSED,
 )
 

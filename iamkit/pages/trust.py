@@ -24,6 +24,15 @@ PROBLEMS: Final[Mapping[str, str]] = {"without": charts.PINE, "with a problem": 
 MFA: Final[Mapping[str, str]] = {"with MFA": charts.PINE, "without MFA": charts.AMBER}
 
 
+def resource_policies(account: Account) -> charts.Sentence:
+    """Return the sentence that says whether resource control policies count on this page."""
+    if account.has_resource_policies:
+        said = "Resource control policies are in the evidence: whom they deny is not trusted."
+        return charts.say(said)
+    said = "Resource control policies are not in the evidence: whom they deny is shown as trusted."
+    return charts.say(said, tone="note")
+
+
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: roles, not principals."""
     roles = _how_many(trusted(account))

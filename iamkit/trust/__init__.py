@@ -24,10 +24,11 @@ from iamkit.trust.platform_roles import (
     named_platform_roles,
 )
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
-from iamkit.trust.trust_policy import ANYONE
+from iamkit.trust.trust_policy import ANYONE, AWS, Principal
 
 __all__ = [
     "ANYONE",
+    "AWS",
     "FEDERATED",
     "GENUINE",
     "IMPOSTOR",
@@ -43,6 +44,7 @@ __all__ = [
     "CrossAccountEntry",
     "FederatedEntry",
     "MfaStatement",
+    "Principal",
     "SessionGrants",
     "built_in",
     "days_idle",

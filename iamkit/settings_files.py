@@ -85,6 +85,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "break_glass": "[emergency-1, emergency-2]",
     "approved_networks": "[203.0.113.0/24]",
     "known_accounts": '["123456789012"]',
+    "frameworks": "[CIS AWS Foundations Benchmark, SOC 2]",
     "own_checks": "[our_checks.py]",
     "accepted": """
   - check: root_used

@@ -35,6 +35,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "page"
 PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
 HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
+FOLDED_TAG = "folded"  # what a page shows when the reader opens it
 TONES = {"plain", "good", "bad", "note"}
 
 # The media types of `charts.display`, which is not imported here because it brings matplotlib.
@@ -243,6 +244,7 @@ def _exporter() -> TemplateExporter:
             "cells": cells,
             "code_marks": _code_marks,
             "hidden": _hidden,
+            "folded": _folded,
             "shown": _shown,
             "beyond": beyond,
             "badge": lambda name: BADGES.get(name, "accepted"),
@@ -259,6 +261,11 @@ def _exporter() -> TemplateExporter:
 def _hidden(cell: NotebookNode) -> bool:
     """Whether a page leaves a cell out."""
     return bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ())))
+
+
+def _folded(cell: NotebookNode) -> bool:
+    """Whether a page shows a cell's tables only when the reader opens them."""
+    return FOLDED_TAG in cell.metadata.get("tags", ())
 
 
 def _assets() -> dict[str, str]:

@@ -81,11 +81,13 @@ from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, ope
 from iamkit.trust import (
     OUTBOUND_ROLES,
     PLATFORM_ROLES,
+    ROLE_HOLDERS,
     TRUSTED_PRINCIPALS,
     AssumableRoles,
     mfa_statements,
     named_platform_roles,
     outbound_roles,
+    role_holders,
     trusted_principals,
     with_callers,
 )
@@ -218,6 +220,11 @@ class Account(AccountTables):
     def platform_roles(self) -> pd.DataFrame:
         """Roles that platforms made, and impostors. Rows: see `trust.PLATFORM_ROLES`."""
         return named_platform_roles(self, self.trusted_principals)
+
+    @_derived("roles", definition=ROLE_HOLDERS)
+    def role_holders(self) -> pd.DataFrame:
+        """The people behind roles of IAM Identity Center. Rows: see `trust.ROLE_HOLDERS`."""
+        return role_holders(self)
 
     @_derived(
         "policy_assignments",

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.pool import ThreadPool
@@ -25,10 +26,12 @@ from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
 from iamkit.evidence import sessions, snapshot
+from iamkit.evidence.identity_center import IdentityCenter
 from iamkit.evidence.organization import POLICY_TYPES, Organization, OrganizationPolicies
 from iamkit.evidence.requests import (
     CALLER,
     DETAILS,
+    IDENTITY_CENTER,
     LAST_ACCESSED,
     MFA,
     ONE_CALL,
@@ -107,6 +110,9 @@ def from_aws(
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
             by_others = {each: given[each] for each in ONE_CALL if each in given}
+            by_others |= {
+                IDENTITY_CENTER: each for each in answered if each.request is IDENTITY_CENTER
+            }
             responses = counted([*responses, *by_others.values()])
             found, partition = account_of(responses)
             responses += [
@@ -153,7 +159,8 @@ def organization_of(profile: str | None, region: str | None = None) -> Organizat
     Raises `CollectError` if the credentials do not work, or may not list its accounts.
     """
     try:
-        return Organization(_Aws(sessions.session(profile, region, None, None, None, None)))
+        aws = _Aws(sessions.session(profile, region, None, None, None, None))
+        return Organization(aws, IdentityCenter(aws.identity_center(), aws.identity_center))
     except exceptions.BotoCoreError as error:
         raise CollectError(sessions.advice(error)) from error
 
@@ -169,11 +176,22 @@ class _Aws:
             read_timeout=READ_SECONDS,
             max_pool_connections=2 * THREADS,
         )
+        self._session, self._config = session, config
         names = ("sts", "iam", "organizations", "account", "accessanalyzer")
         region = session.region_name or "us-east-1"
         self.clients: dict[str, Any] = {
             name: session.client(name, config=config, region_name=region) for name in names
         }
+
+    def identity_center(self, region: str | None = None) -> _Aws:
+        """The same, which can also ask IAM Identity Center, in a Region."""
+        made = copy(self)
+        where = region or self._session.region_name or "us-east-1"
+        made.clients = self.clients | {
+            name: self._session.client(service, config=self._config, region_name=where)
+            for name, service in (("sso", "sso-admin"), ("identitystore", "identitystore"))
+        }
+        return made
 
     def ask(self, call: str, *expected: str, **parameters: Any) -> dict[str, Any]:
         """

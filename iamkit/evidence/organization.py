@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Protocol
 
 from iamkit.errors import CollectError
+from iamkit.evidence.identity_center import IdentityCenter
 from iamkit.evidence.requests import (
     ACCOUNTS,
     CALLER,
     CONTROL_POLICIES,
+    IDENTITY_CENTER,
     ORGANIZATION,
     RESOURCE_POLICIES,
     Request,
@@ -131,7 +133,7 @@ class Organization:
     questions per second. Methods raise `CollectError` for what AWS does not answer.
     """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, identity_center: IdentityCenter) -> None:
         """Ask who asks, and which accounts there are; raise `CollectError` if that fails."""
         self._aws = aws
         caller = _needed(aws.respond(CALLER))
@@ -146,6 +148,7 @@ class Organization:
             )
         self.accounts = tuple(map(_member, _needed(self._listed)["Accounts"]))
         self._policies = OrganizationPolicies(aws)
+        self._identity_center = identity_center
         self._names: dict[str, str] = {}
         self._tags: dict[str, dict[str, str]] = {}
 
@@ -182,14 +185,18 @@ class Organization:
         """What the account itself may not ask; nothing if it is not of the organization."""
         if account_id not in {each.account_id for each in self.accounts}:
             return []
-        policies = [self._policies_of(account_id, kind) for kind in POLICY_TYPES]
-        return [replace(each, by=self.caller_arn) for each in (*policies, self._accounts)]
+        found = [
+            self._answer(kind, partial(self._policies.of, account_id, kind))
+            for kind in POLICY_TYPES
+        ]
+        people = self._answer(IDENTITY_CENTER, partial(self._identity_center.of, account_id))
+        return [replace(each, by=self.caller_arn) for each in (*found, people, self._accounts)]
 
-    def _policies_of(self, account_id: str, kind: Request) -> Response:
+    def _answer(self, request: Request, ask: Callable[[], Response]) -> Response:
         try:
-            return self._policies.of(account_id, kind)
+            return ask()
         except CollectError as error:  # the credentials have expired since; not those of the member
-            return Response(kind, ResponseStatus.FAILED, code="Credentials", message=str(error))
+            return Response(request, ResponseStatus.FAILED, code="Credentials", message=str(error))
 
     @cached_property
     def _accounts(self) -> Response:

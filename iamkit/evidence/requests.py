@@ -113,6 +113,14 @@ RESOURCE_POLICIES: Final = Request(
     "resource control policies are not known: actions that they deny are reported as allowed",
 )
 
+# Only the organization is asked for it: a snapshot without it has no gap for that.
+IDENTITY_CENTER: Final = Request(
+    "sso:ListAccountAssignments",
+    "identity_center.json",
+    ("PermissionSets",),
+    "it is not known which people have the roles of IAM Identity Center",
+)
+
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.evidence import requests
 from iamkit.pages import counts
 from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, WHO
 
@@ -31,6 +32,24 @@ def resource_policies(account: Account) -> charts.Sentence:
         return charts.say(said)
     said = "Resource control policies are not in the evidence: whom they deny is shown as trusted."
     return charts.say(said, tone="note")
+
+
+def people_behind_roles(account: Account) -> charts.Sentence:
+    """Return the sentence that says whether people behind Identity Center's roles are known."""
+    found = account.role_holders
+    if found.empty:
+        return charts.say("No role of IAM Identity Center is in the account.")
+    if account.snapshot.json(requests.IDENTITY_CENTER.file) is None:
+        said = (
+            "The assignments of IAM Identity Center are not in the evidence. A run over the "
+            "organization collects them."
+        )
+        return charts.say(said, tone="note")
+    people = found["user_id"].nunique()
+    return charts.say(
+        f"{people} people have {found['role_arn'].nunique()} roles of IAM Identity Center.",
+        "Whether they have MFA there is not known: no API says.",
+    )
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:

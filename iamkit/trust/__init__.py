@@ -23,6 +23,7 @@ from iamkit.trust.platform_roles import (
     PLATFORM_ROLES,
     named_platform_roles,
 )
+from iamkit.trust.role_holders import ROLE_HOLDERS, role_holders
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE, AWS, Principal
 
@@ -36,6 +37,7 @@ __all__ = [
     "OUTBOUND_ROLES",
     "OUTSIDE",
     "PLATFORM_ROLES",
+    "ROLE_HOLDERS",
     "SET_SOURCE_IDENTITY",
     "TAG_SESSION",
     "TRUSTED_PRINCIPALS",
@@ -54,6 +56,7 @@ __all__ = [
     "mfa_statements",
     "named_platform_roles",
     "outbound_roles",
+    "role_holders",
     "trusted_principals",
     "with_callers",
 ]

@@ -111,7 +111,7 @@ def from_aws(
                 progress(responses[-1].request.call, number, len(jobs) + 3)
             by_others = {each: given[each] for each in ONE_CALL if each in given}
             by_others |= {
-                IDENTITY_CENTER: each for each in answered if each.request is IDENTITY_CENTER
+                each.request: each for each in answered if each.request is IDENTITY_CENTER
             }
             responses = counted([*responses, *by_others.values()])
             found, partition = account_of(responses)

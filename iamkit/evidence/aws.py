@@ -26,12 +26,11 @@ from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
 from iamkit.evidence import sessions, snapshot
-from iamkit.evidence.identity_center import IdentityCenter
+from iamkit.evidence.identity_center import PEOPLE, IdentityCenter
 from iamkit.evidence.organization import POLICY_TYPES, Organization, OrganizationPolicies
 from iamkit.evidence.requests import (
     CALLER,
     DETAILS,
-    IDENTITY_CENTER,
     LAST_ACCESSED,
     MFA,
     ONE_CALL,
@@ -60,6 +59,13 @@ POLLS: Final = 300
 THREADS: Final = 8
 READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
+
+# Clients for IAM Identity Center, by how actions of IAM policies begin.
+ASK_FOR_PEOPLE: Final = {
+    "sso": "sso-admin",
+    "identitystore": "identitystore",
+    "accountaccess": "account-access",
+}
 
 SESSION: Final = ("profile", "region", "role_arn", "external_id")
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
@@ -110,9 +116,7 @@ def from_aws(
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
             by_others = {each: given[each] for each in ONE_CALL if each in given}
-            by_others |= {
-                each.request: each for each in answered if each.request is IDENTITY_CENTER
-            }
+            by_others |= {each: given[each] for each in PEOPLE if each in given}
             responses = counted([*responses, *by_others.values()])
             found, partition = account_of(responses)
             responses += [
@@ -189,7 +193,8 @@ class _Aws:
         where = region or self._session.region_name or "us-east-1"
         made.clients = self.clients | {
             name: self._session.client(service, config=self._config, region_name=where)
-            for name, service in (("sso", "sso-admin"), ("identitystore", "identitystore"))
+            for name, service in ASK_FOR_PEOPLE.items()
+            if service in self._session.get_available_services()
         }
         return made
 
@@ -201,7 +206,11 @@ class _Aws:
         and takes JSON that is cut short for an answer without members.
         """
         service, operation = call.split(":")
-        method = getattr(self.clients[service.replace("-", "")], xform_name(operation))
+        client = self.clients.get(service.replace("-", ""))
+        if client is None:  # a botocore that is older than the service
+            known = ", ".join(self.clients)
+            raise exceptions.UnknownServiceError(service_name=service, known_service_names=known)
+        method = getattr(client, xform_name(operation))
         for _ in range(DAMAGED_ANSWER_TRIES):
             try:
                 response: dict[str, Any] = method(**parameters)
@@ -219,7 +228,7 @@ class _Aws:
         botocore's paginators stop silently at a page that says there is more but not where.
         """
         marker_name = "Marker" if request.call.startswith("iam:") else "NextToken"
-        if request.call.startswith("access-analyzer:"):
+        if request.call.startswith(("access-analyzer:", "account-access:")):
             marker_name = "nextToken"
         whole: dict[str, Any] = {}
         seen: set[str] = set()

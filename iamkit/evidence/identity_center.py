@@ -1,24 +1,28 @@
 """
 What IAM Identity Center says of an account: permission sets, who is assigned to them, and people.
 
-A role `AWSReservedSSO_…` says nothing of the people who use it. The management account of the
+A role `AWSReservedSSO_…` says nothing of the people who use it, nor does an ordinary role to which
+account access manager assigns people of Identity Center. The management account of the
 organization, or Identity Center's delegated administrator, is asked; its answers about an account
 are stored in that account's snapshot. Permission sets, people and members of groups are asked for
 once. Whether people have MFA, no API says.
 
-Source: IAM Identity Center API Reference and Identity Store API Reference. AWS answers 20 of the
+Source: IAM Identity Center API Reference, Identity Store API Reference and the model of the API of
+account access manager. AWS answers 20 of the
 first's requests in a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Protocol
 
-from iamkit.evidence.requests import IDENTITY_CENTER, Request
+from iamkit.evidence.requests import ACCOUNT_ACCESS, IDENTITY_CENTER, Request
 from iamkit.evidence.responses import Response, ResponseStatus, cut_short
+
+PEOPLE: Final = (IDENTITY_CENTER, ACCOUNT_ACCESS)  # what is asked about each account
 
 
 class Aws(Protocol):
@@ -58,19 +62,25 @@ class IdentityCenter:
         self._members: dict[str, list[str]] = {}
         self._cut = False
 
-    def of(self, account_id: str) -> Response:
-        """What applies to an account: `PermissionSets`, `Assignments`, `Users` and `Groups`."""
+    def of(self, account_id: str, request: Request) -> Response:
+        """
+        What one of `PEOPLE` asks about an account.
+
+        Of Identity Center: `PermissionSets`, `Assignments`, `Users` and `Groups`. Of account access
+        manager: `entitlements`, with `Users` and `Groups`.
+        """
+        ask = self._content if request is IDENTITY_CENTER else self._entitlements
 
         def take() -> Response:
             self._cut = False
             if self._instance is None:
-                return Response(IDENTITY_CENTER, ResponseStatus.NONE, {"PermissionSets": []})
-            content = self._content(account_id)
+                return Response(request, ResponseStatus.NONE, {request.members[0]: []})
+            content = ask(account_id)
             if self._cut:
-                return cut_short(IDENTITY_CENTER, content)
-            return Response(IDENTITY_CENTER, ResponseStatus.OK, content)
+                return cut_short(request, content)
+            return Response(request, ResponseStatus.OK, content)
 
-        return self._first.attempt(IDENTITY_CENTER, take)
+        return self._first.attempt(request, take)
 
     @cached_property
     def _instance(self) -> Mapping[str, Any] | None:
@@ -108,22 +118,60 @@ class IdentityCenter:
                 "sso:ListAccountAssignments", "AccountAssignments", PermissionSetArn=arn, **asked
             )
         ]
-        groups = {each["PrincipalId"] for each in assignments if each["PrincipalType"] == "GROUP"}
-        people = {each["PrincipalId"] for each in assignments if each["PrincipalType"] == "USER"}
-        people |= {member for group in groups for member in self._members_of(group)}
         return {
             "PermissionSets": [
                 {**self._permission_set(arn, where), "IsProvisioned": arn not in stale}
                 for arn in arns
             ],
             "Assignments": assignments,
+            **self._named(assignments),
+        }
+
+    def _entitlements(self, account_id: str) -> dict[str, Any]:
+        """The people and groups with ordinary roles of an account, in the form of assignments."""
+        found = [
+            {
+                "RoleArn": role["roleArn"],
+                "PrincipalType": kind,
+                "PrincipalId": whom[member],
+            }
+            for each in self._entitled
+            if (role := each["entitlement"]["principalRole"]).get("account") == account_id
+            for whom in [role["principal"]["identityCenter"]]
+            for kind, member in (("USER", "userId"), ("GROUP", "groupId"))
+            if whom.get(member)
+        ]
+        return {"entitlements": found, **self._named(found)}
+
+    @cached_property
+    def _entitled(self) -> list[dict[str, Any]]:
+        """Every entitlement of account access manager."""
+        applications = self._listed("account-access:ListApplications", "applications")
+        return [
+            each
+            for application in applications
+            for each in self._listed(
+                ACCOUNT_ACCESS.call, "entitlements", applicationArn=application["applicationArn"]
+            )
+        ]
+
+    def _named(self, assigned: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """The people and groups that are assigned, and the people in these groups."""
+        assigned = list(assigned)
+        groups = {each["PrincipalId"] for each in assigned if each["PrincipalType"] == "GROUP"}
+        people = {each["PrincipalId"] for each in assigned if each["PrincipalType"] == "USER"}
+        people |= {member for group in groups for member in self._members_of(group)}
+        return {
             "Users": [each for each in self._people if each["UserId"] in people],
             "Groups": [
-                {"GroupId": group, "DisplayName": self._groups.get(group),
-                 "Members": self._members_of(group)}
+                {
+                    "GroupId": group,
+                    "DisplayName": self._groups.get(group),
+                    "Members": self._members_of(group),
+                }
                 for group in sorted(groups)
             ],
-        }  # fmt: skip
+        }
 
     def _permission_set(self, arn: str, where: Mapping[str, str]) -> dict[str, Any]:
         """A permission set with its policies and its boundary."""

@@ -15,12 +15,11 @@ from functools import cached_property, partial
 from typing import Any, Final, Protocol
 
 from iamkit.errors import CollectError
-from iamkit.evidence.identity_center import IdentityCenter
+from iamkit.evidence.identity_center import PEOPLE, IdentityCenter
 from iamkit.evidence.requests import (
     ACCOUNTS,
     CALLER,
     CONTROL_POLICIES,
-    IDENTITY_CENTER,
     ORGANIZATION,
     RESOURCE_POLICIES,
     Request,
@@ -189,8 +188,11 @@ class Organization:
             self._answer(kind, partial(self._policies.of, account_id, kind))
             for kind in POLICY_TYPES
         ]
-        people = self._answer(IDENTITY_CENTER, partial(self._identity_center.of, account_id))
-        return [replace(each, by=self.caller_arn) for each in (*found, people, self._accounts)]
+        people = [
+            self._answer(each, partial(self._identity_center.of, account_id, each))
+            for each in PEOPLE
+        ]
+        return [replace(each, by=self.caller_arn) for each in (*found, *people, self._accounts)]
 
     def _answer(self, request: Request, ask: Callable[[], Response]) -> Response:
         try:

@@ -121,6 +121,13 @@ IDENTITY_CENTER: Final = Request(
     "it is not known which people have the roles of IAM Identity Center",
 )
 
+ACCOUNT_ACCESS: Final = Request(
+    "account-access:ListEntitlements",
+    "account_access.json",
+    ("entitlements",),
+    "it is not known to which people account access manager gives roles",
+)
+
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",

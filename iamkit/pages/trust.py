@@ -9,9 +9,8 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.evidence import requests
 from iamkit.pages import counts
-from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, WHO
+from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, UNKNOWN_HOLDERS, WHO
 
 # Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (
@@ -38,8 +37,8 @@ def people_behind_roles(account: Account) -> charts.Sentence:
     """Return the sentence that says whether people behind Identity Center's roles are known."""
     found = account.role_holders
     if found.empty:
-        return charts.say("No role of IAM Identity Center is in the account.")
-    if account.snapshot.json(requests.IDENTITY_CENTER.file) is None:
+        return charts.say("No role with people of IAM Identity Center behind it is known.")
+    if found["note"].eq(UNKNOWN_HOLDERS).any():
         said = (
             "The assignments of IAM Identity Center are not in the evidence. A run over the "
             "organization collects them."
@@ -47,7 +46,7 @@ def people_behind_roles(account: Account) -> charts.Sentence:
         return charts.say(said, tone="note")
     people = found["user_id"].nunique()
     return charts.say(
-        f"{people} people have {found['role_arn'].nunique()} roles of IAM Identity Center.",
+        f"{people} people have {found['role_arn'].nunique()} roles by IAM Identity Center.",
         "Whether they have MFA there is not known: no API says.",
     )
 

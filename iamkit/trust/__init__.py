@@ -23,7 +23,7 @@ from iamkit.trust.platform_roles import (
     PLATFORM_ROLES,
     named_platform_roles,
 )
-from iamkit.trust.role_holders import ROLE_HOLDERS, role_holders
+from iamkit.trust.role_holders import ROLE_HOLDERS, UNKNOWN_HOLDERS, role_holders
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE, AWS, Principal
 
@@ -41,6 +41,7 @@ __all__ = [
     "SET_SOURCE_IDENTITY",
     "TAG_SESSION",
     "TRUSTED_PRINCIPALS",
+    "UNKNOWN_HOLDERS",
     "WHO",
     "AssumableRoles",
     "CrossAccountEntry",

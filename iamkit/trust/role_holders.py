@@ -3,6 +3,7 @@ The people behind the roles that IAM Identity Center made in an account.
 
 Such a role is named after its permission set, and no API gives the rest of the name, so they are
 joined by the set's name. Where the account's role is older than the set, the role is what counts.
+Account access manager assigns people of Identity Center to ordinary roles, by their ARNs.
 Whether people have MFA in Identity Center is not known: no API says.
 
 Source: IAM Identity Center User Guide, "Permission sets" and "Assign user or group access".
@@ -25,19 +26,23 @@ NAME: Final = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 NO_SET: Final = "no permission set of this name is provisioned to the account"
 NOBODY: Final = "nobody is assigned to the permission set"
-UNKNOWN: Final = "the evidence does not have the assignments of IAM Identity Center"
+UNKNOWN_HOLDERS: Final = "the evidence does not have the assignments of IAM Identity Center"
 
 ROLE_HOLDERS: Final = Table(
     name="role_holders",
     row=(
-        "one person who has one role of IAM Identity Center, by assignment or by a group; or one "
-        "such role of which nobody is known to have it"
+        "one person who has one role by IAM Identity Center or by account access manager, directly "
+        "or in a group; or one role of IAM Identity Center of which nobody is known to have it"
     ),
-    key=("role_arn", "user_id", "group_name"),
+    key=("role_arn", "permission_set", "user_id", "group_name"),
     columns=(
-        Column("role_arn", TEXT, "role that IAM Identity Center made in the account"),
+        Column("role_arn", TEXT, "role"),
         Column("role_name", TEXT, "its name"),
-        Column("permission_set", TEXT, "permission set that it is named after"),
+        Column(
+            "permission_set",
+            TEXT,
+            "permission set that it is named after; missing: by account access manager",
+        ),
         Column("user_id", TEXT, "id of the person in the identity store; missing: nobody is known"),
         Column("user_name", TEXT, "name to sign in with; missing: not known"),
         Column("display_name", TEXT, "name of the person"),
@@ -56,15 +61,23 @@ ROLE_HOLDERS: Final = Table(
 def role_holders(account: AccountTables) -> pd.DataFrame:
     """Return who has each role of IAM Identity Center. Rows: see `ROLE_HOLDERS`."""
     answer = account.snapshot.json(requests.IDENTITY_CENTER.file)
+    entitled = as_dict(account.snapshot.json(requests.ACCOUNT_ACCESS.file))
+    given = [as_dict(each) for each in as_list(entitled.get("entitlements"))]
     roles = account.roles[["role_arn", "role_name", "path"]].dropna()
     rows = []
     for arn, name, path in roles.itertuples(index=False, name=None):
         found = NAME.fullmatch(name)
+        rows += [
+            {"role_arn": arn, "role_name": name, **person}
+            for each in given
+            if each.get("RoleArn") == arn
+            for person in _people(entitled, each)
+        ]
         if not found or not path.startswith(PATH):
             continue
         about = {"role_arn": arn, "role_name": name, "permission_set": found[1]}
         if answer is None:
-            rows.append({**about, "note": UNKNOWN})
+            rows.append({**about, "note": UNKNOWN_HOLDERS})
             continue
         rows += [{**about, **each} for each in _holders(as_dict(answer), found[1])]
     return ROLE_HOLDERS.conform(pd.DataFrame(rows, columns=ROLE_HOLDERS.names))

@@ -9,7 +9,7 @@ import pytest
 from iamkit import Account
 from iamkit.evidence import pseudonyms, redaction, snapshot
 from iamkit.evidence.identity_center import IdentityCenter
-from iamkit.evidence.requests import IDENTITY_CENTER
+from iamkit.evidence.requests import ACCOUNT_ACCESS, IDENTITY_CENTER
 from iamkit.evidence.responses import Response, ResponseStatus
 from iamkit.pages import trust
 from tests.accounts import ACCOUNT, ARN, account, details, role
@@ -24,6 +24,12 @@ ANN, BOB, OPS, NOBODY = (f"9067642c-{n}123-4abc-8def-0123456789ab" for n in "123
 
 class RefusedError(Exception):
     """What botocore raises, as far as `attempt` looks at it."""
+
+
+def entitlement(account_id: str, name: str, **whom: str) -> dict[str, Any]:
+    arn = f"arn:aws:iam::{account_id}:role/{name}"
+    given = {"principal": {"identityCenter": whom}, "roleArn": arn, "account": account_id}
+    return {"entitlementId": "e-1", "entitlement": {"principalRole": given}}
 
 
 class FakeAws:
@@ -81,6 +87,12 @@ class FakeAws:
                  "UserStatus": "DISABLED"},
                 {"UserId": "other", "UserName": "of-another-account"},
             ],
+            "applications": [{"applicationArn": "a-1"}],
+            "entitlements": [
+                entitlement(ACCOUNT, "deploy", userId=ANN),
+                entitlement(ACCOUNT, "deploy", groupId=OPS),
+                entitlement("1" * 12, "deploy", userId=BOB),
+            ],
             "Groups": [{"GroupId": OPS, "DisplayName": "Operations"}],
             "GroupMemberships": [{"MemberId": {"UserId": each}} for each in (ANN, BOB)]
             if parameters.get("GroupId") == OPS
@@ -98,7 +110,7 @@ class FakeAws:
 
 
 def answered(aws: FakeAws) -> Response:
-    return IdentityCenter(aws, aws.elsewhere).of(ACCOUNT)
+    return IdentityCenter(aws, aws.elsewhere).of(ACCOUNT, IDENTITY_CENTER)
 
 
 def made(folder: Path, answer: Any) -> Account:
@@ -161,7 +173,7 @@ def test_people_and_sets_are_asked_for_once_for_all_accounts() -> None:
     aws = FakeAws()
     center = IdentityCenter(aws, aws.elsewhere)
     for account_id in (ACCOUNT, "1" * 12):
-        assert center.of(account_id).status is ResponseStatus.OK
+        assert center.of(account_id, IDENTITY_CENTER).status is ResponseStatus.OK
     once = ("sso:ListInstances", "identitystore:ListUsers", "identitystore:ListGroups")
     assert {aws.asked.count(each) for each in once} == {1}
     assert aws.asked.count("sso:DescribePermissionSet") == 3
@@ -191,6 +203,25 @@ def test_a_boundary_that_may_not_be_read_makes_the_answer_incomplete() -> None:
 
 def test_an_organization_without_identity_center_has_no_gap() -> None:
     assert answered(FakeAws(instances=[])).status is ResponseStatus.NONE
+
+
+def test_people_with_ordinary_roles_by_account_access_manager_are_named(tmp_path: Path) -> None:
+    aws = FakeAws()
+    answer = IdentityCenter(aws, aws.elsewhere).of(ACCOUNT, ACCOUNT_ACCESS)
+    assert answer.status is ResponseStatus.OK
+    opened = account(tmp_path, details(roles=[role("deploy", trusts("*"))]))
+    files = {name: opened.snapshot.bytes(name) or b"" for name in opened.snapshot.manifest["files"]}
+    files[ACCOUNT_ACCESS.file] = json.dumps(answer.content).encode()
+    held = snapshot.in_memory(opened.snapshot.manifest, files, tmp_path)
+    assert holders(Account(held, opened.settings)) == {
+        (None, "ann", None, True, None, None),
+        (None, "ann", "Operations", True, None, None),
+        (None, "bob", "Operations", False, None, None),
+    }
+    hidden = redaction.redacted(held, pseudonyms.Pseudonyms(b"0" * 32))
+    again = snapshot.in_memory(hidden.manifest, hidden.files, tmp_path)
+    assert len(Account(again, opened.settings).role_holders) == 3
+    assert b"Operations" not in hidden.files[ACCOUNT_ACCESS.file]
 
 
 def test_pseudonyms_hide_people_and_keep_who_has_what(tmp_path: Path) -> None:

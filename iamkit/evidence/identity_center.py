@@ -176,7 +176,7 @@ class IdentityCenter:
     def _permission_set(self, arn: str, where: Mapping[str, str]) -> dict[str, Any]:
         """A permission set with its policies and its boundary."""
         if arn not in self._sets:
-            asked = {**where, "PermissionSetArn": arn}
+            asked: dict[str, Any] = {**where, "PermissionSetArn": arn}
             described = self._aws.ask("sso:DescribePermissionSet", "PermissionSet", **asked)
             found = dict(described["PermissionSet"])
             found["PermissionSetName"] = found.pop("Name", None)

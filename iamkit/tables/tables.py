@@ -140,7 +140,7 @@ class AccountTables:
         calls = calls_of(self.tables(), tables)
         return "; ".join(said for call, said in self._missing_of_everybody if call in calls)
 
-    @cached_property
+    @built_from("trust", optional=("organization",))
     def limited_trust(self) -> pd.DataFrame:
         """
         Who may assume roles: the trust policies, and what resource control policies deny.

@@ -78,6 +78,7 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "command that is run at the end, with the results as JSON on its standard input",
         "[python3, send_mail.py, security@example.com]",
     ),
+    "pdf": ("true: each report is also printed as one PDF, where a Chromium is found", "true"),
 }
 
 # What a new file shows for settings whose default is empty.

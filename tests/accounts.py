@@ -12,7 +12,7 @@ from typing import Any
 
 from iamkit import Account, load
 from iamkit.evidence import cli_files, responses, snapshot
-from iamkit.evidence.requests import REPORT, Request
+from iamkit.evidence.requests import LAST_ACCESSED, REPORT, Request
 from iamkit.evidence.responses import Response
 from iamkit.evidence.snapshot import Snapshot
 from iamkit.settings import Settings
@@ -189,6 +189,15 @@ def account(folder: Path, contents: dict[str, Any] | None = None, **files: Any) 
     Nothing is written but the files to import, in `folder`; see `written` for a snapshot on disk.
     """
     return of_answers(*cli_files.responses_in(_given(folder, contents, files), as_of=AS_OF))
+
+
+def with_last_accessed(
+    folder: Path, contents: dict[str, Any], jobs: dict[str, Any], **files: Any
+) -> Account:
+    """The same as `account`, with what each principal used last: a finished job by ARN."""
+    answers, *rest = cli_files.responses_in(_given(folder, contents, files), as_of=AS_OF)
+    used = Response(LAST_ACCESSED, responses.ResponseStatus.OK, jobs)
+    return of_answers([*answers, used], *rest)
 
 
 def written(folder: Path, contents: dict[str, Any] | None = None, **files: Any) -> Account:

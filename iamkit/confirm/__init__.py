@@ -8,9 +8,11 @@ AWS's own policy simulator as a second opinion: a sample of the kit's decisions,
     compare(account, sample(account), aws.asking(profile="audit"))
 """
 
+from iamkit.confirm.after_changes import after_changes
+from iamkit.confirm.by_hand import by_hand, command, commands_by_hand
 from iamkit.confirm.comparison import CONFIRMATION, Confirmation, compare, planned
 from iamkit.confirm.sampling import sample
-from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest, command, simulated
+from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest, simulated
 from iamkit.confirm.unfinished import NAME, Unfinished
 
 __all__ = [
@@ -20,7 +22,10 @@ __all__ = [
     "Confirmation",
     "SimulatedRequest",
     "Unfinished",
+    "after_changes",
+    "by_hand",
     "command",
+    "commands_by_hand",
     "compare",
     "planned",
     "sample",

@@ -14,7 +14,8 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.account import Account
-from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest, command
+from iamkit.confirm.by_hand import command
+from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest
 from iamkit.confirm.simulator import EFFECTS, Ask, Progress, Said, Simulator
 from iamkit.errors import CollectError
 from iamkit.evidence import requests
@@ -204,7 +205,7 @@ def _row(account: Account, asked: SimulatedRequest, said: Said) -> dict[str, Any
         "simulator": said.effect or None,
         "matched": said.matched,
         "reason": reason or None,
-        "command": command(account, asked),
+        "command": command(asked),
     }
 
 

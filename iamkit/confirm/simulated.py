@@ -11,9 +11,7 @@ Source: IAM API Reference, SimulatePrincipalPolicy and ContextEntry.
 from __future__ import annotations
 
 import base64
-import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +79,8 @@ class SimulatedRequest:
     not_comparable: str  # why the simulator cannot judge it; empty: it can
     scps_known: bool  # whether the decision counts service control policies
     kinds_compare: bool  # whether explicit and implicit denials can be told apart
+    without: tuple[Mapping[str, Any], ...] = ()  # policies that are taken away
+    beside: tuple[str, ...] = ()  # documents that are there besides
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -89,7 +89,9 @@ class SimulatedRequest:
             "PolicySourceArn": self.principal_arn,
             "ResourceArns": [self.resource],
         }
-        return asked | ({"ContextEntries": [*map(dict, self.entries)]} if self.entries else {})
+        asked |= {"ContextEntries": [*map(dict, self.entries)]} if self.entries else {}
+        asked |= {"PolicyExclusionList": [*map(dict, self.without)]} if self.without else {}
+        return asked | ({"PolicyInputList": [*self.beside]} if self.beside else {})
 
     @property
     def context(self) -> dict[str, Any]:
@@ -251,48 +253,7 @@ FITTING: Final[Mapping[str, Callable[[str], bool]]] = {
 }
 
 
-# --- by hand
-
-
-def command(account: Account, what: SimulatedRequest | Any) -> str:
-    """
-    Return the AWS CLI command that asks the simulator about a request or a finding.
-
-    A finding is a row of `account.audit.findings`; its request is the witness that shows it. Empty:
-    it has none, or the simulator cannot judge it.
-    """
-    asked = what if isinstance(what, SimulatedRequest) else of_finding(account, what)
-    if asked is None or asked.not_comparable:
-        return ""
-    words = [
-        *("aws", "iam", "simulate-principal-policy"),
-        *("--policy-source-arn", asked.principal_arn),
-        *("--action-names", asked.action),
-        *("--resource-arns", asked.resource),
-    ]
-    if asked.entries:
-        words += ["--context-entries", json.dumps([*asked.entries])]
-    return shlex.join(words)
-
-
-# The table that has the witness of a finding, by a word of its check's name.
-SHOWN_BY: Final = {
-    "mfa": "mfa_enforcement",
-    "network": "network_restrictions",
-    "admin": "administrators",
-}
-
-
-def of_finding(account: Account, finding: Any) -> SimulatedRequest | None:
-    """Return the request that shows a finding about permissions; None: there is none."""
-    table = next((name for word, name in SHOWN_BY.items() if word in finding.check), "")
-    if not table:
-        return None
-    rows = getattr(account, table)
-    found = rows[rows["principal_arn"].eq(finding.subject) & rows["witness"].notna()]
-    if found.empty:
-        return None
-    return of_witness(account, finding.subject, found["witness"].iloc[0], table)
+# --- witnesses
 
 
 def of_witness(

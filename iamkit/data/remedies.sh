@@ -17,12 +17,20 @@ fail() {
 
 # An operation of IAM. What was made, or is gone, already is done.
 run() {
-    if said=$(aws iam "$@" 2>&1 >/dev/null); then
+    run_in iam "$@"
+}
+
+# The same of another service: run_in SERVICE OPERATION OPTIONS.
+run_in() {
+    service=$1
+    shift
+    if said=$(aws "$service" "$@" 2>&1 >/dev/null); then
         echo "done: $*"
         return
     fi
     case $1:$said in
-    create-*"(EntityAlreadyExists)"* | delete-*"(NoSuchEntity)"* | \
+    create-*"(EntityAlreadyExists)"* | create-*"(ConflictException)"* | \
+        delete-*"(NoSuchEntity)"* | delete-*"(ResourceNotFoundException)"* | \
         detach-*"(NoSuchEntity)"* | remove-*"(NoSuchEntity)"*) echo "done before: $*" ;;
     *) fail "$said" ;;
     esac

@@ -347,10 +347,11 @@ class _Aws:
     def last_accessed(
         self, responses: Sequence[Response], pool: ThreadPool, progress: Progress
     ) -> Response:
-        """When each user, group and role last used each service; one job per principal."""
+        """When each user, group and role last used each service and tracked action; a job each."""
 
         def one(arn: str) -> dict[str, Any]:
-            made = self.ask("iam:GenerateServiceLastAccessedDetails", "JobId", Arn=arn)
+            asked = {"Arn": arn, "Granularity": "ACTION_LEVEL"}
+            made = self.ask("iam:GenerateServiceLastAccessedDetails", "JobId", **asked)
             whole = replace(LAST_ACCESSED, members=("JobStatus", "ServicesLastAccessed", "Error"))
             for _ in range(POLLS):
                 content, _incomplete = self.ask_all(whole, JobId=made["JobId"])

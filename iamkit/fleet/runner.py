@@ -45,7 +45,7 @@ from iamkit.fleet.log import Log
 from iamkit.fleet.meaning import code_of, meaning
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
 from iamkit.lock import HeldError, Lock, remove_left
-from iamkit.report import installed_version, not_of_the_kit, render
+from iamkit.report import installed_version, not_of_the_kit, printed, render
 from iamkit.values import few
 from iamkit.whole_file import write_whole
 
@@ -269,7 +269,8 @@ class _Run:
         """The result with its report, and with what became of findings."""
         index = f"{result.audit}/{overview.INDEX}"
         try:
-            made = render(opened.path, settings=self.file.path)
+            printer = printed if self.file.pdf else None
+            made = render(opened.path, settings=self.file.path, printer=printer)
         except (NotebookError, BrokenCheckError) as error:
             self.log.fail(one_line(error), result.name)
             there = (self.file.reports / index).is_file()
@@ -291,6 +292,8 @@ class _Run:
             return replace(result, error=one_line(error), exit_code=int(_code_of(error)))
         for note in made.notes:
             self.log.say(f"settings: {note}", result.name)
+        if made.no_pdf:
+            self.log.fail(made.no_pdf, result.name)
         self.log.say(f"report made; {_findings(result)}", result.name)
         return result
 

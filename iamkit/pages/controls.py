@@ -72,7 +72,7 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     found = of_framework(account, framework)
     found = found[is_newest(found) != older]
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 4))
+    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 2))
     return shown[["control", "title", "status", "evidence", "note"]]
 
 

@@ -39,7 +39,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
                 admins["principal_arn"].nunique(),
                 "by what they can do, in some context",
             ),
-            "Without MFA": charts.none_is_good(
+            "Administrators without MFA": charts.none_is_good(
                 alone["principal_arn"].nunique(),
                 "users who are administrators with a key or password alone",
                 of=account.permissions.principals["kind"].eq("user").sum(),

@@ -59,7 +59,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     return charts.figures(
         missing=account.missing("trusted_principals"),
         **{
-            "Roles": (roles, "with trusted principals"),
+            "Assumable roles": (roles, "with trusted principals"),
             "Trust outsiders": (outside, "roles"),
             "Trust too many": charts.none_is_good(
                 _how_many(too_many(account)),

@@ -9,12 +9,16 @@ What exactly to change, and what it will do: remedies that were tried on the evi
 from iamkit.remedies.commands import Commands, commands
 from iamkit.remedies.files import JSON, SCRIPT, described, script, write
 from iamkit.remedies.proof import Refused, Remedy, remedies, tried, untouched
-from iamkit.remedies.proposals import Proposal, proposals
+from iamkit.remedies.proposal import Proposal
+from iamkit.remedies.proposals import proposals
+from iamkit.remedies.reach import MADE_FOR, WITHOUT
 from iamkit.remedies.restrictions import mfa_policy, network_policy
 
 __all__ = [
     "JSON",
+    "MADE_FOR",
     "SCRIPT",
+    "WITHOUT",
     "Commands",
     "Proposal",
     "Refused",

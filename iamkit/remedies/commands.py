@@ -19,11 +19,14 @@ from typing import Any
 
 from iamkit.account import Account
 from iamkit.errors import ChangeError
+from iamkit.policy import read_document
+from iamkit.remedies.documents import held
 from iamkit.results import changes
 
 # What cannot be undone, and what to do instead.
 NEW_PASSWORD = "a removed password is gone; create-login-profile gives its user a new one"  # noqa: S105
 GONE_KEY = "a deleted access key is gone for good: its user needs a new one"
+NEW_ID = "a role that is made again has a new id: what named the old one names nobody"
 
 
 @dataclass(frozen=True)
@@ -154,10 +157,8 @@ def _(change: changes.DeleteInlinePolicy, account: Account) -> Commands:
 def _(change: changes.UpdateAssumeRolePolicy, account: Account) -> Commands:
     name = name_of(change.role)
     file, before = file_of("role", name, "trust"), file_of("role", name, "trust", "before")
-    details = account.snapshot.json("authorization_details.json")
-    entry = next(each for each in details["RoleDetailList"] if each.get("Arn") == change.role)
-    old = entry["AssumeRolePolicyDocument"]
-    files = {file: dict(change.document), before: json.loads(old) if isinstance(old, str) else old}
+    old = read_document(_entry(account, "Role", change.role)["AssumeRolePolicyDocument"])[0]
+    files = {file: dict(change.document), before: dict(old)}
     do, undo = (
         run("update-assume-role-policy", role_name=name, policy_document=f"file://{each}")
         for each in (file, before)
@@ -213,6 +214,85 @@ def _old_versions(account: Account, policy: str) -> Sequence[str]:
 def _(change: changes.CreateGroup, account: Account) -> Commands:
     options = {"group_name": change.name}
     return Commands((run("create-group", **options),), (run("delete-group", **options),))
+
+
+@_commands.register
+def _(change: changes.DeleteGroup, account: Account) -> Commands:
+    entry = _entry(account, "Group", change.group)
+    options = {"group_name": name_of(change.group)}
+    made = run("create-group", **options, path=_path(entry))
+    return _with_policies(account, change.group, run("delete-group", **options), made)
+
+
+@_commands.register
+def _(change: changes.CreateRole, account: Account) -> Commands:
+    file = file_of("role", change.name, "trust")
+    do = run("create-role", role_name=change.name, assume_role_policy_document=f"file://{file}")
+    files = {file: dict(change.trust)}
+    return Commands((do,), (run("delete-role", role_name=change.name),), files)
+
+
+@_commands.register
+def _(change: changes.DeleteRole, account: Account) -> Commands:
+    name, entry = name_of(change.role), _entry(account, "Role", change.role)
+    file = file_of("role", name, "trust", "before")
+    trust = read_document(entry["AssumeRolePolicyDocument"])[0]
+    boundary = (entry.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+    tags = [{"Key": each["Key"], "Value": each["Value"]} for each in entry.get("Tags") or []]
+    made = run(
+        "create-role",
+        role_name=name,
+        path=_path(entry),
+        assume_role_policy_document=f"file://{file}",
+        permissions_boundary=boundary,
+        tags=json.dumps(tags) if tags else None,
+    )
+    found = _with_policies(account, change.role, run("delete-role", role_name=name), made)
+    files = {**found.files, file: dict(trust)}
+    return Commands(found.do, found.undo, files, NEW_ID)
+
+
+def _with_policies(account: Account, arn: str, delete: str, make: str) -> Commands:
+    """Delete a group or role after its policies; make it again, and give them back."""
+    parts = []
+    for policy, how in held(account, arn):
+        change: changes.Change
+        if how == "attached":
+            change = changes.DetachPolicy(arn, policy)
+        else:
+            change = changes.DeleteInlinePolicy(arn, policy.rpartition("#")[2])
+        parts.append(_commands(change, account))
+    files = {name: document for each in parts for name, document in each.files.items()}
+    do = [line for each in parts for line in each.do]
+    undo = [line for each in parts for line in each.undo]  # taken back from the last to the first
+    return Commands((*do, delete), (*undo, make), files)
+
+
+def _entry(account: Account, kind: str, arn: str) -> dict[str, Any]:
+    """What the authorization details say of a group or role."""
+    listed = account.snapshot.json("authorization_details.json")[f"{kind}DetailList"]
+    found: dict[str, Any] = next(each for each in listed if each.get("Arn") == arn)
+    return found
+
+
+def _path(entry: Mapping[str, Any]) -> str | None:
+    path = entry.get("Path")
+    return path if isinstance(path, str) and path != "/" else None
+
+
+@_commands.register
+def _(change: changes.CreateAnalyzer, account: Account) -> Commands:
+    name = shlex.quote(change.name)
+    return Commands(
+        (f"run_in accessanalyzer create-analyzer --analyzer-name {name} --type ACCOUNT",),
+        (f"run_in accessanalyzer delete-analyzer --analyzer-name {name}",),
+    )
+
+
+@_commands.register
+def _(change: changes.EnableOrganizationsRootCredentialsManagement, account: Account) -> Commands:
+    what = "organizations-root-credentials-management"
+    return Commands((run(f"enable-{what}"),), (run(f"disable-{what}"),))
 
 
 @_commands.register

@@ -12,8 +12,10 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.account import Account
+from iamkit.confirm import commands_by_hand
 from iamkit.errors import ReportError, WriteError, one_line
 from iamkit.remedies.proof import Refused, Remedy, untouched
+from iamkit.remedies.reach import WITHOUT
 from iamkit.values import printable
 
 SCRIPT: Final = "remedies.sh"
@@ -106,13 +108,24 @@ def described(
         "account": account.account_id,
         "as_of": account.snapshot.manifest["as_of"],
         "evidence": account.snapshot.evidence_hash,
-        "remedies": [_described(each) for each in found],
+        "remedies": [_described(account, each) for each in found],
         "not_offered": [{"id": each.proposal.id, "why": each.why} for each in refused],
-        "left": _records(untouched(account, found), (*SHOWN, "next_step")),
+        "left": _records(
+            _by_hand(account, untouched(account, found)).assign(
+                why_no_remedy=lambda rows: rows["check"].map(WITHOUT)
+            ),
+            (*SHOWN, "next_step", "why_no_remedy", "asks_simulator"),
+        ),
     }
 
 
-def _described(remedy: Remedy) -> dict[str, Any]:
+def _by_hand(account: Account, findings: pd.DataFrame) -> pd.DataFrame:
+    """Findings with the command that asks AWS's simulator about each; None: there is none."""
+    said = commands_by_hand(account, findings)
+    return findings.assign(asks_simulator=said.where(said.ne(""), None))
+
+
+def _described(account: Account, remedy: Remedy) -> dict[str, Any]:
     proposal = remedy.proposal
     return {
         "id": proposal.id,
@@ -123,7 +136,7 @@ def _described(remedy: Remedy) -> dict[str, Any]:
         "undo": [line for each in reversed(remedy.commands) for line in reversed(each.undo)],
         "cannot_be_undone": sorted({each.lasting for each in remedy.commands if each.lasting}),
         "documents": sorted({name for each in remedy.commands for name in each.files}),
-        "ends": _records(remedy.ended, SHOWN),
+        "ends": _records(_by_hand(account, remedy.ended), (*SHOWN, "asks_simulator")),
         "new": _records(remedy.new, SHOWN),
         "verdicts": _records(
             remedy.verdicts, ("aspect", "name", "before", "after", "direction", "subject")

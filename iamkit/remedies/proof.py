@@ -17,7 +17,9 @@ from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.errors import ChangeError
 from iamkit.remedies.commands import Commands, commands
-from iamkit.remedies.proposals import Proposal, proposals
+from iamkit.remedies.losses import in_use, losses
+from iamkit.remedies.proposal import Proposal
+from iamkit.remedies.proposals import proposals
 
 WEIGHTS: Final = {"critical": 1000, "high": 100, "medium": 10, "low": 1}
 VERDICTS: Final = ("MFA enforcement", "network restriction", "privilege", "steps to administrator",
@@ -31,7 +33,7 @@ class Remedy:
     A proposal that was tried.
 
     `ended` and `new` are findings; `verdicts` are rows of `results.CHANGES`, `lost` of
-    `PERMISSION_CHANGES`; `in_use` names services that somebody loses and has used lately, as far as
+    `LOSSES`; `in_use` names services that somebody loses and has used lately, as far as
     the evidence says. `commands` are those of each change, in order.
     """
 
@@ -69,7 +71,12 @@ def remedies(
     """
     made: list[Remedy] = []
     refused: list[Refused] = []
-    wanted = proposals(account)
+    wanted = []
+    for each in proposals(account):
+        if each.changes:
+            wanted.append(each)
+        else:
+            refused.append(Refused(each, each.lacking))
     for number, proposal in enumerate(wanted):
         progress(proposal.title, number, len(wanted))
         try:
@@ -90,16 +97,15 @@ def tried(account: Account, proposal: Proposal) -> Remedy:
     after = account.what_if(*proposal.changes)
     before, now = (_failing(each) for each in (account, after))
     changed = after.since(account)
-    permissions = after.permissions_since(account)
-    lost = permissions[permissions["lost"].gt(0)]
+    lost = losses(account, after)
     return Remedy(
         proposal,
         tuple(commands(change, account) for change in proposal.changes),
         before[~before.index.isin(now.index)].reset_index(),
         now[~now.index.isin(before.index)].reset_index(),
         changed[changed["aspect"].isin(VERDICTS)].reset_index(drop=True),
-        lost.reset_index(drop=True),
-        tuple(_in_use(account, lost)),
+        lost,
+        tuple(in_use(account, lost)),
     )
 
 
@@ -108,19 +114,6 @@ def _failing(account: Account) -> pd.DataFrame:
     findings = account.audit.findings
     failing = findings[findings["status"].eq(Status.FAIL)]
     return failing.drop_duplicates(["check", "subject"]).set_index(["check", "subject"])
-
-
-def _in_use(account: Account, lost: pd.DataFrame) -> list[str]:
-    """Who loses what it has used lately, as last-accessed evidence says."""
-    used = account.last_accessed.dropna(subset="last_used")
-    said = []
-    for row in lost.to_dict("records"):
-        mine = used[used["principal_arn"].eq(row["principal_arn"])]
-        services = {action.partition(":")[0].lower() for action in row["lost_actions"]}
-        for service, at in zip(mine["service"], mine["last_used"], strict=True):
-            if str(service).lower() in services:
-                said.append(f"{row['name']} used {service} on {at:%Y-%m-%d}")
-    return said
 
 
 def _objection(remedy: Remedy) -> str:

@@ -12,6 +12,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from iamkit.account import Account
+from iamkit.remedies.commands import group_arn, name_of, policy_arn
+from iamkit.remedies.proposal import Proposal, active_keys, failing, for_emergencies, recent, used
+from iamkit.restrictions import PARTLY_RESTRICTED, UNRESTRICTED
+from iamkit.results import changes
 
 MFA_GROUP: Final = "iamkit-require-mfa"
 NETWORK_GROUP: Final = "iamkit-approved-networks"
@@ -24,6 +28,100 @@ OWN_DEVICES: Final = (
 )
 PLACES: Final = ("aws:SourceVpc", "aws:SourceVpce")
 LISTS: Final = ("iam:ListVirtualMFADevices",)
+
+
+def enforce_mfa(account: Account) -> Proposal:
+    """Deny all but registering a device without MFA, for people whose password works without."""
+    weak = failing(account, "password_without_enforced_mfa", "mfa_can_be_removed")
+    emergency = for_emergencies(account)
+    people = [each for each in dict.fromkeys(weak["subject"]) if ":user/" in each]
+    users = [each for each in people if each not in emergency]
+    stopped = [used(key) for key in active_keys(account, set(users)) if recent(key.idle_days)]
+    without = account.credentials
+    without = without[without["user_arn"].isin(users) & without["mfa_registered"].eq(other=False)]
+    stopped += [f"{name}, until a device is registered" for name in without["user_name"]]
+    services = account.credentials
+    services = services[
+        ~services["password_enabled"].fillna(value=True) & services["keys_active"].gt(0)
+    ]
+    left = [f"{name_of(each)}: kept for emergencies" for each in people if each in emergency]
+    left += [f"{name}: a program without a password" for name in services["user_name"].head(50)]
+    return Proposal(
+        "enforce-mfa",
+        "Enforce MFA for everybody with a password",
+        "Registered MFA protects nothing that works without it. The policy denies all else until "
+        "its user signs in with MFA, and lets everybody register a device.",
+        in_group(account, MFA_GROUP, mfa_policy(account), users),
+        tuple(stopped),
+        (
+            "passkeys show no codes: their users lose the command line with access keys",
+            "a first or expired password cannot be changed without MFA under this policy",
+        ),
+        tuple(left),
+    )
+
+
+def restrict_networks(account: Account) -> Proposal | None:
+    """Deny requests from outside the approved networks, for users who may come from anywhere."""
+    approved = account.settings.approved_networks
+    if not approved:
+        return None
+    verdicts = account.network_restrictions
+    weak = verdicts[
+        verdicts["kind"].eq("user") & verdicts["verdict"].isin([UNRESTRICTED, PARTLY_RESTRICTED])
+    ]
+    emergency = for_emergencies(account)
+    users = [arn for arn in weak["principal_arn"] if arn not in emergency]
+    stopped = [
+        f"{used(key)}: from where is not in the evidence"
+        for key in active_keys(account, set(users))
+        if recent(key.idle_days)
+    ]
+    said = ", ".join(f"{key}: {', '.join(names)}" for key, names in own_endpoints(account).items())
+    return Proposal(
+        "restrict-networks",
+        f"Allow requests of users only from {', '.join(approved)}",
+        "A stolen password or key is of no use from anywhere else.",
+        in_group(account, NETWORK_GROUP, network_policy(account), users),
+        tuple(stopped),
+        (
+            "from where identities send their requests; ask CloudTrail before you attach it",
+            f"VPC endpoints that no policy names are shut out; let in: {said or 'none'}",
+            "CloudShell sends requests from addresses of AWS, which are shut out",
+        ),
+        tuple(f"{name_of(arn)}: kept for emergencies" for arn in weak["principal_arn"]
+              if arn in emergency),
+    )  # fmt: skip
+
+
+def in_group(
+    account: Account,
+    name: str,
+    document: dict[str, Any],
+    users: list[str],
+    roles: Iterable[str] = (),
+) -> tuple[changes.Change, ...]:
+    """
+    Return the changes that put a policy on a group of these users, and on roles.
+
+    On users themselves it would be a finding. What is there of it already stays.
+    """
+    if not users and not roles:
+        return ()
+    made: list[changes.Change] = []
+    policy, group = policy_arn(account, name), group_arn(account, name)
+    documents = account.policy_versions.set_index("policy_arn")["document"]
+    if policy not in documents.index:
+        made.append(changes.CreatePolicy(name, document))
+    elif documents[policy] != document:  # since the last time, settings or users have changed
+        made.append(changes.CreatePolicyVersion(policy, document))
+    if users and not account.groups["group_arn"].eq(group).any():
+        made += [changes.CreateGroup(name), changes.AttachPolicy(group, policy)]
+    inside = account.memberships
+    members = set(inside.loc[inside["group_arn"].eq(group), "user_arn"])
+    made += [changes.AddUserToGroup(arn, group) for arn in users if arn not in members]
+    made += [changes.AttachPolicy(arn, policy) for arn in roles]
+    return tuple(made)
 
 
 def mfa_policy(account: Account) -> dict[str, Any]:

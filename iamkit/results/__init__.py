@@ -6,10 +6,10 @@ from iamkit.results.controls import MATRIX, chosen_matrix, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import HISTORY, History, forget, history_of, joined, kept, stored
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
-from iamkit.results.identity_facts import identity_facts
+from iamkit.results.identity_facts import facts_of, identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
-from iamkit.results.privileges import PRIVILEGES
+from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
 from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
 from iamkit.results.record import TABLES as RECORD_TABLES
 from iamkit.results.since import (
@@ -46,10 +46,12 @@ __all__ = [
     "AuditRecord",
     "History",
     "State",
+    "allowed_in_any_context",
     "changes",
     "changes_since",
     "chosen_matrix",
     "composed",
+    "facts_of",
     "finding_states",
     "forget",
     "found",

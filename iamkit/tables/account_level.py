@@ -323,6 +323,7 @@ def last_accessed(snapshot: Snapshot) -> pd.DataFrame:
         for service in as_list(as_dict(job).get("ServicesLastAccessed"))
     ]
     services = [service for _, service in pairs]
+    tracked = [as_list(each.get("TrackedActionsLastAccessed")) for each in services]
     return schema.LAST_ACCESSED.gather(
         pd.DataFrame(
             {
@@ -330,6 +331,23 @@ def last_accessed(snapshot: Snapshot) -> pd.DataFrame:
                 "service": column(services, "ServiceNamespace"),
                 "service_name": column(services, "ServiceName"),
                 "last_used": times(column(services, "LastAuthenticated")),
+                "actions_used": objects(_tracked(each, used=True) for each in tracked),
+                "actions_unused": objects(_tracked(each, used=False) for each in tracked),
             }
         )
+    )
+
+
+def _tracked(actions: list[Any], *, used: bool) -> list[str] | None:
+    """The names of tracked actions that were used, or were not; None: AWS lists none."""
+    named = [as_dict(each) for each in actions]
+    return (
+        [
+            name
+            for each in named
+            if (name := as_text(each.get("ActionName")))
+            and bool(each.get("LastAccessedTime")) is used
+        ]
+        if named
+        else None
     )

@@ -421,6 +421,13 @@ LAST_ACCESSED: Final = Table(
         Column("service", TEXT, "prefix, such as s3"),
         Column("service_name", TEXT, "name, such as Amazon S3"),
         Column("last_used", TIME, "LastAuthenticated; NaT: not within AWS's tracking period"),
+        Column(
+            "actions_used",
+            OBJECT,
+            "list of the actions that AWS tracks and that were used within the tracking period; "
+            "missing: AWS did not say",
+        ),
+        Column("actions_unused", OBJECT, "list of the others that AWS tracks; missing: the same"),
     ),
 )
 

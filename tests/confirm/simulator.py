@@ -6,18 +6,21 @@ form, and decides those requests otherwise that a test plants.
 """
 
 import base64
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from iamkit import Account
-from iamkit.policy import decide
+from iamkit.policy import Policy, PolicyLayers, decide
 
 SAID = {
     "Allowed": "allowed",
@@ -87,6 +90,9 @@ class Simulator:
         for each in members(form, "ActionNames") + members(form, "ResourceArns"):
             if each != "*" and ("*" in each or ":" not in each):
                 return f"cannot be simulated: {each}"
+        excluded = exclusions(form)
+        if len(excluded) > 256 or any(not valid(*each) for each in excluded):
+            return "the list of excluded policies is not valid"
         for name, kind, values in entries(form):
             if not 5 <= len(name) <= 256:
                 return f"{name} has a wrong length"
@@ -105,7 +111,7 @@ class Simulator:
             name: values if kind.endswith("List") else values[0]
             for name, kind, values in entries(form)
         }
-        layers = self.account.callers.layers(arn)._asdict()
+        layers = self.layers(form, arn)._asdict()
         found = []
         for action in members(form, "ActionNames"):
             effects = {
@@ -135,6 +141,23 @@ class Simulator:
                 ]
         return found
 
+    def layers(self, form: dict[str, str], arn: str) -> PolicyLayers:
+        """What binds a principal, less what is excluded, and with what is given besides."""
+        layers = self.account.callers.layers(arn)
+        rows = self.account.policy_assignments
+        mine = rows.loc[rows["principal_arn"].eq(arn), "policy_arn"].unique()
+        versions = self.account.policy_versions.set_index("policy_arn")["document"]
+        excluded = exclusions(form)
+        types = {value for kind, value in excluded if kind == "PolicyType"}
+        kept = [each for each in mine if not any(excludes(*one, each) for one in excluded)]
+        given = [json.loads(each) for each in members(form, "PolicyInputList")]
+        documents = [*(versions[each] for each in kept), *given]
+        return PolicyLayers(
+            tuple(Policy("p", each) for each in documents),
+            None if "permission-boundary" in types else layers.boundary,
+            () if "scp" in types else layers.scps,
+        )
+
     def by_organization(self) -> str:
         if self.organization is None:
             return ""
@@ -163,6 +186,54 @@ def members(form: dict[str, str], name: str) -> list[str]:
     while (key := f"{name}.member.{len(found) + 1}") in form:
         found.append(form[key])
     return found
+
+
+TYPES = ("inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp")
+Excluded = tuple[str, Any]  # PolicyType, PolicyArn or InlinePolicyIdentifier, and its value
+
+
+def exclusions(form: dict[str, str]) -> list[Excluded]:
+    """The identifiers of policies that are left out; each is one of three kinds."""
+    found: list[Excluded] = []
+    while names := [
+        name for name in form if name.startswith(f"PolicyExclusionList.member.{len(found) + 1}.")
+    ]:
+        inside = {name.split(".", 3)[3]: form[name] for name in names}
+        kinds = {name.partition(".")[0] for name in inside}
+        if len(kinds) != 1:
+            return [("several", inside)]
+        (kind,) = kinds
+        of = {name.partition(".")[2]: value for name, value in inside.items()}
+        found.append((kind, of if kind == "InlinePolicyIdentifier" else inside[kind]))
+    return found
+
+
+def valid(kind: str, value: Any) -> bool:
+    if kind == "PolicyType":
+        return value in TYPES
+    if kind == "PolicyArn":
+        head, _, name = value.partition(":policy/")
+        return value.startswith("arn:") and bool(name) and "*" not in head and name.count("*") <= 1
+    wanted = {"PolicyName", "AttachmentType", "AttachmentName"}
+    return kind == "InlinePolicyIdentifier" and value.keys() == wanted
+
+
+def excludes(kind: str, value: Any, policy: str) -> bool:
+    """Whether an identifier is of an attached policy; what matches none is ignored."""
+    inline = "#" in policy
+    if kind == "PolicyType":
+        aws = ":iam::aws:policy/" in policy
+        return value == ("inline" if inline else "aws-managed" if aws else "user-managed")
+    if kind == "PolicyArn":
+        return not inline and fnmatchcase(policy, value.replace("[", "[[]"))
+    owner, _, name = policy.partition("#")
+    of, _, path = owner.rpartition(":")[2].partition("/")
+    at = path.rpartition("/")[2]
+    return (
+        inline
+        and (name, of) == (value["PolicyName"], value["AttachmentType"])
+        and fnmatchcase(at, value["AttachmentName"].replace("[", "[[]"))
+    )
 
 
 def entries(form: dict[str, str]) -> list[tuple[str, str, list[str]]]:

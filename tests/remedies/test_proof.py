@@ -1,6 +1,7 @@
 """What remedies promise, on accounts of every kind: findings go, and nothing as grave comes."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from iamkit import Account
 from iamkit.checks import SEVERITIES
 from iamkit.errors import ChangeError, ReportError
+from iamkit.pages import expected
 from iamkit.remedies import (
     Proposal,
     Remedy,
@@ -23,6 +25,7 @@ from iamkit.remedies import (
 )
 from iamkit.results import changes
 from tests.accounts import ARN, account, again, role, user
+from tests.remedies.afterwards import audited_once
 from tests.results.months import line
 from tests.results.test_advice import kinds
 
@@ -32,9 +35,11 @@ VPCE = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition":
 
 
 @pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, list[Remedy]]:
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Account, list[Remedy]]]:
+    """An account and its remedies; the accounts after them are audited once for all tests."""
     made = again(kinds(tmp_path_factory.mktemp("kinds")), approved_networks=("203.0.113.0/24",))
-    return made, remedies(made)[0]
+    with audited_once():
+        yield made, remedies(made)[0]
 
 
 def named(found: list[Remedy], name: str) -> Remedy:
@@ -67,6 +72,20 @@ def test_after_each_its_findings_are_gone_and_nothing_graver_is_new(
     assert gains == sorted(gains, reverse=True)
 
 
+def test_what_pages_expect_of_a_remedy_its_proof_finds(
+    tried: tuple[Account, list[Remedy]],
+) -> None:
+    """Pages count what a remedy is made for, without an audit: at least that has to end."""
+    before, found = tried
+    counted = {each.proposal.id: each for each in expected.expected(before)}
+    assert all(each.is_counted for each in counted.values()), "a remedy is new: add it to FOR"
+    for remedy in found:
+        ends = counted[remedy.proposal.id].ends[["check", "subject"]]
+        assert len(ends) > 0
+        proved = set(map(tuple, remedy.ended[["check", "subject"]].to_numpy()))
+        assert set(map(tuple, ends.to_numpy())) <= proved, remedy.proposal.id
+
+
 def test_what_is_lost_is_what_nobody_is_allowed_any_more(
     tried: tuple[Account, list[Remedy]],
 ) -> None:
@@ -74,10 +93,13 @@ def test_what_is_lost_is_what_nobody_is_allowed_any_more(
     before, found = tried
     for remedy in found:
         after = before.what_if(*remedy.proposal.changes)
+        there = set(after.permissions.principals["principal_arn"])
         losing = {row["principal_arn"]: row["lost_actions"] for row in
                   remedy.lost.to_dict("records")}  # fmt: skip
         for arn in before.permissions.principals["principal_arn"]:
             for action in ("s3:GetObject", "iam:CreateUser", *losing.get(arn, [])[:3]):
+                if arn not in there:
+                    continue  # it is deleted, and has nothing any more
                 could = before.why(arn, action)["effect"].eq("Allowed").any()
                 can = after.why(arn, action)["effect"].eq("Allowed").any()
                 assert (could and not can) == (action in losing.get(arn, [])), (arn, action)
@@ -99,12 +121,16 @@ def test_only_what_nobody_has_used_for_long_is_switched_off(
 ) -> None:
     before, found = tried
     keys = before.access_keys.set_index(["user_arn", "slot"])
-    off = named(found, "deactivate-unused-keys").proposal.changes
+    offered = named(found, "deactivate-unused-keys").proposal
+    off = offered.changes
     assert off
     for change in off:
         key = keys.loc[(change.user, change.slot)]
         days = key["age_days"] if key["use"] == "never used" else key["idle_days"]
-        assert days >= 90
+        assert days >= before.settings.unused_days
+        said = f"access key {change.slot} of {change.user.rpartition('/')[2]}, used {days} days"
+        told = any(each.startswith(said) for each in offered.cut_off)
+        assert told == (key["use"] == "used" and days < 90)
 
 
 def test_who_is_kept_for_emergencies_is_left_out(tmp_path: Path) -> None:
@@ -168,9 +194,11 @@ def test_networks_are_restricted_only_to_networks_that_somebody_approved(
 def test_an_account_in_order_has_no_remedies(tmp_path: Path) -> None:
     made = account(tmp_path, credential_report=_csv())
     found, refused = remedies(made)
-    assert found == []
-    assert "echo none" in script(made, found)
-    assert refused == []
+    missing = {"make-support-role", "make-audit-role"}
+    assert {each.proposal.id for each in found} <= missing
+    assert "echo none" in script(made, [])
+    (said,) = (each.why for each in refused)
+    assert "--last-accessed" in said
 
 
 def test_what_ends_no_finding_or_brings_a_graver_one_is_not_offered(

@@ -1,0 +1,68 @@
+"""The documents of policies, to be written anew: where each is, and how a change writes it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from iamkit.account import Account
+from iamkit.policy import read_document
+from iamkit.results import changes
+
+Statement = dict[str, Any]
+
+
+def own_policy(policy: str) -> bool:
+    """Return whether an account may write a policy: AWS's own cannot be written."""
+    return ":iam::aws:policy/" not in policy
+
+
+def statements_of(account: Account, policy: str) -> list[Statement]:
+    """Return copies of a policy's statements; none if the evidence does not have them."""
+    rows = account.policy_versions
+    found = rows.loc[rows["policy_arn"].eq(policy), "document"]
+    document = found.iloc[0] if len(found) else None
+    if not isinstance(document, Mapping):
+        return []
+    statements = copy.deepcopy(document.get("Statement"))
+    listed = statements if isinstance(statements, list) else [statements]
+    return [each for each in listed if isinstance(each, dict)]
+
+
+def written(account: Account, policy: str, statements: list[Statement]) -> changes.Change:
+    """Return the change that gives a policy these statements; its other elements stay."""
+    rows = account.policy_versions
+    document = dict(rows.loc[rows["policy_arn"].eq(policy), "document"].iloc[0])
+    document["Statement"] = statements
+    if "#" in policy:
+        owner, _, name = policy.partition("#")
+        return changes.PutInlinePolicy(owner, name, document)
+    return changes.CreatePolicyVersion(policy, document)
+
+
+def edited(
+    account: Account, policy: str, edit: Callable[[Statement], Statement | None]
+) -> list[changes.Change]:
+    """Return the change by which each statement becomes what `edit` says; none if all stay."""
+    if not own_policy(policy):
+        return []
+    before = statements_of(account, policy)
+    after = [made for each in copy.deepcopy(before) if (made := edit(each)) is not None]
+    return [written(account, policy, after)] if after and after != before else []
+
+
+def trust_of(account: Account, role: str) -> dict[str, Any]:
+    """Return a copy of a role's trust policy, with a list of statements."""
+    details = account.snapshot.json("authorization_details.json")
+    entry = next(each for each in details["RoleDetailList"] if each.get("Arn") == role)
+    document: dict[str, Any] = copy.deepcopy(read_document(entry["AssumeRolePolicyDocument"])[0])
+    statements = document["Statement"]
+    return {**document, "Statement": statements if isinstance(statements, list) else [statements]}
+
+
+def held(account: Account, arn: str) -> Iterator[tuple[str, str]]:
+    """Return the policies that a user, group or role has itself: ARN, attached or inline."""
+    rows = account.attachments
+    rows = rows[rows["principal_arn"].eq(arn) & rows["how"].isin(["attached", "inline"])]
+    yield from zip(rows["policy_arn"], rows["how"], strict=True)

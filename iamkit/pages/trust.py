@@ -45,8 +45,9 @@ def people_behind_roles(account: Account) -> charts.Sentence:
         )
         return charts.say(said, tone="note")
     people = found["user_id"].nunique()
+    roles = found.loc[found["user_id"].notna(), "role_arn"].nunique()
     return charts.say(
-        f"{people} people have {found['role_arn'].nunique()} roles by IAM Identity Center.",
+        f"{people} people have {roles} roles by IAM Identity Center.",
         "Whether they have MFA there is not known: no API says.",
     )
 

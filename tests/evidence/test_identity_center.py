@@ -160,7 +160,9 @@ def test_the_people_of_each_role_are_named(tmp_path: Path) -> None:
     answer = answered(aws)
     assert answer.status is ResponseStatus.OK
     assert aws.region == "eu-west-1", "asked where the instance is"
-    assert holders(made(tmp_path, answer.content)) == EXPECTED
+    opened = made(tmp_path, answer.content)
+    assert holders(opened) == EXPECTED
+    assert "2 people have 1 roles" in str(trust.people_behind_roles(opened).text)
 
 
 def test_no_more_of_people_is_kept_than_names_them() -> None:

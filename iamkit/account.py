@@ -81,11 +81,13 @@ from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, ope
 from iamkit.trust import (
     OUTBOUND_ROLES,
     PLATFORM_ROLES,
+    ROLE_HOLDERS,
     TRUSTED_PRINCIPALS,
     AssumableRoles,
     mfa_statements,
     named_platform_roles,
     outbound_roles,
+    role_holders,
     trusted_principals,
     with_callers,
 )
@@ -180,7 +182,7 @@ class Account(AccountTables):
     )
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
-        trusting = mfa_statements(self.trust, self.roles)
+        trusting = mfa_statements(self.limited_trust, self.roles)
         enforced = mfa_enforcement(self, trusting, self.permissions, self._becoming)
         return with_callers(with_others(enforced, self), trusting, self)
 
@@ -226,6 +228,11 @@ class Account(AccountTables):
     def platform_roles(self) -> pd.DataFrame:
         """Roles that platforms made, and impostors. Rows: see `trust.PLATFORM_ROLES`."""
         return named_platform_roles(self, self.trusted_principals)
+
+    @_derived("roles", definition=ROLE_HOLDERS)
+    def role_holders(self) -> pd.DataFrame:
+        """The people behind roles of IAM Identity Center. Rows: see `trust.ROLE_HOLDERS`."""
+        return role_holders(self)
 
     @_derived(
         "policy_assignments",
@@ -307,6 +314,11 @@ class Account(AccountTables):
         """Whether the evidence says which service control policies apply, if any do."""
         return self.callers.has_scps
 
+    @property
+    def has_resource_policies(self) -> bool:
+        """Whether the evidence says which resource control policies apply, if any do."""
+        return self.callers.has_rcps
+
     def can(
         self, principal: str, action: str, resource: str = "*", context: str = "stolen-key"
     ) -> Decision:
@@ -315,8 +327,9 @@ class Account(AccountTables):
 
         The `Decision` is true where the request is certainly allowed, and says why either way.
         `principal` is a user, a role or `<root_account>`, which may do all that service control
-        policies leave; `resource` is an ARN, or `*`; `context` is one of `access.CONTEXTS`. Raises
-        `SettingsError`, with what may have been meant, for a group, and for a principal, an action,
+        policies and resource control policies leave; `resource` is an ARN, or `*`; `context` is one
+        of `access.CONTEXTS`. Raises `SettingsError`, with what may have been meant, for a group,
+        and for a principal, an action,
         a service or a context that does not exist: a misspelt question is never "denied".
         """
         return ask(self.callers, principal, action, resource, context)

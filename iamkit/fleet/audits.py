@@ -30,12 +30,17 @@ from iamkit.account import Account, load
 from iamkit.answer import Answer
 from iamkit.checks import AUDIT_TABLES
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, one_line
+from iamkit.escalation import mode_and_place
 from iamkit.evidence import snapshot as snapshots
+from iamkit.fleet.assumed_roles import Trusting, organization_of
 from iamkit.fleet.between_accounts import assumed, cross_account_roles, entries_of
+from iamkit.fleet.joined_graph import AccountPart
+from iamkit.fleet.paths import Graphs, account_paths, choke_points_between, paths_between
 from iamkit.policy import arn_parts, is_account
 from iamkit.results import AuditRecord, joined, record, stored
 from iamkit.settings import Settings, restored
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.trust import foreign_entries
 from iamkit.values import instead
 
 RESULTS: Final = "results.json"
@@ -78,6 +83,8 @@ class Fleet:
             )
         self._names = _names(reports)
         self._loaded: OrderedDict[str, Account] = OrderedDict()
+        self._joined: dict[str, Graphs] = {}
+        self._paths: dict[str, pd.DataFrame] = {}
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
@@ -183,6 +190,69 @@ class Fleet:
             rows += list(assumed(account, entries))
         return cross_account_roles(rows, people)
 
+    def admin_paths(self, context: str = "stolen-key") -> pd.DataFrame:
+        """
+        Who in one account can become administrator in another, and how. Rows: see `PATHS_BETWEEN`.
+
+        `charts.boxes_and_links` of the rows of two accounts makes their drawing. What a user may do
+        whose policies are not in the evidence is not a path; see `cross_account_roles`. Each
+        account is loaded twice. Raises `SettingsError` for a context that is not one of the six.
+        """
+        if context not in self._paths:
+            _, place = mode_and_place(context)
+            self._paths[context] = paths_between(self._graphs(place), context, self._managers)
+        return self._paths[context]
+
+    def account_paths(self, context: str = "stolen-key") -> pd.DataFrame:
+        """
+        Whose compromise reaches which account, such as the management account.
+
+        Rows: see `ACCOUNT_PATHS`. Raises `SettingsError` as `admin_paths` does.
+        """
+        paths, (_, place) = self.admin_paths(context), mode_and_place(context)
+        return account_paths(self._graphs(place), paths, self._managers)
+
+    def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
+        """
+        What to remove first of the paths between accounts. Rows: see `CHOKE_POINTS_BETWEEN`.
+
+        Raises `SettingsError` as `admin_paths` does.
+        """
+        paths, (_, place) = self.admin_paths(context), mode_and_place(context)
+        return choke_points_between(self._graphs(place).certain, paths, context, number)
+
+    def _graphs(self, place: str) -> Graphs:
+        """The graphs of all accounts from a place, joined."""
+        if place not in self._joined:
+            parts = []
+            for account in self.each(lambda account: account.graph):
+                if lacking := account.missing("graph"):
+                    _warn(account.account_id, lacking)
+                parts.append(AccountPart.of(account, place, self._trusting))
+            self._joined[place] = Graphs.of(parts, place)
+        return self._joined[place]
+
+    @cached_property
+    def _trusting(self) -> list[Trusting]:
+        """What the roles of each account allow to others."""
+        return [
+            Trusting(
+                account.account_id,
+                account.partition,
+                organization_of(account),
+                tuple(foreign_entries(account)),
+            )
+            for account in self.each(lambda account: account.trust)
+        ]
+
+    @cached_property
+    def _managers(self) -> frozenset[str] | None:
+        """The management accounts; None if no evidence says which they are."""
+        found: set[str] = set()
+        for account in self.each(None):
+            found.update(account.organization["management_account_id"].dropna())
+        return frozenset(found) or None
+
     @cached_property
     def trust_between(self) -> pd.DataFrame:
         """
@@ -251,6 +321,7 @@ class Fleet:
             f"{len(self._audits)} accounts: {', '.join(self._audits)}\n"
             "  accounts, identities, findings, measures: a DataFrame each\n"
             "  cross_account_roles, trust_between: who goes from one account to another\n"
+            "  admin_paths(), account_paths(), choke_points(): administrators of other accounts\n"
             "  who_can(ACTION, RESOURCE), table(NAME), account(ID)"
         )
 

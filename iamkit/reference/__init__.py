@@ -4,7 +4,7 @@ What the kit knows besides an account: actions, risks, escalation methods, frame
 The knowledge itself is in `data/`, with sources.
 """
 
-from iamkit.reference import actions, oidc_providers, service_deputies
+from iamkit.reference import actions, oidc_providers, rcp_services, service_deputies
 from iamkit.reference.access_levels import LevelByKey, levels_by_key
 from iamkit.reference.action_patterns import EVERY_ACTION, covered_actions, covers_action
 from iamkit.reference.actions import (
@@ -61,6 +61,7 @@ __all__ = [
     "oidc_providers",
     "platform_roles",
     "popcount",
+    "rcp_services",
     "read_data",
     "risks",
     "service_deputies",

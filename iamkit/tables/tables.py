@@ -38,6 +38,7 @@ from iamkit.tables import (
 from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
 from iamkit.tables.contradictions import contradictions
 from iamkit.tables.details import AuthorizationDetails
+from iamkit.tables.organization_policies import trust_with_denials
 from iamkit.values import as_dict, as_list, instead
 
 # Codes of gaps that concern single subjects only.
@@ -145,6 +146,15 @@ class AccountTables:
         """
         calls = calls_of(self.tables(), tables)
         return "; ".join(said for call, said in self._missing_of_everybody if call in calls)
+
+    @built_from("trust", optional=("organization",))
+    def limited_trust(self) -> pd.DataFrame:
+        """
+        Who may assume roles: the trust policies, and what resource control policies deny.
+
+        Rows: those of `trust`. Each evaluation of trust policies starts from these.
+        """
+        return trust_with_denials(self)
 
     @cached_property
     def _missing_of_everybody(self) -> list[tuple[str, str]]:

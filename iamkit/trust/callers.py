@@ -27,7 +27,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
+from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts, conditions
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
 from iamkit.trust.trust_policy import ANYONE, ASSUMES, CallerKind, TrustEntry
@@ -42,6 +42,7 @@ WORD: Final = "iamkit-stranger"
 OF_ORGANIZATIONS: Final = (
     *("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths"),
 )
+_SOURCES: Final = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorg")
 _CHOICES: Final = 4000  # callers that one entry is tried with, at most
 
 # A choice is what a caller may have of some keys that go together, such as its ARN and account.
@@ -117,11 +118,17 @@ def deputies(entry: TrustEntry, home: Home, account_id: str | None = None) -> li
 
 
 def vendors(entry: TrustEntry) -> Iterator[RequestContext]:
-    """Callers of another account, in an organization of a stranger's own or in none."""
+    """
+    Callers of another account, in an organization of a stranger's own or in none.
+
+    They are its identities, and services at work for it where the entry's Condition asks for whom.
+    """
     tests = KeyTests.of(entry)
     parts = [_organizations(tests, prefix) for prefix in ("aws:principalorg", "aws:vpceorg")]
+    of_services = any(key.startswith(_SOURCES) for key in conditions.keys(entry.condition))
+    kind = {} if of_services else NOT_A_SERVICE
     for theirs, of_endpoint in product(*parts):
-        yield RequestContext({**theirs, **of_endpoint}, UNKNOWN)
+        yield RequestContext({**theirs, **of_endpoint, **kind}, UNKNOWN)
 
 
 def accounts_named(entry: TrustEntry) -> frozenset[str]:

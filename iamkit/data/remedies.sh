@@ -45,13 +45,19 @@ create_policy() {
     fi
 }
 
-# A new default version of a policy, unless the present one says the same: new_version ARN FILE.
+# A new default version of a policy, unless the present one says the same: new_version ARN FILE, or
+# new_version ARN FILE EXPECTED if the present one must say what EXPECTED says: else it was changed
+# since the evidence, perhaps by another remedy, and that change would be lost.
 new_version() {
     now=$(aws iam get-policy --policy-arn "$1" --query Policy.DefaultVersionId --output text)
     if aws iam get-policy-version --policy-arn "$1" --version-id "$now" \
         --query PolicyVersion.Document --output json | same_as "$2"; then
         echo "done before: $1 says what $2 says"
         return
+    fi
+    if [ "$#" -eq 3 ] && ! aws iam get-policy-version --policy-arn "$1" --version-id "$now" \
+        --query PolicyVersion.Document --output json | same_as "$3"; then
+        fail "$1 has changed since the evidence; collect it and make the remedies again"
     fi
     versions=$(aws iam list-policy-versions --policy-arn "$1" \
         --query "Versions[?!IsDefaultVersion].VersionId" --output text)

@@ -11,9 +11,10 @@ Source: AWS CLI Command Reference, `aws iam`; IAM API Reference, which calls can
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import singledispatch
 from typing import Any
 
@@ -41,6 +42,21 @@ class Commands:
     undo: tuple[str, ...] = ()
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lasting: str = ""
+
+    def renamed(self, names: Mapping[str, str]) -> Commands:
+        """Return the same with other names of these files."""
+        if not names:
+            return self
+        found = "|".join(map(re.escape, names))
+        pattern = re.compile(rf"(?<![\w.-])({found})(?![\w.-])")
+
+        def line(text: str) -> str:
+            return pattern.sub(lambda at: names[at[1]], text)
+
+        files = {names.get(name, name): document for name, document in self.files.items()}
+        return replace(
+            self, do=tuple(map(line, self.do)), undo=tuple(map(line, self.undo)), files=files
+        )
 
 
 def commands(change: changes.Change, account: Account) -> Commands:
@@ -179,7 +195,8 @@ def _(change: changes.CreatePolicyVersion, account: Account) -> Commands:
     name = name_of(change.policy)
     file, before = file_of("policy", name), file_of("policy", name, "before")
     files = {file: dict(change.document), before: _document(account, change.policy)}
-    do, undo = (f"new_version {shlex.quote(change.policy)} {each}" for each in (file, before))
+    policy = shlex.quote(change.policy)
+    do, undo = f"new_version {policy} {file} {before}", f"new_version {policy} {before} {file}"
     return Commands((do,), (undo,), files)
 
 

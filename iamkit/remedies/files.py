@@ -108,7 +108,10 @@ def described(
         "account": account.account_id,
         "as_of": account.snapshot.manifest["as_of"],
         "evidence": account.snapshot.evidence_hash,
-        "remedies": [_described(account, each) for each in found],
+        "remedies": [
+            _described(account, each) | {"not_together_with": _others(each, found)}
+            for each in found
+        ],
         "not_offered": [{"id": each.proposal.id, "why": each.why} for each in refused],
         "left": _records(
             _by_hand(account, untouched(account, found)).assign(
@@ -117,6 +120,18 @@ def described(
             (*SHOWN, "next_step", "why_no_remedy", "asks_simulator"),
         ),
     }
+
+
+def _others(remedy: Remedy, found: Sequence[Remedy]) -> list[str]:
+    """The remedies that write the same policies anew: after one, take evidence for the other."""
+    mine = _written(remedy)
+    return [each.proposal.id for each in found if each is not remedy and mine & _written(each)]
+
+
+def _written(remedy: Remedy) -> set[str]:
+    """What was in the account, and is written anew."""
+    files = (name for each in remedy.commands for name in each.files)
+    return {name for name in files if name.endswith("-before.json")}
 
 
 def _by_hand(account: Account, findings: pd.DataFrame) -> pd.DataFrame:

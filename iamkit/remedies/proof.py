@@ -8,8 +8,8 @@ what it ends is found, or whose changes AWS would refuse, is not offered.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import pandas as pd
 
@@ -89,7 +89,21 @@ def remedies(
         else:
             made.append(remedy)
     progress("done", len(wanted), max(len(wanted), 1))
-    return sorted(made, key=lambda each: -each.gain), refused
+    return _with_own_files(sorted(made, key=lambda each: -each.gain)), refused
+
+
+def _with_own_files(made: Sequence[Remedy]) -> list[Remedy]:
+    """The same, with a file name of its own for each document that differs from one of its name."""
+    known: dict[str, Any] = {}
+    found = []
+    for remedy in made:
+        own = {name: document for each in remedy.commands for name, document in each.files.items()}
+        wrong = [name for name, document in own.items() if known.get(name, document) != document]
+        names = {name: f"{remedy.proposal.id}-{name}" for name in wrong}
+        commands = tuple(each.renamed(names) for each in remedy.commands)
+        known |= {names.get(name, name): document for name, document in own.items()}
+        found.append(replace(remedy, commands=commands))
+    return found
 
 
 def tried(account: Account, proposal: Proposal) -> Remedy:

@@ -258,6 +258,16 @@ def report(
 @main.command("run")
 @click.argument("file", type=FILE, required=False)
 @click.option("--fresh", is_flag=True, help="Begin anew where an earlier run was cut off.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Audit as many accounts at a time, each in a process. Needs iamkit[fleet].",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Let the workers of a Dask scheduler audit: tls://…, or tcp:// on loopback.",
+)
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option(
     "--log-format",
@@ -266,7 +276,14 @@ def report(
     show_default=True,
     help="Lines for people, or a JSON object per line.",
 )
-def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -> None:
+def run_accounts(
+    file: Path | None,
+    fresh: bool,
+    workers: int | None,
+    scheduler: str | None,
+    quiet: bool,
+    log_format: str,
+) -> None:
     """
     Audit every account that FILE lists, as a schedule does every month, and print the overview.
 
@@ -283,10 +300,34 @@ def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -
         raise click.UsageError(
             "there is no iamkit.yaml here that lists accounts; `iamkit settings init` writes one"
         )
-    done = fleet.run(fleet.read(chosen), fleet.Log(log_format, quiet=quiet), fresh=fresh)
+    done = fleet.run(
+        fleet.read(chosen),
+        fleet.Log(log_format, quiet=quiet),
+        fresh=fresh,
+        number=workers or 0,
+        scheduler=scheduler or "",
+    )
     if not quiet:
         click.echo(done.index)
     click.get_current_context().exit(done.exit_code)
+
+
+@main.command()
+@click.argument("address")
+@click.argument("folder", type=FOLDER)
+@click.option("--all", "every", is_flag=True, help="Every audit, not only the newest of each account.")
+def fetch(address: str, folder: Path, every: bool) -> None:
+    """
+    Download reports from object storage into FOLDER, and print the path of their first page.
+
+    ADDRESS is that of `reports` in the run file, such as s3://bucket/prefix. FOLDER then looks as
+    if `iamkit run` had written it: the newest audit of each account, and the page over all of them.
+    """
+    from iamkit import storage
+
+    with progress_bar("Fetching") as progress:
+        made = storage.fetch(storage.storage(address), folder, every=every, progress=progress)
+    click.echo(made / "index.html")
 
 
 def _redacted(

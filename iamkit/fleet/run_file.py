@@ -22,6 +22,7 @@ from iamkit.fleet.organization_rules import fit as organization_rules
 from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
+from iamkit.storage import Storage, storage
 from iamkit.values import instead
 from iamkit.yaml_file import YamlFile, opened
 
@@ -65,7 +66,7 @@ class RunFile:
 
     path: Path
     accounts: tuple[Entry, ...]
-    reports: Path
+    reports: Path | Storage
     organization: OrganizationRules | None = None
     keep_months: int = 0
     keep: tuple[str, ...] = ()
@@ -112,8 +113,23 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
                 values[name] = fit(name, file.content[name])
             except IamkitError as error:
                 problems.append(file.error(error, name))
-    values["reports"] = path.parent / values["reports"]
+    try:
+        values["reports"] = _reports(path, values["reports"], file.content.get("storage"))
+    except SettingsError as error:
+        problems.append(file.error(error, "storage" if "storage" in file.content else "reports"))
+        values["reports"] = path.parent / "reports"
     return RunFile(path, tuple(entries.values()), **values), problems
+
+
+def _reports(path: Path, named: Path | str, options: Any) -> Path | Storage:
+    """The folder of the reports, or the object storage."""
+    if not (options is None or isinstance(options, Mapping)):
+        raise SettingsError(f"storage is lines such as profile: audits, not {shortened(options)}")
+    if isinstance(named, str):
+        return storage(named, options)
+    if options:
+        raise SettingsError("storage goes with reports in object storage, such as s3://bucket")
+    return path.parent / named
 
 
 def _entry(given: Any, path: Path, has_organization: bool) -> Entry:
@@ -224,6 +240,13 @@ def _folder(name: str, value: Any) -> Path:
         ) from error
 
 
+def _place(name: str, value: Any) -> Path | str:
+    """A folder, or an address of object storage."""
+    if isinstance(value, str) and "://" in value:
+        return storage(value).address
+    return _folder(name, value)
+
+
 def _months(name: str, value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 1200:
         raise SettingsError(
@@ -280,7 +303,7 @@ def _command(name: str, value: Any) -> tuple[str, ...]:
 
 _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "organization": organization_rules,
-    "reports": _folder,
+    "reports": _place,
     "keep_months": _months,
     "keep": _moments,
     "fail_on": _severity,

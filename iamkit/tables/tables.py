@@ -25,6 +25,7 @@ from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, requests, snapshot
 from iamkit.policy import is_account, statement_rows
 from iamkit.settings import Settings
+from iamkit.storage import audit_named
 from iamkit.table import Table, objects, stack, times
 from iamkit.tables import (
     account_level,
@@ -56,7 +57,8 @@ def open_account(
 
     `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
     `2026-10` for one under `reports/` here or in a folder above, or where the run file that is
-    found keeps audits; see `evidence.snapshot.named`.
+    found keeps audits; or an address such as `s3://bucket/prefix/latest`; see
+    `storage.audit_named`.
     `account_id`, if given, is the account it must be of: twelve digits, as text.
     `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
 
@@ -64,8 +66,7 @@ def open_account(
     if a setting or the account id does not fit.
     """
     wanted = _checked_account_id(account_id)
-    root = settings_files.reports(Path.cwd()) or snapshot.reports_folder(Path.cwd())
-    opened = snapshot.read(snapshot.named(path, root, wanted))
+    opened = snapshot.read(audit_named(path, wanted))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"

@@ -38,7 +38,7 @@ def notebook_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     (notebooks / "00-users.ipynb").write_text(NOTEBOOK)
-    monkeypatch.setattr("iamkit.fleet.runner.render", partial(render, notebooks=notebooks))
+    monkeypatch.setattr("iamkit.fleet.account_audit.render", partial(render, notebooks=notebooks))
 
 
 def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
         (path.parent / manifest.MANIFEST).write_bytes(sealed)
         return Report(index, (), "0" * 64, failing.value_counts().to_dict())
 
-    monkeypatch.setattr("iamkit.fleet.runner.render", rendered)
+    monkeypatch.setattr("iamkit.fleet.account_audit.render", rendered)
 
 
 def saved(folder: Path, account_id: str, *names: str, month: str = "2026-11") -> Path:

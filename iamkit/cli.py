@@ -315,7 +315,9 @@ def run_accounts(
 @main.command()
 @click.argument("address")
 @click.argument("folder", type=FOLDER)
-@click.option("--all", "every", is_flag=True, help="Every audit, not only the newest of each account.")
+@click.option(
+    "--all", "every", is_flag=True, help="Every audit, not only the newest of each account."
+)
 def fetch(address: str, folder: Path, every: bool) -> None:
     """
     Download reports from object storage into FOLDER, and print the path of their first page.

@@ -64,18 +64,9 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "reports": (
         "folder of all evidence and reports, from where this file is; or object storage, such as "
-        "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix, which takes the extra "
-        "iamkit[fleet]",
+        "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix: `address`, and for S3 "
+        "`profile`, `region` and `kms_key`, see docs/organization.md",
         "reports",
-    ),
-    "storage": (
-        "how the object storage of `reports` is used, if it is S3: a profile of the AWS "
-        "configuration, else the usual environment; the bucket's region; and a KMS key that "
-        "encrypts, else the bucket's own encryption holds",
-        """
-  profile: audits
-  region: eu-central-1
-  kms_key: arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab""",
     ),
     "keep_months": ("audits older than this number of months are deleted; 0: none is", "24"),
     "keep": (
@@ -142,10 +133,13 @@ def reports(
         content = opened(path).content
         asked = content.get("accounts") or content.get("organization")
         named = content.get("reports") or ("reports" if asked else None)
-        if "://" in str(named):
-            return str(named), content.get("storage") or {}
-        where = path.absolute().parent / Path(named).expanduser() if named else None
-        return where if where and where.is_dir() else None
+        if named is None:
+            return None
+        if isinstance(named, Mapping) or "://" in str(named):
+            options = dict(named) if isinstance(named, Mapping) else {"address": str(named)}
+            return str(options.pop("address")), options
+        where = path.absolute().parent / Path(named).expanduser()
+        return where if where.is_dir() else None
     return None
 
 

@@ -104,9 +104,7 @@ def collect(job: Job, desk: Desk, log: Lines) -> AccountResult:
         opened = snapshots.read(_evidence(job, desk, log))
         _refuse_twice(job, desk, opened.account_id, opened)
         result = replace(result, **of_evidence(opened, desk.folder))
-        lacking = [
-            name for name in job.file.require if opened.lacks(requests.named(name).file)
-        ]
+        lacking = [name for name in job.file.require if opened.lacks(requests.named(name).file)]
         result = replace(result, required=tuple(lacking))
         desk.hand_on(result)
     except Exception as error:  # whatever it is, the other accounts are not to suffer

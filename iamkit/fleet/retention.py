@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from iamkit.errors import WriteError, one_line
-from iamkit.evidence import snapshot as snapshots
 from iamkit.results import forget
 
 DELETED: Final = ".deleted-"

@@ -113,23 +113,9 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
                 values[name] = fit(name, file.content[name])
             except IamkitError as error:
                 problems.append(file.error(error, name))
-    try:
-        values["reports"] = _reports(path, values["reports"], file.content.get("storage"))
-    except SettingsError as error:
-        problems.append(file.error(error, "storage" if "storage" in file.content else "reports"))
-        values["reports"] = path.parent / "reports"
+    if isinstance(values["reports"], Path):
+        values["reports"] = path.parent / values["reports"]
     return RunFile(path, tuple(entries.values()), **values), problems
-
-
-def _reports(path: Path, named: Path | str, options: Any) -> Path | Storage:
-    """The folder of the reports, or the object storage."""
-    if not (options is None or isinstance(options, Mapping)):
-        raise SettingsError(f"storage is lines such as profile: audits, not {shortened(options)}")
-    if isinstance(named, str):
-        return storage(named, options)
-    if options:
-        raise SettingsError("storage goes with reports in object storage, such as s3://bucket")
-    return path.parent / named
 
 
 def _entry(given: Any, path: Path, has_organization: bool) -> Entry:
@@ -240,10 +226,15 @@ def _folder(name: str, value: Any) -> Path:
         ) from error
 
 
-def _place(name: str, value: Any) -> Path | str:
-    """A folder, or an address of object storage."""
+def _place(name: str, value: Any) -> Path | Storage:
+    """A folder, or object storage: its address, or lines that say how it is used, too."""
+    if isinstance(value, Mapping):
+        address = value.get("address")
+        if not isinstance(address, str):
+            raise SettingsError(f"{name} needs address, such as s3://bucket/prefix")
+        return storage(address, {key: each for key, each in value.items() if key != "address"})
     if isinstance(value, str) and "://" in value:
-        return storage(value).address
+        return storage(value)
     return _folder(name, value)
 
 

@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from iamkit.errors import SettingsError, WriteError, one_line
 from iamkit.evidence import responses
+from iamkit.evidence import snapshot as snapshots
 from iamkit.exit_codes import ExitCode
 from iamkit.fleet import organization, overview, retention
 from iamkit.fleet.account_audit import Job, collect, findings, report
@@ -191,7 +192,7 @@ class _Run:
             if organization.is_done(entry, self.file, done.values()):
                 continue
             answers = [
-                json.dumps(responses.plain(each), sort_keys=True).encode()
+                snapshots.canonical(responses.plain(each))
                 for each in self.chosen.answers(entry.account or "")
             ]
             yield Job(

@@ -198,8 +198,7 @@ class StoredDesk:
         """The run file, here or as it was kept for other machines."""
         path = self._job.file.path
         kept = {name: self._kept(stored) for name, stored in self._job.settings}
-        if all((path.parent / name).is_file() and
-               (path.parent / name).read_bytes() == content for name, content in kept.items()):  # fmt: skip
+        if all(_is_same(path.parent / name, content) for name, content in kept.items()):
             return path
         folder = self.folder / "settings"
         for name, content in kept.items():
@@ -298,6 +297,12 @@ class StoredJournal(Journal):
         return there
 
 
+def _is_same(path: Path, content: bytes) -> bool:
+    with suppress(OSError):
+        return path.read_bytes() == content
+    return False
+
+
 def _begun(objects: Objects, run: str, of: str) -> StoredJournal:
     objects.create(f"{RUNS}/{run}/{BEGUN}", json.dumps({"of": of}).encode())
     return StoredJournal(Path(), run, of, objects=objects)
@@ -310,7 +315,7 @@ def _continued(objects: Objects, run: str, of: str, now: datetime) -> StoredJour
         if begun is None or json.loads(begun)["of"] != of or not journals.is_recent(run, now):
             return None
         found = StoredJournal(Path(), run, of, resumed=True, objects=objects)
-        for one in objects.list(f"{RUNS}/{run}"):
+        for one in objects.listed(f"{RUNS}/{run}"):
             what = one.name.rpartition("/")[2].partition("-")[0]
             if what in ("done", "deleting", "announced"):
                 said = json.loads(objects.get(one.name) or b"{}")
@@ -325,4 +330,4 @@ def _continued(objects: Objects, run: str, of: str, now: datetime) -> StoredJour
 
 
 def _forget(objects: Objects, run: str) -> None:
-    objects.delete(one.name for one in objects.list(f"{RUNS}/{run}"))
+    objects.delete(one.name for one in objects.listed(f"{RUNS}/{run}"))

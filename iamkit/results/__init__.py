@@ -3,7 +3,16 @@
 from iamkit.results import changes
 from iamkit.results.controls import MATRIX, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import HISTORY, History, forget, gather, history_of, joined, kept, stored
+from iamkit.results.history import (
+    HISTORY,
+    History,
+    forget,
+    gather,
+    history_of,
+    joined,
+    kept,
+    stored,
+)
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import identity_facts
 from iamkit.results.measures import MEASURES

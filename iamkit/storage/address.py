@@ -71,11 +71,12 @@ def storage(address: str, options: Mapping[str, Any] | None = None) -> Storage:
     known = [each.name for each in fields(Storage) if each.name != "address"]
     for name, value in given.items():
         if name not in known:
-            raise SettingsError(f"storage has no {shortened(name)}; {instead(name, known)}")
+            near = instead(name, ["address", *known])
+            raise SettingsError(f"reports in storage have no {shortened(name)}; {near}")
         if not (isinstance(value, str) and value.strip()):
-            raise SettingsError(f"{name} of storage is text, not {shortened(value)}; quote it")
+            raise SettingsError(f"{name} of reports is text, not {shortened(value)}; quote it")
         if found[1] != "s3" and name in _OF_S3:
-            raise SettingsError(f"{name} of storage is for s3://, not {found[1]}://; remove it")
+            raise SettingsError(f"{name} of reports is for s3://, not {found[1]}://; remove it")
     made = Storage(address.rstrip("/"), **given)
     parts = urlsplit(address)
     if parts.query or parts.fragment or "@" in parts.netloc or "//" in parts.path:

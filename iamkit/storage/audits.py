@@ -76,7 +76,7 @@ class StoredAudits:
     def places(self, below: str = "") -> dict[str, int]:
         """The number of the commit that holds, by place; of one account, or `runs`, if named."""
         found: dict[str, int] = {}
-        for each_one in self.objects.list(f"{COMMITS}/{below}".rstrip("/")):
+        for each_one in self.objects.listed(f"{COMMITS}/{below}".rstrip("/")):
             parts = PurePosixPath(each_one.name).parts
             if len(parts) == 4 and (number := _number(parts[3])):
                 place = "/".join(parts[1:3])
@@ -192,7 +192,7 @@ class StoredAudits:
         """Delete places: their commits first, so that nobody ever finds half of one."""
         for place in places:
             for folder in (COMMITS, FILES):
-                found = self.objects.list(f"{folder}/{place}")
+                found = self.objects.listed(f"{folder}/{place}")
                 self.objects.delete(one.name for one in reversed(found))
 
     def sweep(self, account_id: str, now: datetime) -> None:
@@ -205,7 +205,7 @@ class StoredAudits:
                               for name, of in found.files.items()}  # fmt: skip
         self.objects.delete(
             one.name
-            for one in self.objects.list(f"{FILES}/{account_id}")
+            for one in self.objects.listed(f"{FILES}/{account_id}")
             if one.name not in named and now.astimezone(UTC) - one.changed > LEFT
         )
 

@@ -88,7 +88,7 @@ class Lease:
     def _there(self) -> dict[int, dict[str, Any]]:
         """Who holds which number, others than this one's."""
         found = {}
-        for one in self._objects.list(LOCK):
+        for one in self._objects.listed(LOCK):
             stem = PurePosixPath(one.name).stem
             content = self._objects.get(one.name)
             if stem.isdecimal() and content is not None:

@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, WriteError
 from iamkit.storage.address import Storage
 
 THREADS: Final = 8
 TRIES: Final = 5  # for an object that somebody creates at this moment
-_RETRIES: Final = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+_RETRIES: Final[Any] = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 _SAID: Final = 240  # characters of what the storage answered
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +50,7 @@ class Objects:
         except FileNotFoundError:
             return None
         except Exception as error:  # obstore's errors have no base besides this
-            self._fail("read", error, SnapshotError)
+            raise self._failure("read", error, SnapshotError) from error
 
     def create(self, name: str, content: bytes) -> bytes:
         """Create an object if there is none of the name; return the content that it has now."""
@@ -59,7 +59,7 @@ class Objects:
             try:
                 _obstore().put(self._store, name, content, mode="create", use_multipart=False)
             except FileNotFoundError as error:  # no bucket
-                self._fail("written", error, WriteError)
+                raise self._failure("written", error, WriteError) from error
             except Exception as error:  # possibly carried out all the same
                 failure = error
             else:
@@ -68,19 +68,19 @@ class Objects:
             if found is not None:
                 return found
         assert failure is not None  # noqa: S101 - each try but the last sets it
-        self._fail("written", failure, WriteError)
+        raise self._failure("written", failure, WriteError) from failure
 
     def _there(self, name: str, failure: Exception) -> bytes | None:
         """What is there after an attempt to write failed; None: nothing, and a conflict says so."""
         try:
             found = self.get(name)
         except SnapshotError:
-            self._fail("written", failure, WriteError)
+            raise self._failure("written", failure, WriteError) from failure
         if found is None and type(failure).__name__ != "AlreadyExistsError":
-            self._fail("written", failure, WriteError)
+            raise self._failure("written", failure, WriteError) from failure
         return found
 
-    def list(self, folder: str) -> list[Named]:
+    def listed(self, folder: str) -> list[Named]:
         """The objects below a folder, by name."""
         try:
             found = [
@@ -91,7 +91,7 @@ class Objects:
         except FileNotFoundError:
             return []
         except Exception as error:
-            self._fail("listed", error, SnapshotError)
+            raise self._failure("listed", error, SnapshotError) from error
         return sorted(found)
 
     def folders(self, folder: str) -> list[str]:
@@ -101,7 +101,7 @@ class Objects:
         except FileNotFoundError:
             return []
         except Exception as error:
-            self._fail("listed", error, SnapshotError)
+            raise self._failure("listed", error, SnapshotError) from error
         return sorted(each.rstrip("/").rpartition("/")[2] for each in found)
 
     def delete(self, names: Iterable[str]) -> None:
@@ -112,14 +112,14 @@ class Objects:
             except FileNotFoundError:
                 continue
             except Exception as error:
-                self._fail("deleted", error, WriteError)
+                raise self._failure("deleted", error, WriteError) from error
 
-    def _fail(self, what: str, error: Exception, kind: type[IamkitError]) -> NoReturn:
+    def _failure(self, what: str, error: Exception, kind: type[IamkitError]) -> IamkitError:
         said = " ".join(str(error).split("Debug source:")[0].split())[:_SAID].rstrip(" .")
-        raise kind(
+        return kind(
             f"{self.address} cannot be {what}: {said}; check the address, the region, and that "
             "the credentials may do this"
-        ) from None  # the error's own text names requests at length
+        )
 
 
 def each(does: Callable[[T], R], of: Iterable[T]) -> Iterator[R]:
@@ -165,8 +165,10 @@ def _s3(storage: Storage) -> Any:
         credentials = Boto3CredentialProvider(session)
     except (exceptions.BotoCoreError, ValueError) as error:
         said = " ".join(str(error).split())
-        raise SettingsError(f"{storage.address}: {said}; name a profile in `storage`") from error
-    config: dict[str, Any] = {}
+        raise SettingsError(
+            f"{storage.address}: {said}; name another `profile` in `reports`"
+        ) from error
+    config: Any = {}
     if storage.kms_key:
         config = {
             "aws_server_side_encryption": "aws:kms",
@@ -198,10 +200,11 @@ def _folder(storage: Storage) -> Any:
 
 
 def _other(storage: Storage) -> Any:
-    from obstore.store import from_url
+    from obstore import store
 
+    open_url: Any = store.from_url  # whose types tell the clouds apart by what each takes
     try:
-        return from_url(storage.address, retry_config=_RETRIES)
+        return open_url(storage.address, retry_config=_RETRIES)
     except Exception as error:
         said = " ".join(str(error).split())[:_SAID]
         raise SettingsError(f"{storage.address} cannot be used: {said}") from error

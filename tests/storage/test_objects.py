@@ -55,7 +55,7 @@ def there(
 def audit(folder: Path, *, account_id: str = ONE, day: int = 1, text: str = "a") -> str:
     """An audit in a folder: evidence, and a page."""
     as_of = f"2026-11-{day:02}T06:00:00Z"
-    manifest = dict.fromkeys(snapshot.REQUIRED, [])
+    manifest: dict[str, object] = {name: [] for name in snapshot.REQUIRED}
     manifest |= {"account_id": account_id, "as_of": as_of, "collected_at": as_of, "source": "aws"}
     path = snapshot.write(folder, manifest, {"summary.json": text.encode()})
     (path.parent / "index.html").write_text("<h1>A report</h1>")
@@ -67,11 +67,11 @@ def test_an_object_is_created_once_and_the_second_is_told_what_is_there(there: O
     assert there.create("a/b.json", b"first") == b"first"
     assert there.create("a/b.json", b"second") == b"first"
     assert there.get("a/b.json") == b"first"
-    assert [one.name for one in there.list("a")] == ["a/b.json"]
-    assert there.list("a/b") == there.list("nothing") == []
+    assert [one.name for one in there.listed("a")] == ["a/b.json"]
+    assert there.listed("a/b") == there.listed("nothing") == []
     assert there.folders("") == ["a"]
     there.delete(["a/b.json", "a/not-there.json"])
-    assert there.list("") == []
+    assert there.listed("") == []
 
 
 def test_an_audit_is_there_when_its_commit_is_and_comes_back_as_it_was(
@@ -98,12 +98,12 @@ def test_what_was_committed_is_not_committed_again_and_a_new_report_is_the_next_
     stored = StoredAudits(there, tmp_path)
     place = audit(tmp_path)
     stored.publish(place, "run one")
-    before = there.list("")
+    before = there.listed("")
     assert stored.publish(place, "run two").run == "run one"
-    assert there.list("") == before
+    assert there.listed("") == before
     (tmp_path / place / "index.html").write_text("<h1>Another</h1>")
     assert stored.publish(place, "run two").number == 2
-    assert len(there.list("")) == len(before) + 2, "the page and the commit; evidence stays"
+    assert len(there.listed("")) == len(before) + 2, "the page and the commit; evidence stays"
     (tmp_path / place / "index.html").unlink()
     assert "index.html" in stored.publish(place, "run three", whole=False).files
     assert "index.html" not in stored.publish(place, "run four").files
@@ -147,25 +147,25 @@ def test_deleting_begins_with_the_commit(
     place = audit(tmp_path)
     stored.publish(place, "run")
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def killed(folder: str) -> list:
         if folder.startswith("files"):
-            raise Killed
+            raise KilledError
         return listed(folder)
 
-    listed = there.list
-    monkeypatch.setattr(there, "list", killed)
-    with pytest.raises(Killed):
+    listed = there.listed
+    monkeypatch.setattr(there, "listed", killed)
+    with pytest.raises(KilledError):
         stored.remove([place])
-    monkeypatch.setattr(there, "list", listed)
+    monkeypatch.setattr(there, "listed", listed)
     assert stored.audits() == {}
-    assert there.list("files")
+    assert there.listed("files")
     stored.sweep(ONE, datetime.now(UTC))
-    assert there.list("files"), "a run may be about to commit them"
+    assert there.listed("files"), "a run may be about to commit them"
     stored.sweep(ONE, datetime.now(UTC) + timedelta(days=3))
-    assert there.list("") == []
+    assert there.listed("") == []
 
 
 def test_files_of_commits_are_never_swept(there: Objects, tmp_path: Path) -> None:
@@ -174,19 +174,17 @@ def test_files_of_commits_are_never_swept(there: Objects, tmp_path: Path) -> Non
     stored.publish(place, "run")
     (tmp_path / place / "index.html").write_text("another")
     stored.publish(place, "run")
-    before = there.list("")
+    before = there.listed("")
     stored.sweep(ONE, datetime.now(UTC) + timedelta(days=365))
-    assert there.list("") == before
+    assert there.listed("") == before
 
 
 @pytest.mark.parametrize("what", ["files", "commits"])
-def test_a_changed_or_a_missing_object_is_named(
-    there: Objects, tmp_path: Path, what: str
-) -> None:
+def test_a_changed_or_a_missing_object_is_named(there: Objects, tmp_path: Path, what: str) -> None:
     stored = StoredAudits(there, tmp_path / "a")
     place = audit(tmp_path / "a")
     stored.publish(place, "run")
-    name = next(one.name for one in there.list(what) if "summary" in one.name or what[0] == "c")
+    name = next(one.name for one in there.listed(what) if "summary" in one.name or what[0] == "c")
     content = there.get(name)
     there.delete([name])
     there.create(name, content.replace(b"a", b"b"))
@@ -207,7 +205,7 @@ def test_one_run_at_a_time_holds_a_storage(there: Objects) -> None:
     one.release()
     two.take()
     two.release()
-    assert there.list("lock") == []
+    assert there.listed("lock") == []
 
 
 def test_a_lock_ends_by_itself_and_its_holder_notices(there: Objects) -> None:
@@ -236,7 +234,7 @@ def test_a_lock_is_renewed(there: Objects, monkeypatch: pytest.MonkeyPatch) -> N
             one._ended.wait(0.01)
         one.check()
     one.release()
-    assert there.list("lock") == []
+    assert there.listed("lock") == []
 
 
 def test_the_lock_of_a_process_that_was_killed_here_is_free(
@@ -288,9 +286,9 @@ def test_a_conflict_or_a_broken_request_is_looked_into(
         ("ftp://host/folder", {}, "no address of storage; one begins with s3://, gs://"),
         ("s3://key:secret@bucket/a", {}, "without credentials"),
         ("s3://bucket/a?region=x", {}, "write it as in s3://bucket/prefix"),
-        ("s3://bucket", {"profil": "a"}, "storage has no 'profil'"),
-        ("s3://bucket", {"profile": 3}, "profile of storage is text"),
-        ("gs://bucket", {"profile": "a"}, "profile of storage is for s3://"),
+        ("s3://bucket", {"profil": "a"}, "reports in storage have no 'profil'"),
+        ("s3://bucket", {"profile": 3}, "profile of reports is text"),
+        ("gs://bucket", {"profile": "a"}, "profile of reports is for s3://"),
     ],
 )
 def test_an_address_that_does_not_fit_says_why(
@@ -364,6 +362,5 @@ def test_a_profile_of_the_configuration_signs_and_no_secret_is_shown(
     where = storage(f"s3://{BUCKET}/by-profile", {"profile": "audits"})
     assert opened(where).create("a", b"1") == b"1"
     assert "hush" not in repr(where) + repr(opened(where))
-    with pytest.raises(SettingsError, match="name a profile in `storage`"):
+    with pytest.raises(SettingsError, match="name another `profile` in `reports`"):
         opened(storage(f"s3://{BUCKET}/a", {"profile": "nobody"}))
-

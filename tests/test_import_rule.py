@@ -1,7 +1,6 @@
 """A folder imports only from folders above it, and only what their `__init__` offers."""
 
 import ast
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -16,7 +15,7 @@ ORDER = (
 LEVEL = {name: level for level, line in enumerate(ORDER.split(", ")) for name in line.split()}
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
+def imports(path: Path):
     """Module and name of each import of iamkit's own, deferred ones included."""
     ours = {"iamkit"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

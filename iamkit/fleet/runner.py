@@ -162,8 +162,11 @@ class _Run:
                 yield entry.name, result
             else:
                 todo.append(entry)
+        if not todo:
+            return
         jobs = self._jobs(todo, done)
-        running = self._in_turn(jobs) if self.engine is None else self.engine.run(jobs, len(todo))
+        left = sum(self._done(entry) is None for entry in self.chosen.entries)
+        running = self._in_turn(jobs) if self.engine is None else self.engine.run(jobs, left)
         with closing(running):
             for name, result in running:
                 self.place.check()
@@ -180,11 +183,11 @@ class _Run:
 
     def _jobs(self, entries: Sequence[Entry], done: Mapping[str, AccountResult]) -> Iterator[Job]:
         """What is to be done, each made when it is asked for."""
-        known = self.place.known() if entries else {}
+        known = self.place.known()
         numbers = {entry.name: at for at, entry in enumerate(self.chosen.entries, start=1)}
         sent = self.engine is not None
         settings: tuple[tuple[str, str], ...] = ()
-        if sent and entries:
+        if sent:
             contents = contents_of(self.file.path)
             names = self.place.keep(self.journal.run, contents.values())
             settings = tuple(zip(contents, names, strict=True))

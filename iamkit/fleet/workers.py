@@ -89,10 +89,12 @@ class Workers:
     _cluster: Any = None
     _done: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
-    def run(self, jobs: Iterable[Job], total: int) -> Iterator[tuple[str, AccountResult]]:
-        """Yield the name and the result of each account, in the order in which they are done."""
-        if not total:
-            return
+    def run(self, jobs: Iterable[Job], left: int) -> Iterator[tuple[str, AccountResult]]:
+        """
+        Yield the name and the result of each account, in the order in which they are done.
+
+        `left` is how many accounts of the run are not done, those of other calls included.
+        """
         self._open()
         waiting = iter(jobs)
         under_way: dict[Any, Job] = {}
@@ -119,7 +121,7 @@ class Workers:
                 finished += 1
                 for how, text, account in told[1]:
                     getattr(self.log, how)(text, account)
-                self.log.say(f"account {finished} of {total} is done", job.entry.name)
+                self.log.say(f"done; {left - finished} accounts are left", job.entry.name)
                 yield job.entry.name, told[0]
             for job in waiting:
                 submit(job)

@@ -19,6 +19,7 @@ from iamkit import exit_codes
 from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
 from iamkit.fleet_commands import fetch, run_accounts
+from iamkit.progress import progress_bar
 from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
@@ -29,7 +30,6 @@ from iamkit.terminal import (
     SEVERITY,
     Commands,
     end,
-    progress_bar,
     settings_file,
     tell,
     time_of,
@@ -201,6 +201,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
     type=FILE,
     help="Replace every name by a pseudonym; FILE says which, and is for you only.",
 )
+@click.option("--pdf", is_flag=True, help="Also print the report as one PDF, by a Chromium.")
 @click.option("--zip", "zipped", type=FILE, help="Also write the report as one archive.")
 @REQUIRE
 def report(
@@ -211,6 +212,7 @@ def report(
     notebooks: Path | None,
     fail_on: str | None,
     mapping: Path | None,
+    pdf: bool,
     zipped: Path | None,
     required: tuple[str, ...],
 ) -> None:
@@ -227,7 +229,7 @@ def report(
     """
     from iamkit.evidence import requests
     from iamkit.evidence import snapshot as snapshots
-    from iamkit.report import archive, render
+    from iamkit.report import archive, printed, render
 
     for name in required:
         requests.named(name)
@@ -242,8 +244,11 @@ def report(
             parameters=given,
             settings=chosen,
             notebooks=notebooks,
+            printer=printed if pdf else None,
             progress=progress,
         )
+    if made.no_pdf:
+        tell(made.no_pdf)
     if zipped:
         digest = archive(made.index.parent, zipped, redacted=bool(mapping))
         tell(f"Archive {zipped}: SHA-256 {digest}")
@@ -297,6 +302,8 @@ def rebuild(
         made = rebuilt(report, snapshot, settings=settings, notebooks=notebooks, progress=progress)
     for reason in made.reasons:
         click.echo(f"iamkit: not made with the same: {reason}", err=True)
+    if made.not_compared:
+        tell(f"report.pdf was not compared: {made.not_compared}")
     if not made.differing:
         click.echo(f"{made.path}: made again, every byte of {made.files} files is equal")
     for name in made.differing:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from iamkit.exit_codes import ExitCode
-from iamkit.terminal import AUDIT, FILE, FOLDER, end, progress_bar, settings_file
+from iamkit.progress import progress_bar
+from iamkit.terminal import AUDIT, FILE, FOLDER, end, settings_file
 
 
 @click.command()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from iamkit.terminal import FILE, FOLDER, found_settings_file, progress_bar
+from iamkit.progress import progress_bar
+from iamkit.terminal import FILE, FOLDER, found_settings_file
 
 
 @click.command("run")

@@ -83,6 +83,7 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "command that is run at the end, with the results as JSON on its standard input",
         "[python3, send_mail.py, security@example.com]",
     ),
+    "pdf": ("true: each report is also printed as one PDF, where a Chromium is found", "true"),
 }
 
 # What a new file shows for settings whose default is empty.
@@ -90,6 +91,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "break_glass": "[emergency-1, emergency-2]",
     "approved_networks": "[203.0.113.0/24]",
     "known_accounts": '["123456789012"]',
+    "frameworks": "[CIS AWS Foundations Benchmark, SOC 2]",
     "own_checks": "[our_checks.py]",
     "accepted": """
   - check: root_used
@@ -138,7 +140,7 @@ def reports(
         if isinstance(named, Mapping) or "://" in str(named):
             options = dict(named) if isinstance(named, Mapping) else {"address": str(named)}
             return str(options.pop("address")), options
-        where = path.absolute().parent / Path(named).expanduser()
+        where = path.absolute().parent / Path(str(named)).expanduser()
         return where if where.is_dir() else None
     return None
 

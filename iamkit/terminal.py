@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import errno
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,29 +155,6 @@ def end(code: ExitCode, said: str) -> None:
     if said:
         click.echo(f"iamkit: {said}", err=True)
         click.get_current_context().exit(code)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Any]:
-    """Show progress on standard error: a bar on a terminal, a line a step elsewhere."""
-    from tqdm import tqdm
-
-    if not sys.stderr.isatty():
-        yield partial(_line, title)
-        return
-    with tqdm(desc=title, file=sys.stderr, leave=False) as bar:
-
-        def step(what: str, done: int, total: int) -> None:
-            bar.total, bar.n = total, done
-            bar.set_postfix_str(what)
-
-        yield step
-
-
-def _line(title: str, what: str, done: int, total: int) -> None:
-    """One line a step; of many steps only every tenth part."""
-    if total <= 25 or done * 10 // total != (done - 1) * 10 // total:
-        click.echo(f"{title}: {done}/{total} {what}", err=True)
 
 
 def time_of(text: str | None) -> datetime | None:

@@ -82,7 +82,9 @@ class Chart(Axes):
     Axes that a notebook shows by themselves, once, with an alternative text.
 
     pyplot does not know the figure, so nothing else draws it a second time. Up to a few thousand
-    marks it is drawn as SVG, above that as PNG, which is then the smaller file.
+    marks it is drawn as SVG, which a page shows, with a small PNG beside it: JupyterLab shows no
+    SVG of a notebook that it does not trust, such as one that came by mail. Above that it is drawn
+    as PNG alone, which is then the smaller file.
     """
 
     alt: str = ""
@@ -96,12 +98,14 @@ class Chart(Axes):
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[Bundle, Bundle]:
-        media, content = ("image/png", _png) if _marks(self) > MOST_VECTOR_MARKS else _SVG
+        figure = cast(Figure, self.figure)
         with _style():
-            drawn = content(cast(Figure, self.figure))
-        return {media: drawn, "text/plain": self.alt}, {
-            media: {"alt": self.alt} | ({"fine": True} if self.fine else {})
-        }
+            if _marks(self) > MOST_VECTOR_MARKS:
+                drawn = {"image/png": _png(figure, 160)}
+            else:
+                drawn = {"image/svg+xml": _svg(figure), "image/png": _png(figure, 96)}
+        said: Bundle = {"alt": self.alt} | ({"fine": True} if self.fine else {})
+        return {**drawn, "text/plain": self.alt}, dict.fromkeys(drawn, said)
 
 
 def _svg(figure: Figure) -> str:
@@ -112,10 +116,10 @@ def _svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
-def _png(figure: Figure) -> str:
+def _png(figure: Figure, dpi: int) -> str:
     buffer = io.BytesIO()
     _arrange(figure)
-    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -125,9 +129,6 @@ def _arrange(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-
-
-_SVG = ("image/svg+xml", _svg)
 
 
 def new(ax: Axes | None = None, *, width: float = 7.2, height: float = 3.0, alt: str = "") -> Axes:

@@ -8,10 +8,7 @@ escaped HTML preview as well; the report never uses it. Notebooks reach all of i
 """
 
 import datetime as dt
-import html
 import math
-import re
-import sys
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -19,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import few, printable
+from iamkit.values import joined, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -62,21 +60,22 @@ class TableView:
         return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        title = clean(self.caption)
-        if len(self.data) > PREVIEW_ROWS:
-            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
-        with pd.option_context("display.max_colwidth", None):
-            preview = self._preview().to_html(index=False, border=0)
+        more = len(self.data) - PREVIEW_ROWS
+        rest = f"and {more:,} more rows" if more > 0 else ""
+        named = [
+            (said, meaning, kind)
+            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+        ]
         columns = [
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
-            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+            for said, meaning, kind in named
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
         beyond |= {"file": self.file} if self.file else {}
         return {
             TABLE_TYPE: shown | beyond | _lacking(self.missing),
-            "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
+            "text/html": table_html(clean(self.caption), named, self.data[:PREVIEW_ROWS], rest),
             "text/plain": repr(self),
         }
 
@@ -144,7 +143,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
+    present = [cell(joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -176,7 +175,7 @@ def cell(value: Any) -> str | int | float | None:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, _LISTS):
-        return _joined(_items(value))
+        return joined(_items(value))
     return clean(value)
 
 
@@ -191,21 +190,6 @@ def _items(value: Any) -> list[str]:
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
-
-
-def _joined(items: list[str], most: int = sys.maxsize) -> str:
-    """
-    The items of a list, at most so many: names with commas, phrases with semicolons.
-
-    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
-    ('ana, bo', 'it is old; its key, too, is old')
-    >>> _joined(["Delete it.", "Tell ana."])
-    'Delete it. Tell ana.'
-    """
-    if items and all(each.endswith(".") for each in items):
-        return few(items, most, " ")
-    phrases = any(", " in each or each.count(" ") > 1 for each in items)
-    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:
@@ -229,10 +213,9 @@ class Sentence:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         return {
             TEXT_TYPE: {"text": self.text, "tone": self.tone} | _lacking(self.missing),
-            "text/html": f"<p>{marked}</p>",
+            "text/html": sentence_html(self.text, self.tone),
             "text/plain": self.text,
         }
 
@@ -264,17 +247,12 @@ class Figures:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         keys = ("label", "value", "note", "tone")
-        cells = "".join(
-            f"<td><small>{html.escape(label)}</small><br><strong>{html.escape(value)}</strong>"
-            f"<br><small>{html.escape(note)}</small></td>"
-            for label, value, note, _ in self.items
-        )
         return {
             FIGURES_TYPE: [
                 dict(zip(keys, item, strict=True)) | _lacking(missing)
                 for item, missing in zip(self.items, self.missing, strict=True)
             ],
-            "text/html": f"<table><tr>{cells}</tr></table>",
+            "text/html": figures_html(self.items),
             "text/plain": repr(self),
         }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from iamkit import exit_codes
 from iamkit.errors import (
@@ -31,7 +31,7 @@ from iamkit.fleet import overview, retention
 from iamkit.fleet.account_result import AccountResult, compared, of_evidence
 from iamkit.fleet.log import Lines
 from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
-from iamkit.report import render
+from iamkit.report import printed, render
 from iamkit.values import few
 
 
@@ -234,9 +234,10 @@ def _reported(
 ) -> AccountResult:
     """The result with its report, and with what became of findings."""
     index = f"{result.audit}/{overview.INDEX}"
-    options = {} if job.kernels is None else {"workers": job.kernels}
+    options: dict[str, Any] = {} if job.kernels is None else {"workers": job.kernels}
     try:
-        made = render(opened.path, settings=desk.settings(), **options)
+        printer = printed if job.file.pdf else None
+        made = render(opened.path, settings=desk.settings(), printer=printer, **options)
     except (NotebookError, BrokenCheckError) as error:
         log.fail(_said(error, desk), result.name)
         there = (desk.folder / index).is_file()
@@ -258,6 +259,8 @@ def _reported(
         return replace(result, error=_said(error, desk), exit_code=int(_code_of(error)))
     for note in made.notes:
         log.say(f"settings: {note}", result.name)
+    if made.no_pdf:
+        log.fail(made.no_pdf, result.name)
     log.say(f"report made; {findings(result)}", result.name)
     return result
 

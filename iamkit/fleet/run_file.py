@@ -74,6 +74,7 @@ class RunFile:
     fail_on_new: str | None = None
     require: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()
+    pdf: bool = False
 
 
 def read(path: Path) -> RunFile:
@@ -280,6 +281,12 @@ def _evidence(name: str, value: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{name} is true or false, not {shortened(value)}")
+    return value
+
+
 def _command(name: str, value: Any) -> tuple[str, ...]:
     try:
         words = shlex.split(value) if isinstance(value, str) else value
@@ -301,4 +308,5 @@ _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "fail_on_new": _severity,
     "require": _evidence,
     "announce": _command,
+    "pdf": _yes_or_no,
 }

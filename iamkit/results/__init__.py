@@ -1,7 +1,8 @@
 """What an audit comes to, identity by identity and control by control; what changes come to."""
 
 from iamkit.results import changes
-from iamkit.results.controls import MATRIX, matrix
+from iamkit.results.attacks import techniques_of_findings
+from iamkit.results.controls import MATRIX, chosen_matrix, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import (
     HISTORY,
@@ -56,6 +57,7 @@ __all__ = [
     "State",
     "changes",
     "changes_since",
+    "chosen_matrix",
     "composed",
     "finding_states",
     "forget",
@@ -73,6 +75,7 @@ __all__ = [
     "permission_changes",
     "record",
     "stored",
+    "techniques_of_findings",
     "unmatched",
     "with_ids",
 ]

@@ -30,7 +30,7 @@ from iamkit.memory import Memo
 from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
-from iamkit.trust.trust_policy import CallerKind, TrustEntry
+from iamkit.trust.trust_policy import ANYONE, ASSUMES, CallerKind, TrustEntry
 from iamkit.trust.value_classes import DIGITS, LOWER, NAMES, Form, exactly, some, text, unowned
 from iamkit.values import as_dict, listed
 
@@ -87,13 +87,16 @@ def strangers(
     Callers with an account of their own, in every way that an entry's conditions tell apart.
 
     People and roles come from the internet or through a VPC endpoint, in an organization of their
-    own or in none; services come on behalf of a resource of the stranger. What is `known` of all
-    of them is put in the place of their own.
+    own or in none; services come on behalf of a resource of the stranger. Where a policy trusts
+    anyone, people come also with the token or assertion of a provider, and are nobody yet. What is
+    `known` of all of them is put in the place of their own.
     """
     tests = KeyTests.of(entry)
     person = [_identities(tests, home), _organizations(tests, "aws:principalorg"), _routes(tests)]
     for parts in (person, [_sources(tests, home), _organizations(tests, "aws:sourceorg")]):
         yield from _callers(parts, tests, home, known or {})
+    if entry.principal.kind == ANYONE and entry.actions & ASSUMES["Federated"]:
+        yield from _callers([[NOBODY_YET], _routes(tests)], tests, home, known or {})
 
 
 def members(entry: TrustEntry, account_id: str, home: Home) -> Iterator[RequestContext]:
@@ -161,6 +164,16 @@ NOT_A_SERVICE: Final = {
     **dict.fromkeys(("aws:sourceorgid", "aws:sourceorgpaths"), ABSENT),
     "aws:principalisawsservice": "false",
     "aws:principalservicename": ABSENT,
+}
+
+
+# Of a request with a token or an assertion: it is made before there is any identity.
+NOBODY_YET: Final = {
+    **NOT_A_SERVICE,
+    "aws:principalisawsservice": ABSENT,
+    **dict.fromkeys((_ARN, "aws:principalaccount", "aws:principaltype"), ABSENT),
+    **dict.fromkeys(("aws:principalorgid", "aws:principalorgpaths"), ABSENT),
+    **dict.fromkeys(("aws:userid", "aws:username", "aws:multifactorauthpresent"), ABSENT),
 }
 
 

@@ -41,7 +41,7 @@ def notebook_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iamkit.fleet.account_audit.render", partial(render, notebooks=notebooks))
 
 
-def without_pages(path: Path, *, settings: Path, workers: int | None = None) -> Report:
+def without_pages(path: Path, *, settings: Path, **options: object) -> Report:
     """A report that is an index and the audit's record: what a run itself goes by."""
     account = load(path, settings)
     account.history.keep()

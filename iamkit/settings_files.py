@@ -134,7 +134,7 @@ def reports(
             return None
         content = opened(path).content
         asked = content.get("accounts") or content.get("organization")
-        named = content.get("reports") or ("reports" if asked else None)
+        named: Any = content.get("reports") or ("reports" if asked else None)
         if named is None:
             return None
         if isinstance(named, Mapping) or "://" in str(named):
@@ -149,8 +149,8 @@ def contents_of(path: Path) -> dict[str, bytes]:
     """
     Return a settings file and the files of own checks that it names, for all or for one account.
 
-    By name from the folder of the file. Checks elsewhere are left out: whoever uses the settings on
-    another machine has to have them at the same place.
+    By name from the folder of the file. Checks elsewhere are left out: another machine
+    that uses the settings needs them at the same place.
     """
     file, folder = opened(path), path.absolute().parent
     named = [file.content.get("own_checks"), *(own.get("own_checks") for _, own in _own(file))]

@@ -49,7 +49,7 @@ class Place(Protocol):
         """Let other runs have the place."""
 
     def check(self) -> None:
-        """Raise `WriteError` if the place is held no more."""
+        """Raise `WriteError` if the run does not hold the place any more."""
 
     def journal(self, of: str, now: datetime, *, fresh: bool) -> Journal:
         """What the run that was cut off has done, or a new run's; see `journal.opened`."""

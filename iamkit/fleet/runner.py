@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -154,7 +154,7 @@ class _Run:
 
     def _results(
         self, entries: Sequence[Entry], done: Mapping[str, AccountResult]
-    ) -> Iterator[tuple[str, AccountResult]]:
+    ) -> Generator[tuple[str, AccountResult]]:
         """The name and the result of each account, as they are done."""
         todo = []
         for entry in entries:
@@ -173,7 +173,7 @@ class _Run:
                 self.journal.note(name, result.plain())
                 yield name, result
 
-    def _in_turn(self, jobs: Iterable[Job]) -> Iterator[tuple[str, AccountResult]]:
+    def _in_turn(self, jobs: Iterable[Job]) -> Generator[tuple[str, AccountResult]]:
         """Each account in this process, one after the other."""
         for job in jobs:
             self.log.say(f"account {job.number} of {job.of}", job.entry.name)

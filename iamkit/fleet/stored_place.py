@@ -252,7 +252,7 @@ class StoredDesk:
             return None
         said = json.loads(content)
         self._stored.pull_files(said["place"], said["files"])
-        return self.folder / said["place"] / snapshots.FOLDER
+        return self.folder / str(said["place"]) / snapshots.FOLDER
 
     def _kept(self, name: str) -> bytes:
         content = self._objects.get(f"{self._work}/{name}")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -89,7 +89,7 @@ class Workers:
     _cluster: Any = None
     _done: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
-    def run(self, jobs: Iterable[Job], left: int) -> Iterator[tuple[str, AccountResult]]:
+    def run(self, jobs: Iterable[Job], left: int) -> Generator[tuple[str, AccountResult]]:
         """
         Yield the name and the result of each account, in the order in which they are done.
 
@@ -139,15 +139,16 @@ class Workers:
         if self._client is not None:
             return
         import dask
-        from distributed import Client, LocalCluster
+        import distributed
 
+        library: Any = distributed  # which ships types for some of its functions only
         try:
             if self.scheduler:
-                self._client = Client(self.scheduler, timeout=CONNECT, name="iamkit")
+                self._client = library.Client(self.scheduler, timeout=CONNECT, name="iamkit")
                 self._look_at_workers()
                 return
             dask.config.set({"distributed.scheduler.allowed-failures": DEATHS})
-            self._cluster = LocalCluster(
+            self._cluster = library.LocalCluster(
                 n_workers=self.number,
                 threads_per_worker=1,
                 host="127.0.0.1",
@@ -155,7 +156,7 @@ class Workers:
                 worker_dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
-            self._client = Client(self._cluster)
+            self._client = library.Client(self._cluster)
         except (OSError, ValueError, RuntimeError, TimeoutError) as error:
             where = self.scheduler or "this machine"
             raise SettingsError(
@@ -174,7 +175,7 @@ class Workers:
                 raise SettingsError(f"the worker {address} has iamkit {version}, not {own}")
 
     def _threads(self) -> int:
-        return max(1, sum(self._client.nthreads().values()))
+        return max(1, int(sum(self._client.nthreads().values())))
 
     def _submit(self, job: Job, again: str) -> Any:
         """The future of an account's report. Names of accounts are in no key."""

@@ -158,7 +158,7 @@ def contents_of(path: Path) -> dict[str, bytes]:
     found = {path.name: path.read_bytes()}
     for each in listed:
         with suppress(ValueError, OSError, TypeError):
-            beside = folder / each
+            beside = folder / str(each)
             found[beside.relative_to(folder).as_posix()] = beside.read_bytes()
     return found
 

@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings`, `rotate` and `confirm` have modules of their own.
+The commands of iamkit; `run`, `settings`, `rotate` and others have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -18,6 +18,7 @@ import click
 from iamkit import exit_codes
 from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
+from iamkit.fleet_commands import fetch, run_accounts
 from iamkit.progress import progress_bar
 from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
@@ -29,7 +30,6 @@ from iamkit.terminal import (
     SEVERITY,
     Commands,
     end,
-    found_settings_file,
     settings_file,
     tell,
     time_of,
@@ -260,40 +260,6 @@ def report(
     end(ExitCode.FOUND, _found(made.findings, fail_on))
 
 
-@main.command("run")
-@click.argument("file", type=FILE, required=False)
-@click.option("--fresh", is_flag=True, help="Begin anew where an earlier run was cut off.")
-@click.option("--quiet", is_flag=True, help="Say only what went wrong.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or a JSON object per line.",
-)
-def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -> None:
-    """
-    Audit every account that FILE lists, as a schedule does every month, and print the overview.
-
-    FILE is a settings file with `accounts:`; without it, iamkit.yaml of the working folder is
-    taken, or the file that IAMKIT_SETTINGS names. For each account evidence is taken, a report made
-    and compared with the audit before.
-    An account that fails does not stop the others. A run that was cut off within the last day is
-    gone on with. `iamkit settings init` writes a file to begin with.
-    """
-    from iamkit import fleet
-
-    chosen = file or found_settings_file()
-    if chosen is None:
-        raise click.UsageError(
-            "there is no iamkit.yaml here that lists accounts; `iamkit settings init` writes one"
-        )
-    done = fleet.run(fleet.read(chosen), fleet.Log(log_format, quiet=quiet), fresh=fresh)
-    if not quiet:
-        click.echo(done.index)
-    click.get_current_context().exit(done.exit_code)
-
-
 def _redacted(
     stack: ExitStack,
     snapshot: Path,
@@ -471,6 +437,8 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
 
 
 main.add_command(confirm)
+main.add_command(fetch)
+main.add_command(run_accounts)
 main.add_command(settings)
 main.add_command(rotate)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}

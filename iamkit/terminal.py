@@ -34,7 +34,8 @@ class Audit(click.ParamType[Path]):
     """
     A snapshot or report by its path, or by a word for one under `reports/`.
 
-    If the settings file that is found is a run file, it says where that folder is.
+    If the settings file that is found is a run file, it says where that folder is. Also an address
+    of object storage, from which the audit is downloaded.
     """
 
     name = "audit"
@@ -43,11 +44,9 @@ class Audit(click.ParamType[Path]):
         self._report = report
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from iamkit import settings_files
-        from iamkit.evidence import snapshot as snapshots
+        from iamkit.storage import audit_named
 
-        root = settings_files.reports(Path.cwd()) or snapshots.reports_folder(Path.cwd())
-        path = snapshots.named(value, root)
+        path = audit_named(value)
         if path != Path(value):  # of several accounts, it is the one collected last
             tell(f"{value}: account {path.parents[1].name}, evidence of {path.parent.name}")
         return path.parent if self._report and path != Path(value) else path
@@ -57,7 +56,7 @@ AUDIT, MADE = Audit(), Audit(report=True)
 
 
 SECTIONS = {
-    "Every month": ("run",),
+    "Every month": ("run", "fetch"),
     "One account": ("collect", "report", "diff", "remedies", "confirm"),
     "Evidence and reports that were made": ("verify", "rebuild"),
     "Access keys": ("rotate",),

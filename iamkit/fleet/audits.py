@@ -39,6 +39,7 @@ from iamkit.fleet.paths import Graphs, account_paths, choke_points_between, path
 from iamkit.policy import arn_parts, is_account
 from iamkit.results import AuditRecord, joined, record, stored
 from iamkit.settings import Settings, restored
+from iamkit.storage import Storage, is_address, local, newest, storage
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 from iamkit.trust import foreign_entries
 from iamkit.values import instead
@@ -69,8 +70,14 @@ class Fleet:
     What cannot be read of an account is left out of the answers, with a warning that names it.
     """
 
-    def __init__(self, reports: Path, settings: str | Path | Settings, keep: int) -> None:
-        self._settings, self._keep = settings, keep
+    def __init__(
+        self,
+        reports: Path,
+        settings: str | Path | Settings,
+        keep: int,
+        stored: Storage | None = None,
+    ) -> None:
+        self._settings, self._keep, self._stored = settings, keep, stored
         self._audits = {
             folder.name: audits[-1]
             for folder in sorted(reports.iterdir())
@@ -127,6 +134,7 @@ class Fleet:
             )
         if account_id not in self._loaded:
             audit = self._audits[account_id]
+            self._bring(account_id, audit)
             self._loaded[account_id] = load(audit / snapshots.FOLDER, self._settings_of(audit))
         found = self._loaded[account_id]
         self._loaded.move_to_end(account_id)
@@ -294,6 +302,11 @@ class Fleet:
                 _warn(account_id, error)
         return joined(found)
 
+    def _bring(self, account_id: str, audit: Path) -> None:
+        """Have the evidence of an account here, and its earlier audits, if it is in a storage."""
+        if self._stored:
+            local(f"{self._stored.address}/{account_id}/{audit.name}", self._stored)
+
     def _settings_of(self, audit: Path) -> str | Path | Settings:
         if self._settings:
             return self._settings
@@ -305,6 +318,7 @@ class Fleet:
     def _row(self, account_id: str, audit: Path) -> dict[str, Any]:
         row = {"account_id": account_id, "name": self._names.get(account_id), "audit": str(audit)}
         try:
+            self._bring(account_id, audit)
             opened = snapshots.read(audit / snapshots.FOLDER)
         except IamkitError as error:
             return row | {"problem": one_line(error)}
@@ -330,12 +344,15 @@ def load_fleet(
     reports: str | Path = "reports", settings: str | Path | Settings = "", *, keep: int = 4
 ) -> Fleet:
     """
-    Open the newest audit of each account under a folder of reports.
+    Open the newest audit of each account under a folder of reports, or in object storage.
 
     `settings` is a settings file that shall hold instead of those that each report was made with.
     `keep` is how many accounts stay in memory once they are loaded. Raises `SnapshotError` if there
     is no audit.
     """
+    if is_address(reports):
+        there = storage(str(reports))
+        return Fleet(newest(there), settings, max(keep, 1), there)
     folder = Path(reports)
     if not folder.is_dir():
         raise SnapshotError(f"{folder} is no folder; name the one in which reports are")

@@ -4,7 +4,16 @@ from iamkit.results import changes
 from iamkit.results.attacks import techniques_of_findings
 from iamkit.results.controls import MATRIX, chosen_matrix, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import HISTORY, History, forget, history_of, joined, kept, stored
+from iamkit.results.history import (
+    HISTORY,
+    History,
+    forget,
+    gather,
+    history_of,
+    joined,
+    kept,
+    stored,
+)
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import facts_of, identity_facts
 from iamkit.results.measures import MEASURES
@@ -55,6 +64,7 @@ __all__ = [
     "finding_states",
     "forget",
     "found",
+    "gather",
     "got_worse",
     "history_of",
     "identities",

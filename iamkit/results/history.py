@@ -123,6 +123,17 @@ def forget(account_folder: Path) -> None:
                 write(folder, left)
 
 
+def gather(account_folder: Path) -> None:
+    """Write the yearly files of an account anew from the records that its audits have kept."""
+    years: dict[Path, list[AuditRecord]] = {}
+    for audit in snapshots.audits(account_folder):
+        if record := stored(audit):
+            year = account_folder / HISTORY / str(record.audits["as_of"][0].year)
+            years.setdefault(year, []).append(record)
+    for folder, records in years.items():
+        _keep(folder, joined(records))
+
+
 def stored(audit: Path) -> AuditRecord | None:
     """The record that an audit left, if it is whole and of this evidence and analysis."""
     with suppress(OSError, ValueError, IamkitError):

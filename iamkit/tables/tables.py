@@ -26,6 +26,7 @@ from iamkit.evidence import Snapshot, of_report, requests, snapshot
 from iamkit.policy import is_account, statement_rows
 from iamkit.progress import working_on
 from iamkit.settings import Settings
+from iamkit.storage import audit_named
 from iamkit.table import Table, objects, stack, times
 from iamkit.tables import (
     account_level,
@@ -58,8 +59,9 @@ def open_account(
 
     `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
     `2026-10` for one under `reports/` here or in a folder above, or where the run file that is
-    found keeps audits; see `evidence.snapshot.named`. What is not there and lay beside a report is
-    told by the report's manifest; see `evidence.of_report`.
+    found keeps audits; or an address such as `s3://bucket/prefix/latest`; see
+    `storage.audit_named`. What is not there and lay beside a report is told by the report's
+    manifest; see `evidence.of_report`.
     `account_id`, if given, is the account it must be of: twelve digits, as text.
     `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
 
@@ -67,9 +69,11 @@ def open_account(
     if a setting or the account id does not fit.
     """
     wanted = _checked_account_id(account_id)
-    root = settings_files.reports(Path.cwd()) or snapshot.reports_folder(Path.cwd())
+    kept = settings_files.reports(Path.cwd())
+    root = kept if isinstance(kept, Path) else snapshot.reports_folder(Path.cwd())
+    found = audit_named(path, wanted)
     with working_on("comparing the evidence with its hashes"):
-        opened = snapshot.read(of_report.evidence(snapshot.named(path, root, wanted), root))
+        opened = snapshot.read(of_report.evidence(found, root))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"

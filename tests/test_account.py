@@ -35,7 +35,8 @@ def test_why_answers_in_every_context(demo_account: iamkit.Account) -> None:
 
 
 def test_the_package_exports_what_a_notebook_uses() -> None:
-    assert set(iamkit.__all__) == {"Account", "IamkitError", "changes", "check", "load"}
+    public = {"Account", "IamkitError", "changes", "check", "load", "show_whole"}
+    assert set(iamkit.__all__) == public
     assert all(hasattr(iamkit, name) for name in iamkit.__all__)
 
 

@@ -71,7 +71,7 @@ def _limits(account: Account, arn: str) -> Any:
 def difference(
     account: Account, after: Account, arn: str
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
-    """Return the policies that a principal has no more, or not so; and its new documents."""
+    """Return the policies that a principal loses or that change, and its new documents."""
     old, new = _documents(account, arn), _documents(after, arn)
     gone = [each for each, text in old.items() if new.get(each) != text]
     come = [text for each, text in new.items() if old.get(each) != text]

@@ -55,7 +55,7 @@ def pairs(found: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def recent(days: Any) -> bool:
-    """Return whether what was used so many days ago is in use."""
+    """Return whether what was last used this number of days ago counts as in use."""
     return bool(pd.notna(days) and days < RECENT)
 
 

@@ -3,7 +3,7 @@
 # `python -m`: the scripts in .venv/bin name their interpreter by its full path.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report monthly collect lab test test-large fuzz check docs bench lock clean
+.PHONY: help setup report monthly collect lab test test-large fuzz check docs screenshots bench lock clean
 
 VENV := .venv/bin/python
 # Files side by side, in the order of tests/conftest.py: the longest come first.
@@ -54,7 +54,7 @@ endef
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r target text; do \
-		printf 'make %-10s %s\n' "$$target" "$$text"; done
+		printf 'make %-11s %s\n' "$$target" "$$text"; done
 
 # A stamp is written after its step has succeeded and holds what the step was made from, so an
 # interrupted setup is done again, and file times, which a fresh clone makes up, play no part.
@@ -124,6 +124,9 @@ fuzz: setup ## Damage saved files 100,000 times; ARGS="1000 7" for a thousand fr
 
 docs: setup ## Write docs/reference/ anew from the code
 	@$(VENV) docs/make_reference.py
+
+screenshots: setup ## Write the README's pictures and docs/sample/ anew; needs Chromium
+	@$(VENV) -m tests.screenshots
 
 check: setup ## Run what must pass before a commit: format, lint, types, tests
 	@failed=; \

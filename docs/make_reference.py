@@ -25,7 +25,13 @@ from iamkit.checks.registry import CHECKS
 from iamkit.cli import main
 from iamkit.confirm import CONFIRMATION
 from iamkit.exit_codes import MEANINGS
-from iamkit.fleet import ACCOUNTS, CROSS_ACCOUNT_ROLES
+from iamkit.fleet import (
+    ACCOUNT_PATHS,
+    ACCOUNTS,
+    CHOKE_POINTS_BETWEEN,
+    CROSS_ACCOUNT_ROLES,
+    PATHS_BETWEEN,
+)
 from iamkit.report import definitions, findings_json, ocsf, workbook
 from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
 from iamkit.results import CHANGES, FINDING_STATES, PERMISSION_CHANGES, RECORD_TABLES
@@ -38,7 +44,13 @@ from iamkit.tables import schema, tables_of
 ASKED = (WHO_CAN, GRANTING)
 SINCE = (CHANGES, PERMISSION_CHANGES)
 HISTORY = (FINDING_STATES, *RECORD_TABLES)
-FLEET = (ACCOUNTS, CROSS_ACCOUNT_ROLES)
+FLEET = (
+    ACCOUNTS,
+    CROSS_ACCOUNT_ROLES,
+    PATHS_BETWEEN,
+    ACCOUNT_PATHS,
+    CHOKE_POINTS_BETWEEN,
+)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"

@@ -8,8 +8,9 @@ Audit and report on AWS IAM: evidence to pandas tables, notebooks, self-containe
 """
 
 from iamkit.account import Account, load
+from iamkit.answer import show_whole
 from iamkit.checks import check
 from iamkit.errors import IamkitError
 from iamkit.results import changes
 
-__all__ = ["Account", "IamkitError", "changes", "check", "load"]
+__all__ = ["Account", "IamkitError", "changes", "check", "load", "show_whole"]

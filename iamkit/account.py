@@ -76,16 +76,18 @@ from iamkit.results import (
 )
 from iamkit.results import record as make_record
 from iamkit.settings import Settings, restored
-from iamkit.table import Table
+from iamkit.table import Table, own_texts
 from iamkit.tables import REPORT_ONLY, AccountTables, BuiltFrom, built_from, open_account, schema
 from iamkit.trust import (
     OUTBOUND_ROLES,
     PLATFORM_ROLES,
+    ROLE_HOLDERS,
     TRUSTED_PRINCIPALS,
     AssumableRoles,
     mfa_statements,
     named_platform_roles,
     outbound_roles,
+    role_holders,
     trusted_principals,
     with_callers,
 )
@@ -96,6 +98,7 @@ T = TypeVar("T")
 _QUESTIONS: Mapping[str, str] = {
     "identities": "one row per identity: verdict, access, MFA, networks, age, next steps",
     "audit.findings": "what fails, how severe it is and what to do; audit.results: a row per check",
+    'check("unused_role")': "some checks without the others, for a quick answer",
     'identity("ann")': "everything about one user or role",
     'can("ann", "s3:GetObject", ARN)': "one decision, and why; why(…) in each request context",
     'who_can("iam:PassRole")': "who can do it; who_can_pass(ROLE), granting(ACTION)",
@@ -131,7 +134,14 @@ def _derived(
 
 
 class Account(AccountTables):
-    """An AWS account as its evidence shows it, and what each of its identities can do."""
+    """
+    An AWS account as its evidence shows it, and what each of its identities can do.
+
+    Shown by itself, it lists what can be asked. Every table is a DataFrame, made when it is first
+    asked for: `account.describe()` lists them, `account.describe("identities")` says what the
+    columns of one mean. Questions such as `account.who_can("iam:PassRole")` take names as people
+    write them, and say what may have been meant where nothing has that name.
+    """
 
     @_derived("policy_assignments", optional=("principals",))
     def permissions(self) -> Permissions:
@@ -172,7 +182,7 @@ class Account(AccountTables):
     )
     def mfa_enforcement(self) -> pd.DataFrame:
         """Whether MFA is enforced, a principal a row. Rows: see `restrictions.MFA_ENFORCEMENT`."""
-        trusting = mfa_statements(self.trust, self.roles)
+        trusting = mfa_statements(self.limited_trust, self.roles)
         enforced = mfa_enforcement(self, trusting, self.permissions, self._becoming)
         return with_callers(with_others(enforced, self), trusting, self)
 
@@ -218,6 +228,11 @@ class Account(AccountTables):
     def platform_roles(self) -> pd.DataFrame:
         """Roles that platforms made, and impostors. Rows: see `trust.PLATFORM_ROLES`."""
         return named_platform_roles(self, self.trusted_principals)
+
+    @_derived("roles", definition=ROLE_HOLDERS)
+    def role_holders(self) -> pd.DataFrame:
+        """The people behind roles of IAM Identity Center. Rows: see `trust.ROLE_HOLDERS`."""
+        return role_holders(self)
 
     @_derived(
         "policy_assignments",
@@ -268,6 +283,17 @@ class Account(AccountTables):
         """Findings, results and accepted risks, of every check; see `checks.run_checks`."""
         return run_checks(self)
 
+    def check(self, *names: str) -> Audit:
+        """
+        Run some checks, by name: what the audit says of them, without making the others' tables.
+
+        Raises `SettingsError` without a name, and for one that no check has.
+        """
+        if not names:
+            raise SettingsError("name a check, or ask account.audit, which runs all")
+        with garbage_collection_paused():
+            return own_texts(run_checks)(self, *names)
+
     @_derived(
         "principals",
         "credentials",
@@ -288,6 +314,11 @@ class Account(AccountTables):
         """Whether the evidence says which service control policies apply, if any do."""
         return self.callers.has_scps
 
+    @property
+    def has_resource_policies(self) -> bool:
+        """Whether the evidence says which resource control policies apply, if any do."""
+        return self.callers.has_rcps
+
     def can(
         self, principal: str, action: str, resource: str = "*", context: str = "stolen-key"
     ) -> Decision:
@@ -296,8 +327,9 @@ class Account(AccountTables):
 
         The `Decision` is true where the request is certainly allowed, and says why either way.
         `principal` is a user, a role or `<root_account>`, which may do all that service control
-        policies leave; `resource` is an ARN, or `*`; `context` is one of `access.CONTEXTS`. Raises
-        `SettingsError`, with what may have been meant, for a group, and for a principal, an action,
+        policies and resource control policies leave; `resource` is an ARN, or `*`; `context` is one
+        of `access.CONTEXTS`. Raises `SettingsError`, with what may have been meant, for a group,
+        and for a principal, an action,
         a service or a context that does not exist: a misspelt question is never "denied".
         """
         return ask(self.callers, principal, action, resource, context)
@@ -357,15 +389,17 @@ class Account(AccountTables):
 
     def __repr__(self) -> str:
         """Name the account, what it has and what can be asked of it."""
-        width = max(map(len, _QUESTIONS))
-        lines = (f"  account.{asked:{width}}  {said}" for asked, said in _QUESTIONS.items())
-        return "\n".join([super().__repr__(), *lines])
+        return repr(self._questions())
 
     def _repr_html_(self) -> str:
+        return self._questions()._repr_html_()
+
+    def _questions(self) -> Answer:
+        """What can be asked, and what comes back."""
         first, counts = super().__repr__().split("\n", 1)
         asked = [f"account.{each}" for each in _QUESTIONS]
         table = pd.DataFrame({"ask": asked, "for": list(_QUESTIONS.values())})
-        return Answer.about(table, f"{first}: {counts}")._repr_html_()
+        return Answer.about(table, f"{first}: {counts}")
 
     def what_if(self, *wanted: changes.Change) -> Account:
         """

@@ -1,5 +1,5 @@
 """
-The commands of iamkit; `settings`, `rotate` and `confirm` have modules of their own.
+The commands of iamkit; `run`, `settings`, `rotate` and others have modules of their own.
 
 No logic lives here. What commands share is in `terminal`; exit codes: see `exit_codes`.
 """
@@ -18,6 +18,8 @@ import click
 from iamkit import exit_codes
 from iamkit.confirm_command import confirm
 from iamkit.exit_codes import ExitCode
+from iamkit.fleet_commands import fetch, run_accounts
+from iamkit.progress import progress_bar
 from iamkit.rotation_commands import rotate
 from iamkit.settings_commands import settings
 from iamkit.terminal import (
@@ -28,8 +30,6 @@ from iamkit.terminal import (
     SEVERITY,
     Commands,
     end,
-    found_settings_file,
-    progress_bar,
     settings_file,
     tell,
     time_of,
@@ -201,6 +201,7 @@ def demo(out: Path, users: int, months: int, date: str | None, seed: int) -> Non
     type=FILE,
     help="Replace every name by a pseudonym; FILE says which, and is for you only.",
 )
+@click.option("--pdf", is_flag=True, help="Also print the report as one PDF, by a Chromium.")
 @click.option("--zip", "zipped", type=FILE, help="Also write the report as one archive.")
 @REQUIRE
 def report(
@@ -211,6 +212,7 @@ def report(
     notebooks: Path | None,
     fail_on: str | None,
     mapping: Path | None,
+    pdf: bool,
     zipped: Path | None,
     required: tuple[str, ...],
 ) -> None:
@@ -227,7 +229,7 @@ def report(
     """
     from iamkit.evidence import requests
     from iamkit.evidence import snapshot as snapshots
-    from iamkit.report import archive, render
+    from iamkit.report import archive, printed, render
 
     for name in required:
         requests.named(name)
@@ -242,8 +244,11 @@ def report(
             parameters=given,
             settings=chosen,
             notebooks=notebooks,
+            printer=printed if pdf else None,
             progress=progress,
         )
+    if made.no_pdf:
+        tell(made.no_pdf)
     if zipped:
         digest = archive(made.index.parent, zipped, redacted=bool(mapping))
         tell(f"Archive {zipped}: SHA-256 {digest}")
@@ -253,40 +258,6 @@ def report(
     click.echo(made.index)
     end(ExitCode.GAPS, _gaps(snapshots.read(snapshot), required))
     end(ExitCode.FOUND, _found(made.findings, fail_on))
-
-
-@main.command("run")
-@click.argument("file", type=FILE, required=False)
-@click.option("--fresh", is_flag=True, help="Begin anew where an earlier run was cut off.")
-@click.option("--quiet", is_flag=True, help="Say only what went wrong.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or a JSON object per line.",
-)
-def run_accounts(file: Path | None, fresh: bool, quiet: bool, log_format: str) -> None:
-    """
-    Audit every account that FILE lists, as a schedule does every month, and print the overview.
-
-    FILE is a settings file with `accounts:`; without it, iamkit.yaml of the working folder is
-    taken, or the file that IAMKIT_SETTINGS names. For each account evidence is taken, a report made
-    and compared with the audit before.
-    An account that fails does not stop the others. A run that was cut off within the last day is
-    gone on with. `iamkit settings init` writes a file to begin with.
-    """
-    from iamkit import fleet
-
-    chosen = file or found_settings_file()
-    if chosen is None:
-        raise click.UsageError(
-            "there is no iamkit.yaml here that lists accounts; `iamkit settings init` writes one"
-        )
-    done = fleet.run(fleet.read(chosen), fleet.Log(log_format, quiet=quiet), fresh=fresh)
-    if not quiet:
-        click.echo(done.index)
-    click.get_current_context().exit(done.exit_code)
 
 
 def _redacted(
@@ -331,6 +302,8 @@ def rebuild(
         made = rebuilt(report, snapshot, settings=settings, notebooks=notebooks, progress=progress)
     for reason in made.reasons:
         click.echo(f"iamkit: not made with the same: {reason}", err=True)
+    if made.not_compared:
+        tell(f"report.pdf was not compared: {made.not_compared}")
     if not made.differing:
         click.echo(f"{made.path}: made again, every byte of {made.files} files is equal")
     for name in made.differing:
@@ -464,6 +437,8 @@ def _found(findings: Mapping[str, int], fail_on: str | None) -> str:
 
 
 main.add_command(confirm)
+main.add_command(fetch)
+main.add_command(run_accounts)
 main.add_command(settings)
 main.add_command(rotate)
 _EVERY = {**main.commands, **{f"settings {name}": of for name, of in settings.commands.items()}}

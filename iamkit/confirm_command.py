@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from iamkit.exit_codes import ExitCode
-from iamkit.terminal import AUDIT, FILE, FOLDER, end, progress_bar, settings_file
+from iamkit.progress import progress_bar
+from iamkit.terminal import AUDIT, FILE, FOLDER, end, settings_file
 
 if TYPE_CHECKING:
     from iamkit.account import Account

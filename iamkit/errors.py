@@ -11,6 +11,7 @@ The tree of errors. Each message names the thing, what is wrong with it and what
     ├── ChangeError       a change to try that AWS would refuse, or about what is not there
     ├── RotationError     the rotation of access keys cannot be planned or gone on with
     ├── SettingsError     a settings file or a parameter has a wrong name, type or value
+    ├── PrintError        no PDF could be printed; the rest of a report does not need it
     ├── WriteError        something cannot be written: disk full, read-only, another run writes it
     └── ReportError       a report cannot be made, or is not as it was made
         ├── NotebookError a notebook failed; all pages are there and its own shows the failure
@@ -72,6 +73,10 @@ class RotationError(IamkitError):
 
 class SettingsError(IamkitError):
     """Raised when a setting or parameter is unknown, of the wrong type or out of range."""
+
+
+class PrintError(IamkitError):
+    """Raised when there is no Chromium to print with, or it prints nothing."""
 
 
 class WriteError(IamkitError):

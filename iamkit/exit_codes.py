@@ -48,6 +48,7 @@ OF_COMMANDS: Final[Mapping[str, tuple[ExitCode, ...]]] = {
     "confirm": (ExitCode.FOUND,),
     "demo": (),
     "diff": (ExitCode.FOUND,),
+    "fetch": (),
     "lab": (),
     "rebuild": (ExitCode.FOUND,),
     "remedies": (),

@@ -103,11 +103,20 @@ def new_folder(parent: str | Path | None, prefix: str) -> tuple[Path, Lock]:
 
 
 def remove_left(parent: Path, prefix: str) -> None:
-    """Remove the folders of `new_folder` whose runs have ended; one without a lock may be none."""
+    """
+    Remove the folders of `new_folder` whose runs have ended.
+
+    One without a lock may be somebody's, unless it is empty: a run that was about to lock it makes
+    another.
+    """
     for folder in parent.glob(f"{prefix}*"):
         lock = Lock(folder / NAME)
         with suppress(OSError, HeldError):
-            if lock.path.is_file() and _is_ours(folder):
+            if not _is_ours(folder):
+                continue
+            if not lock.path.exists():
+                folder.rmdir()
+            elif lock.path.is_file():
                 lock.take()
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.release()

@@ -127,6 +127,13 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _titles(name: str, value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(each, str) and each.strip() for each in given):
+        raise SettingsError(f"{name} is a list of names such as SOC 2, not {shortened(value)}")
+    return tuple(given)
+
+
 def _networks(name: str, value: Any) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     for network in given:
@@ -293,6 +300,13 @@ class Settings:
         _accepted,
         "entries",
         meaning="accepted risks, each with an owner and a last day",
+        source="your decision",
+    )
+    frameworks: tuple[str, ...] = _setting(
+        (),
+        _titles,
+        "names such as SOC 2",
+        meaning="frameworks whose controls the pages and files list; without a name, all of them",
         source="your decision",
     )
     own_checks: tuple[Path, ...] = _setting(

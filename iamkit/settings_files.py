@@ -62,7 +62,12 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
   include: [/Workloads, ou-ab12-c3d4e5f6]
   exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]""",
     ),
-    "reports": ("folder of all evidence and reports, from where this file is", "reports"),
+    "reports": (
+        "folder of all evidence and reports, from where this file is; or object storage, such as "
+        "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix: `address`, and for S3 "
+        "`profile`, `region` and `kms_key`, see docs/organization.md",
+        "reports",
+    ),
     "keep_months": ("audits older than this number of months are deleted; 0: none is", "24"),
     "keep": (
         "audits that are never deleted, such as a baseline: a month, or a time",
@@ -78,6 +83,7 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "command that is run at the end, with the results as JSON on its standard input",
         "[python3, send_mail.py, security@example.com]",
     ),
+    "pdf": ("true: each report is also printed as one PDF, where a Chromium is found", "true"),
 }
 
 # What a new file shows for settings whose default is empty.
@@ -85,6 +91,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "break_glass": "[emergency-1, emergency-2]",
     "approved_networks": "[203.0.113.0/24]",
     "known_accounts": '["123456789012"]',
+    "frameworks": "[CIS AWS Foundations Benchmark, SOC 2]",
     "own_checks": "[our_checks.py]",
     "accepted": """
   - check: root_used
@@ -113,20 +120,47 @@ def found(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | N
     return there[0] if there else None
 
 
-def reports(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+def reports(
+    folder: Path, environment: Mapping[str, str] = os.environ
+) -> Path | tuple[str, Mapping[str, Any]] | None:
     """
     Return where `iamkit run` keeps the audits, by the settings file that is found; None without.
 
-    A file with a mistake names none: the commands that use it say what is wrong.
+    That is a folder, or an address of object storage with what the file says of its use. A file
+    with a mistake names none: the commands that use it say what is wrong.
     """
     with suppress(SettingsError, OSError, ValueError, TypeError, RuntimeError):
         if (path := found(folder, environment)) is None:
             return None
         content = opened(path).content
-        named = content.get("reports") or ("reports" if content.get("accounts") else None)
-        where = path.absolute().parent / Path(named).expanduser() if named else None
-        return where if where and where.is_dir() else None
+        asked = content.get("accounts") or content.get("organization")
+        named: Any = content.get("reports") or ("reports" if asked else None)
+        if named is None:
+            return None
+        if isinstance(named, Mapping) or "://" in str(named):
+            options = dict(named) if isinstance(named, Mapping) else {"address": str(named)}
+            return str(options.pop("address")), options
+        where = path.absolute().parent / Path(str(named)).expanduser()
+        return where if where.is_dir() else None
     return None
+
+
+def contents_of(path: Path) -> dict[str, bytes]:
+    """
+    Return a settings file and the files of own checks that it names, for all or for one account.
+
+    By name from the folder of the file. Checks elsewhere are left out: another machine
+    that uses the settings needs them at the same place.
+    """
+    file, folder = opened(path), path.absolute().parent
+    named = [file.content.get("own_checks"), *(own.get("own_checks") for _, own in _own(file))]
+    listed = [each for given in named for each in (given if isinstance(given, list) else [given])]
+    found = {path.name: path.read_bytes()}
+    for each in listed:
+        with suppress(ValueError, OSError, TypeError):
+            beside = folder / str(each)
+            found[beside.relative_to(folder).as_posix()] = beside.read_bytes()
+    return found
 
 
 def read(path: Path, account_id: str | None = None) -> Settings:

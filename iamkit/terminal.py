@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import errno
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,8 @@ class Audit(click.ParamType[Path]):
     """
     A snapshot or report by its path, or by a word for one under `reports/`.
 
-    If the settings file that is found is a run file, it says where that folder is.
+    If the settings file that is found is a run file, it says where that folder is. Also an address
+    of object storage, from which the audit is downloaded.
     """
 
     name = "audit"
@@ -45,11 +44,9 @@ class Audit(click.ParamType[Path]):
         self._report = report
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from iamkit import settings_files
-        from iamkit.evidence import snapshot as snapshots
+        from iamkit.storage import audit_named
 
-        root = settings_files.reports(Path.cwd()) or snapshots.reports_folder(Path.cwd())
-        path = snapshots.named(value, root)
+        path = audit_named(value)
         if path != Path(value):  # of several accounts, it is the one collected last
             tell(f"{value}: account {path.parents[1].name}, evidence of {path.parent.name}")
         return path.parent if self._report and path != Path(value) else path
@@ -59,7 +56,7 @@ AUDIT, MADE = Audit(), Audit(report=True)
 
 
 SECTIONS = {
-    "Every month": ("run",),
+    "Every month": ("run", "fetch"),
     "One account": ("collect", "report", "diff", "remedies", "confirm"),
     "Evidence and reports that were made": ("verify", "rebuild"),
     "Access keys": ("rotate",),
@@ -158,29 +155,6 @@ def end(code: ExitCode, said: str) -> None:
     if said:
         click.echo(f"iamkit: {said}", err=True)
         click.get_current_context().exit(code)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Any]:
-    """Show progress on standard error: a bar on a terminal, a line a step elsewhere."""
-    from tqdm import tqdm
-
-    if not sys.stderr.isatty():
-        yield partial(_line, title)
-        return
-    with tqdm(desc=title, file=sys.stderr, leave=False) as bar:
-
-        def step(what: str, done: int, total: int) -> None:
-            bar.total, bar.n = total, done
-            bar.set_postfix_str(what)
-
-        yield step
-
-
-def _line(title: str, what: str, done: int, total: int) -> None:
-    """One line a step; of many steps only every tenth part."""
-    if total <= 25 or done * 10 // total != (done - 1) * 10 // total:
-        click.echo(f"{title}: {done}/{total} {what}", err=True)
 
 
 def time_of(text: str | None) -> datetime | None:

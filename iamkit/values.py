@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import sys
 from collections.abc import Hashable, Iterable
 from typing import Any, Final
 
@@ -161,6 +162,21 @@ def few(texts: Iterable[str], most: int = 6, between: str = ", ") -> str:
     more = f"and {len(given) - most:,} more" if len(given) > most else ""
     last = " " if between == ", " else between
     return between.join(given[:most]) + (last + more if more else "")
+
+
+def joined(items: list[str], most: int = sys.maxsize) -> str:
+    """
+    Join the first items of a list. Commas stand between names, semicolons between phrases.
+
+    >>> joined(["ana", "bo"]), joined(["it is old", "its key, too, is old"])
+    ('ana, bo', 'it is old; its key, too, is old')
+    >>> joined(["Delete it.", "Tell ana."])
+    'Delete it. Tell ana.'
+    """
+    if items and all(each.endswith(".") for each in items):
+        return few(items, most, " ")
+    phrases = any(", " in each or each.count(" ") > 1 for each in items)
+    return few(items, most, "; " if phrases else ", ")
 
 
 def instead(name: object, known: Iterable[str], otherwise: str | None = None) -> str:

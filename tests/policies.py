@@ -1,11 +1,12 @@
 """Documents, identities and credentials for tests of who can become whom."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from iamkit import Account
+from iamkit.evidence import snapshot as snapshots
 from tests.accounts import ACCOUNT, ARN, role, user
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -100,3 +101,39 @@ def controlled(account: Account, *policies: Mapping[str, Any]) -> Account:
         json=lambda name: answers.get(name) or snapshot.json(name),
     )
     return Account(seen, account.settings)  # type: ignore[arg-type]
+
+
+FULL = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
+
+
+def in_organization(
+    account: Account,
+    *,
+    rcps: Iterable[Mapping[str, Any] | str] = (),
+    scps: Iterable[Mapping[str, Any]] = (),
+    management: str = "999999999999",
+    organization: str = "o-ours123456",
+) -> Account:
+    """The same account in an organization with these policies, all at one level."""
+
+    def level(kind: str, documents: Iterable[Any]) -> dict[str, Any]:
+        written = [
+            {
+                "Content": each if isinstance(each, str) else json.dumps(each),
+                "PolicySummary": {"Name": f"{kind}-{number}"},
+            }
+            for number, each in enumerate((FULL, *documents))
+        ]
+        return {"Targets": [{"TargetId": "r-root", "Policies": written}]}
+
+    given = {
+        "service_control_policies.json": level("scp", scps),
+        "resource_control_policies.json": level("rcp", rcps),
+        "organization.json": {"Organization": {"Id": organization, "MasterAccountId": management}},
+    }
+    opened = account.snapshot
+    names = [*opened.manifest["files"], *given]
+    files = {name: opened.bytes(name) or b"" for name in names if name not in given}
+    files |= {name: json.dumps(each).encode() for name, each in given.items()}
+    made = snapshots.in_memory(opened.manifest, files, opened.path)
+    return Account(made, account.settings)

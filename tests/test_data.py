@@ -68,6 +68,7 @@ WRONG = {
     "lint": ("", {"dangerous": "iam"}),
     "oidc_providers": ("providers.0", {"url": "both.example.com"}),
     "platform_roles": ("0", {"trust": ["arn:aws:iam::111122223333:root"]}),
+    "rcp_services": ("", {"exempt": ["kms"]}),
     "service_deputies": ("no_deputies.0", {"sources": ["https://docs.aws.amazon.com/"]}),
     "risks": ("escalation.rules.0", {"levels": ["Write"]}),
 }

@@ -1,21 +1,21 @@
 """A folder imports only from folders above it, and only what their `__init__` offers."""
 
 import ast
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 ORDER = (
-    "errors, answer memory values lock whole_file exit_codes, yaml_file settings table, reference "
-    "settings_files, policy, evidence, tables, access, trust restrictions lint, escalation, "
-    "checks, results, account, confirm, remedies charts, pages, report demo, __init__, fleet "
-    "rotation, terminal, settings_commands rotation_commands confirm_command, cli, __main__"
+    "errors, badges memory values lock whole_file exit_codes, progress, answer yaml_file settings "
+    "table, reference settings_files, policy, evidence, storage, tables, access, trust "
+    "restrictions lint, escalation, checks, results, account, confirm, remedies charts, pages, report demo, "
+    "__init__, fleet rotation, terminal, settings_commands rotation_commands "
+    "confirm_command fleet_commands, cli, __main__"
 )
 LEVEL = {name: level for level, line in enumerate(ORDER.split(", ")) for name in line.split()}
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
+def imports(path: Path):
     """Module and name of each import of iamkit's own, deferred ones included."""
     ours = {"iamkit"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

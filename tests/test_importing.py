@@ -13,13 +13,22 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
 HOMES = {
-    "boto3": ("iamkit.evidence.aws", "iamkit.evidence.sessions", "iamkit.rotation.handler"),
+    "boto3": (
+        "iamkit.evidence.aws",
+        "iamkit.evidence.sessions",
+        "iamkit.rotation.handler",
+        "iamkit.storage.objects",
+    ),
     "botocore": (
         "iamkit.evidence.aws",
         "iamkit.evidence.sessions",
         "iamkit.rotation.apply",
         "iamkit.rotation.clients",
+        "iamkit.storage.objects",
     ),
+    "obstore": "iamkit.storage.objects",
+    "distributed": "iamkit.fleet.workers",
+    "dask": "iamkit.fleet.workers",
     "matplotlib": "iamkit.charts",
     "papermill": "iamkit.report.kernels",
     "nbclient": "iamkit.report.kernels",

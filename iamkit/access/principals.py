@@ -3,20 +3,21 @@ The principals of an account: which policies apply to each, and what its request
 
 A named context (see `contexts`) says how a request arrived: with a stolen key from anywhere, with a
 password and no second factor, in an MFA session from an approved network. The evidence says who the
-caller is. Every other condition key is unknown. Service control policies apply if the evidence has
-them, but neither to service-linked roles nor in the organization's management account.
+caller is. Every other condition key is unknown. Service control policies and resource control
+policies apply if the evidence has them, but neither to service-linked roles nor in the
+organization's management account.
 
 Source: IAM User Guide, "AWS global condition context keys" and "Multi-factor authentication: API
-access with MFA"; Organizations User Guide, "Service control policies".
+access with MFA"; Organizations User Guide, "Service control policies" and "Resource control
+policies".
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from iamkit.access.choosing import ChoosingEvaluator
 from iamkit.access.contexts import (
@@ -41,13 +42,22 @@ from iamkit.policy import (
     Profile,
     RequestContext,
     Statement,
+    account_of,
     choices,
     cidr,
     decide,
 )
-from iamkit.reference import Catalog, load_catalog
-from iamkit.tables import AccountTables, service_linked_arns
+from iamkit.reference import Catalog, load_catalog, rcp_services
+from iamkit.tables import (
+    AccountTables,
+    resource_control_denials,
+    service_control_policies,
+    service_linked_arns,
+    unsure,
+)
 from iamkit.values import as_dict
+
+OWNER: Final = "iamkit:resource-of-this-account"  # a key of no request
 
 
 class Principals:
@@ -67,7 +77,8 @@ class Principals:
             row[0]: dict(zip(columns, row, strict=True)) for row in rows
         }
         self._service_linked = service_linked_arns(account.roles)
-        self._scps = _control_policies(account)
+        self._scps = service_control_policies(account)
+        self._denials = resource_control_denials(account)
         self._layers: Memo[str, PolicyLayers] = Memo()
         self._callers: Memo[str, RequestContext] = Memo()
         self._cases: Memo[str, tuple[Profile, Any]] = Memo()
@@ -95,18 +106,63 @@ class Principals:
         """Whether the evidence says which service control policies apply."""
         return self._scps is not None
 
+    @property
+    def has_rcps(self) -> bool:
+        """Whether the evidence says which resource control policies apply."""
+        return self._denials is not None
+
+    def denials(self, principal_arn: str, action: str, resource: str) -> tuple[Statement, ...]:
+        """
+        The statements of RCPs that deny, or may deny, a principal's request for a resource.
+
+        They are about the account's own resources. Of `*`, and of an ARN without an account, such
+        as a bucket's, nobody knows whose it is: then each is only possible. Service-linked roles
+        are exempt, and so are services without support for RCPs.
+        """
+        owner = account_of(resource)
+        exempt = principal_arn in self._service_linked or not rcp_services.can_be_denied(action)
+        if not self._denials or exempt or owner not in (self.account.account_id, None):
+            return ()
+        about = (each for each in self._denials if each.covers(action))
+        return tuple(each if owner else unsure(each, OWNER) for each in about)
+
+    def denied_case(self, principal_arn: str) -> Any:
+        """Return what is equal for principals whom no RCP tells apart."""
+        if principal_arn in self._service_linked:
+            return None
+        tested = {key for each in self._denials or () for key in self._keys(each)}
+        return self.caller(principal_arn).answers(tuple(sorted(tested & self.caller_keys)))
+
+    @staticmethod
+    def _keys(statement: Statement) -> Iterable[str]:
+        return (*statement.condition_keys, *statement.resource_keys)
+
+    def where(self, context: RequestContext, resource: str) -> RequestContext:
+        """The context of a request for a resource, which another account may own."""
+        owner = account_of(resource)
+        if owner in (self.account.account_id, None):
+            return context
+        return context.but(
+            {
+                "aws:ResourceAccount": owner,
+                "aws:ResourceOrgID": UNKNOWN,
+                "aws:ResourceOrgPaths": UNKNOWN,
+            }
+        )
+
     def _statements(self) -> Iterable[Statement]:
-        """Every statement of every policy, SCPs included."""
+        """Every statement of every policy, SCPs and RCPs included."""
         levels = self._scps or ()
         for policy in (*self._policies.values(), *(p for level in levels for p in level)):
             yield from policy.statements
+        yield from self._denials or ()
 
     @cached_property
     def _mentioned(self) -> set[str]:
         """Condition keys that any policy tests."""
         found: set[str] = set()
         for statement in self._statements():
-            found.update(statement.condition_keys, statement.resource_keys)
+            found.update(self._keys(statement))
         return found
 
     @cached_property
@@ -262,10 +318,9 @@ class Principals:
         return decide(
             action,
             resource,
-            self.context(arn, context),
-            identity=layers.identity,
-            boundary=layers.boundary,
-            scps=layers.scps,
+            self.where(self.context(arn, context), resource),
+            **layers._asdict(),
+            rcps=self.denials(arn, action, resource),
         )
 
 
@@ -290,26 +345,3 @@ def _policies(account: AccountTables) -> dict[str, Policy]:
     for arn in account.principals["boundary_arn"].dropna():
         found.setdefault(arn, Policy(arn.rsplit("/", 1)[-1], None))
     return found
-
-
-def _control_policies(account: AccountTables) -> tuple[tuple[Policy, ...], ...] | None:
-    """SCPs by level, the root first; None if the evidence does not say, () if none apply."""
-    answer = account.snapshot.json("service_control_policies.json")
-    if answer is None:
-        return None
-    organization = (account.snapshot.json("organization.json") or {}).get("Organization") or {}
-    if organization.get("MasterAccountId") == account.account_id:
-        return ()
-    return tuple(
-        tuple(_control_policy(policy) for policy in target["Policies"])
-        for target in reversed(answer["Targets"])
-    )
-
-
-def _control_policy(policy: Mapping[str, Any]) -> Policy:
-    summary = policy.get("PolicySummary") or {}
-    try:
-        document = json.loads(policy["Content"])
-    except (KeyError, TypeError, ValueError):
-        document = None
-    return Policy(str(summary.get("Name") or summary.get("Id")), document)

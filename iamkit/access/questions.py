@@ -54,9 +54,10 @@ def ask(callers: Principals, principal: str, action: str, resource: str, context
     """
     Decide one request of a user, a role or the root user in a named context.
 
-    The root user may do everything that service control policies leave. What a user may do whose
-    policies are not in the evidence is unknown. Raises `SettingsError` for a principal, an action,
-    a resource or a context that does not exist, with what may have been meant.
+    The root user may do everything that service control policies and resource control policies
+    leave. What a user may do whose policies are not in the evidence is unknown. Raises
+    `SettingsError` for a principal, an action, a resource or a context that does not exist, with
+    what may have been meant.
     """
     asked = Question.of(callers, principal, action, resource)
     arn, kind = asked.principal["principal_arn"], asked.principal["kind"]
@@ -70,10 +71,11 @@ def ask(callers: Principals, principal: str, action: str, resource: str, context
     return decide(
         asked.action,
         asked.resource,
-        where,
+        callers.where(where, asked.resource),
         identity=identity,
         boundary=layers.boundary,
         scps=layers.scps,
+        rcps=callers.denials(arn, asked.action, asked.resource),
     )
 
 

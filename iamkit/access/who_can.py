@@ -124,7 +124,18 @@ def _on_anything(
         written = _written(permissions.callers, arn)
         said = because.once(written, _names, permissions.callers, arn, action)
         named = [name for name, yes in zip(contexts, inside, strict=True) if yes]
-        yield arn, (_STRENGTHS[strongest], named, said)
+        spared = [name for name in named if not _may_be_denied(permissions, arn, action, name)]
+        extent = _STRENGTHS[strongest] if spared else MAYBE
+        yield arn, (extent, spared or named, said)
+
+
+def _may_be_denied(permissions: Permissions, arn: str, action: str, context: str) -> bool:
+    """Whether an RCP denies an action on what may be the account's own resource."""
+    denials = permissions.callers.denials(arn, action, "*")
+    if not denials:
+        return False
+    where = permissions.callers.context(arn, context)
+    return any(each.applies(where) is not False for each in denials)
 
 
 def _written(callers: Principals, arn: str) -> tuple[Any, ...]:
@@ -156,7 +167,7 @@ def _on_one(
     for arn in permissions.principals["principal_arn"]:
         if not any(policy.about(action) for policy in callers.layers(arn).identity):
             continue
-        alike = (_written(callers, arn), callers.case(arn)[1])
+        alike = (_written(callers, arn), callers.case(arn)[1], callers.denied_case(arn))
         decisions = decided.once(alike, _decisions, callers, arn, action, resource, contexts)
         if answer := _answer(decisions, contexts):
             yield arn, answer

@@ -42,6 +42,7 @@ from iamkit.charts.display import (
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
+from iamkit.charts.folds import Folds, Part, anchor, code, document, fold, folds, link, text, within
 from iamkit.charts.headers import headers as column_headers
 from iamkit.charts.requests import caller, request, with_requests
 from iamkit.charts.trends import trend
@@ -69,20 +70,28 @@ __all__ = [
     "WINE",
     "Chart",
     "Figures",
+    "Folds",
+    "Part",
     "Sentence",
     "TableView",
     "Tone",
     "ages",
+    "anchor",
     "assessed",
     "bars",
     "boxes_and_links",
     "caller",
     "cell",
     "clean",
+    "code",
     "column_headers",
+    "document",
     "figures",
+    "fold",
+    "folds",
     "heat",
     "labelled",
+    "link",
     "new",
     "none_is_good",
     "not_assessed",
@@ -94,7 +103,9 @@ __all__ = [
     "share",
     "survival",
     "table",
+    "text",
     "trend",
     "when",
     "with_requests",
+    "within",
 ]

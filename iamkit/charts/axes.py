@@ -82,7 +82,9 @@ class Chart(Axes):
     Axes that a notebook shows by themselves, once, with an alternative text.
 
     pyplot does not know the figure, so nothing else draws it a second time. Up to a few thousand
-    marks it is drawn as SVG, above that as PNG, which is then the smaller file.
+    marks it is drawn as SVG, which a page shows, with a small PNG beside it: JupyterLab shows no
+    SVG of a notebook that it does not trust, such as one that came by mail. Above that it is drawn
+    as PNG alone, which is then the smaller file.
     """
 
     alt: str = ""
@@ -96,12 +98,14 @@ class Chart(Axes):
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[Bundle, Bundle]:
-        media, content = ("image/png", _png) if _marks(self) > MOST_VECTOR_MARKS else _SVG
+        figure = cast(Figure, self.figure)
         with _style():
-            drawn = content(cast(Figure, self.figure))
-        return {media: drawn, "text/plain": self.alt}, {
-            media: {"alt": self.alt} | ({"fine": True} if self.fine else {})
-        }
+            if _marks(self) > MOST_VECTOR_MARKS:
+                drawn = {"image/png": _png(figure, 160)}
+            else:
+                drawn = {"image/svg+xml": _svg(figure), "image/png": _png(figure, 96)}
+        said: Bundle = {"alt": self.alt} | ({"fine": True} if self.fine else {})
+        return {**drawn, "text/plain": self.alt}, dict.fromkeys(drawn, said)
 
 
 def _svg(figure: Figure) -> str:
@@ -112,10 +116,10 @@ def _svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
-def _png(figure: Figure) -> str:
+def _png(figure: Figure, dpi: int) -> str:
     buffer = io.BytesIO()
     _arrange(figure)
-    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -125,9 +129,6 @@ def _arrange(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-
-
-_SVG = ("image/svg+xml", _svg)
 
 
 def new(ax: Axes | None = None, *, width: float = 7.2, height: float = 3.0, alt: str = "") -> Axes:
@@ -358,7 +359,7 @@ def heat(
         for row in counts.index
         if most[row] > 0
     )
-    height = 2.2 + 0.27 * rows  # the names of columns, written at a slant, and the rows
+    height = 2.4 + 0.27 * rows  # the title, the names of columns, written at a slant, and the rows
     ax = new(ax, width=9.2, height=height, alt=f"{title}. {said or 'Nothing'}.")
     shades = np.log10(counts.to_numpy(dtype=float) + 1)
     ax.pcolormesh(shades, cmap="Blues", vmin=0, vmax=max(shades.max(initial=0), 1), linewidth=0.6,
@@ -368,10 +369,25 @@ def heat(
     )
     ax.set_yticks(np.arange(rows) + 0.5, [str(r) for r in counts.index])
     ax.invert_yaxis()
-    ax.set_title(f"{title} (darker: more {unit})")
+    ax.set_title(f"{title}: {_darkest(counts, unit)}\n(darker: more {unit})")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
+
+
+def _darkest(counts: pd.DataFrame, unit: str) -> str:
+    """
+    Where most are, in words.
+
+    >>> _darkest(pd.DataFrame({"s3": [1, 9], "ec2": [2, 3]}, ["ann", "bo"]), "actions")
+    'most for bo in s3, 9 actions'
+    """
+    numbers = counts.to_numpy()
+    if not (numbers > 0).any():
+        return f"no {unit}"
+    row, column = divmod(int(numbers.argmax()), numbers.shape[1])
+    most = numbers[row, column]
+    return f"most for {counts.index[row]} in {counts.columns[column]}, {most:,.0f} {unit}"
 
 
 @styled

@@ -8,19 +8,17 @@ escaped HTML preview as well; the report never uses it. Notebooks reach all of i
 """
 
 import datetime as dt
-import html
 import math
-import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from iamkit.charts.headers import headers
+from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import few, printable
+from iamkit.values import joined, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -45,11 +43,13 @@ class TableView:
         *,
         total: int = 0,
         file: str = "",
+        links: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         self.caption = caption
         self.missing = missing
         self.total = total or len(data)
         self.file = file
+        self.links = links or {}
         self.columns = columns
         self.data = data
         self._headers = headers([name for name, _ in columns])
@@ -61,22 +61,32 @@ class TableView:
     def __repr__(self) -> str:
         return f"{self.caption}\n{self._preview().to_string(index=False, max_rows=12)}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        title = clean(self.caption)
-        if len(self.data) > PREVIEW_ROWS:
-            title += f" [{len(self.data)} rows; preview of {PREVIEW_ROWS}]"
-        with pd.option_context("display.max_colwidth", None):
-            preview = self._preview().to_html(index=False, border=0)
+    def as_data(self) -> Bundle:
+        """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
             {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
-            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+            for said, meaning, kind in self._named()
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
         beyond: Bundle = {"total": self.total} if self.total > len(self.data) else {}
         beyond |= {"file": self.file} if self.file else {}
+        beyond |= {"links": _of_cells(self.links, self.data)} if self.links else {}
+        return shown | beyond | _lacking(self.missing)
+
+    def _named(self) -> list[tuple[str, str, Kind]]:
+        """Header, meaning and kind of each column."""
+        return [
+            (said, meaning, kind)
+            for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
+        ]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
+        more = len(self.data) - PREVIEW_ROWS
+        rest = f"and {more:,} more rows" if more > 0 else ""
+        first = self.data[:PREVIEW_ROWS]
         return {
-            TABLE_TYPE: shown | beyond | _lacking(self.missing),
-            "text/html": f"<p><strong>{html.escape(title)}</strong></p>{preview}",
+            TABLE_TYPE: self.as_data(),
+            "text/html": table_html(clean(self.caption), self._named(), first, rest),
             "text/plain": repr(self),
         }
 
@@ -88,6 +98,7 @@ def table(
     rows: int | None = None,
     severity: str | Sequence[str] | None = None,
     file: str = "",
+    links: Mapping[str, Mapping[str, str]] | None = None,
     missing: str = "",
 ) -> "TableView | Sentence":
     """
@@ -105,6 +116,8 @@ def table(
         Columns holding severities or verdicts, drawn as badges.
     file : str
         The file beside the page that has all rows, for who misses one.
+    links : mapping of column to (mapping of text to address), optional
+        Where a cell that holds the text leads: a page of the report, with an anchor.
     missing : str
         Which evidence is missing. Without rows the sentence that says so stands for the table;
         with rows the caption says that there may be more.
@@ -126,6 +139,7 @@ def table(
         frame = frame.head(rows)
     columns: list[tuple[str, Kind]] = []
     values: list[list[Any]] = []
+    leading = {at: to for at, name in enumerate(frame.columns) if (to := (links or {}).get(name))}
     for position, label in enumerate(frame.columns):
         kind, column = _column(frame.iloc[:, position])
         columns.append((_label(label), "severity" if label in badges else kind))
@@ -134,7 +148,17 @@ def table(
         if unknown and not lacking:
             lacking = SOME_RESULTS
     data = [list(row) for row in zip(*values, strict=True)]
-    return TableView(caption, columns, data, lacking, total=total, file=file)
+    return TableView(caption, columns, data, lacking, total=total, file=file, links=leading)
+
+
+def _of_cells(
+    links: Mapping[int, Mapping[str, str]], data: Sequence[Sequence[Any]]
+) -> dict[str, dict[str, str]]:
+    """The addresses that cells of the table need, by position of the column, as JSON holds it."""
+    used = {at: {row[at] for row in data} for at in links}
+    return {
+        str(at): {text: to for text, to in links[at].items() if text in used[at]} for at in links
+    }
 
 
 def _lacking(missing: str) -> Bundle:
@@ -144,7 +168,7 @@ def _lacking(missing: str) -> Bundle:
 
 def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
     """The kind of a column and its values as JSON holds them."""
-    present = [cell(_joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
+    present = [cell(joined(_items(v), most=6) if isinstance(v, _LISTS) else v) for v in series]
     found = [type(v) for v in series if not _absent(v)]
     if not found:
         return "text", present
@@ -176,7 +200,7 @@ def cell(value: Any) -> str | int | float | None:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, _LISTS):
-        return _joined(_items(value))
+        return joined(_items(value))
     return clean(value)
 
 
@@ -191,21 +215,6 @@ def _items(value: Any) -> list[str]:
 
 def _absent(value: Any) -> bool:
     return value is None or (bool(pd.isna(value)) if pd.api.types.is_scalar(value) else False)
-
-
-def _joined(items: list[str], most: int = sys.maxsize) -> str:
-    """
-    The items of a list, at most so many: names with commas, phrases with semicolons.
-
-    >>> _joined(["ana", "bo"]), _joined(["it is old", "its key, too, is old"])
-    ('ana, bo', 'it is old; its key, too, is old')
-    >>> _joined(["Delete it.", "Tell ana."])
-    'Delete it. Tell ana.'
-    """
-    if items and all(each.endswith(".") for each in items):
-        return few(items, most, " ")
-    phrases = any(", " in each or each.count(" ") > 1 for each in items)
-    return few(items, most, "; " if phrases else ", ")
 
 
 def clean(text: object) -> str:
@@ -229,10 +238,9 @@ class Sentence:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
         return {
             TEXT_TYPE: {"text": self.text, "tone": self.tone} | _lacking(self.missing),
-            "text/html": f"<p>{marked}</p>",
+            "text/html": sentence_html(self.text, self.tone),
             "text/plain": self.text,
         }
 
@@ -264,17 +272,12 @@ class Figures:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         keys = ("label", "value", "note", "tone")
-        cells = "".join(
-            f"<td><small>{html.escape(label)}</small><br><strong>{html.escape(value)}</strong>"
-            f"<br><small>{html.escape(note)}</small></td>"
-            for label, value, note, _ in self.items
-        )
         return {
             FIGURES_TYPE: [
                 dict(zip(keys, item, strict=True)) | _lacking(missing)
                 for item, missing in zip(self.items, self.missing, strict=True)
             ],
-            "text/html": f"<table><tr>{cells}</tr></table>",
+            "text/html": figures_html(self.items),
             "text/plain": repr(self),
         }
 

@@ -69,7 +69,7 @@ def trend(
             f"{name}: {_number(last.iloc[-1])}", (last.index[-1], last.iloc[-1]), (8, 0),
             textcoords="offset points", color=color, va="center", annotation_clip=False,
         )  # fmt: skip
-    ax.set_title(title, color=INK)
+    ax.set_title(f"{title}: {_message(known)}", color=INK)
     ax.set_ylabel(unit)
     ax.set_ylim(0, max(ax.get_ylim()[1], reach))
     _spread(ax)
@@ -82,6 +82,24 @@ def trend(
     ax.spines["left"].set_visible(False)
     ax.tick_params(length=0)
     return ax
+
+
+def _message(known: pd.DataFrame) -> str:
+    """
+    What the lines say: the one that changed most, as a part of what it was.
+
+    >>> _message(pd.DataFrame({"high": [4, 4], "low": [10, 12]}))
+    'low from 10 to 12'
+    >>> _message(pd.DataFrame({"high": [4, 4]}))
+    'unchanged'
+    """
+    ends = {name: known[name].dropna().iloc[[0, -1]].tolist() for name in known}
+    moved = {name: abs(last - was) / max(abs(was), 1) for name, (was, last) in ends.items()}
+    most = max(moved, key=lambda name: moved[name])
+    if not moved[most]:
+        return "unchanged"
+    was, last = ends[most]
+    return f"{most} from {_number(was)} to {_number(last)}"
 
 
 def _spread(ax: Axes) -> None:

@@ -43,9 +43,10 @@ def of_platforms(platform_roles: pd.DataFrame | None, *standings: str) -> frozen
     """
     if platform_roles is None:
         return frozenset()
-    of = platform_roles["standing"].isin(standings or (GENUINE,))
-    of &= platform_roles["named"].fillna(value=False)
-    return frozenset(platform_roles.loc[of, "role_arn"])
+    wanted = standings or (GENUINE,)
+    facts = (platform_roles[name].tolist() for name in ("role_arn", "standing", "named"))
+    rows = zip(*facts, strict=True)
+    return frozenset(arn for arn, standing, named in rows if standing in wanted and named is True)
 
 
 def as_platforms_want(platform_roles: pd.DataFrame | None) -> frozenset[str]:

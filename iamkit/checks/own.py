@@ -26,14 +26,19 @@ from iamkit.values import instead
 MEND: Final = "correct the file, or remove it from own_checks in the settings"
 
 
-def run_checks(account: Any) -> Audit:
+def run_checks(account: Any, *names: str) -> Audit:
     """
-    Run every check, the organization's own included.
+    Run the checks of these names, or every check if there are none; the organization's own too.
 
     Returns `findings`, `results` and `acceptances`; see `run.run`. Raises `CheckError` as
-    `every` does.
+    `every` does, and `SettingsError` for a name that no check has.
     """
-    return run.run(account, every(account.settings))
+    checks = every(account.settings)
+    for name in names:
+        if name not in checks:
+            hint = instead(name, checks, "docs/reference/checks.md lists them")
+            raise SettingsError(f"there is no check {name!r}; {hint}")
+    return run.run(account, {name: checks[name] for name in names} if names else checks)
 
 
 def every(settings: Settings) -> dict[str, Check]:

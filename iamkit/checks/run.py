@@ -28,6 +28,7 @@ from iamkit.checks.returned import Row, rows_of
 from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
+from iamkit.progress import working_on
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 
 
@@ -183,12 +184,14 @@ def run(account: Any, checks: Mapping[str, Check] = CHECKS) -> Audit:
     named = frozenset(names.index)
     populations = _Populations(account)
     found, outcomes = [], {}
-    for each in ordered:
-        outcome, rows = _outcome(account, each, populations, named)
-        found.append(rows)
-        outcomes[each.name] = outcome
+    with working_on("checks") as part:
+        for number, each in enumerate(ordered, start=1):
+            part(f"{number} of {len(ordered)}, {each.name}")
+            outcome, rows = _outcome(account, each, populations, named)
+            found.append(rows)
+            outcomes[each.name] = outcome
     findings = FINDINGS.conform(fitted(account, _labelled(found, names, checks), checks))
-    acceptances = _accept(account, findings)
+    acceptances = _accept(account, findings, checks)
     results = _results(account, findings, ordered, outcomes)
     return Audit(findings, results, acceptances)
 
@@ -395,15 +398,17 @@ _NAMED: Final = (
 )
 
 
-def _accept(account: Any, findings: pd.DataFrame) -> pd.DataFrame:
+def _accept(account: Any, findings: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
     """
-    The state of each accepted risk of the settings; marks the findings that it applies to.
+    The state of each accepted risk of these checks; marks the findings that it applies to.
 
     `findings` is changed: a finding that somebody accepts has the status *accepted*, and one whose
     acceptance has expired still fails, and says so.
     """
     rows = []
     for entry in account.settings.accepted:
+        if entry.check not in checks:
+            continue
         pattern = Pattern(entry.subject)
         open_to = ~findings["status"].isin([Status.NOT_ASSESSED, Status.NOTED])
         about = findings["check"].eq(entry.check) & open_to

@@ -37,7 +37,8 @@ def status(known: pd.Series[Any]) -> pd.Series[Any]:
     >>> status(pd.Series([True, False])).tolist()
     ['fail', 'not assessed']
     """
-    return known.map({True: "fail", False: "not assessed"})
+    said = [{True: "fail"}.get(each, "not assessed") for each in known.tolist()]
+    return pd.Series(said, known.index, TEXT)
 
 
 def unseen(

@@ -192,6 +192,7 @@ def snapshots(
             save(files, given)
             target = snapshot.place(out, ACCOUNT, at)
             if target.exists():
+                snapshot.clear_up(target)
                 again = cli_files.from_files(Path(given) / "again", Path(given), source="demo")
                 kept, made = snapshot.read(target), snapshot.read(again)
                 if kept.manifest["files"] != made.manifest["files"]:

@@ -10,21 +10,32 @@ paths of one caller), `gains` (what a path gives), `explanations` (the statement
 `graph`, `admin_paths`, `choke_points` and `escalations` (the answers for the account, as tables).
 """
 
-from iamkit.escalation.admin_paths import ADMIN_PATHS, REACHABLE, admin_paths, reachable
+from iamkit.escalation.admin_paths import (
+    ADMIN_PATHS,
+    REACHABLE,
+    admin_paths,
+    has_credential,
+    reachable,
+)
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.choke_points import CHOKE_POINTS, choke_points
 from iamkit.escalation.escalations import ESCALATIONS, escalations
-from iamkit.escalation.graph import EscalationGraph
+from iamkit.escalation.graph import MODES, PLACES, EscalationGraph, PlaceGraph, mode_and_place
 
 __all__ = [
     "ADMIN_PATHS",
     "CHOKE_POINTS",
     "ESCALATIONS",
+    "MODES",
+    "PLACES",
     "REACHABLE",
     "AvailablePaths",
     "EscalationGraph",
+    "PlaceGraph",
     "admin_paths",
     "choke_points",
     "escalations",
+    "has_credential",
+    "mode_and_place",
     "reachable",
 ]

@@ -97,7 +97,7 @@ def admin_paths(graph: EscalationGraph) -> pd.DataFrame:
     routes = _Routes(graph)
     who = graph.principals
     users = np.flatnonzero(who["kind"].eq("user").to_numpy())
-    able = _has_credential(graph.account.credentials, who)
+    able = has_credential(graph.account.credentials, who)
     places, contexts, able_in, steps, possible_steps, found = [], [], [], [], [], []
     for context in DEFAULT_CONTEXTS:
         mode, place = mode_and_place(context)
@@ -122,7 +122,7 @@ def admin_paths(graph: EscalationGraph) -> pd.DataFrame:
     return ADMIN_PATHS.conform(made)
 
 
-def _has_credential(
+def has_credential(
     credentials: pd.DataFrame, principals: pd.DataFrame
 ) -> dict[str, pd.Series[Any]]:
     """For each mode, whether each has the credentials to come in it; missing: nobody knows."""

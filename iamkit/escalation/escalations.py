@@ -44,6 +44,11 @@ ESCALATIONS: Final = Table(
         Column("description", TEXT, "the method in words"),
         Column("category", TEXT, "what kind of method it is"),
         Column(
+            "techniques",
+            OBJECT,
+            "list of its techniques of MITRE ATT&CK, by id; see escalation.yaml",
+        ),
+        Column(
             "status",
             TEXT,
             "proven, or needs a target",
@@ -217,6 +222,7 @@ class _BestPaths:
             method.id,
             method.name,
             method.category,
+            method.techniques,
             PROVEN if gain.more else NEEDS_TARGET,
             gain.everything,
             gain.target_arn,

@@ -139,6 +139,13 @@ def _breadth_first(edges: sparse.csr_array, start: int) -> tuple[Any, Any]:
 class EscalationGraph:
     """The graphs of an account, made when first asked for."""
 
+    def __repr__(self) -> str:
+        """Say what it is, and by what it is asked."""
+        return (
+            f"Who can become whom, of {len(self.arns)} identities and groups; ask "
+            "account.reach(NAME), account.admin_paths, account.escalations, account.choke_points()"
+        )
+
     def __init__(self, available: AvailablePaths) -> None:
         self.available = available
         self.callers = available.callers

@@ -66,7 +66,7 @@ class SamlProviders:
         number, roles = self._providers.number, self._roles.number
         return [
             _Trusting(1 << number[each.provider], 1 << roles[each.role_arn], each)
-            for each in federated_entries(account.trust, account.roles)
+            for each in federated_entries(account.limited_trust, account.roles)
             if each.provider in number and each.role_arn in roles
         ]
 

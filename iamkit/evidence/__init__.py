@@ -4,7 +4,14 @@ How evidence is taken and kept: what is asked of AWS, what it answers, and the s
 `aws` and `sessions`, which import boto3, and `cli_files` are imported where they are used.
 """
 
-from iamkit.evidence import pseudonyms, redaction, requests, snapshot
+from iamkit.evidence import (
+    of_report,
+    pseudonyms,
+    redaction,
+    requests,
+    responses,
+    snapshot,
+)
 from iamkit.evidence.organization import Member, Organization
 from iamkit.evidence.responses import ROOT_NAME, refuse_another, report_lines
 from iamkit.evidence.snapshot import Snapshot, parse_time
@@ -16,12 +23,14 @@ __all__ = [
     "Snapshot",
     "aws",
     "cli_files",
+    "of_report",
     "parse_time",
     "pseudonyms",
     "redaction",
     "refuse_another",
     "report_lines",
     "requests",
+    "responses",
     "sessions",
     "snapshot",
 ]

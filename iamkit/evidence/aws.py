@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.pool import ThreadPool
@@ -25,10 +26,10 @@ from botocore.parsers import ResponseParserError
 
 from iamkit.errors import CollectError
 from iamkit.evidence import sessions, snapshot
-from iamkit.evidence.organization import ControlPolicies, Organization
+from iamkit.evidence.identity_center import PEOPLE, IdentityCenter
+from iamkit.evidence.organization import POLICY_TYPES, Organization, OrganizationPolicies
 from iamkit.evidence.requests import (
     CALLER,
-    CONTROL_POLICIES,
     DETAILS,
     LAST_ACCESSED,
     MFA,
@@ -58,6 +59,13 @@ POLLS: Final = 300
 THREADS: Final = 8
 READ_SECONDS: Final = 60  # that an answer may be silent before it is asked for again
 DAMAGED_ANSWER_TRIES: Final = 3
+
+# Clients for IAM Identity Center, by how actions of IAM policies begin.
+ASK_FOR_PEOPLE: Final = {
+    "sso": "sso-admin",
+    "identitystore": "identitystore",
+    "accountaccess": "account-access",
+}
 
 SESSION: Final = ("profile", "region", "role_arn", "external_id")
 NO_REPORT: Final = {"ReportNotPresent", "ReportExpired"}
@@ -108,12 +116,13 @@ def from_aws(
                 responses.append(job.get())
                 progress(responses[-1].request.call, number, len(jobs) + 3)
             by_others = {each: given[each] for each in ONE_CALL if each in given}
+            by_others |= {each: given[each] for each in PEOPLE if each in given}
             responses = counted([*responses, *by_others.values()])
             found, partition = account_of(responses)
             responses += [
                 aws.mfa_devices(responses, pool),
                 aws.provider_details(responses, pool),
-                given.get(CONTROL_POLICIES) or aws.control_policies(responses, found),
+                *aws.policies_of_organization(responses, found, given),
                 aws.last_accessed(responses, pool, progress)
                 if last_accessed
                 else Response(
@@ -154,7 +163,8 @@ def organization_of(profile: str | None, region: str | None = None) -> Organizat
     Raises `CollectError` if the credentials do not work, or may not list its accounts.
     """
     try:
-        return Organization(_Aws(sessions.session(profile, region, None, None, None, None)))
+        aws = _Aws(sessions.session(profile, region, None, None, None, None))
+        return Organization(aws, IdentityCenter(aws.identity_center(), aws.identity_center))
     except exceptions.BotoCoreError as error:
         raise CollectError(sessions.advice(error)) from error
 
@@ -170,11 +180,23 @@ class _Aws:
             read_timeout=READ_SECONDS,
             max_pool_connections=2 * THREADS,
         )
+        self._session, self._config = session, config
         names = ("sts", "iam", "organizations", "account", "accessanalyzer")
         region = session.region_name or "us-east-1"
         self.clients: dict[str, Any] = {
             name: session.client(name, config=config, region_name=region) for name in names
         }
+
+    def identity_center(self, region: str | None = None) -> _Aws:
+        """The same, which can also ask IAM Identity Center, in a Region."""
+        made = copy(self)
+        where = region or self._session.region_name or "us-east-1"
+        made.clients = self.clients | {
+            name: self._session.client(service, config=self._config, region_name=where)
+            for name, service in ASK_FOR_PEOPLE.items()
+            if service in self._session.get_available_services()
+        }
+        return made
 
     def ask(self, call: str, *expected: str, **parameters: Any) -> dict[str, Any]:
         """
@@ -184,7 +206,11 @@ class _Aws:
         and takes JSON that is cut short for an answer without members.
         """
         service, operation = call.split(":")
-        method = getattr(self.clients[service.replace("-", "")], xform_name(operation))
+        client = self.clients.get(service.replace("-", ""))
+        if client is None:  # a botocore that is older than the service
+            known = ", ".join(self.clients)
+            raise exceptions.UnknownServiceError(service_name=service, known_service_names=known)
+        method = getattr(client, xform_name(operation))
         for _ in range(DAMAGED_ANSWER_TRIES):
             try:
                 response: dict[str, Any] = method(**parameters)
@@ -202,7 +228,7 @@ class _Aws:
         botocore's paginators stop silently at a page that says there is more but not where.
         """
         marker_name = "Marker" if request.call.startswith("iam:") else "NextToken"
-        if request.call.startswith("access-analyzer:"):
+        if request.call.startswith(("access-analyzer:", "account-access:")):
             marker_name = "nextToken"
         whole: dict[str, Any] = {}
         seen: set[str] = set()
@@ -308,13 +334,15 @@ class _Aws:
 
         return _attempt(PROVIDER_DETAILS, take)
 
-    def control_policies(self, responses: Sequence[Response], account_id: str) -> Response:
-        """The SCPs on the account, on each OU above it and on the organization's root."""
+    def policies_of_organization(
+        self, responses: Sequence[Response], account_id: str, given: Mapping[Request, Response]
+    ) -> list[Response]:
+        """The SCPs and RCPs on the account, on each OU above it and on the organization's root."""
         organization = next(response for response in responses if response.request is ORGANIZATION)
         if organization.status == ResponseStatus.NONE:
-            return Response(CONTROL_POLICIES, ResponseStatus.NONE, {"Targets": []})
-
-        return ControlPolicies(self).of(account_id)
+            return [Response(kind, ResponseStatus.NONE, {"Targets": []}) for kind in POLICY_TYPES]
+        asked = OrganizationPolicies(self)
+        return [given.get(kind) or asked.of(account_id, kind) for kind in POLICY_TYPES]
 
     def last_accessed(
         self, responses: Sequence[Response], pool: ThreadPool, progress: Progress

@@ -16,6 +16,7 @@ KEPT: Final = frozenset(
         "State", "Service", "ServiceName", "ServiceNamespace", "Region", "LastUsedRegion", "Code",
         "PermissionsBoundaryType", "FeatureSet", "JoinedMethod", "EnabledFeatures", "JobStatus",
         "type", "status", "PolicyType", "TargetType", "Type", "JobType", "ReportFormat",
+        "PrincipalType", "UserStatus",
     }
 )  # fmt: skip
 # Members that hold a name, and the kind of name.
@@ -24,8 +25,15 @@ NAMED: Final = {
     "PolicyName": "policy", "InstanceProfileName": "profile", "ServerCertificateName": "cert",
     "AccountAliases": "alias", "Description": "text", "Email": "email", "Name": "name",
     "ServiceUserName": "login", "ServiceCredentialAlias": "login", "Value": "value",
+    "PermissionSetName": "set",
 }  # fmt: skip
-DOCUMENTS: Final = ("Document", "PolicyDocument", "AssumeRolePolicyDocument", "Content")
+DOCUMENTS: Final = (
+    "Document",
+    "PolicyDocument",
+    "AssumeRolePolicyDocument",
+    "Content",
+    "InlinePolicy",
+)
 TAG_KEYS: Final = ("owner", "contact", "team", "Owner", "Contact", "Team")  # whose an identity is
 PLAIN: Final = re.compile(  # no name, wherever it stands: a number, a time, a service, a Region
     r"true|false|[\d.]+|\d{4}-\d\d-\d\d.*|[\w.*-]+\.amazonaws\.com(\.cn)?\*?|[a-z]{2}(-[a-z]+)+-\d"

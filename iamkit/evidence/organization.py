@@ -1,8 +1,9 @@
 """
 What the management account of an organization, or a delegated administrator, says of its accounts.
 
-A member account may not ask which accounts there are, nor which service control policies apply to
-it. One that may is asked, once for each policy and organizational unit. Its answers are stored in
+A member account may not ask which accounts there are, nor which service control policies and
+resource control policies apply to it. One that may is asked, once for each policy and
+organizational unit. Its answers are stored in
 the snapshot of each member, and the manifest names who was answered.
 """
 
@@ -10,20 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Protocol
 
 from iamkit.errors import CollectError
+from iamkit.evidence.identity_center import PEOPLE, IdentityCenter
 from iamkit.evidence.requests import (
     ACCOUNTS,
     CALLER,
     CONTROL_POLICIES,
     ORGANIZATION,
+    RESOURCE_POLICIES,
     Request,
 )
 from iamkit.evidence.responses import Response, ResponseStatus, cut_short
 
 ACTIVE: Final = "ACTIVE"
+POLICY_TYPES: Final = {
+    CONTROL_POLICIES: "SERVICE_CONTROL_POLICY",
+    RESOURCE_POLICIES: "RESOURCE_CONTROL_POLICY",
+}
 PARENTS: Final = Request("organizations:ListParents", "", ("Parents",), "")
 TAGS: Final = Request("organizations:ListTagsForResource", "", ("Tags",), "")
 UNIT: Final = Request("organizations:DescribeOrganizationalUnit", "", ("OrganizationalUnit",), "")
@@ -45,13 +52,17 @@ class Aws(Protocol):
         """The response to one request."""
 
 
-class ControlPolicies:
-    """The SCPs on accounts, on the OUs above them and on the root; each is asked for once."""
+class OrganizationPolicies:
+    """
+    The SCPs and RCPs on accounts, on the OUs above them and on the root.
+
+    Each policy, level and parent is asked for once.
+    """
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._policies: dict[str, Any] = {}
-        self._levels: dict[str, tuple[dict[str, Any], bool]] = {}
+        self._levels: dict[tuple[Request, str], tuple[dict[str, Any], bool]] = {}
         self._parents: dict[str, str] = {}
 
     def parent(self, target: str) -> str:
@@ -68,31 +79,29 @@ class ControlPolicies:
             found.append(self.parent(found[-1]))
         return found
 
-    def of(self, account_id: str) -> Response:
-        """What applies to an account, the account's own level first."""
+    def of(self, account_id: str, kind: Request) -> Response:
+        """What applies to an account, its own level first; `kind` is one of `POLICY_TYPES`."""
 
         def take() -> Response:
             levels = []
             for target in (account_id, *self.above(account_id)):
-                level, cut = self._level(target)
+                level, cut = self._level(kind, target)
                 levels.append(level)
                 if cut:
-                    return cut_short(CONTROL_POLICIES, {"Targets": levels})
-            return Response(CONTROL_POLICIES, ResponseStatus.OK, {"Targets": levels})
+                    return cut_short(kind, {"Targets": levels})
+            return Response(kind, ResponseStatus.OK, {"Targets": levels})
 
-        return self._aws.attempt(CONTROL_POLICIES, take)
+        return self._aws.attempt(kind, take)
 
-    def _level(self, target: str) -> tuple[dict[str, Any], bool]:
+    def _level(self, kind: Request, target: str) -> tuple[dict[str, Any], bool]:
         """The policies attached to one account, OU or root, and whether the list was cut short."""
-        if target not in self._levels:
+        if (kind, target) not in self._levels:
             listed, cut = self._aws.ask_all(
-                replace(CONTROL_POLICIES, members=("Policies",)),
-                TargetId=target,
-                Filter="SERVICE_CONTROL_POLICY",
+                replace(kind, members=("Policies",)), TargetId=target, Filter=POLICY_TYPES[kind]
             )
             policies = [self._policy(each["Id"]) for each in listed.get("Policies") or ()]
-            self._levels[target] = {"TargetId": target, "Policies": policies}, cut
-        return self._levels[target]
+            self._levels[kind, target] = {"TargetId": target, "Policies": policies}, cut
+        return self._levels[kind, target]
 
     def _policy(self, policy_id: str) -> Any:
         if policy_id not in self._policies:
@@ -123,7 +132,7 @@ class Organization:
     questions per second. Methods raise `CollectError` for what AWS does not answer.
     """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, identity_center: IdentityCenter) -> None:
         """Ask who asks, and which accounts there are; raise `CollectError` if that fails."""
         self._aws = aws
         caller = _needed(aws.respond(CALLER))
@@ -137,7 +146,8 @@ class Organization:
                 "management account, or remove `organization`"
             )
         self.accounts = tuple(map(_member, _needed(self._listed)["Accounts"]))
-        self._control_policies = ControlPolicies(aws)
+        self._policies = OrganizationPolicies(aws)
+        self._identity_center = identity_center
         self._names: dict[str, str] = {}
         self._tags: dict[str, dict[str, str]] = {}
 
@@ -145,7 +155,7 @@ class Organization:
         """The ids of the OUs above an account, the nearest first, and of the root."""
 
         def take() -> Response:
-            found = self._control_policies.above(account_id)
+            found = self._policies.above(account_id)
             return Response(PARENTS, ResponseStatus.OK, found)
 
         found: Sequence[str] = _needed(self._aws.attempt(PARENTS, take))
@@ -174,13 +184,21 @@ class Organization:
         """What the account itself may not ask; nothing if it is not of the organization."""
         if account_id not in {each.account_id for each in self.accounts}:
             return []
+        found = [
+            self._answer(kind, partial(self._policies.of, account_id, kind))
+            for kind in POLICY_TYPES
+        ]
+        people = [
+            self._answer(each, partial(self._identity_center.of, account_id, each))
+            for each in PEOPLE
+        ]
+        return [replace(each, by=self.caller_arn) for each in (*found, *people, self._accounts)]
+
+    def _answer(self, request: Request, ask: Callable[[], Response]) -> Response:
         try:
-            policies = self._control_policies.of(account_id)
+            return ask()
         except CollectError as error:  # the credentials have expired since; not those of the member
-            policies = Response(
-                CONTROL_POLICIES, ResponseStatus.FAILED, code="Credentials", message=str(error)
-            )
-        return [replace(each, by=self.caller_arn) for each in (policies, self._accounts)]
+            return Response(request, ResponseStatus.FAILED, code="Credentials", message=str(error))
 
     @cached_property
     def _accounts(self) -> Response:

@@ -106,6 +106,28 @@ CONTROL_POLICIES: Final = Request(
     "service control policies are not known: actions that they deny are reported as allowed",
 )
 
+RESOURCE_POLICIES: Final = Request(
+    "organizations:ListPoliciesForTarget",
+    "resource_control_policies.json",
+    (),
+    "resource control policies are not known: actions that they deny are reported as allowed",
+)
+
+# Only the organization is asked for it: a snapshot without it has no gap for that.
+IDENTITY_CENTER: Final = Request(
+    "sso:ListAccountAssignments",
+    "identity_center.json",
+    ("PermissionSets",),
+    "it is not known which people have the roles of IAM Identity Center",
+)
+
+ACCOUNT_ACCESS: Final = Request(
+    "account-access:ListEntitlements",
+    "account_access.json",
+    ("entitlements",),
+    "it is not known to which people account access manager gives roles",
+)
+
 LAST_ACCESSED: Final = Request(
     "iam:GetServiceLastAccessedDetails",
     "last_accessed.json",
@@ -202,6 +224,7 @@ REQUESTS: Final = (
     *ONE_CALL,
     PROVIDER_DETAILS,
     CONTROL_POLICIES,
+    RESOURCE_POLICIES,
     LAST_ACCESSED,
 )
 

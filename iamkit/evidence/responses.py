@@ -73,6 +73,18 @@ class Response:
         return self.status not in (ResponseStatus.OK, ResponseStatus.NONE)
 
 
+def plain(response: Response) -> dict[str, Any]:
+    """Return a response, other than the credential report, as JSON can hold it."""
+    values = {name: getattr(response, name) for name in ("content", "code", "message", "by")}
+    return {**values, "call": response.request.call, "status": str(response.status)}
+
+
+def of_plain(values: Mapping[str, Any]) -> Response:
+    """Return the response that `plain` described."""
+    given = {name: values[name] for name in ("content", "code", "message", "by")}
+    return Response(by_call(values["call"]), ResponseStatus(values["status"]), **given)
+
+
 def contents(
     responses: Sequence[Response],
     source: str,

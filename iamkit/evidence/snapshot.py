@@ -163,6 +163,11 @@ def place(out: Path, account_id: str, as_of: datetime) -> Path:
     return out / account_id / as_of.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ") / FOLDER
 
 
+def clear_up(target: Path) -> None:
+    """Remove what runs that were killed left in the folder of the account of a snapshot's place."""
+    remove_left(target.parents[1], PARTIAL)
+
+
 def refuse_existing(target: Path, files: Mapping[str, bytes] | None = None) -> None:
     """
     Raise `SnapshotExistsError` if there is a snapshot at `target` already.
@@ -170,6 +175,7 @@ def refuse_existing(target: Path, files: Mapping[str, bytes] | None = None) -> N
     `files`, if given, are those that would be written: the error says which are other ones.
     """
     if target.exists():
+        clear_up(target)  # nothing will be written, which would do it
         differing = () if files is None else _others(target, files)
         raise SnapshotExistsError(
             target,
@@ -215,7 +221,7 @@ def write(out: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) ->
     try:
         account_folder = target.parent.parent
         _make_private(account_folder)
-        remove_left(account_folder, PARTIAL)
+        clear_up(target)
         holder, lock = new_folder(account_folder, PARTIAL)
         try:
             partial = holder / "making"

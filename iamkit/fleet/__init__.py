@@ -11,6 +11,7 @@ Many accounts: the run file that lists them, and the run that audits them all, m
 from iamkit.fleet.audits import ACCOUNTS, Fleet, load_fleet
 from iamkit.fleet.between_accounts import CROSS_ACCOUNT_ROLES
 from iamkit.fleet.log import FORMATS, Log
+from iamkit.fleet.paths import ACCOUNT_PATHS, CHOKE_POINTS_BETWEEN, PATHS_BETWEEN
 from iamkit.fleet.run_file import RunFile, read, read_all
 from iamkit.fleet.runner import RunResult, run
 
@@ -18,8 +19,11 @@ open = load_fleet  # read as fleet.open("reports")
 
 __all__ = [
     "ACCOUNTS",
+    "ACCOUNT_PATHS",
+    "CHOKE_POINTS_BETWEEN",
     "CROSS_ACCOUNT_ROLES",
     "FORMATS",
+    "PATHS_BETWEEN",
     "Fleet",
     "Log",
     "RunFile",

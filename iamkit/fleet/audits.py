@@ -30,12 +30,18 @@ from iamkit.account import Account, load
 from iamkit.answer import Answer
 from iamkit.checks import AUDIT_TABLES
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, one_line
+from iamkit.escalation import mode_and_place
 from iamkit.evidence import snapshot as snapshots
+from iamkit.fleet.assumed_roles import Trusting, organization_of
 from iamkit.fleet.between_accounts import assumed, cross_account_roles, entries_of
+from iamkit.fleet.joined_graph import AccountPart
+from iamkit.fleet.paths import Graphs, account_paths, choke_points_between, paths_between
 from iamkit.policy import arn_parts, is_account
 from iamkit.results import AuditRecord, joined, record, stored
 from iamkit.settings import Settings, restored
+from iamkit.storage import Storage, is_address, local, newest, storage
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.trust import foreign_entries
 from iamkit.values import instead
 
 RESULTS: Final = "results.json"
@@ -64,8 +70,14 @@ class Fleet:
     What cannot be read of an account is left out of the answers, with a warning that names it.
     """
 
-    def __init__(self, reports: Path, settings: str | Path | Settings, keep: int) -> None:
-        self._settings, self._keep = settings, keep
+    def __init__(
+        self,
+        reports: Path,
+        settings: str | Path | Settings,
+        keep: int,
+        stored: Storage | None = None,
+    ) -> None:
+        self._settings, self._keep, self._stored = settings, keep, stored
         self._audits = {
             folder.name: audits[-1]
             for folder in sorted(reports.iterdir())
@@ -78,6 +90,8 @@ class Fleet:
             )
         self._names = _names(reports)
         self._loaded: OrderedDict[str, Account] = OrderedDict()
+        self._joined: dict[str, Graphs] = {}
+        self._paths: dict[str, pd.DataFrame] = {}
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
@@ -120,6 +134,7 @@ class Fleet:
             )
         if account_id not in self._loaded:
             audit = self._audits[account_id]
+            self._bring(account_id, audit)
             self._loaded[account_id] = load(audit / snapshots.FOLDER, self._settings_of(audit))
         found = self._loaded[account_id]
         self._loaded.move_to_end(account_id)
@@ -183,6 +198,69 @@ class Fleet:
             rows += list(assumed(account, entries))
         return cross_account_roles(rows, people)
 
+    def admin_paths(self, context: str = "stolen-key") -> pd.DataFrame:
+        """
+        Who in one account can become administrator in another, and how. Rows: see `PATHS_BETWEEN`.
+
+        `charts.boxes_and_links` of the rows of two accounts makes their drawing. What a user may do
+        whose policies are not in the evidence is not a path; see `cross_account_roles`. Each
+        account is loaded twice. Raises `SettingsError` for a context that is not one of the six.
+        """
+        if context not in self._paths:
+            _, place = mode_and_place(context)
+            self._paths[context] = paths_between(self._graphs(place), context, self._managers)
+        return self._paths[context]
+
+    def account_paths(self, context: str = "stolen-key") -> pd.DataFrame:
+        """
+        Whose compromise reaches which account, such as the management account.
+
+        Rows: see `ACCOUNT_PATHS`. Raises `SettingsError` as `admin_paths` does.
+        """
+        paths, (_, place) = self.admin_paths(context), mode_and_place(context)
+        return account_paths(self._graphs(place), paths, self._managers)
+
+    def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
+        """
+        What to remove first of the paths between accounts. Rows: see `CHOKE_POINTS_BETWEEN`.
+
+        Raises `SettingsError` as `admin_paths` does.
+        """
+        paths, (_, place) = self.admin_paths(context), mode_and_place(context)
+        return choke_points_between(self._graphs(place).certain, paths, context, number)
+
+    def _graphs(self, place: str) -> Graphs:
+        """The graphs of all accounts from a place, joined."""
+        if place not in self._joined:
+            parts = []
+            for account in self.each(lambda account: account.graph):
+                if lacking := account.missing("graph"):
+                    _warn(account.account_id, lacking)
+                parts.append(AccountPart.of(account, place, self._trusting))
+            self._joined[place] = Graphs.of(parts, place)
+        return self._joined[place]
+
+    @cached_property
+    def _trusting(self) -> list[Trusting]:
+        """What the roles of each account allow to others."""
+        return [
+            Trusting(
+                account.account_id,
+                account.partition,
+                organization_of(account),
+                tuple(foreign_entries(account)),
+            )
+            for account in self.each(lambda account: account.trust)
+        ]
+
+    @cached_property
+    def _managers(self) -> frozenset[str] | None:
+        """The management accounts; None if no evidence says which they are."""
+        found: set[str] = set()
+        for account in self.each(None):
+            found.update(account.organization["management_account_id"].dropna())
+        return frozenset(found) or None
+
     @cached_property
     def trust_between(self) -> pd.DataFrame:
         """
@@ -224,6 +302,11 @@ class Fleet:
                 _warn(account_id, error)
         return joined(found)
 
+    def _bring(self, account_id: str, audit: Path) -> None:
+        """Have the evidence of an account here, and its earlier audits, if it is in a storage."""
+        if self._stored:
+            local(f"{self._stored.address}/{account_id}/{audit.name}", self._stored)
+
     def _settings_of(self, audit: Path) -> str | Path | Settings:
         if self._settings:
             return self._settings
@@ -235,6 +318,7 @@ class Fleet:
     def _row(self, account_id: str, audit: Path) -> dict[str, Any]:
         row = {"account_id": account_id, "name": self._names.get(account_id), "audit": str(audit)}
         try:
+            self._bring(account_id, audit)
             opened = snapshots.read(audit / snapshots.FOLDER)
         except IamkitError as error:
             return row | {"problem": one_line(error)}
@@ -251,6 +335,7 @@ class Fleet:
             f"{len(self._audits)} accounts: {', '.join(self._audits)}\n"
             "  accounts, identities, findings, measures: a DataFrame each\n"
             "  cross_account_roles, trust_between: who goes from one account to another\n"
+            "  admin_paths(), account_paths(), choke_points(): administrators of other accounts\n"
             "  who_can(ACTION, RESOURCE), table(NAME), account(ID)"
         )
 
@@ -259,12 +344,15 @@ def load_fleet(
     reports: str | Path = "reports", settings: str | Path | Settings = "", *, keep: int = 4
 ) -> Fleet:
     """
-    Open the newest audit of each account under a folder of reports.
+    Open the newest audit of each account under a folder of reports, or in object storage.
 
     `settings` is a settings file that shall hold instead of those that each report was made with.
     `keep` is how many accounts stay in memory once they are loaded. Raises `SnapshotError` if there
     is no audit.
     """
+    if is_address(reports):
+        there = storage(str(reports))
+        return Fleet(newest(there), settings, max(keep, 1), there)
     folder = Path(reports)
     if not folder.is_dir():
         raise SnapshotError(f"{folder} is no folder; name the one in which reports are")

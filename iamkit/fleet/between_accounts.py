@@ -2,8 +2,8 @@
 Trust between accounts whose evidence is there on both sides.
 
 A role of another account is assumed only if its trust policy admits the identity and the identity's
-own policies, boundary and service control policies allow the call. Resource control policies are
-not in the evidence.
+own policies, boundary and service control policies allow the call. Resource control policies of the
+role's account count with its trust policy.
 """
 
 from __future__ import annotations

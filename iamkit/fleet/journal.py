@@ -9,6 +9,7 @@ same.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from iamkit.whole_file import write_whole
 NAME: Final = ".iamkit-run.json"
 STALE: Final = timedelta(hours=24)  # an older run is not gone on with
 _KEPT: Final = ("run", "of", "results", "deleting", "announced")
-_FORM: Final = "%Y-%m-%dT%H%M%SZ"
+FORM: Final = "%Y-%m-%dT%H%M%SZ"  # of the name of a run
 
 
 @dataclass
@@ -70,9 +71,23 @@ def opened(reports: Path, of: str, now: datetime, *, fresh: bool = False) -> Jou
     path = reports / NAME
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads(path.read_bytes())
-        began = datetime.strptime(said["run"], _FORM).replace(tzinfo=UTC)
-        if said["of"] == of and not fresh and timedelta() <= now - began < STALE:
+        if said["of"] == of and not fresh and is_recent(said["run"], now):
             return Journal(path, **{name: said[name] for name in _KEPT}, resumed=True)
-    journal = Journal(path, now.strftime(_FORM), of)
+    journal = Journal(path, now.strftime(FORM), of)
     journal._write()
     return journal
+
+
+def is_recent(run: str, now: datetime) -> bool:
+    """Whether a run began so lately that it can be gone on with; ValueError for no run's name."""
+    return timedelta() <= now - datetime.strptime(run, FORM).replace(tzinfo=UTC) < STALE
+
+
+def name_of(content: bytes) -> str:
+    """
+    A name for something that a run keeps: always the same for the same content.
+
+    >>> name_of(b"production")
+    'ab8e18ef4ebebeddc0b3152ce9c9006e'
+    """
+    return hashlib.sha256(content).hexdigest()[:32]

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from iamkit.values import printable
 
@@ -38,6 +38,38 @@ class _Json(logging.Formatter):
 
 def _moment(record: logging.LogRecord) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+
+
+class Lines(Protocol):
+    """What lines are written to."""
+
+    def say(self, text: str, account: str = "") -> None:
+        """Say what happens, of an account or of the whole run."""
+
+    def warn(self, text: str, account: str = "") -> None:
+        """Say what somebody should look at."""
+
+    def fail(self, text: str, account: str = "") -> None:
+        """Say what went wrong."""
+
+
+class KeptLines:
+    """Lines of another process, to be written by the run's own: how, the text, the account."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str]] = []
+
+    def say(self, text: str, account: str = "") -> None:
+        """Say what happens, of an account or of the whole run."""
+        self.lines.append(("say", text, account))
+
+    def warn(self, text: str, account: str = "") -> None:
+        """Say what somebody should look at."""
+        self.lines.append(("warn", text, account))
+
+    def fail(self, text: str, account: str = "") -> None:
+        """Say what went wrong."""
+        self.lines.append(("fail", text, account))
 
 
 class Log:

@@ -9,12 +9,11 @@ first, so nobody ever finds half an audit. Its part of the history goes with it.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from iamkit.errors import WriteError, one_line
-from iamkit.evidence import snapshot as snapshots
 from iamkit.results import forget
 
 DELETED: Final = ".deleted-"
@@ -31,21 +30,21 @@ def months_before(month: str, number: int) -> str:
     return f"{year:04}-{index + 1:02}"
 
 
-def too_old(account_folder: Path, months: int, keep: Iterable[str]) -> list[Path]:
+def too_old(audits: Sequence[str], months: int, keep: Iterable[str]) -> list[str]:
     """
     Return the audits of an account that are older than its newest by more than some months.
 
-    `months` are calendar months; 0 keeps all. `keep` are months or moments of audits to leave.
+    `audits` are their names, the oldest first. `months` are calendar months; 0 keeps all. `keep`
+    are months or moments of audits to leave.
     """
-    audits = snapshots.audits(account_folder)
     if not months or not audits:
         return []
-    oldest = months_before(audits[-1].name, months)
+    oldest = months_before(audits[-1], months)
     kept = tuple(each.replace(":", "") for each in keep)
     return [
         audit
         for audit in audits[:-1]
-        if audit.name[:7] < oldest and not (kept and audit.name.startswith(kept))
+        if audit[:7] < oldest and not (kept and audit.startswith(kept))
     ]
 
 

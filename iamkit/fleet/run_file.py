@@ -22,6 +22,7 @@ from iamkit.fleet.organization_rules import fit as organization_rules
 from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
+from iamkit.storage import Storage, storage
 from iamkit.values import instead
 from iamkit.yaml_file import YamlFile, opened
 
@@ -65,7 +66,7 @@ class RunFile:
 
     path: Path
     accounts: tuple[Entry, ...]
-    reports: Path
+    reports: Path | Storage
     organization: OrganizationRules | None = None
     keep_months: int = 0
     keep: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class RunFile:
     fail_on_new: str | None = None
     require: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()
+    pdf: bool = False
 
 
 def read(path: Path) -> RunFile:
@@ -112,7 +114,8 @@ def read_all(path: Path) -> tuple[RunFile, list[SettingsError]]:
                 values[name] = fit(name, file.content[name])
             except IamkitError as error:
                 problems.append(file.error(error, name))
-    values["reports"] = path.parent / values["reports"]
+    if isinstance(values["reports"], Path):
+        values["reports"] = path.parent / values["reports"]
     return RunFile(path, tuple(entries.values()), **values), problems
 
 
@@ -224,6 +227,18 @@ def _folder(name: str, value: Any) -> Path:
         ) from error
 
 
+def _place(name: str, value: Any) -> Path | Storage:
+    """A folder, or object storage: its address, or lines that say how it is used, too."""
+    if isinstance(value, Mapping):
+        address = value.get("address")
+        if not isinstance(address, str):
+            raise SettingsError(f"{name} needs address, such as s3://bucket/prefix")
+        return storage(address, {key: each for key, each in value.items() if key != "address"})
+    if isinstance(value, str) and "://" in value:
+        return storage(value)
+    return _folder(name, value)
+
+
 def _months(name: str, value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 1200:
         raise SettingsError(
@@ -266,6 +281,12 @@ def _evidence(name: str, value: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{name} is true or false, not {shortened(value)}")
+    return value
+
+
 def _command(name: str, value: Any) -> tuple[str, ...]:
     try:
         words = shlex.split(value) if isinstance(value, str) else value
@@ -280,11 +301,12 @@ def _command(name: str, value: Any) -> tuple[str, ...]:
 
 _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "organization": organization_rules,
-    "reports": _folder,
+    "reports": _place,
     "keep_months": _months,
     "keep": _moments,
     "fail_on": _severity,
     "fail_on_new": _severity,
     "require": _evidence,
     "announce": _command,
+    "pdf": _yes_or_no,
 }

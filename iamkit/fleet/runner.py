@@ -2,63 +2,55 @@
 One run over all accounts of a run file: evidence, report, comparison, retention, overview.
 
 An account that fails does not stop the others. A run that is cut off is gone on with by the next
-(`journal`), and two runs never write to the same folder at once. Beside the accounts' folders a run
+(`journal`), and two runs never write to the same place at once. Beside the accounts' folders a run
 leaves
 
     index.html      a row per account, with its figures, what they were before, and a link
     overview.csv    the same for a spreadsheet
     results.json    what the run did, which the command of `announce` gets, too
+
+The accounts are done one after the other, or by workers (`workers`); the place of the reports is a
+folder or object storage (`places`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from iamkit import exit_codes
-from iamkit.errors import (
-    BrokenCheckError,
-    CollectError,
-    IamkitError,
-    NotebookError,
-    SettingsError,
-    SnapshotExistsError,
-    WriteError,
-    one_line,
-)
-from iamkit.evidence import Snapshot, cli_files, refuse_another, requests
+from iamkit.errors import SettingsError, WriteError, one_line
+from iamkit.evidence import responses
 from iamkit.evidence import snapshot as snapshots
 from iamkit.exit_codes import ExitCode
-from iamkit.fleet import earlier, organization, overview, retention
-from iamkit.fleet import journal as journals
-from iamkit.fleet.account_result import AccountResult, compared, of_evidence
+from iamkit.fleet import organization, overview, retention
+from iamkit.fleet.account_audit import Job, collect, findings, report
+from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.announce import announce
 from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
 from iamkit.fleet.meaning import code_of, meaning
-from iamkit.fleet.run_file import SEVERITIES, Entry, RunFile
-from iamkit.lock import HeldError, Lock, remove_left
-from iamkit.report import installed_version, not_of_the_kit, render
+from iamkit.fleet.places import LOCK, RESULTS, Place, place_of
+from iamkit.fleet.run_file import Entry, RunFile
+from iamkit.fleet.workers import Workers, workers
+from iamkit.report import installed_version
+from iamkit.settings_files import contents_of
 from iamkit.values import few
 from iamkit.whole_file import write_whole
 
-LOCK: Final = ".iamkit-run.lock"
-RESULTS: Final = "results.json"
+__all__ = ["LOCK", "RESULTS", "RunResult", "run"]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: its name, a result per account, and how it ended."""
+    """What a run did: its name, a result per account, and how it ended; where its page is."""
 
     run: str
-    index: Path
+    index: str
     accounts: tuple[AccountResult, ...]
     deleted: tuple[str, ...]
     exit_code: ExitCode
@@ -69,86 +61,155 @@ def _now() -> datetime:
 
 
 def run(
-    file: RunFile, log: Log, *, fresh: bool = False, now: Callable[[], datetime] = _now
+    file: RunFile,
+    log: Log,
+    *,
+    fresh: bool = False,
+    number: int = 0,
+    scheduler: str = "",
+    now: Callable[[], datetime] = _now,
 ) -> RunResult:
     """
     Audit every account of a run file; return what was done.
 
-    `fresh` begins anew where an earlier run was cut off. Raises `SettingsError` if the file lists
-    no account, `WriteError` if the folder of the reports cannot be written or another run holds
-    it, `ReportError` if a file of somebody's is where the overview would be.
+    `fresh` begins anew where an earlier run was cut off. `number` is of workers on this machine,
+    `scheduler` the address of a Dask scheduler that has some; without both, the accounts are done
+    one after the other here. Raises `SettingsError` if the file lists no account or the workers
+    cannot be used, `WriteError` if the reports cannot be written or another run holds them,
+    `ReportError` if a file of somebody's is where the overview would be.
     """
     if not (file.accounts or file.organization):
         raise SettingsError(
             f"{file.path} lists no accounts; `iamkit settings init` writes a file that shows how"
         )
-    reports = file.reports.absolute()
-    lock = Lock(reports / LOCK)
-    try:
-        reports.mkdir(mode=0o700, parents=True, exist_ok=True)
-        overview.refuse(reports)
-        earlier.refuse(reports / RESULTS)
-        lock.take()
-    except HeldError as error:
-        said = f"{reports} is being written by another run: {error}"
-        raise WriteError(f"{said}; wait for its end") from error
-    except OSError as error:
-        raise WriteError(f"{reports} cannot be written: {one_line(error)}") from error
+    given = replace(file, path=file.path.absolute())
+    engine = workers(number, scheduler, log)
+    place = place_of(given)
+    place.take()
     try:
         of = hashlib.sha256(file.path.read_bytes() + installed_version("iamkit").encode())
-        journal = journals.opened(reports, of.hexdigest(), now(), fresh=fresh)
-        return _Run(replace(file, reports=reports), log, journal).whole()
+        journal = place.journal(of.hexdigest(), now(), fresh=fresh)
+        return _Run(given, log, journal, place, engine).whole()
     except OSError as error:
-        raise WriteError(f"{reports} cannot be written: {one_line(error)}") from error
+        raise WriteError(f"{place.name} cannot be written: {one_line(error)}") from error
     except KeyboardInterrupt:
         log.warn("interrupted; within a day, the same command goes on with the accounts not done")
         raise
     finally:
-        lock.release()
+        if engine:
+            engine.close()
+        place.release()
 
 
 class _Run:
     """A run under way."""
 
-    def __init__(self, file: RunFile, log: Log, journal: Journal) -> None:
-        self.file, self.log, self.journal = file, log, journal
+    def __init__(
+        self, file: RunFile, log: Log, journal: Journal, place: Place, engine: Workers | None
+    ) -> None:
+        self.file, self.log, self.journal, self.place = file, log, journal, place
+        self.engine = engine
         self.chosen = organization.Chosen(file.accounts)
 
     def whole(self) -> RunResult:
         """Do, in this order, what is not done yet."""
         if self.journal.resumed:
             self.log.say(f"going on with the run of {self.journal.run}, which was cut off")
-        reports = self.file.reports
-        for folder in reports.iterdir():
-            remove_left(folder, snapshots.PARTIAL)
-        if left := retention.finish(reports):
+        if left := self.place.tidy():
             self.journal.note_deleting(left)
         self._warn_of_keep()
-        known = earlier.account_ids(reports / RESULTS)
         self.chosen = organization.chosen(self.file, self.log)
-        results: list[AccountResult] = []
-        for number, entry in enumerate(self.chosen.entries, start=1):
-            if organization.is_done(entry, self.file, results):
-                continue
-            result = self._done(entry)
-            if result is None:
-                self.log.say(f"account {number} of {len(self.chosen.entries)}", entry.name)
-                result = self._audited(entry)
-                if result.account_id is None:
-                    result = replace(result, account_id=known.get(entry.name))
-                self.journal.note(entry.name, result.plain())
-            results.append(result)
-        results += self.chosen.others
+        by_name: dict[str, AccountResult] = {}
+        for wave in self._waves():
+            for name, result in self._results(wave, by_name):
+                by_name[name] = result
+        names = [entry.name for entry in self.chosen.entries]
+        results = [by_name[name] for name in names if name in by_name] + [*self.chosen.others]
         deleted = self._deleted(results)
         said = self._said(results, deleted)
-        index = overview.write(reports, results, self.journal.run, self._elsewhere(results))
+        self.place.bring_history(results)
+        overview.write(self.place.front, results, self.journal.run, self._elsewhere(results))
         code = code_of(self.file, results)
         if (failure := self._announced(said)) is not None:
             code = max(code, ExitCode.FAILED)
             self._said(results, deleted, failure)
+        self.place.check()
+        index = self.place.publish(self.journal.run)
         self.journal.end()
         self._summary(results, deleted)
         return RunResult(self.journal.run, index, tuple(results), tuple(deleted), code)
+
+    def _waves(self) -> list[Sequence[Entry]]:
+        """
+        The accounts in the order in which they can be begun.
+
+        Workers do those first of which nobody knows yet which account they are: another entry may
+        be the same.
+        """
+        entries = self.chosen.entries
+        if self.engine is None:
+            return [entries]
+        unknown = [entry for entry in entries if not entry.account]
+        return [unknown, [entry for entry in entries if entry.account]]
+
+    def _results(
+        self, entries: Sequence[Entry], done: Mapping[str, AccountResult]
+    ) -> Generator[tuple[str, AccountResult]]:
+        """The name and the result of each account, as they are done."""
+        todo = []
+        for entry in entries:
+            if result := self._done(entry):
+                yield entry.name, result
+            else:
+                todo.append(entry)
+        if not todo:
+            return
+        jobs = self._jobs(todo, done)
+        left = sum(self._done(entry) is None for entry in self.chosen.entries)
+        running = self._in_turn(jobs) if self.engine is None else self.engine.run(jobs, left)
+        with closing(running):
+            for name, result in running:
+                self.place.check()
+                self.journal.note(name, result.plain())
+                yield name, result
+
+    def _in_turn(self, jobs: Iterable[Job]) -> Generator[tuple[str, AccountResult]]:
+        """Each account in this process, one after the other."""
+        for job in jobs:
+            self.log.say(f"account {job.number} of {job.of}", job.entry.name)
+            with self.place.desk(job) as desk:
+                result = collect(job, desk, self.log)
+                yield job.entry.name, report(job, result, desk, self.log)
+
+    def _jobs(self, entries: Sequence[Entry], done: Mapping[str, AccountResult]) -> Iterator[Job]:
+        """What is to be done, each made when it is asked for."""
+        known = self.place.known()
+        numbers = {entry.name: at for at, entry in enumerate(self.chosen.entries, start=1)}
+        sent = self.engine is not None
+        settings: tuple[tuple[str, str], ...] = ()
+        if sent:
+            contents = contents_of(self.file.path)
+            names = self.place.keep(self.journal.run, contents.values())
+            settings = tuple(zip(contents, names, strict=True))
+        for entry in entries:
+            if organization.is_done(entry, self.file, done.values()):
+                continue
+            answers = [
+                snapshots.canonical(responses.plain(each))
+                for each in self.chosen.answers(entry.account or "")
+            ]
+            yield Job(
+                replace(self.file, accounts=(), organization=None),
+                self.journal.run,
+                entry,
+                number=numbers[entry.name],
+                of=len(self.chosen.entries),
+                marks=self.journal.resumed or sent,
+                known_as=known.get(entry.name),
+                settings=settings,
+                answers=tuple(self.place.keep(self.journal.run, answers)),
+                kernels=1 if sent else None,
+            )
 
     def _done(self, entry: Entry) -> AccountResult | None:
         """What the run did for an account before it was cut off, if that is known."""
@@ -156,172 +217,31 @@ class _Run:
             return AccountResult.of_plain(self.journal.results[entry.name])
         return None
 
-    # One account
-
-    def _audited(self, entry: Entry) -> AccountResult:
-        """Evidence and report of an account, or what went wrong."""
-        result = AccountResult(entry.name, entry.account)
-        try:
-            opened = snapshots.read(self._evidence(entry))
-            self._refuse_twice(entry, opened.account_id, opened)
-            result = replace(result, **of_evidence(opened, self.file.reports))
-            lacking = [
-                name for name in self.file.require if opened.lacks(requests.named(name).file)
-            ]
-            result = replace(result, required=tuple(lacking))
-            return self._reported(result, opened)
-        except Exception as error:  # whatever it is, the other accounts are not to suffer
-            said = one_line(error)
-            if not isinstance(error, IamkitError | OSError):
-                said = f"{type(error).__name__}: {said} (a fault of iamkit; please report it)"
-                self.log.warn("".join(traceback.format_exception(error)), entry.name)
-            self.log.fail(said, entry.name)
-            return replace(result, error=said, exit_code=int(_code_of(error)))
-
-    def _evidence(self, entry: Entry) -> Path:
-        """The folder of an account's snapshot: taken now, or before if there is nothing newer."""
-        mark = f"{self.journal.run} {entry.name}"
-        if self.journal.resumed and (taken := _marked(self.file.reports, mark)):
-            return taken
-        try:
-            path = self._taken(entry, mark)
-        except SnapshotExistsError as error:
-            if entry.files and error.differing:
-                raise CollectError(
-                    f"{error.path} holds other answers of the same time "
-                    f"({few(error.differing, 3)} differ): save all of them again, with a newer "
-                    "credential report, or move that audit away if these are the right ones"
-                ) from error
-            opened = snapshots.read(error.path)
-            if entry.account and opened.account_id != entry.account:
-                raise CollectError(
-                    f"{error.path} is of account {opened.account_id}, not of {entry.account}"
-                ) from error
-            why = (
-                "AWS makes a credential report at most every four hours and gave the one that is "
-                "here already"
-                if entry.files is None and not entry.demo
-                else "the saved answers are those that are here already"
-            )
-            said = f"{why}: evidence of {opened.manifest['as_of']} is used again"
-            self.log.say(said, entry.name)
-            return error.path
-        opened = snapshots.read(path)
-        self.log.say(f"evidence of {opened.manifest['as_of']} taken", entry.name)
-        if opened.time_is_guessed:
-            said = "no file says when AWS answered; its time is when a file was last changed"
-            self.log.warn(said, entry.name)
-        if gaps := [gap["call"] for gap in opened.manifest["gaps"]]:
-            self.log.say(f"not answered: {', '.join(gaps)}", entry.name)
-        return path
-
-    def _taken(self, entry: Entry, mark: str) -> Path:
-        reports = self.file.reports
-        if entry.demo:
-            from iamkit import demo
-
-            refuse_another(demo.ACCOUNT, entry.account)
-            self._refuse_twice(entry, demo.ACCOUNT)
-            return demo.snapshots(reports)
-        if entry.files:
-            return cli_files.from_files(
-                reports,
-                entry.files,
-                account_id=entry.account,
-                run=mark,
-                note=lambda text: self.log.say(text, entry.name),
-            )
-        from iamkit.evidence import aws
-
-        return aws.from_aws(
-            reports,
-            profile=entry.profile,
-            region=entry.region,
-            role_arn=entry.role_arn,
-            external_id=entry.external_id,
-            last_accessed=entry.last_accessed,
-            account_id=entry.account,
-            run=mark,
-            answered=self.chosen.answers(entry.account or ""),
-        )
-
-    def _refuse_twice(self, entry: Entry, account_id: str, opened: Snapshot | None = None) -> None:
-        """
-        Raise `SettingsError` if an earlier entry led to the account, too.
-
-        The evidence that the entry at hand took is given up: it is no month of the account's.
-        """
-        others = {
-            each["account_id"]: name
-            for name, each in self.journal.results.items()
-            if each["audit"] and name != entry.name
-        }
-        if account_id not in others:
-            return
-        if opened and opened.manifest.get("run") == f"{self.journal.run} {entry.name}":
-            retention.delete([opened.path.parent])
-        raise SettingsError(
-            f"account {account_id} is in the run file twice, as {others[account_id]}, too; remove "
-            "one of the two"
-        )
-
-    def _reported(self, result: AccountResult, opened: Snapshot) -> AccountResult:
-        """The result with its report, and with what became of findings."""
-        index = f"{result.audit}/{overview.INDEX}"
-        try:
-            made = render(opened.path, settings=self.file.path)
-        except (NotebookError, BrokenCheckError) as error:
-            self.log.fail(one_line(error), result.name)
-            there = (self.file.reports / index).is_file()
-            code = int(_code_of(error))
-            return replace(
-                result, report=index if there else None, error=one_line(error), exit_code=code
-            )
-        result = replace(
-            result,
-            report=index,
-            report_sha256=made.sha256,
-            findings={name: made.findings[name] for name in SEVERITIES if made.findings.get(name)},
-            notes=made.notes,
-        )
-        try:
-            result = replace(result, **compared(opened))
-        except WriteError as error:
-            self.log.fail(one_line(error), result.name)
-            return replace(result, error=one_line(error), exit_code=int(_code_of(error)))
-        for note in made.notes:
-            self.log.say(f"settings: {note}", result.name)
-        self.log.say(f"report made; {_findings(result)}", result.name)
-        return result
-
-    # All accounts
-
     def _deleted(self, results: Sequence[AccountResult]) -> list[str]:
-        """Delete what is too old; return the audits that were deleted, from the folder of all."""
-        reports = self.file.reports
-        for result in results:
-            if not (result.account_id and self.file.keep_months):
-                continue
-            old = retention.too_old(
-                reports / result.account_id, self.file.keep_months, self.file.keep
-            )
-            for audit in old:
-                if strange := not_of_the_kit(audit):
-                    said = f"{audit} is older than keep_months, and holds {', '.join(strange)}"
-                    self.log.warn(f"{said}, not made by iamkit: it was not deleted", result.name)
-                    old = [each for each in old if each != audit]
-            names = [audit.relative_to(reports).as_posix() for audit in old]
-            if names:
-                self.journal.note_deleting(names)
-        retention.delete(reports / name for name in self.journal.deleting)
+        """Delete what is too old; return the audits that were deleted, from the place of all."""
+        if self.file.keep_months:
+            audits = self.place.audits()
+            for result in results:
+                self._note_too_old(result, audits.get(result.account_id or "", []))
+        self.place.delete(self.journal.deleting)
         return self.journal.deleting
+
+    def _note_too_old(self, result: AccountResult, audits: Sequence[str]) -> None:
+        names = []
+        for audit in retention.too_old(audits, self.file.keep_months, self.file.keep):
+            name = f"{result.account_id}/{audit}"
+            if strange := self.place.strange(name):
+                said = f"{name} is older than keep_months, and holds {', '.join(strange)}"
+                self.log.warn(f"{said}, not made by iamkit: it was not deleted", result.name)
+            else:
+                names.append(name)
+        if names:
+            self.journal.note_deleting(names)
 
     def _elsewhere(self, results: Sequence[AccountResult]) -> list[str]:
         """Accounts that have audits here, of which the run has none: they are not looked at."""
-        reports = self.file.reports
         own = {each.account_id for each in results}
-        audited = {path.parents[1].name for path in snapshots.under(reports)}
-        left = sorted(audited - own)
+        left = sorted(self.place.audits().keys() - own)
         if left:
             said = "have audits here and no result in this run: they are not in the run file, or "
             self.log.say(f"{few(left)} {said}failed before it was known which account it is")
@@ -329,7 +249,9 @@ class _Run:
 
     def _warn_of_keep(self) -> None:
         """Say if there is no audit of a month or a time that is to be kept: it may be mistaken."""
-        there = [path.parent.name for path in snapshots.under(self.file.reports)]
+        if not self.file.keep:
+            return
+        there = [name for names in self.place.audits().values() for name in names]
         for each in self.file.keep:
             if there and not any(name.startswith(each) for name in there):
                 self.log.warn(f"keep names {each}, and there is no audit of then")
@@ -347,14 +269,14 @@ class _Run:
             "deleted": list(deleted),
         }
         content = json.dumps(said, indent=1).encode() + b"\n"
-        write_whole(self.file.reports / RESULTS, content)
+        write_whole(self.place.front / RESULTS, content)
         return said
 
     def _announced(self, said: Mapping[str, Any]) -> str | None:
         """Run the command that announces, if there is one; return what went wrong, if anything."""
         if not self.file.announce or self.journal.announced:
             return None
-        told = json.dumps({**said, "reports": str(self.file.reports)}).encode()
+        told = json.dumps({**said, "reports": self.place.name}).encode()
         failure = announce(self.file.announce, self.file.path.absolute().parent, told)
         if failure:
             self.log.fail(f"announce: {failure}")
@@ -375,33 +297,13 @@ class _Run:
                 continue
             since = f"; since {each.before[:10]}: {_changes(each)}" if each.before else ""
             lacking = f"; missing: {len(each.missing)}" if each.missing else ""
-            self.log.say(f"{_findings(each)}{since}{lacking}", each.name)
+            self.log.say(f"{findings(each)}{since}{lacking}", each.name)
             if each.required:
                 self.log.fail(f"evidence is missing: {', '.join(each.required)}", each.name)
         asked = [each for each in results if not each.not_asked]
         failed = sum(bool(each.error) for each in asked)
         left = f", {len(results) - len(asked)} not asked" if len(asked) < len(results) else ""
         self.log.say(f"{len(asked) - failed} of {len(asked)} accounts done, {failed} failed{left}")
-
-
-def _marked(reports: Path, mark: str) -> Path | None:
-    """The snapshot that this run took before it was cut off."""
-    for path in snapshots.under(reports):
-        with suppress(OSError, ValueError, AttributeError):
-            if json.loads((path / snapshots.MANIFEST).read_bytes()).get("run") == mark:
-                return path
-    return None
-
-
-def _code_of(error: Exception) -> ExitCode:
-    """An account that cannot be audited is a failure of the run; no room to write is its own."""
-    code = exit_codes.of_error(error)
-    return code if code == ExitCode.NOT_WRITTEN else ExitCode.FAILED
-
-
-def _findings(result: AccountResult) -> str:
-    counted = [f"{result.findings[name]} {name}" for name in SEVERITIES if name in result.findings]
-    return f"findings: {', '.join(counted)}" if counted else "no findings"
 
 
 def _changes(result: AccountResult) -> str:

@@ -10,10 +10,9 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
-from iamkit.errors import SettingsError
 from iamkit.pages import counts, findings
+from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
-from iamkit.values import instead
 
 # How checks can stand, as the page counts them, with the tone of each number.
 TONES: Final[Mapping[str, str]] = {
@@ -48,31 +47,32 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
     """
-    Return the controls of a framework, or of all if it is empty. Rows: see `results.matrix`.
+    Return the controls of a framework, or of those in the settings if it is empty.
 
-    Raises `SettingsError` for a framework that does not exist.
+    Raises `SettingsError` for a framework that does not exist. Rows: see `results.matrix`.
     """
-    found = matrix(account.audit.results)
-    if not framework:
-        return found
-    known = found["framework"].unique()
-    if framework not in known:
-        raise SettingsError(f"{framework!r} is no framework; {instead(framework, known)}")
-    return found[found["framework"] == framework]
+    names = [framework] if framework else account.settings.frameworks
+    return matrix(account.audit.results, chosen_controls(names))
 
 
 def by_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return how many controls of each framework and version have each status."""
+    """Return how many controls of each framework, in its newest version, have each status."""
     versions = ["framework", "version"]
     found = of_framework(account, framework)
+    found = found[is_newest(found)]
     return counts.crossed(found, versions, "status", all_columns=COLORS, sort=False)
 
 
-def controls(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return the controls, the checks that answer them, and what a person has to examine."""
+def controls(account: Account, framework: str = "", *, older: bool = False) -> pd.DataFrame:
+    """
+    Return the controls, the checks that answer them, and what a person has to examine.
+
+    Those of the newest version of each framework, or those of the older ones.
+    """
     found = of_framework(account, framework)
+    found = found[is_newest(found) != older]
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 4))
+    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 2))
     return shown[["control", "title", "status", "evidence", "note"]]
 
 

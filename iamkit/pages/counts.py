@@ -60,8 +60,8 @@ def of(part: int, total: Any, among: str) -> str:
     if among.startswith("the "):
         return among if part else "none"
     if pd.isna(total):
-        return f"{part} of an unknown number of {among}"
-    return f"{part} of {total} {among}" if total else f"no {among}"
+        return f"{part:,} of an unknown number of {among}"
+    return f"{part:,} of {total:,} {among}" if total else f"no {among}"
 
 
 def phrases(texts: pd.Series[Any], most: int) -> pd.Series[Any]:

@@ -11,6 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
 from iamkit.pages.names import chains, names
+from iamkit.reference import attack_techniques
 
 # What an identity arrives with, by request context.
 ARRIVALS: Final[Mapping[str, str]] = {
@@ -193,11 +194,25 @@ def proven_by_category(account: Account) -> pd.DataFrame:
 
 def proven_by_method(account: Account) -> pd.DataFrame:
     """Return the methods and targets of proven paths, with how many identities have each."""
-    by = ["method", "target", "administrator"]
+    by = ["method", "techniques", "target", "administrator"]
     words = {"description": "method", "reaches_admin": "administrator"}
-    found = proven(account).drop(columns="method").rename(columns=words)
+    found = _with_techniques(proven(account)).drop(columns="method").rename(columns=words)
     found = counts.grouped(found, by)
     return found.sort_values(["administrator", "identities"], ascending=False)
+
+
+def _with_techniques(paths: pd.DataFrame) -> pd.DataFrame:
+    """Return paths with the techniques of each in one text, by which rows can be grouped."""
+    return paths.assign(techniques=paths["techniques"].str.join(", ").astype("str"))
+
+
+def techniques(account: Account) -> pd.DataFrame:
+    """Return the techniques of MITRE ATT&CK of methods, and how many identities have one proven."""
+    having = proven(account)[["principal_arn", "techniques"]].explode("techniques")
+    identities = having.drop_duplicates()["techniques"].value_counts()
+    named = [(each.id, each.name, each.taken_for) for each in attack_techniques().values()]
+    found = pd.DataFrame(named, columns=["technique", "name", "taken_for"])
+    return found.assign(identities=found["technique"].map(identities).fillna(0).astype("int64"))
 
 
 def proven_by_identity(account: Account) -> pd.DataFrame:
@@ -210,8 +225,8 @@ def lacking_a_target(account: Account) -> pd.DataFrame:
     """Return the methods that need only a target, the most common first."""
     found = _others(account).query("status == 'needs a target'").drop(columns="method")
     words = {"description": "method", "prerequisite": "what_to_look_for"}
-    by = ["category", "method", "what_to_look_for"]
-    made = counts.grouped(found.rename(columns=words), by)
+    by = ["category", "method", "techniques", "what_to_look_for"]
+    made = counts.grouped(_with_techniques(found.rename(columns=words)), by)
     return made.sort_values(["identities", "method"], ascending=[False, True]).drop(
         columns="category"
     )

@@ -98,6 +98,12 @@ def severities(account: Account) -> pd.DataFrame:
     )
 
 
+def sources(account: Account) -> dict[str, dict[str, str]]:
+    """Return the page that recommends each check, where the check's title leads."""
+    results = account.audit.results
+    return {"title": dict(zip(results["title"], results["source"], strict=True))}
+
+
 def tables(account: Account) -> pd.DataFrame:
     """Return the tables of the evidence: what one row is, and how many rows there are."""
     return pd.DataFrame(

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status, every
-from iamkit.pages import counts, credentials, trend
+from iamkit.pages import counts, credentials, remedies, trend
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
 from iamkit.values import few
@@ -200,6 +201,23 @@ def page_of(account: Account) -> dict[str, str]:
     return found
 
 
+def explained_at(account: Account) -> dict[str, str]:
+    """Return where each check that fails is explained: a fold on the page that shows it."""
+    results, pages = account.audit.results, page_of(account)
+    failing = results.loc[results["status"] == Status.FAIL, "check"]
+    return {
+        check: f"{pages.get(check, CONTROLS)}.html#{charts.anchor('check', check)}"
+        for check in failing
+    }
+
+
+def links(account: Account) -> dict[str, dict[str, str]]:
+    """Return where the titles of checks that fail lead, for tables of them."""
+    at, results = explained_at(account), account.audit.results
+    titles = zip(results["check"], results["title"], strict=True)
+    return {"title": {title: at[check] for check, title in titles if check in at}}
+
+
 def practices(account: Account) -> pd.DataFrame:
     """
     Return the five practices, a row each: its state, a figure with what it is of, and the verdict.
@@ -289,7 +307,7 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     order = failing.assign(rank=rank).sort_values(
         ["rank", "failing"], ascending=[True, False], kind="stable"
     )
-    pages, rows = page_of(account), []
+    pages, at, rows = page_of(account), explained_at(account), []
     wrong = findings[findings["status"] == Status.FAIL]
     first: Any  # a row
     for first in order.head(most).itertuples():
@@ -306,9 +324,10 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
                 "who": "" if alone else few(those["name"].dropna().astype(str)),
                 "first_step": f"{name}: {step}" if name and len(those) > 1 else step,
                 "page": pages.get(first.check, CONTROLS),
+                "address": at[first.check],
             }
         )
-    columns = ["severity", "title", "count", "who", "first_step", "page"]
+    columns = ["severity", "title", "count", "who", "first_step", "page", "address"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -360,6 +379,7 @@ def facts(account: Account) -> dict[str, Any]:
         "practices": practices(account).to_dict("records"),
         "first_audit": len(account.history.audits) < 2,
         "severities": severities(account),
+        "changes": remedies.first(account),
         "worst": worst(account).to_dict("records"),
         "not_assessed": lacking.to_dict("records"),
         "pages": by_page(account),

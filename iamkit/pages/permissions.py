@@ -39,7 +39,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
                 admins["principal_arn"].nunique(),
                 "by what they can do, in some context",
             ),
-            "Without MFA": charts.none_is_good(
+            "Administrators without MFA": charts.none_is_good(
                 alone["principal_arn"].nunique(),
                 "users who are administrators with a key or password alone",
                 of=account.permissions.principals["kind"].eq("user").sum(),
@@ -52,11 +52,16 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 
 def control_policies(account: Account) -> charts.Sentence:
-    """Return the sentence that says whether service control policies count on this page."""
-    if account.has_control_policies:
-        return charts.say("Service control policies are in the evidence and count.")
-    said = "Service control policies are not in the evidence: what they deny is shown as allowed."
-    return charts.say(said, tone="note")
+    """Return the sentence that says whether the organization's policies count on this page."""
+    known = account.has_control_policies
+    said = [
+        "Service control policies are in the evidence and count."
+        if known
+        else "Service control policies are not in the evidence: what they deny is shown as allowed."
+    ]
+    if account.has_resource_policies:
+        said.append("Resource control policies are in the evidence; these tables leave them out.")
+    return charts.say(" ".join(said), tone="plain" if known else "note")
 
 
 def ranked(account: Account) -> pd.DataFrame:

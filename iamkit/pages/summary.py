@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,10 +10,12 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.checks import Status
+from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
 from iamkit.results import CLASSES, PRIVILEGES, matters
+from iamkit.table import lists_by_key
+from iamkit.values import few
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {
@@ -20,6 +23,9 @@ PROTECTION: Final[Mapping[str, str]] = {
     "MFA not enforced": charts.AMBER,
     "no MFA device": charts.WINE,
 }
+
+
+_REST: Final = re.compile(r"(?<=[a-z)]\.) .*", re.DOTALL)  # of a text, after its first sentence
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
@@ -89,16 +95,25 @@ def _becoming(results: pd.DataFrame) -> object:
 
 
 def identities_first(account: Account) -> pd.DataFrame:
-    """Return the identities with a finding of high severity or worse, and their next step."""
+    """Return the identities with a finding of high severity or worse, why, and the next step."""
     found = matters(account.identities)
+    findings = account.audit.findings
+    wrong = findings[findings["status"].eq(Status.FAIL) & findings["severity"].isin(SEVERITIES[:2])]
+    wrong = wrong.drop_duplicates(["subject", "title"])
+    # Those of a subject with the severity that makes its verdict, and none below it.
+    verdicts = found.set_index("principal_arn")["verdict"]
+    wrong = wrong[wrong["severity"].eq(wrong["subject"].map(verdicts))]
+    titles = lists_by_key(wrong["subject"], wrong["title"])
+    found = found.assign(why=[few(titles.get(arn, []), 1, "; ") for arn in found["principal_arn"]])
     words = {
         "mfa_enforced": "enforced",
         "network_restriction": "network",
         "exposed_actions": "exposed_if_stolen",
     }
-    found = found.assign(next_step=found["next_steps"].str[0]).rename(columns=words)
+    first_sentence = found["next_steps"].str[0].str.replace(_REST, "", regex=True)
+    found = found.assign(next_step=first_sentence).rename(columns=words)
     return found.replace(dict.fromkeys(NOT_APPLICABLE, "–"))[
-        ["verdict", "name", "privilege", "mfa_registered", *words.values(), "next_step"]
+        ["verdict", "name", "why", "privilege", "mfa_registered", *words.values(), "next_step"]
     ]
 
 

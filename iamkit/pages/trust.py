@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
-from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, WHO
+from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, UNKNOWN_HOLDERS, WHO
 
 # Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (
@@ -24,6 +24,34 @@ PROBLEMS: Final[Mapping[str, str]] = {"without": charts.PINE, "with a problem": 
 MFA: Final[Mapping[str, str]] = {"with MFA": charts.PINE, "without MFA": charts.AMBER}
 
 
+def resource_policies(account: Account) -> charts.Sentence:
+    """Return the sentence that says whether resource control policies count on this page."""
+    if account.has_resource_policies:
+        said = "Resource control policies are in the evidence: whom they deny is not trusted."
+        return charts.say(said)
+    said = "Resource control policies are not in the evidence: whom they deny is shown as trusted."
+    return charts.say(said, tone="note")
+
+
+def people_behind_roles(account: Account) -> charts.Sentence:
+    """Return the sentence that says whether people behind Identity Center's roles are known."""
+    found = account.role_holders
+    if found.empty:
+        return charts.say("No role with people of IAM Identity Center behind it is known.")
+    if found["note"].eq(UNKNOWN_HOLDERS).any():
+        said = (
+            "The assignments of IAM Identity Center are not in the evidence. A run over the "
+            "organization collects them."
+        )
+        return charts.say(said, tone="note")
+    people = found["user_id"].nunique()
+    roles = found.loc[found["user_id"].notna(), "role_arn"].nunique()
+    return charts.say(
+        f"{people} people have {roles} roles by IAM Identity Center.",
+        "Whether they have MFA there is not known: no API says.",
+    )
+
+
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: roles, not principals."""
     roles = _how_many(trusted(account))
@@ -32,7 +60,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     return charts.figures(
         missing=account.missing("trusted_principals"),
         **{
-            "Roles": (roles, "with trusted principals"),
+            "Assumable roles": (roles, "with trusted principals"),
             "Trust outsiders": (outside, "roles"),
             "Trust too many": charts.none_is_good(
                 _how_many(too_many(account)),

@@ -24,7 +24,13 @@ from iamkit.policy.context_keys import (
     SOURCE_IP_KEYS,
     TAG_OR_PROVIDER_KEY,
 )
-from iamkit.policy.decision import Decision, certainly_allowed, certainly_stopped, decide
+from iamkit.policy.decision import (
+    Decision,
+    certainly_allowed,
+    certainly_stopped,
+    decide,
+    on_resource,
+)
 from iamkit.policy.dependencies import Dependencies, Profile
 from iamkit.policy.document import read_document, statement_rows, trust_row
 from iamkit.policy.effects import Cells, Effects, add
@@ -102,6 +108,7 @@ __all__ = [
     "conditions",
     "decide",
     "is_account",
+    "on_resource",
     "read_document",
     "resolve",
     "statement_name",

@@ -2,11 +2,12 @@
 One request decided, as AWS decides it, and why.
 
 An explicit deny in any layer wins; then every layer that is present must allow: the principal's own
-policies, its permissions boundary, and each level of service control policies. An answer that
-depends on an unknown condition key is neither allowed nor denied but Unknown, and says on what.
+policies, its permissions boundary, and each level of service control policies. Resource control
+policies only deny. An answer that depends on an unknown condition key is neither allowed nor denied
+but Unknown, and says on what.
 
-Resource-based policies, resource control policies, session policies and VPC endpoint policies are
-not in the evidence: the answer is what identity policies, boundaries and SCPs permit.
+Resource-based policies, session policies and VPC endpoint policies are not in the evidence: the
+answer is what identity policies, boundaries, SCPs and RCPs permit.
 
 Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries for IAM entities".
 """
@@ -108,6 +109,7 @@ def decide(
     identity: Sequence[Policy | Mapping[str, Any]],
     boundary: Sequence[Policy | Mapping[str, Any]] | None = None,
     scps: Sequence[Sequence[Policy | Mapping[str, Any]]] = (),
+    rcps: Iterable[Statement] = (),
 ) -> Decision:
     """
     Decide one request.
@@ -125,6 +127,8 @@ def decide(
         None: there is no boundary.
     scps : levels of policies
         Root, organizational units, account; each level must allow.
+    rcps : statements
+        Those about the action that deny in the resource control policies of the resource's account.
     """
     if not isinstance(context, RequestContext):
         context = RequestContext(context)
@@ -134,6 +138,8 @@ def decide(
         tuple(map(_policies, scps)),
     )
     allowed, denied = _applying(action, resource, context, layers)
+    truths = ((_applies(each, resource, context), each) for each in rcps)
+    denied += [_Applying(truth, "RCP", each) for truth, each in truths if truth is not False]
 
     def because(applying: Iterable[_Applying]) -> tuple[DecidingStatement, ...]:
         return tuple(_reason(each.layer, each.statement, resource, context) for each in applying)

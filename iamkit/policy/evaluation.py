@@ -15,9 +15,9 @@ Report a problem only with `certain`, and its absence only with `possible`. A de
 never erases an action; it counts against `certain` unless a resource is found that it leaves alone.
 
 A policy is judged once per content and answers to the keys that it asks, and whatever comes to the
-same shares its row. Resource-based policies, resource control policies, session policies and VPC
-endpoint policies are not in the evidence: rows say what identity policies, boundaries and SCPs
-permit.
+same shares its row. Resource-based policies, session policies and VPC endpoint policies are not in
+the evidence, and resource control policies are not counted here: rows say what identity policies,
+boundaries and SCPs permit.
 
 Source: IAM User Guide, "Policy evaluation logic" and "Permissions boundaries for IAM entities".
 """

@@ -33,6 +33,7 @@ class EscalationMethod:
     caller: str
     permissions: Mapping[str, str]  # each action, and what it is used on
     gains: str
+    techniques: list[str]  # of MITRE ATT&CK, by id
     trust: str
     services: list[str]
     prerequisites: list[str]
@@ -105,6 +106,29 @@ def taken_as_given() -> frozenset[str]:
     """Prerequisites that are taken to be fulfilled."""
     named = _read()["prerequisites"].items()
     return frozenset(name for name, prerequisite in named if prerequisite.get("given"))
+
+
+@dataclass(frozen=True)
+class AttackTechnique:
+    """A technique, or sub-technique, of MITRE ATT&CK, with MITRE's name for it."""
+
+    id: str
+    name: str
+    taken_for: str  # for what in a method
+
+
+@cache
+def attack_version() -> str:
+    """Return the version of MITRE ATT&CK whose techniques the methods name."""
+    version: str = _read()["attack"]["version"]
+    return version
+
+
+@cache
+def attack_techniques() -> dict[str, AttackTechnique]:
+    """Return each technique that a method names, by id."""
+    named = _read()["attack"]["techniques"].items()
+    return {name: AttackTechnique(name, each["name"], each["for"]) for name, each in named}
 
 
 @cache

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.errors import SchemaError
+from iamkit.errors import SchemaError, SettingsError
 from iamkit.reference.files import FOLDER, json_schema, read_data
 from iamkit.table import OBJECT, TEXT, Column, Table
+from iamkit.values import instead
 
 DATA: Final = FOLDER / "controls.yaml"
 
@@ -42,19 +44,73 @@ def load_controls(path: Path = DATA) -> pd.DataFrame:
     """
     Return every control in the order of the file. Rows: see `CONTROLS`.
 
-    Raises `SchemaError` naming the control that is written wrongly, is there twice, or has neither
-    `checks` nor `manual`: it would pass unseen.
+    The newest version of a framework comes before its older ones. Raises `SchemaError` naming the
+    control that is written wrongly, is there twice, or has neither `checks` nor `manual`: it would
+    pass unseen.
     """
-    rows = [row for entry in read_data(path) for row in _rows(entry, path.name)]
+    rows: list[dict[str, Any]] = []
+    for entry in read_data(path):
+        rows += (
+            _selected(entry, rows, path.name) if "baseline" in entry else _rows(entry, path.name)
+        )
     named = Counter(" ".join(row[name] for name in CONTROLS.key) for row in rows)
     if twice := [name for name, count in named.items() if count > 1]:
         raise SchemaError(f"{path.name}: there twice: {'; '.join(twice)}")
     return CONTROLS.rows(*rows)
 
 
+def chosen_controls(frameworks: Iterable[str] = ()) -> pd.DataFrame:
+    """
+    Return the controls of the frameworks with these names, or all without a name.
+
+    Raises `SettingsError` for a framework that does not exist. Rows: see `CONTROLS`.
+    """
+    controls, named = _all_controls(), list(frameworks)
+    known = controls["framework"].unique().tolist()
+    for name in named:
+        if name not in known:
+            raise SettingsError(f"{name!r} is no framework; {instead(name, known)}")
+    return controls[controls["framework"].isin(named or known)].reset_index(drop=True)
+
+
+@cache
+def _all_controls() -> pd.DataFrame:
+    """The controls of the kit, read once: a page asks for them several times."""
+    return load_controls()
+
+
+def is_newest(controls: pd.DataFrame) -> pd.Series[bool]:
+    """Return for each row whether it is of the newest version of its framework, the first here."""
+    newest = controls.groupby("framework")["version"].transform("first")
+    return controls["version"].eq(newest)
+
+
+def _selected(
+    framework: dict[str, Any], before: list[dict[str, Any]], file: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the controls that a baseline selects from a framework before it, in its order."""
+    _fits("framework", framework, file)
+    base, (version,) = framework["baseline"], framework["versions"]
+    _fits("baseline", base, f"{file}, {framework['framework']}")
+    at = {
+        row["id"]: row
+        for row in before
+        if (row["framework"], row["version"]) == (base["of"], base["version"])
+    }
+    if unknown := [each for each in base["controls"] if each not in at]:
+        raise SchemaError(
+            f"{file}, {framework['framework']}: {base['of']} {base['version']} "
+            f"has no control {', '.join(unknown)}"
+        )
+    own = {"framework": framework["framework"], "version": version, "source": framework["source"]}
+    yield from (at[each] | own for each in base["controls"])
+
+
 def _rows(framework: dict[str, Any], file: str) -> Iterator[dict[str, Any]]:
     """Yield a framework's controls, version by version."""
     _fits("framework", framework, file)
+    if "sections" not in framework:
+        raise SchemaError(f"{file}: this framework lacks sections, or a baseline")
     shared = {name: framework[name] for name in ("framework", "source")}
     for version in framework["versions"]:
         for section in framework["sections"]:

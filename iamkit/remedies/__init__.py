@@ -11,7 +11,7 @@ from iamkit.remedies.files import JSON, SCRIPT, described, script, write
 from iamkit.remedies.proof import Refused, Remedy, remedies, tried, untouched
 from iamkit.remedies.proposal import Proposal
 from iamkit.remedies.proposals import proposals
-from iamkit.remedies.reach import MADE_FOR, WITHOUT
+from iamkit.remedies.reach import MADE_FOR, WITHOUT, made_for
 from iamkit.remedies.restrictions import mfa_policy, network_policy
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Remedy",
     "commands",
     "described",
+    "made_for",
     "mfa_policy",
     "network_policy",
     "proposals",

@@ -7,10 +7,11 @@ docs/remedies.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
-# The checks that a remedy is made for; it often ends others as well. `*` stands for a number.
+# The checks that a remedy is made for; it often ends others as well. `*`: a number, or all.
 MADE_FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "enforce-mfa": ("password_without_enforced_mfa", "mfa_can_be_removed"),
     "restrict-networks": ("key_usable_from_anywhere", "network_fence_with_holes"),
@@ -110,3 +111,13 @@ WITHOUT: Final[Mapping[str, str]] = {
     "vendor_without_external_id": "the vendor chooses the external id, and has to send it first",
     "whole_services_everywhere": _WORK,
 }
+
+
+def made_for(remedy: str) -> tuple[str, ...]:
+    """
+    Return the checks that a remedy, by its id, is made for.
+
+    >>> made_for("end-paths-2")
+    ('can_become_administrator', 'can_escalate')
+    """
+    return MADE_FOR[re.sub(r"(?<=^end-paths-).*", "*", remedy)]

@@ -14,6 +14,7 @@ from iamkit.report.csv_files import MARK, as_csv, definitions
 from iamkit.report.folder import not_of_the_kit
 from iamkit.report.lab import lab_command, workspace
 from iamkit.report.manifest import installed_version
+from iamkit.report.printing import printed
 from iamkit.report.rebuild import Rebuilt, rebuild
 from iamkit.report.redacted import redact
 from iamkit.report.render import Report, render
@@ -32,6 +33,7 @@ __all__ = [
     "lab_command",
     "not_of_the_kit",
     "page",
+    "printed",
     "rebuild",
     "redact",
     "render",

@@ -19,6 +19,7 @@ from iamkit.errors import WriteError, one_line
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report import manifest
 from iamkit.report.manifest import MANIFEST
+from iamkit.report.printing import PDF
 from iamkit.report.verify import checked
 
 COVER, SUMS = "README.txt", "SHA256SUMS"
@@ -32,7 +33,7 @@ Open index.html in a browser: it lists the pages, the verdicts and what could no
 pages load nothing from anywhere and work offline. report.xlsx has the tables for a spreadsheet,
 findings.json and findings.ocsf.json the findings for other programs, and the .ipynb files the
 notebooks as they ran.
-{redacted}{failed}
+{paper}{redacted}{failed}
 This report says where an account is weak. Handle it as you handle a password.
 
 How to tell that nothing was changed
@@ -53,8 +54,12 @@ and the report itself, that is its {manifest}, the SHA-256
    The last line is the hash of the report.
 3. Whoever has the evidence can make every byte of the report again and compare:
        iamkit rebuild . --snapshot FOLDER_OF_THE_EVIDENCE
-
+{printed}
 Made with iamkit {version}.
+"""
+PRINTED: Final = """\
+   The bytes of report.pdf also depend on the Chromium that printed it and on the machine's fonts;
+   where these are others, it is said that it was not compared.
 """
 
 
@@ -114,11 +119,13 @@ def _cover(facts: Mapping[str, Any], sealed: bytes, *, redacted: bool) -> str:
         account_id=facts["account_id"],
         as_of=facts["as_of"],
         rule="=" * len(title),
+        paper="report.pdf is all pages as one document, for paper.\n" * (PDF in facts["files"]),
         redacted=pseudonyms if redacted else "",
         failed=f"\nWhen it was made, this failed:\n{failures}" if failures else "",
         evidence=facts["evidence_sha256"],
         report=manifest.sha256(sealed),
         manifest=MANIFEST,
         sums=SUMS,
+        printed=PRINTED if PDF in facts["files"] else "",
         version=facts["versions"]["iamkit"],
     )

@@ -132,9 +132,9 @@ def _safe(shown: Any) -> Any:
 
 
 def _controls(account: Account) -> pd.DataFrame:
-    from iamkit.results import matrix
+    from iamkit.results import chosen_matrix
 
-    return matrix(account.audit.results)
+    return chosen_matrix(account.audit.results, account.settings)
 
 
 def _findings(account: Account) -> pd.DataFrame:

@@ -3,8 +3,9 @@ The findings as JSON, for other programs: each with what its check asks, and why
 
 `account_id`, `alias`, `as_of`, `evidence_sha256` and `iamkit`, its version, say of which audit the
 findings are. `findings` has one for each row of `findings.csv`, with the same members, and with
-`why`, `fix`, `references` (the pages that recommend it) and `controls` (which the check speaks to,
-in the newest version of each framework), so that a program needs no second file.
+`why`, `fix`, `references` (the pages that recommend it), `controls` (which the check speaks to, in
+the newest version of each framework that the settings name) and `techniques` (of MITRE ATT&CK, by
+id, if the finding is about escalation methods), so that a program needs no second file.
 
 Text is as in the other files: what would act on a terminal or reorder what stands beside it is
 written out.
@@ -28,9 +29,9 @@ def findings_json(account: Account) -> str:
     from iamkit.charts import clean
     from iamkit.report.csv_files import of_audit
     from iamkit.report.manifest import installed_version
-    from iamkit.results import with_ids
+    from iamkit.results import techniques_of_findings, with_ids
 
-    checks = texts_of_checks(account)
+    checks, techniques = texts_of_checks(account), techniques_of_findings(account)
     about = {
         **of_audit(account),
         "alias": clean(account.alias) if account.alias else None,
@@ -39,6 +40,7 @@ def findings_json(account: Account) -> str:
     found = [
         row
         | {name: checks[row["check"]][name] for name in ("why", "fix", "references", "controls")}
+        | {"techniques": techniques.get((row["check"], row["subject"]), [])}
         for row in records(with_ids(account))
     ]
     head = json.dumps(about, ensure_ascii=False)[:-1]
@@ -59,9 +61,9 @@ def texts_of_checks(account: Account) -> dict[str, dict[str, Any]]:
 
     `title`, `severity`, `status`, `why` (null if its author does not say), `fix`, `references` (the
     pages that recommend it) and `controls` (which the check speaks to, each with its framework,
-    the newest version of it).
+    the newest version of it, of the frameworks that the settings name).
     """
-    controls = _controls()
+    controls = _controls(account)
     return {
         row["check"]: {
             **{name: row[name] for name in ("title", "severity", "status", "why")},
@@ -89,21 +91,14 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return "[\n" + ",\n".join(texts) + "\n]" if texts else "[]"
 
 
-def _controls() -> dict[str, list[dict[str, str]]]:
+def _controls(account: Account) -> dict[str, list[dict[str, str]]]:
     """The controls that each check speaks to, of the newest version of their framework."""
-    from iamkit.reference import load_controls
+    from iamkit.reference import chosen_controls, is_newest
 
-    controls = load_controls()
-    versions = controls.groupby("framework")["version"].unique()
-    newest = {framework: max(of, key=_numbers) for framework, of in versions.items()}
+    controls = chosen_controls(account.settings.frameworks)
     found: dict[str, list[dict[str, str]]] = {}
-    for row in controls.to_dict("records"):
-        if row["version"] == newest[row["framework"]]:
-            said = {name: row[name] for name in ("framework", "version", "id", "title")}
-            for check in row["checks"]:
-                found.setdefault(check, []).append(said)
+    for row in controls[is_newest(controls)].to_dict("records"):
+        said = {name: row[name] for name in ("framework", "version", "id", "title")}
+        for check in row["checks"]:
+            found.setdefault(check, []).append(said)
     return found
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)]

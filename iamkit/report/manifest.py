@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from iamkit.errors import ReportError
-from iamkit.evidence import Snapshot
+from iamkit.evidence import Snapshot, of_report
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report.notebooks import SourceNotebook
 from iamkit.settings import Settings
 
-MANIFEST: Final = "report-manifest.json"
+MANIFEST: Final = of_report.MANIFEST
 FORMAT: Final = 1
 REQUIRED: Final = (
     "account_id", "as_of", "evidence_sha256", "files", "notebooks", "parameters", "settings",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from iamkit.access import DEFAULT_CONTEXTS, Question, evaluated
 from iamkit.errors import SettingsError
-from iamkit.reference import load_controls
+from iamkit.reference import chosen_controls
 from iamkit.tables import service_linked_arns
 from iamkit.values import instead
 
@@ -27,9 +27,7 @@ def _context(account: Account, value: str) -> None:
 
 
 def _framework(account: Account, value: str) -> None:
-    known = load_controls()["framework"].unique()
-    if value and value not in known:
-        raise SettingsError(f"{value!r} is no framework; {instead(value, known)}")
+    chosen_controls([value] if value else ())
 
 
 def _principal(account: Account, value: str) -> None:

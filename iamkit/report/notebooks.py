@@ -148,6 +148,7 @@ def account_arguments(
     """
     from iamkit import account
     from iamkit.checks import every
+    from iamkit.reference import chosen_controls
     from iamkit.report.named_values import NAMED
 
     arguments: dict[str, Any] = {
@@ -161,6 +162,10 @@ def account_arguments(
         every(opened.settings)
     except SettingsError as error:  # of an accepted risk, which the settings file has
         raise SettingsError(f"settings file {settings}: {error}") from error
+    try:
+        chosen_controls(opened.settings.frameworks)
+    except SettingsError as error:
+        raise SettingsError(f"setting frameworks: {error}") from error
     for name, text in given.items():
         for kind in {source.declared[name][0] for source in sources if name in source.declared}:
             try:

@@ -6,6 +6,8 @@ is 1.6.0 because AWS Security Hub writes its own findings in it, so that one pip
 tests validate the events against it and against the newest version that is published as a package.
 An event uses none of what 1.6.0 marks as deprecated.
 
+A finding about escalation methods has their techniques of MITRE ATT&CK in `finding_info.attacks`.
+
 A finding of the same check and subject has the same `finding_info.uid` in every report, so a
 receiver that knows it updates what it has. `time` is the time of the evidence, in milliseconds.
 What is accepted is suppressed and still fails; what could not be assessed has the compliance status
@@ -18,7 +20,7 @@ in Security Hub"; Prowler's OCSF output, for where an ARN, a check's id and an a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from iamkit.checks import INFO, Status
@@ -26,6 +28,7 @@ from iamkit.report.findings_json import lines, records, texts_of_checks
 
 if TYPE_CHECKING:
     from iamkit.account import Account
+    from iamkit.reference import AttackTechnique
 
 VERSION: Final = "1.6.0"
 CATEGORY, CLASS, CREATE, AWS_ACCOUNT, RULE = 2, 2003, 1, 10, 1
@@ -55,12 +58,45 @@ COMPLIANCE: Final = {
 
 def ocsf_findings(account: Account) -> str:
     """Return an event for each check and subject with a finding: a JSON list, an event a line."""
-    from iamkit.results import FOUND_ROWS, found
+    from iamkit.results import FOUND_ROWS, found, techniques_of_findings
 
     shared = _shared(account)
-    checks = texts_of_checks(account)
+    checks, techniques = texts_of_checks(account), techniques_of_findings(account)
     rows = records(found(account)[FOUND_ROWS.names])
-    return lines(_event(row, checks[row["check"]], shared) for row in rows) + "\n"
+    return (
+        lines(
+            _event(
+                row,
+                checks[row["check"]],
+                shared,
+                attacks(techniques.get((row["check"], row["subject"]), ())),
+            )
+            for row in rows
+        )
+        + "\n"
+    )
+
+
+def attacks(techniques: Iterable[str]) -> list[dict[str, Any]]:
+    """
+    Return techniques of MITRE ATT&CK as OCSF has them, a sub-technique with its technique.
+
+    >>> [each["sub_technique"]["uid"] for each in attacks(["T1098.001"])]
+    ['T1098.001']
+    """
+    from iamkit.reference import attack_techniques, attack_version
+
+    return [
+        {"version": attack_version(), **_technique(attack_techniques()[each])}
+        for each in techniques
+    ]
+
+
+def _technique(technique: AttackTechnique) -> dict[str, Any]:
+    """A technique by id and name; of a sub-technique, the technique by its id."""
+    of, _, within = technique.id.partition(".")
+    named = {"uid": technique.id, "name": technique.name}
+    return {"technique": {"uid": of}, "sub_technique": named} if within else {"technique": named}
 
 
 def _shared(account: Account) -> dict[str, Any]:
@@ -103,7 +139,10 @@ def _shared(account: Account) -> dict[str, Any]:
 
 
 def _event(
-    row: Mapping[str, Any], check: Mapping[str, Any], shared: dict[str, Any]
+    row: Mapping[str, Any],
+    check: Mapping[str, Any],
+    shared: dict[str, Any],
+    techniques: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """One finding as an event."""
     severity_id, severity = SEVERITIES[row["severity"]]
@@ -133,6 +172,7 @@ def _event(
                 "type": "Rule",
                 **({"desc": check["why"]} if check["why"] else {}),
             },
+            **({"attacks": techniques} if techniques else {}),
         },
         "compliance": {
             "status_id": compliance_id,

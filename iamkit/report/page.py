@@ -26,15 +26,17 @@ from markupsafe import Markup, escape
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
+from iamkit.badges import BADGES
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
-from iamkit.report.table_cells import BADGES, beyond, cells
+from iamkit.report.table_cells import SAFE_ADDRESS, TRANSPOSED, beyond, cells, transposed
 from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
 HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
+FOLDED_TAG = "folded"  # what a page shows when the reader opens it
 TONES = {"plain", "good", "bad", "note"}
 
 # The media types of `charts.display`, which is not imported here because it brings matplotlib.
@@ -42,6 +44,7 @@ DATA = {
     "application/vnd.iamkit.table+json": "table",
     "application/vnd.iamkit.figures+json": "figures",
     "application/vnd.iamkit.text+json": "sentence",
+    "application/vnd.iamkit.folds+json": "folds",
 }
 
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -53,8 +56,8 @@ REFUSED = {
 }
 
 SOME_RESULTS = "evidence is missing for some results"  # of `charts.table`, as of the media types
+_NOTEBOOK = re.compile(r"^([\w-]+)\.ipynb(#[\w-]+)?$")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def render_index(
     evidence: Provenance,
     *,
     files: Sequence[str] = (),
+    pdf: str = "",
     incomplete: int = 0,
     notes: Sequence[str] = (),
     overview: Mapping[str, Any] | None = None,
@@ -189,6 +193,8 @@ def render_index(
 ) -> str:
     """
     The HTML of the page that says how the account stands and lists the others and the files.
+
+    `pdf` is the file that has all pages as one document, if there is one.
 
     A page that lacks evidence is not complete; so is none, where the evidence says too little of
     `incomplete` users, roles or policies. `notes` are sentences to show beside the list.
@@ -208,7 +214,8 @@ def render_index(
         told = counted.get(page.name, {}).get("not assessed")  # by the number beside it
         said = [each for each in page.missing if not (told and each == SOME_RESULTS)]
         lacking[page.name] = few([*said, *too], 2, "; ")
-    shown = {"pages": pages, "failed": failed, "files": files, "lacking": lacking, "notes": notes}
+    shown = {"pages": pages, "failed": failed, "lacking": lacking, "notes": notes}
+    shown |= {"files": files, "pdf": pdf}
     titles = {page.name: page.title for page in pages}
     found = overview or {}
     return str(template.render(evidence=evidence, titles=titles, overview=found, **shown))
@@ -241,10 +248,14 @@ def _exporter() -> TemplateExporter:
         default_preprocessors=[],
         filters={
             "cells": cells,
+            "safe_address": lambda address: address if SAFE_ADDRESS.fullmatch(address) else "",
             "code_marks": _code_marks,
             "hidden": _hidden,
+            "folded": _folded,
             "shown": _shown,
             "beyond": beyond,
+            "beyond_transposed": lambda table: beyond(table, TRANSPOSED),
+            "transposed": transposed,
             "badge": lambda name: BADGES.get(name, "accepted"),
             "tone": lambda tone: tone if tone in TONES else "plain",
         },
@@ -261,13 +272,15 @@ def _hidden(cell: NotebookNode) -> bool:
     return bool(HIDDEN_TAGS & set(cell.metadata.get("tags", ())))
 
 
+def _folded(cell: NotebookNode) -> bool:
+    """Whether a page shows a cell's tables only when the reader opens them."""
+    return FOLDED_TAG in cell.metadata.get("tags", ())
+
+
 def _assets() -> dict[str, str]:
     """The style sheet and the script, and the policy that allows these and nothing else."""
     css = "".join((FOLDER / name).read_text("utf-8") for name in ("page.css", "print.css"))
     script = (FOLDER / "page.js").read_text("utf-8")
-
-    def allowed(text: str) -> str:
-        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
     policy = (
         f"default-src 'none'; img-src data:; style-src {allowed(css)} {allowed(NOSCRIPT_CSS)}; "
@@ -279,6 +292,11 @@ def _assets() -> dict[str, str]:
         "policy": policy,
         "script": Markup(script),  # noqa: S704
     }
+
+
+def allowed(text: str) -> str:
+    """How a content security policy names a style sheet or a script: by its hash."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _shown(output: NotebookNode) -> dict[str, Any]:
@@ -352,8 +370,9 @@ class _Prose(mistune.HTMLRenderer):
         return f'<h{level} id="{escape(unique)}">{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link if it may be followed, else its text."""
-        if not (self._links and _SAFE_ADDRESS.fullmatch(url)):
+        """A link if it may be followed, else its text; of a notebook, a link to its page."""
+        url = _NOTEBOOK.sub(r"\1.html\2", url)
+        if not (self._links and SAFE_ADDRESS.fullmatch(url)):
             return text
         return f'<a href="{escape(url)}" rel="noreferrer">{text}</a>'
 

@@ -7,6 +7,10 @@ another, the difference is named, because it may be why bytes differ.
 
 A report's manifest holds its settings, but no code: the user's own checks have to be given again,
 with the settings file that names them.
+
+A PDF is compared only if it is printed again by the same version of Chromium with the same fonts,
+which decide its bytes besides the pages; else it is said why it was not. The pages that it was
+printed from are compared in any case.
 """
 
 from __future__ import annotations
@@ -15,13 +19,15 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from iamkit.errors import BrokenCheckError, NotebookError, ReportError
+from iamkit.errors import BrokenCheckError, NotebookError, PrintError, ReportError
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report import manifest
 from iamkit.report.manifest import MANIFEST
+from iamkit.report.printing import PDF, printed, printed_with
 from iamkit.report.render import Progress, render
 from iamkit.report.temporary import RunFolder
 from iamkit.report.verify import checked
@@ -35,6 +41,7 @@ class Rebuilt:
     files: int
     differing: tuple[str, ...]  # names of files that differ, are missing or too many
     reasons: tuple[str, ...]  # what the two were not both made with
+    not_compared: str = ""  # why the PDF was not, if there is one
 
 
 def rebuild(
@@ -69,6 +76,7 @@ def rebuild(
     if opened.evidence_hash != facts["evidence_sha256"]:
         said = f"{opened.path} is evidence {opened.evidence_hash}, and the report is of evidence"
         raise ReportError(f"{said} {facts['evidence_sha256']}; name that with --snapshot")
+    reprint = _Reprint((report / PDF).read_bytes()) if PDF in facts["files"] else None
     run = RunFolder()
     try:
         settings = _settings(facts["settings"], settings, run.path)
@@ -80,6 +88,7 @@ def rebuild(
                 parameters=facts["parameters"],
                 settings=settings,
                 notebooks=notebooks,
+                printer=reprint,
                 progress=progress,
             )
         made = manifest.read(again)
@@ -89,7 +98,36 @@ def rebuild(
             differing = [MANIFEST]
     finally:
         run.close()
-    return Rebuilt(report, len(names), tuple(differing), tuple(_reasons(facts, made)))
+    why = reprint.why if reprint else ""
+    compared = len(names) - bool(why)
+    return Rebuilt(report, compared, tuple(differing), tuple(_reasons(facts, made)), why)
+
+
+class _Reprint:
+    """
+    A printer for a report's document: the PDF it prints, or the old one if the two cannot be equal.
+
+    `why` says in words why the old one was taken.
+    """
+
+    def __init__(self, old: bytes) -> None:
+        self._old = old
+        self.why = ""
+
+    def __call__(self, document: str, as_of: datetime) -> bytes:
+        try:
+            new = printed(document, as_of)
+        except PrintError as error:
+            self.why = str(error)
+            return self._old
+        was, now = (
+            f"Chromium {of['chromium']} with {', '.join(of['fonts']) or 'no fonts'}"
+            for of in map(printed_with, (self._old, new))
+        )
+        if was == now:
+            return new
+        self.why = f"it was printed by {was}, and here by {now}"
+        return self._old
 
 
 def _reasons(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

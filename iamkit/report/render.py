@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from iamkit.errors import BrokenCheckError, NotebookError, ReportError
+from iamkit.errors import BrokenCheckError, NotebookError, PrintError, ReportError
 from iamkit.evidence import Snapshot
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report import manifest
@@ -37,6 +37,7 @@ from iamkit.report.notebooks import (
     read_notebooks,
     thresholds,
 )
+from iamkit.report.printing import PDF, Printer, printed_with
 from iamkit.report.tidy import Given, Tidier
 from iamkit.settings import Settings
 
@@ -57,7 +58,8 @@ class Report:
     """
     Where the pages are, the hash of their manifest, and how many findings of each severity.
 
-    `notes` are sentences on names in the settings that match nothing in the account.
+    `notes` are sentences on names in the settings that match nothing in the account; `no_pdf` says
+    why there is no PDF, if there was to be one.
     """
 
     index: Path
@@ -65,6 +67,7 @@ class Report:
     sha256: str
     findings: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    no_pdf: str = ""
 
 
 def render(
@@ -75,6 +78,7 @@ def render(
     settings: Path | None = None,
     notebooks: Path | None = None,
     workers: int | None = None,
+    printer: Printer | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
     """
@@ -98,6 +102,9 @@ def render(
         Folder of notebooks; the kit's own if left out.
     workers : int, optional
         How many notebooks run at a time, each in a process of its own.
+    printer : callable, optional
+        What prints the whole report as one PDF, such as `printed`; none is made if left out, or if
+        it raises PrintError.
     progress : callable
         Called with each finished notebook's name, how many are finished, and of how many.
 
@@ -121,7 +128,7 @@ def render(
         facts = made_from(opened, in_force, settings, parameters, sources)
         facts |= {"earlier_audits": earlier_audits(opened)}
         with ReportFolder(out) as folder:
-            pages = _Pages(sources, values, parameters, opened, folder)
+            pages = _Pages(sources, values, parameters, opened, folder, printer)
             folder.refuse(pages.files)
             server.audit(arguments | given.arguments)
             written = _written(server)
@@ -137,13 +144,13 @@ def render(
             outcome = _write_tables(server, arguments | given.arguments, folder, files, keep=keep)
             pages.write_index(outcome)
             broken = [f"check {each.rstrip('.')}" for each in outcome["broken"]]
-            facts |= {"versions": versions(outcome["actions"])}
+            facts |= {"versions": versions(outcome["actions"]), **pages.printed}
             sealed = manifest.sealed(facts, folder.files, [*pages.failures, *broken])
             folder.publish(sealed)
-    _raise_failures(pages.failures, broken, out)
+    _raise_failures(pages.failures, broken, out, pages.no_pdf)
     shown = tuple(out / page.href for page in pages.pages)
     digest, notes = manifest.sha256(sealed), tuple(outcome["notes"])
-    return Report(out / INDEX, shown, digest, outcome["findings"], notes)
+    return Report(out / INDEX, shown, digest, outcome["findings"], notes, pages.no_pdf)
 
 
 def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
@@ -155,11 +162,12 @@ def _refuse_place(out: Path, snapshot: Path, notebooks: Path) -> None:
         raise ReportError(f"{said}; give another folder for pages")
 
 
-def _raise_failures(failed: Sequence[str], broken: Sequence[str], out: Path) -> None:
+def _raise_failures(failed: Sequence[str], broken: Sequence[str], out: Path, no_pdf: str) -> None:
     """Raise NotebookError if a notebook failed, else BrokenCheckError if a check broke."""
     if failed or broken:
         failure = NotebookError if failed else BrokenCheckError
-        raise failure(f"{'; '.join([*failed, *broken])} (the pages in {out} show it)")
+        said = f"{'; '.join([*failed, *broken])} (the pages in {out} show it)"
+        raise failure(f"{said}; {no_pdf}" if no_pdf else said)
 
 
 # Running
@@ -233,6 +241,7 @@ class _Pages:
         given: Mapping[str, str],
         snapshot: Snapshot,
         folder: ReportFolder,
+        printer: Printer | None,
     ) -> None:
         from iamkit.report import page
 
@@ -241,7 +250,12 @@ class _Pages:
             for name, of in values.items()
         }
         self._evidence = page.provenance(snapshot)
+        self._as_of = snapshot.as_of
         self._folder = folder
+        self._printer = printer
+        self._html: dict[str, str] = {}  # of each page, if they are to be printed
+        self.printed: dict[str, Any] = {}  # what the manifest says of the PDF, if there is one
+        self.no_pdf = ""
         self._version = manifest.installed_version("iamkit")
         self.pages: list[Page] = [page.opening(each.notebook, each.name) for each in sources]
 
@@ -249,7 +263,8 @@ class _Pages:
     def files(self) -> list[str]:
         """The name of each file of the report."""
         both = [(page.href, f"{page.name}.ipynb") for page in self.pages]
-        return [*chain.from_iterable(both), INDEX, GLOSSARY, *FILES]
+        pdf = [PDF] if self._printer else []
+        return [*chain.from_iterable(both), INDEX, GLOSSARY, *FILES, *pdf]
 
     @property
     def failures(self) -> list[str]:
@@ -276,23 +291,50 @@ class _Pages:
         )
         _write(self._folder, f"{this.name}.ipynb", _json(executed.notebook))
         _write(self._folder, this.href, html)
+        if self._printer:
+            self._html[this.name] = html
 
     def write_index(self, outcome: Mapping[str, Any]) -> None:
-        """Write the glossary and the page that lists the others; `outcome`: see `csv_files`."""
-        from iamkit.report.page import render_glossary, render_index
+        """
+        Write the glossary, the page that lists the others, and the PDF of all of them.
+
+        `outcome`: see `csv_files`.
+        """
+        from iamkit.report.page import render_glossary
 
         glossary = render_glossary(self.pages, self._evidence, version=self._version)
         _write(self._folder, GLOSSARY, glossary)
-        html = render_index(
+        if self._printer:
+            try:
+                self._print(self._printer, self._index(outcome), glossary)
+            except PrintError as error:
+                self.no_pdf = f"{PDF} is not there, the rest of the report is: {error}"
+        _write(self._folder, INDEX, self._index(outcome, pdf=PDF if self.printed else ""))
+
+    def _print(self, printer: Printer, index: str, glossary: str) -> None:
+        """Print all pages as one document."""
+        from iamkit.report.combined import combined
+
+        order = {page.name: self._html[page.name] for page in self.pages}
+        parts = {"index": index, **order, "glossary": glossary}
+        pdf = printer(combined(parts, self._evidence, version=self._version), self._as_of)
+        self._folder.write(PDF, pdf)
+        self.printed = {"pdf": printed_with(pdf)}
+
+    def _index(self, outcome: Mapping[str, Any], pdf: str = "") -> str:
+        """The page that lists the others and the files."""
+        from iamkit.report.page import render_index
+
+        return render_index(
             self.pages,
             replace(self._evidence, gaps=outcome["gaps"]),
             files=FILES,
+            pdf=pdf,
             incomplete=outcome["incomplete"],
             notes=outcome["notes"],
             overview=outcome["overview"],
             version=self._version,
         )
-        _write(self._folder, INDEX, html)
 
 
 def _written(server: ForkServer) -> Future[None]:

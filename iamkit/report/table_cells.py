@@ -6,23 +6,27 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-BADGES = {
-    **{name: name for name in ("critical", "high", "medium", "low", "info", "pass", "fail")},
-    "accepted": "accepted",
-    "not assessed": "unknown",
-    "noted": "info",
-    "not applicable": "accepted",  # muted: neither good nor bad
-}
+from iamkit.badges import BADGES
 
+# Where a page may lead: another page of the report, a place on it, or the web.
+SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 MISSING = "–"
 LONG = 28
 PRINTED = 15  # rows of a table on paper, as print.css cuts it
+BROAD = 14  # columns from which paper shows a table with rows and columns exchanged
+TRANSPOSED = 6  # rows of such a table on paper, as columns
 _LONG_NAME = re.compile(r"[\w/:.-]{16}")
 _JOINT = re.compile(r"(?<=\w[_/:])(?=\w)|(?<=[a-z])(?=[A-Z])")  # in names and ARNs
 
 
-def cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
-    """The cells of one table row, in as few bytes as HTML allows."""
+def cells(
+    row: Iterable[Any], kinds: Sequence[str], links: Mapping[str, Mapping[str, str]] | None = None
+) -> Markup:
+    """
+    The cells of one table row, in as few bytes as HTML allows.
+
+    `links` has where a text leads, by the position of its column.
+    """
     parts = []
     for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
         shown, look = escape(MISSING), "none"
@@ -36,13 +40,41 @@ def cells(row: Iterable[Any], kinds: Sequence[str]) -> Markup:
                 look = "n"
             elif len(text) > LONG or "\n" in text:
                 look = "w"
+            to = links.get(str(position), {}).get(text, "") if links else ""
+            if SAFE_ADDRESS.fullmatch(to):
+                shown = Markup('<a href="{}">{}</a>').format(to, shown)
         tag = Markup("<th scope=row") if position == 0 else Markup("<td")
         parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
     return Markup("").join(parts)
 
 
-def beyond(table: Mapping[str, Any]) -> Markup:
-    """Attributes that say where rows of a table are that it lacks here, or in print."""
+def transposed(table: Mapping[str, Any]) -> dict[str, Any] | None:
+    """
+    What paper shows of a table that is too broad for a turned sheet; None if it is not.
+
+    `head` are the first cells of the first rows; `rows` has, for each further column, its name and
+    its cells.
+    """
+    columns, rows = table["columns"], table["data"][:TRANSPOSED]
+    if len(columns) < BROAD:
+        return None
+    head = [columns[0]["name"], *(MISSING if row[0] is None else _written(row[0]) for row in rows)]
+    turned = [
+        cells(
+            [column["name"], *(row[place] for row in rows)], ["text", *[column["kind"]] * len(rows)]
+        )
+        for place, column in enumerate(columns)
+        if place
+    ]
+    return {"head": head, "rows": turned}
+
+
+def beyond(table: Mapping[str, Any], printed: int = PRINTED) -> Markup:
+    """
+    Attributes that say where rows of a table are that it lacks here, or in print.
+
+    `printed`: how many rows paper shows.
+    """
     shown, total, file = len(table["data"]), table.get("total"), table.get("file") or ""
     total = total if isinstance(total, int) else shown
     said = Markup("")
@@ -50,10 +82,12 @@ def beyond(table: Mapping[str, Any]) -> Markup:
         said += Markup(" data-total={}").format(total)
     if file:
         said += Markup(' data-file="{}"').format(file)
-    if total > PRINTED:
+    if total > printed:
         where = "The page on a screen has " + (f"{shown:,}" if total > shown else "all of them")
-        where += f"; {file} has all" if file and total > shown else f", and {file}" * bool(file)
-        said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(PRINTED, total, where)
+        if file:  # which the workbook has as a sheet
+            also = f"{file} and report.xlsx"
+            where += f"; {also} have all" if total > shown else f", and so have {also}"
+        said += Markup(' data-rest="The first {} of {:,} rows. {}."').format(printed, total, where)
     return said
 
 

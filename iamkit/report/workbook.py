@@ -32,7 +32,7 @@ from iamkit.checks import AUDIT_TABLES
 from iamkit.errors import ReportError, one_line
 from iamkit.report.csv_files import of_audit
 from iamkit.report.manifest import installed_version
-from iamkit.results import FOUND_ROWS, MATRIX, matrix, with_ids
+from iamkit.results import FOUND_ROWS, MATRIX, chosen_matrix, with_ids
 from iamkit.table import COUNT, TIME, TRUTH, Column, Table
 from iamkit.tables import tables_of
 
@@ -69,7 +69,11 @@ def sheets() -> list[Sheet]:
     return [
         of("Identities", "identities"),
         Sheet("Findings", FOUND_ROWS, with_ids),
-        Sheet("Controls", MATRIX, lambda account: matrix(account.audit.results)),
+        Sheet(
+            "Controls",
+            MATRIX,
+            lambda account: chosen_matrix(account.audit.results, account.settings),
+        ),
         Sheet("Checks", results, lambda account: account.audit.results),
         Sheet("Accepted risks", acceptances, lambda account: account.audit.acceptances),
         of("Users", "users"),
@@ -80,6 +84,7 @@ def sheets() -> list[Sheet]:
         of("Policies", "policies"),
         of("Policy assignments", "policy_assignments"),
         of("Trusted principals", "trusted_principals"),
+        replace(of("Escalation paths", "escalations"), rows=_proven_escalations),
         of("Outbound roles", "outbound_roles"),
         of("Identity providers", "identity_providers"),
         of("Password policy", "password_policy"),
@@ -92,6 +97,13 @@ def _access_keys(account: Account) -> pd.DataFrame:
     """The access keys that are there; the table has two rows for every user."""
     keys = account.access_keys
     return keys[keys["exists"].fillna(value=True)]
+
+
+def _proven_escalations(account: Account) -> pd.DataFrame:
+    """The proven escalation paths; administrators and paths without a target have many more."""
+    paths = account.escalations
+    administrators = account.administrators["principal_arn"]
+    return paths[paths["status"].eq("proven") & ~paths["principal_arn"].isin(administrators)]
 
 
 def workbook(account: Account) -> bytes:

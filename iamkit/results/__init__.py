@@ -1,11 +1,21 @@
 """What an audit comes to, identity by identity and control by control; what changes come to."""
 
 from iamkit.results import changes
-from iamkit.results.controls import MATRIX, matrix
+from iamkit.results.attacks import techniques_of_findings
+from iamkit.results.controls import MATRIX, chosen_matrix, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
-from iamkit.results.history import HISTORY, History, forget, history_of, joined, kept, stored
+from iamkit.results.history import (
+    HISTORY,
+    History,
+    forget,
+    gather,
+    history_of,
+    joined,
+    kept,
+    stored,
+)
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
-from iamkit.results.identity_facts import identity_facts
+from iamkit.results.identity_facts import facts_of, identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
@@ -48,10 +58,13 @@ __all__ = [
     "allowed_in_any_context",
     "changes",
     "changes_since",
+    "chosen_matrix",
     "composed",
+    "facts_of",
     "finding_states",
     "forget",
     "found",
+    "gather",
     "got_worse",
     "history_of",
     "identities",
@@ -64,6 +77,7 @@ __all__ = [
     "permission_changes",
     "record",
     "stored",
+    "techniques_of_findings",
     "unmatched",
     "with_ids",
 ]

@@ -14,7 +14,8 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import STATUSES, Status
-from iamkit.reference import CONTROL, load_controls
+from iamkit.reference import CONTROL, chosen_controls, load_controls
+from iamkit.settings import Settings
 from iamkit.table import OBJECT, TEXT, Column, Table
 
 MANUAL: Final = "manual"
@@ -110,6 +111,15 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
             note=_notes(controls),
         )
     )
+
+
+def chosen_matrix(results: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """
+    Say what the checks say of the controls of the frameworks that the settings name. See `matrix`.
+
+    Raises `SettingsError` for a framework that does not exist.
+    """
+    return matrix(results, chosen_controls(settings.frameworks))
 
 
 def _sentence(result: Any) -> str:

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from iamkit.errors import IamkitError
+from iamkit.evidence import of_report
 from iamkit.evidence import snapshot as snapshots
 from iamkit.results.finding_states import finding_states
 from iamkit.results.record import ANALYSIS, AUDITS, TABLES, AuditRecord, empty
@@ -36,7 +37,6 @@ from iamkit.table import COUNT, TEXT, TIME, TRUTH, Table, own_texts
 
 FOLDER, MANIFEST = snapshots.FOLDER, snapshots.MANIFEST
 HISTORY: Final = "history"
-REPORT_MANIFEST: Final = "report-manifest.json"
 _TYPES: Final[Mapping[Any, pa.DataType]] = {
     TEXT: pa.string(),
     TIME: pa.timestamp("us", tz="UTC"),
@@ -123,6 +123,17 @@ def forget(account_folder: Path) -> None:
                 write(folder, left)
 
 
+def gather(account_folder: Path) -> None:
+    """Write the yearly files of an account anew from the records that its audits have kept."""
+    years: dict[Path, list[AuditRecord]] = {}
+    for audit in snapshots.audits(account_folder):
+        if record := stored(audit):
+            year = account_folder / HISTORY / str(record.audits["as_of"][0].year)
+            years.setdefault(year, []).append(record)
+    for folder, records in years.items():
+        _keep(folder, joined(records))
+
+
 def stored(audit: Path) -> AuditRecord | None:
     """The record that an audit left, if it is whole and of this evidence and analysis."""
     with suppress(OSError, ValueError, IamkitError):
@@ -138,6 +149,13 @@ class History:
     """The audits of one account up to one of them, and what became of what they found."""
 
     by_audit: Mapping[Path, AuditRecord]
+
+    def __repr__(self) -> str:
+        """Say how many audits there are, of when, and what can be asked of them."""
+        first, last = (f"{self.audits['as_of'].iloc[at]:%Y-%m-%d}" for at in (0, -1))
+        number = len(self.audits)
+        when = f"1 audit, of {last}" if number == 1 else f"{number} audits, {first} to {last}"
+        return f"{when}; ask .audits, .measures, .findings, .changes"
 
     @cached_property
     def records(self) -> AuditRecord:
@@ -271,7 +289,7 @@ def _rules_of(audit: Path, account: Any) -> Mapping[str, Any]:
         settings = read([audit / HISTORY], [AUDITS])[AUDITS.name]["settings"][0]
         return dict(json.loads(settings))
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return dict(json.loads((audit / REPORT_MANIFEST).read_bytes())["settings"]["values"])
+        return dict(json.loads((audit / of_report.MANIFEST).read_bytes())["settings"]["values"])
     return dict(account.settings.values())
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
@@ -36,17 +37,50 @@ def identity_facts(account: Any, arn: str) -> pd.DataFrame:
 
     `value` is text; "not known" where the evidence does not say.
     """
-    rows = [
-        *_summary(account, arn),
-        *_credentials(account, arn),
-        *_verdicts(account, arn),
-        *_policies(account, arn),
-        *_trust(account, arn),
-        *_escalation(account, arn),
-        *_findings(account, arn),
-    ]
-    said = [(about, fact, _said(value)) for about, fact, value in rows]
-    return pd.DataFrame(said, columns=["about", "fact", "value"])
+    return facts_of(account, [arn])[arn]
+
+
+def facts_of(account: Any, arns: Collection[str]) -> dict[str, pd.DataFrame]:
+    """Return the facts of some identities, by ARN: each table is looked through once for all."""
+    tables = _Tables(account, arns)
+    found = {}
+    for arn in arns:
+        said = [(about, fact, _said(value)) for topic in _TOPICS for about, fact, value in
+                topic(tables, arn)]  # fmt: skip
+        found[arn] = pd.DataFrame(said, columns=["about", "fact", "value"])
+    return found
+
+
+class _Tables:
+    """The rows of an account's tables that are about some identities."""
+
+    def __init__(self, account: Any, arns: Collection[str]) -> None:
+        self._account, self._arns = account, arns
+        self._rows: dict[str, dict[str, list[Any]]] = {}
+
+    def of(self, table: str, column: str, arn: str) -> list[Any]:
+        """The rows of a table about one of them, whose ARN is in the column."""
+        if table not in self._rows:
+            account = self._account
+            frame = account.audit.findings if table == "findings" else getattr(account, table)
+            by_arn: dict[str, list[Any]] = {each: [] for each in self._arns}
+            for row in frame[frame[column].isin(by_arn)].itertuples(index=False):
+                by_arn[getattr(row, column)].append(row)
+            self._rows[table] = by_arn
+        return self._rows[table][arn]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The name of each principal."""
+        principals = self._account.principals.drop_duplicates("principal_arn")
+        return dict(zip(principals["principal_arn"], principals["name"], strict=True))
+
+    @cached_property
+    def policies(self) -> dict[str, tuple[str, str]]:
+        """Kind and name of each policy."""
+        found = self._account.policies.drop_duplicates("policy_arn")
+        kinds = zip(found["kind"], found["policy_name"], strict=True)
+        return dict(zip(found["policy_arn"], kinds, strict=True))
 
 
 def _said(value: Any) -> str:
@@ -61,23 +95,18 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def _of(frame: pd.DataFrame, column: str, arn: str) -> Iterator[Any]:
-    """The rows of a table that are about this identity."""
-    return iter(frame[frame[column] == arn].itertuples(index=False))
-
-
-def _summary(account: Any, arn: str) -> Iterator[Fact]:
-    for row in _of(account.identities, "principal_arn", arn):
+def _summary(tables: _Tables, arn: str) -> Iterator[Fact]:
+    for row in tables.of("identities", "principal_arn", arn):
         for about, fact, column in SUMMARY:
             value = getattr(row, column)
             if not (column in MAY_LACK and pd.isna(value)):
                 yield about, fact, value
-    for row in _of(account.incomplete, "subject", arn):
+    for row in tables.of("incomplete", "subject", arn):
         yield "identity", "the evidence lacks", row.meaning
 
 
-def _credentials(account: Any, arn: str) -> Iterator[Fact]:
-    for row in _of(account.credentials, "user_arn", arn):
+def _credentials(tables: _Tables, arn: str) -> Iterator[Fact]:
+    for row in tables.of("credentials", "user_arn", arn):
         yield (
             "credentials",
             "password",
@@ -91,68 +120,74 @@ def _credentials(account: Any, arn: str) -> Iterator[Fact]:
             "MFA registered",
             (bool(row.mfa_registered) if pd.notna(row.mfa_registered) else None),
         )
-    for row in _of(account.access_keys, "user_arn", arn):
+    for row in tables.of("access_keys", "user_arn", arn):
         if pd.notna(row.exists) and row.exists:
             used = "never used" if pd.isna(row.used) else f"used {row.used:%Y-%m-%d}"
             used = used if pd.isna(row.used_service) else f"{used} for {row.used_service}"
             state = "active" if pd.notna(row.active) and row.active else "inactive"
             age = "of unknown age" if pd.isna(row.age_days) else f"{row.age_days} days old"
             yield "credentials", f"access key {row.slot}", f"{state}, {age}, {used}"
-    for row in _of(account.mfa_devices, "user_arn", arn):
+    for row in tables.of("mfa_devices", "user_arn", arn):
         yield "credentials", "MFA device", f"{row.serial} ({_said(row.kind)})"
 
 
-def _verdicts(account: Any, arn: str) -> Iterator[Fact]:
+def _verdicts(tables: _Tables, arn: str) -> Iterator[Fact]:
     for topic, table in (("MFA", "mfa_enforcement"), ("networks", "network_restrictions")):
-        for row in _of(getattr(account, table), "principal_arn", arn):
+        for row in tables.of(table, "principal_arn", arn):
             yield topic, "verdict", row.verdict
             for fact, value in (("why", row.why), ("one request that is allowed", row.witness)):
                 if pd.notna(value) and value:
                     yield topic, fact, value
 
 
-def _policies(account: Any, arn: str) -> Iterator[Fact]:
-    policies = account.policies.drop_duplicates("policy_arn").set_index("policy_arn")
-    names = account.principals.drop_duplicates("principal_arn").set_index("principal_arn")["name"]
-    for row in _of(account.memberships, "user_arn", arn):
+def _policies(tables: _Tables, arn: str) -> Iterator[Fact]:
+    names = tables.names
+    for row in tables.of("memberships", "user_arn", arn):
         yield "policies", "member of group", names.get(row.group_arn, row.group_arn)
-    for row in _of(account.policy_assignments, "principal_arn", arn):
-        known = row.policy_arn in policies.index
-        kind = policies.loc[row.policy_arn, "kind"] if known else "not shown"
-        name = policies.loc[row.policy_arn, "policy_name"] if known else row.policy_arn
+    for row in tables.of("policy_assignments", "principal_arn", arn):
+        kind, name = tables.policies.get(row.policy_arn, ("not shown", row.policy_arn))
         by = (
             ""
             if pd.isna(row.via_arn) or row.via_arn == arn
             else f" by {names.get(row.via_arn, row.via_arn)}"
         )
         yield "policies", f"{kind} policy", f"{name}{by}"
-    for row in _of(account.principals, "principal_arn", arn):
+    for row in tables.of("principals", "principal_arn", arn):
         if pd.notna(row.boundary_arn):
             yield "policies", "permissions boundary", row.boundary_arn
 
 
-def _trust(account: Any, arn: str) -> Iterator[Fact]:
-    for row in _of(account.trusted_principals, "role_arn", arn):
+def _trust(tables: _Tables, arn: str) -> Iterator[Fact]:
+    for row in tables.of("trusted_principals", "role_arn", arn):
         problem = f": {row.problem}" if pd.notna(row.problem) and row.problem else ""
         yield "who may assume it", row.who, f"{row.principal}{problem}"
 
 
-def _escalation(account: Any, arn: str) -> Iterator[Fact]:
-    paths = account.admin_paths
-    certain = paths[(paths["principal_arn"] == arn) & paths["steps"].gt(0).fillna(value=False)]
-    for row in certain.itertuples(index=False):
-        yield "escalation", f"path to administrator ({row.context})", list(row.how)
-    own = account.escalations
-    own = own[(own["principal_arn"] == arn) & (own["status"] == "proven")]
-    for method in own["description"].drop_duplicates():
+def _escalation(tables: _Tables, arn: str) -> Iterator[Fact]:
+    for row in tables.of("admin_paths", "principal_arn", arn):
+        if pd.notna(row.steps) and row.steps > 0:
+            yield "escalation", f"path to administrator ({row.context})", list(row.how)
+    own = [row for row in tables.of("escalations", "principal_arn", arn) if row.status == "proven"]
+    for method in dict.fromkeys(row.description for row in own):
         yield "escalation", "proven method", method
 
 
-def _findings(account: Any, arn: str) -> Iterator[Fact]:
-    for row in _of(account.audit.findings, "subject", arn):
+def _findings(tables: _Tables, arn: str) -> Iterator[Fact]:
+    for row in tables.of("findings", "subject", arn):
         if row.status != Status.NOTED:
             state = "" if row.status == Status.FAIL else f", {row.status}"
             yield "findings", f"{row.severity}{state}", f"{row.title}: {row.detail}"
-    for row in _of(account.identities, "principal_arn", arn):
+    for row in tables.of("identities", "principal_arn", arn):
         for step in row.next_steps if isinstance(row.next_steps, list) else ():
             yield "findings", "next step", step
+
+
+_TOPICS: Final = (
+    _summary,
+    _credentials,
+    _verdicts,
+    _policies,
+    _trust,
+    _escalation,
+    _findings,
+)

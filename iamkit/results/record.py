@@ -293,9 +293,15 @@ def not_known(account: Any) -> list[str]:
 
 
 def identifiers(account: Any) -> dict[str, str]:
-    """The unique id of each identity by its ARN; the ARN itself where the evidence has none."""
+    """
+    The unique id of each identity by its ARN.
+
+    Where the evidence has none, or several identities share one (AWS never gives it twice: the
+    evidence is made up or damaged), it is the ARN.
+    """
     who = account.principals[["principal_arn", "id"]].dropna(subset="principal_arn")
-    return dict(zip(who["principal_arn"], who["id"].fillna(who["principal_arn"]), strict=True))
+    ids = who["id"].mask(who["id"].duplicated(keep=False)).fillna(who["principal_arn"])
+    return dict(zip(who["principal_arn"], ids, strict=True))
 
 
 def finding_id(account_id: str, check: str, subject: str) -> str:

@@ -14,10 +14,11 @@ others, which name tables. What the evidence for a table lacks follows from thes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from iamkit.errors import SettingsError
+from iamkit.progress import working_on
 from iamkit.table import Table, own_texts
 
 T = TypeVar("T")
@@ -38,10 +39,21 @@ class BuiltFrom(cached_property[T]):
         optional: tuple[str, ...],
         definition: Table | None,
     ) -> None:
-        super().__init__(build)
+        super().__init__(_told(build))
         self.sources = sources
         self.optional = optional
         self.definition = definition
+
+
+def _told(build: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Name the table, for who waits, while it is built."""
+
+    @wraps(build)
+    def told(account: Any) -> T:
+        with working_on(f"account.{build.__name__}"):
+            return build(account)
+
+    return told
 
 
 def built_from(

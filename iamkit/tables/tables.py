@@ -22,9 +22,11 @@ import pandas as pd
 from iamkit import settings, settings_files
 from iamkit.answer import Answer
 from iamkit.errors import SettingsError
-from iamkit.evidence import Snapshot, requests, snapshot
+from iamkit.evidence import Snapshot, of_report, requests, snapshot
 from iamkit.policy import is_account, statement_rows
+from iamkit.progress import working_on
 from iamkit.settings import Settings
+from iamkit.storage import audit_named
 from iamkit.table import Table, objects, stack, times
 from iamkit.tables import (
     account_level,
@@ -37,6 +39,7 @@ from iamkit.tables import (
 from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
 from iamkit.tables.contradictions import contradictions
 from iamkit.tables.details import AuthorizationDetails
+from iamkit.tables.organization_policies import trust_with_denials
 from iamkit.values import as_dict, as_list, instead
 
 # Codes of gaps that concern single subjects only.
@@ -56,7 +59,9 @@ def open_account(
 
     `path` is a snapshot's folder, or `latest`, `previous`, `last-month` or a month such as
     `2026-10` for one under `reports/` here or in a folder above, or where the run file that is
-    found keeps audits; see `evidence.snapshot.named`.
+    found keeps audits; or an address such as `s3://bucket/prefix/latest`; see
+    `storage.audit_named`. What is not there and lay beside a report is told by the report's
+    manifest; see `evidence.of_report`.
     `account_id`, if given, is the account it must be of: twelve digits, as text.
     `thresholds` are settings by name and win over `settings_file`; None leaves them as they are.
 
@@ -64,15 +69,22 @@ def open_account(
     if a setting or the account id does not fit.
     """
     wanted = _checked_account_id(account_id)
-    root = settings_files.reports(Path.cwd()) or snapshot.reports_folder(Path.cwd())
-    opened = snapshot.read(snapshot.named(path, root, wanted))
+    kept = settings_files.reports(Path.cwd())
+    root = kept if isinstance(kept, Path) else snapshot.reports_folder(Path.cwd())
+    found = audit_named(path, wanted)
+    with working_on("comparing the evidence with its hashes"):
+        opened = snapshot.read(of_report.evidence(found, root))
     if wanted and opened.account_id != wanted:
         raise SettingsError(
             f"{path} is of account {opened.account_id}, not of {wanted} (account_id)"
         )
     if not isinstance(settings_file, Settings):
         file, account_id = settings_file, opened.account_id
-        settings_file = settings_files.read(Path(file), account_id) if file else Settings()
+        used = of_report.settings(Path(file)) if file else None
+        if used is not None:
+            settings_file = settings.restored(used)
+        else:
+            settings_file = settings_files.read(Path(file), account_id) if file else Settings()
     given = settings_file.with_overrides(**settings.for_all_notebooks())
     return opened, given.with_overrides(**thresholds)
 
@@ -138,6 +150,15 @@ class AccountTables:
         """
         calls = calls_of(self.tables(), tables)
         return "; ".join(said for call, said in self._missing_of_everybody if call in calls)
+
+    @built_from("trust", optional=("organization",))
+    def limited_trust(self) -> pd.DataFrame:
+        """
+        Who may assume roles: the trust policies, and what resource control policies deny.
+
+        Rows: those of `trust`. Each evaluation of trust policies starts from these.
+        """
+        return trust_with_denials(self)
 
     @cached_property
     def _missing_of_everybody(self) -> list[tuple[str, str]]:
@@ -402,8 +423,9 @@ class AccountTables:
 
     @cached_property
     def _details(self) -> AuthorizationDetails:
-        answer = self.snapshot.json("authorization_details.json")
-        return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
+        with working_on("reading the authorization details"):
+            answer = self.snapshot.json("authorization_details.json")
+            return AuthorizationDetails(answer, f"arn:{self.partition}:iam::{self.account_id}:")
 
     def describe(self, name: str = "") -> Answer:
         """

@@ -23,11 +23,13 @@ from iamkit.trust.platform_roles import (
     PLATFORM_ROLES,
     named_platform_roles,
 )
+from iamkit.trust.role_holders import ROLE_HOLDERS, UNKNOWN_HOLDERS, role_holders
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
-from iamkit.trust.trust_policy import ANYONE
+from iamkit.trust.trust_policy import ANYONE, AWS, Principal
 
 __all__ = [
     "ANYONE",
+    "AWS",
     "FEDERATED",
     "GENUINE",
     "IMPOSTOR",
@@ -35,14 +37,17 @@ __all__ = [
     "OUTBOUND_ROLES",
     "OUTSIDE",
     "PLATFORM_ROLES",
+    "ROLE_HOLDERS",
     "SET_SOURCE_IDENTITY",
     "TAG_SESSION",
     "TRUSTED_PRINCIPALS",
+    "UNKNOWN_HOLDERS",
     "WHO",
     "AssumableRoles",
     "CrossAccountEntry",
     "FederatedEntry",
     "MfaStatement",
+    "Principal",
     "SessionGrants",
     "built_in",
     "days_idle",
@@ -52,6 +57,7 @@ __all__ = [
     "mfa_statements",
     "named_platform_roles",
     "outbound_roles",
+    "role_holders",
     "trusted_principals",
     "with_callers",
 ]

@@ -43,7 +43,7 @@ class CrossAccountEntry(NamedTuple):
 
 def foreign_entries(account: AccountTables) -> list[CrossAccountEntry]:
     """Return what the account's roles allow to identities of other accounts, or to anyone."""
-    found = trust_policy.entries(account.trust, account.roles)
+    found = trust_policy.entries(account.limited_trust, account.roles)
     kind, whose = found["principal_type"], found["account_id"]
     foreign = kind.eq(AWS) & whose.notna() & whose.ne(account.account_id)
     found = found[(foreign | kind.eq(ANYONE)).fillna(value=False)]

@@ -95,7 +95,7 @@ class AssumableRoles:
     def _rows(self) -> pd.DataFrame:
         """The trusted principals, a row per name and role; `role` is its place among the roles."""
         account = self.callers.account
-        found = trust_policy.entries(account.trust, account.roles)
+        found = trust_policy.entries(account.limited_trust, account.roles)
         role = found["role_arn"].map(self.roles.number)
         return found.assign(role=role)[role.notna()].astype({"role": "int64"})
 

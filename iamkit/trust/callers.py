@@ -27,10 +27,10 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts
+from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts, conditions
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
-from iamkit.trust.trust_policy import CallerKind, TrustEntry
+from iamkit.trust.trust_policy import ANYONE, ASSUMES, CallerKind, TrustEntry
 from iamkit.trust.value_classes import DIGITS, LOWER, NAMES, Form, exactly, some, text, unowned
 from iamkit.values import as_dict, listed
 
@@ -42,6 +42,7 @@ WORD: Final = "iamkit-stranger"
 OF_ORGANIZATIONS: Final = (
     *("aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths"),
 )
+_SOURCES: Final = ("aws:sourceaccount", "aws:sourcearn", "aws:sourceorg")
 _CHOICES: Final = 4000  # callers that one entry is tried with, at most
 
 # A choice is what a caller may have of some keys that go together, such as its ARN and account.
@@ -87,13 +88,16 @@ def strangers(
     Callers with an account of their own, in every way that an entry's conditions tell apart.
 
     People and roles come from the internet or through a VPC endpoint, in an organization of their
-    own or in none; services come on behalf of a resource of the stranger. What is `known` of all
-    of them is put in the place of their own.
+    own or in none; services come on behalf of a resource of the stranger. Where a policy trusts
+    anyone, people come also with the token or assertion of a provider, and are nobody yet. What is
+    `known` of all of them is put in the place of their own.
     """
     tests = KeyTests.of(entry)
     person = [_identities(tests, home), _organizations(tests, "aws:principalorg"), _routes(tests)]
     for parts in (person, [_sources(tests, home), _organizations(tests, "aws:sourceorg")]):
         yield from _callers(parts, tests, home, known or {})
+    if entry.principal.kind == ANYONE and entry.actions & ASSUMES["Federated"]:
+        yield from _callers([[NOBODY_YET], _routes(tests)], tests, home, known or {})
 
 
 def members(entry: TrustEntry, account_id: str, home: Home) -> Iterator[RequestContext]:
@@ -114,11 +118,17 @@ def deputies(entry: TrustEntry, home: Home, account_id: str | None = None) -> li
 
 
 def vendors(entry: TrustEntry) -> Iterator[RequestContext]:
-    """Callers of another account, in an organization of a stranger's own or in none."""
+    """
+    Callers of another account, in an organization of a stranger's own or in none.
+
+    They are its identities, and services at work for it where the entry's Condition asks for whom.
+    """
     tests = KeyTests.of(entry)
     parts = [_organizations(tests, prefix) for prefix in ("aws:principalorg", "aws:vpceorg")]
+    of_services = any(key.startswith(_SOURCES) for key in conditions.keys(entry.condition))
+    kind = {} if of_services else NOT_A_SERVICE
     for theirs, of_endpoint in product(*parts):
-        yield RequestContext({**theirs, **of_endpoint}, UNKNOWN)
+        yield RequestContext({**theirs, **of_endpoint, **kind}, UNKNOWN)
 
 
 def accounts_named(entry: TrustEntry) -> frozenset[str]:
@@ -161,6 +171,16 @@ NOT_A_SERVICE: Final = {
     **dict.fromkeys(("aws:sourceorgid", "aws:sourceorgpaths"), ABSENT),
     "aws:principalisawsservice": "false",
     "aws:principalservicename": ABSENT,
+}
+
+
+# Of a request with a token or an assertion: it is made before there is any identity.
+NOBODY_YET: Final = {
+    **NOT_A_SERVICE,
+    "aws:principalisawsservice": ABSENT,
+    **dict.fromkeys((_ARN, "aws:principalaccount", "aws:principaltype"), ABSENT),
+    **dict.fromkeys(("aws:principalorgid", "aws:principalorgpaths"), ABSENT),
+    **dict.fromkeys(("aws:userid", "aws:username", "aws:multifactorauthpresent"), ABSENT),
 }
 
 

@@ -144,7 +144,7 @@ def trusted_principals(account: AccountTables) -> pd.DataFrame:
     A principal that the same policy certainly denies has no row. A statement that cannot be read
     has one, since it is not known who may assume the role by it.
     """
-    found = trust_policy.entries(account.trust, account.roles)
+    found = trust_policy.entries(account.limited_trust, account.roles)
     found["entry"] = objects(trust_policy.shared_entries(found), found.index)
     used = pd.Series([each.used() for each in found["entry"]], found.index, dtype="bool")
     unread = trust_policy.unreadable(account.trust, account.roles)

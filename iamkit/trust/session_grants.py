@@ -85,7 +85,7 @@ class SessionGrants:
     def _rows(self) -> list[tuple[dict[Any, Any], tuple[str, ...]]]:
         """The rows of trust policies that are about one of the two actions, and about which."""
         account = self._callers.account
-        readable = trust_policy.readable_rows(account.trust, account.roles)
+        readable = trust_policy.readable_rows(account.limited_trust, account.roles)
         stated = zip(readable["actions"], readable["not_actions"], strict=True)
         about = [_about(tuple(listed(each)), tuple(listed(other))) for each, other in stated]
         rows = trust_policy.rows(readable[[bool(each) for each in about]])

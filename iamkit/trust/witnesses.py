@@ -45,7 +45,7 @@ from iamkit.trust.callers import (
     strangers,
 )
 from iamkit.trust.key_tests import KeyTests
-from iamkit.trust.trust_policy import ASSUME, AWS, CallerKind, TrustEntry
+from iamkit.trust.trust_policy import ANYONE, ASSUME, AWS, CallerKind, TrustEntry
 
 # Problems of `TRUSTED_PRINCIPALS` that let in a caller who should not come in.
 ADMITTING: Final = (
@@ -113,7 +113,11 @@ class TrustWitnesses:
         return dict([action, ("resource", role_arn), *rest])
 
     def _find(self, problem: str, entry: TrustEntry) -> dict[str, Any] | None:
-        action = _action(entry)
+        found = (self._by(action, problem, entry) for action in _actions(entry))
+        return next((each for each in found if each is not None), None)
+
+    def _by(self, action: str, problem: str, entry: TrustEntry) -> dict[str, Any] | None:
+        """A witness that comes by one call."""
         entry = replace(entry, actions=frozenset((action,)))
         admitted = (
             each
@@ -153,6 +157,13 @@ class TrustWitnesses:
                 at = at.but(dict.fromkeys(unknown, ABSENT))
             yield at
             yield from map(at.joined, choices.condition_choices(tested, at, keys))
+
+
+def _actions(entry: TrustEntry) -> list[str]:
+    """The calls by which a principal comes, in lower case: one, and for anyone each there is."""
+    if entry.principal.kind == ANYONE:
+        return [each for each in ASSUME if each in entry.actions] or [_action(entry)]
+    return [_action(entry)]
 
 
 def _action(entry: TrustEntry) -> str:
@@ -201,8 +212,10 @@ def _person(context: RequestContext, kind: CallerKind = CallerKind.ANY) -> Candi
     """A user, a role or a service with an account of its own, by its ARN."""
     arn = context.get("aws:principalarn")
     if not isinstance(arn, str):
-        unknown = "a principal" if arn is UNKNOWN else "an AWS service"
-        return Candidate(unknown, context, () if arn is UNKNOWN else _SOURCE, kind)
+        if arn is UNKNOWN or context.get("aws:principalisawsservice") is ABSENT:
+            said = "a principal" if arn is UNKNOWN else "the holder of a token or an assertion"
+            return Candidate(said, context, (), kind)
+        return Candidate("an AWS service", context, _SOURCE, kind)
     return Candidate("", context, (), kind)
 
 

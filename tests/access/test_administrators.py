@@ -4,13 +4,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account
 from iamkit.access import DEFAULT_CONTEXTS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
 from iamkit.policy import ANYWHERE, PolicyEvaluator, PolicyLayers
-from tests.accounts import ARN, account, details, group, policy
+from tests.accounts import ARN, account, details, group, policy, role, user
 from tests.examples import examples
 from tests.policies import WITH_MFA, allow, attached, bounded, deny, document, person, worker
 from tests.policies import inline as inline_policy
@@ -197,3 +198,68 @@ def test_those_whom_only_the_place_or_their_name_tells_apart_have_answers_of_the
     through = summary.query("admin == 'through IAM'")
     assert set(through["name"]) == {"ann", "bob"}
     assert set(through["context"]) == {"key-inside", "password-inside", "mfa-inside"}
+
+
+# ── Sessions that began before a moment ────────────────────────────────────────────────────────
+
+
+def older_sessions_revoked(before: str) -> Any:
+    """What AWS's console attaches to a role as AWSRevokeOlderSessions."""
+    return deny("*", Condition={"DateLessThan": {"aws:TokenIssueTime": before}})
+
+
+REVOKED = {
+    "earlier": "2026-10-01T00:00:00Z",
+    "at-the-moment": "2026-11-01T06:00:00Z",
+    "next-year": "2027-06-01T00:00:00Z",
+}
+
+
+@pytest.fixture(scope="module")
+def revoked(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """Administrator roles, and a user with a key, whose older sessions are revoked."""
+    roles = [
+        role(
+            name,
+            TRUST,
+            RolePolicyList=inline_policy(allow("*"), older_sessions_revoked(before)),
+        )
+        for name, before in REVOKED.items()
+    ]
+    both = inline_policy(allow("*"), older_sessions_revoked(REVOKED["next-year"]))
+    people = [user("ann", UserPolicyList=both)]
+    return account(tmp_path_factory.mktemp("revoked"), details(people, roles=roles))
+
+
+@pytest.mark.parametrize("name", REVOKED)
+def test_a_role_whose_older_sessions_are_revoked_is_an_administrator(
+    revoked: Account, name: str
+) -> None:
+    """A new session can be begun: now, or after the moment that a policy names."""
+    row = revoked.administrators.set_index("name").loc[name]
+    assert row["admin"] == EVERYTHING
+    began = row["witness"]["context"]["aws:TokenIssueTime"]
+    assert began >= REVOKED[name]
+    assert row["witness"]["effect"] == "Allowed"
+
+
+@pytest.mark.parametrize(
+    ("name", "effect"),
+    [
+        ("earlier", "Allowed"),
+        ("at-the-moment", "Allowed"),
+        ("next-year", "ExplicitlyDenied"),
+    ],
+)
+def test_sessions_of_now_are_denied_until_the_moment(
+    revoked: Account, name: str, effect: str
+) -> None:
+    assert set(revoked.why(name, "s3:GetObject", "*")["effect"]) == {effect}
+
+
+def test_a_long_term_key_begins_no_session(revoked: Account) -> None:
+    """Its requests have no aws:TokenIssueTime, so the Deny does not apply to them."""
+    assert revoked.administrators.set_index("name").loc["ann", "admin"] == EVERYTHING
+    answers = revoked.why("ann", "s3:GetObject", "*").set_index("context")["effect"]
+    assert answers["stolen-key"] == "Allowed"
+    assert answers["mfa-outside"] == "ExplicitlyDenied"

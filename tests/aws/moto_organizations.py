@@ -117,11 +117,17 @@ def organization(management: str = ACCOUNT) -> OrganizationsBackend:
     return known
 
 
+def _with_full_access(known: OrganizationsBackend, target: str) -> None:
+    """Attach what AWS attaches to each OU and account."""
+    for policy in ("p-FullAWSAccess", "p-RCPFullAWSAccess"):
+        known.attach_policy(PolicyId=policy, TargetId=target)
+
+
 def unit(known: OrganizationsBackend, name: str, parent: str | None = None) -> str:
     """Make an organizational unit; return its id."""
     made = FakeOrganizationalUnit(known.org, Name=name, ParentId=parent or known.org.root_id)
     known.ou.append(made)
-    known.attach_policy(PolicyId="p-FullAWSAccess", TargetId=made.id)
+    _with_full_access(known, made.id)
     return made.id
 
 
@@ -142,7 +148,7 @@ def member(
     made.parent_id = parent or known.org.root_id
     made.tags = dict(tags or {})
     known.accounts.append(made)
-    known.attach_policy(PolicyId="p-FullAWSAccess", TargetId=account_id)
+    _with_full_access(known, account_id)
     organizations_backends.master_accounts[account_id] = (known.account_id, "aws")
     if role:
         trust = trusting(known.account_id, external_id)

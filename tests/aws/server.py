@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
@@ -40,6 +41,8 @@ class _Application:
 
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
+        # moto looks through its folders and all its patterns at each request.
+        self.moto.get_backend_for_host = cache(self.moto.get_backend_for_host)
         self.operations = {
             "/analyzer": _list_analyzers,
             "/getContactInformation": _get_contact_information,

@@ -16,6 +16,7 @@ def test_a_line_has_its_name_and_last_number_at_its_end() -> None:
     one, other = (text.get_position()[1] for text in ax.texts)
     assert abs(one - other) >= 11  # they would lie on each other
     assert ax.alt.startswith("Keys. keys: 1 in January 2026, 4 in March 2026")
+    assert ax.get_title(loc="left") == "Keys: keys from 1 to 4"
     gap = ax.lines[1].get_ydata()
     assert pd.isna(gap[1])  # a month that does not say is a gap, and no zero
 

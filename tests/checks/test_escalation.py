@@ -23,7 +23,7 @@ def holder(name: str, *statements: Any, **members: Any) -> dict[str, Any]:
 
 
 def found(account: Account, check: str) -> list[str]:
-    hits = account.audit.findings.query("check == @check and status in ['fail', 'noted']")
+    hits = account.check(check).findings.query("status in ['fail', 'noted']")
     return sorted(hits["name"])
 
 
@@ -49,7 +49,7 @@ def opened(folder: Path, *people: Any, does: str = "*", **more: Any) -> Account:
 def test_who_has_a_way_and_a_target_is_reported_with_both(tmp_path: Path) -> None:
     accused = opened(tmp_path, holder("ann", LAMBDA))
     assert found(accused, "can_escalate") == ["ann"]
-    detail = accused.audit.findings.query("check == 'can_escalate'")["detail"].item()
+    detail = accused.check("can_escalate").findings["detail"].item()
     assert detail == "Invoke a new function with a passed role: worker (lambda-001)"
 
 

@@ -291,7 +291,7 @@ def test_the_severity_is_that_of_what_is_left_without_mfa(
     ana = user("ana", UserPolicyList=[{"PolicyName": "own", "PolicyDocument": document}])
     lines = f"{CONSOLE},2026-10-01T00:00:00+00:00,N/A,true,{NO_KEYS}"
     opened = account(tmp_path, details([ana]), credential_report=report(lines))
-    found = opened.audit.findings.query("check == 'password_without_enforced_mfa'")
+    found = opened.check("password_without_enforced_mfa").findings
     assert found["severity"].tolist() == ([] if expected is None else [expected])
 
 

@@ -483,7 +483,7 @@ def test_the_check_of_the_readme_runs(people: Account, tmp_path: Path) -> None:
     [example] = [
         code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "@check" in code
     ]
-    results = with_own(people, tmp_path, example).audit.results.set_index("check")
+    results = with_own(people, tmp_path, example).check("untagged_user").results.set_index("check")
     assert results.loc["untagged_user", ["status", "failing"]].tolist() == ["fail", 3]
 
 
@@ -507,8 +507,42 @@ def staff(users: pd.DataFrame) -> pd.Series:
     return users["user_arn"]
 """
     )
-    results = with_own(people, tmp_path, text).audit.results.set_index("check")
+    results = with_own(people, tmp_path, text).check("untagged_user").results.set_index("check")
     assert results.loc["untagged_user", ["status", "failing", "total"]].tolist() == ["fail", 3, 3]
+
+
+def test_some_checks_say_what_the_audit_says_of_them(demo_account: Account) -> None:
+    """Alone, and two together: rows, counts and steps are those of the whole audit."""
+    whole = demo_account.audit
+    for name in ("unused_role", "root_access_key", "can_escalate", "too_many_administrators"):
+        found = demo_account.check(name)
+        same = [part[part["check"] == name].reset_index(drop=True) for part in whole]
+        for one, other in zip(found, same, strict=True):
+            pd.testing.assert_frame_equal(one, other)
+    two = demo_account.check("unused_role", "old_access_key")
+    assert (
+        set(two.findings["check"]) == set(two.results["check"]) == {"unused_role", "old_access_key"}
+    )
+
+
+def test_only_the_risks_accepted_of_the_checks_asked_for_are_told(
+    people: Account, tmp_path: Path
+) -> None:
+    (tmp_path / "iamkit.yml").write_text(
+        "accepted:\n"
+        "- {check: old_access_key, subject: '*', owner: me, reason: r, expires: 2027-01-01}\n"
+    )
+    made = load(people.snapshot.path, tmp_path / "iamkit.yml")
+    assert made.check("unused_role").acceptances.empty
+
+
+def test_a_check_that_there_is_none_of_is_an_error(people: Account) -> None:
+    with pytest.raises(
+        SettingsError, match="there is no check 'unused_rol'; did you mean unused_r"
+    ):
+        people.check("unused_rol")
+    with pytest.raises(SettingsError, match=r"name a check, or ask account\.audit"):
+        people.check()
 
 
 def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: Path) -> None:
@@ -575,7 +609,7 @@ def test_a_file_of_checks_that_never_ends_is_an_error(people: Account, tmp_path:
     endless = with_own(people, tmp_path, "while True: pass")
     limited = Account(endless.snapshot, endless.settings.with_overrides(max_check_seconds=1))
     with pytest.raises(CheckError, match=r"ours\.py, line 1: CheckTimeout: the file ran for more"):
-        _ = limited.audit
+        limited.check("untagged_user")
 
 
 @POSIX

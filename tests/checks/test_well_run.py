@@ -407,7 +407,7 @@ def test_the_audit_account_is_known_where_the_accounts_are_listed(
 
     account = opened(tmp_path, change)
     assert account.platform_roles.set_index("role_name")["standing"][name] == standing
-    found = account.audit.findings.query("check == 'vendor_without_external_id'")
+    found = account.check("vendor_without_external_id").findings
     assert found.set_index("name")["status"].get(name) == status
 
 

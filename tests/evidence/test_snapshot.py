@@ -147,9 +147,21 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(
     account.mkdir(parents=True)
     living, lock = new_folder(account, snapshot.PARTIAL)
     dead = account / f"{snapshot.PARTIAL}dead"
-    shutil.copytree(living, dead)  # nobody holds the copy's lock
+    somebodys = account / f"{snapshot.PARTIAL}notes"
+    somebodys.mkdir()
+    (somebodys / "notes.txt").write_text("mine")
+
+    def killed_runs() -> None:
+        shutil.copytree(living, dead)  # nobody holds the copy's lock
+        (account / f"{snapshot.PARTIAL}unlocked").mkdir()
+
+    killed_runs()
     snapshot.write(tmp_path / "reports", MANIFEST, FILES)
-    assert list(account.glob(".partial-*")) == [living]
+    assert set(account.glob(".partial-*")) == {living, somebodys}
+    killed_runs()
+    with pytest.raises(SnapshotError):
+        snapshot.write(tmp_path / "reports", MANIFEST, FILES)
+    assert set(account.glob(".partial-*")) == {living, somebodys}
     lock.release()
 
 

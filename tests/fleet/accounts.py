@@ -38,25 +38,26 @@ def notebook_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     (notebooks / "00-users.ipynb").write_text(NOTEBOOK)
-    monkeypatch.setattr("iamkit.fleet.runner.render", partial(render, notebooks=notebooks))
+    monkeypatch.setattr("iamkit.fleet.account_audit.render", partial(render, notebooks=notebooks))
+
+
+def without_pages(path: Path, *, settings: Path, **options: object) -> Report:
+    """A report that is an index and the audit's record: what a run itself goes by."""
+    account = load(path, settings)
+    account.history.keep()
+    findings = account.audit.findings
+    failing = findings.loc[findings["status"] == "fail", "severity"]
+    index = path.parent / "index.html"
+    index.write_text("<h1>A report</h1>")
+    facts = dict.fromkeys(manifest.REQUIRED) | {"evidence_sha256": account.snapshot.evidence_hash}
+    sealed = manifest.sealed(facts, {"index.html": manifest.sha256(index.read_bytes())}, [])
+    (path.parent / manifest.MANIFEST).write_bytes(sealed)
+    return Report(index, (), "0" * 64, failing.value_counts().to_dict())
 
 
 def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let reports of runs be an index and the audit's record: what a run itself goes by."""
-
-    def rendered(path: Path, *, settings: Path) -> Report:
-        account = load(path, settings)
-        account.history.keep()
-        findings = account.audit.findings
-        failing = findings.loc[findings["status"] == "fail", "severity"]
-        index = path.parent / "index.html"
-        index.write_text("<h1>A report</h1>")
-        facts = dict.fromkeys(manifest.REQUIRED)
-        sealed = manifest.sealed(facts, {"index.html": manifest.sha256(index.read_bytes())}, [])
-        (path.parent / manifest.MANIFEST).write_bytes(sealed)
-        return Report(index, (), "0" * 64, failing.value_counts().to_dict())
-
-    monkeypatch.setattr("iamkit.fleet.runner.render", rendered)
+    """Let reports of runs be those of `without_pages`."""
+    monkeypatch.setattr("iamkit.fleet.account_audit.render", without_pages)
 
 
 def saved(folder: Path, account_id: str, *names: str, month: str = "2026-11") -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iamkit import fleet
+from iamkit.errors import SettingsError
 from iamkit.evidence import cli_files
 from tests.accounts import details, report, role, user
 
@@ -127,3 +128,19 @@ def test_trust_in_an_account_of_ours_is_told_from_that_in_a_stranger(ours: fleet
     assert "vendor" not in set(found["role_name"])
     assert set(found["role_name"]) == {"admin", "read", "by-id", "not-ann", "session"}
     assert found["who"].eq("unknown account").any(), "external, as the account's report has it"
+
+
+def test_the_paths_to_administrators_of_other_accounts(ours: fleet.Fleet) -> None:
+    found = ours.admin_paths("key-inside").query("steps.notna()")
+    assert set(found["of_account"]) == {ONE}
+    assert set(found["admin_account"]) == {TWO}
+    assert found.set_index("name")["steps"].to_dict() == {
+        "ann": 1,
+        "deploy": 1,
+        **dict.fromkeys(("bob", "eve", "here", "one"), 2),  # deploy trusts anyone
+    }
+    assert ours.account_paths("key-inside")["of_account"].tolist() == [ONE]
+    assert ours.choke_points("key-inside")["name"].iloc[0] == "admin"
+    assert found["is_management"].isna().all(), "no evidence says which account manages"
+    with pytest.raises(SettingsError, match="not in 'any'"):
+        ours.admin_paths("any")

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from iamkit import fleet
 from iamkit.evidence import responses
-from iamkit.fleet import runner
+from iamkit.fleet import account_audit
 
 class Clock(datetime):
     @classmethod
@@ -36,7 +36,7 @@ class Clock(datetime):
 where, number, done = sys.argv[1], int(sys.argv[2]), 0
 deeds = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 responses.datetime = Clock
-runner.render = partial(runner.render, notebooks=Path("notebooks"))
+account_audit.render = partial(account_audit.render, notebooks=Path("notebooks"))
 
 def count(event, arguments):
     global done

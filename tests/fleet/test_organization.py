@@ -26,6 +26,12 @@ DENY = json.dumps(
         "Statement": [{"Effect": "Deny", "Action": "iam:CreateUser", "Resource": "*"}],
     }
 )
+DENY_ALL = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Resource": "*"}],
+    }
+)
 ALL = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
@@ -50,6 +56,11 @@ def aws() -> Iterator[str]:
             standin.member(known, account_id, name, parent, **others)
         made = known.create_policy(
             Name="no users", Description="", Type="SERVICE_CONTROL_POLICY", Content=DENY
+        )
+        policy = made["Policy"]["PolicySummary"]["Id"]
+        known.attach_policy(PolicyId=policy, TargetId=production)
+        made = known.create_policy(
+            Name="nobody", Description="", Type="RESOURCE_CONTROL_POLICY", Content=DENY_ALL
         )
         policy = made["Policy"]["PolicySummary"]["Id"]
         known.attach_policy(PolicyId=policy, TargetId=production)
@@ -125,7 +136,11 @@ def test_what_a_member_may_not_ask_is_in_its_evidence_all_the_same(
     targets = opened.json("service_control_policies.json")["Targets"]
     names = [[each["PolicySummary"]["Name"] for each in one["Policies"]] for one in targets]
     assert names == [["FullAWSAccess"], ["FullAWSAccess", "no users"], *[["FullAWSAccess"]] * 2]
-    assert asked["DescribePolicy"] == 2, "each policy is asked for once"
+    targets = opened.json("resource_control_policies.json")["Targets"]
+    names = [[each["PolicySummary"]["Name"] for each in one["Policies"]] for one in targets]
+    own = ["RCPFullAWSAccess"]
+    assert names == [own, [*own, "nobody"], own, own]
+    assert asked["DescribePolicy"] == 4, "each policy is asked for once"
     calls = {each["call"]: each for each in opened.manifest["calls"]}
     for call in ("organizations:ListPoliciesForTarget", "organizations:ListAccounts"):
         assert calls[call]["status"] == "ok"
@@ -138,6 +153,7 @@ def test_what_a_member_may_not_ask_is_in_its_evidence_all_the_same(
     account = load(taken)
     assert not account.can("ann", "iam:CreateUser")
     assert account.can("ann", "iam:DeleteUser")
+    assert account.trusted_principals.empty, "the RCP denies everyone, the management account too"
     assert set(account.organization_accounts["account_id"]) >= {ACCOUNT, OLD}
 
 

@@ -94,7 +94,7 @@ def test_what_a_file_leaves_out_keeps_everything_and_fails_on_nothing(tmp_path: 
         ("require: [credential_repor]", "did you mean credential_report?"),
         ('announce: "mail \'x"', "line 1: announce is no command"),
         ("announce: [1]", "announce is a command and its arguments, as texts"),
-        ("reports: s3://bucket/x", "reports is a folder of this machine"),
+        ("reports: ftp://host/x", "is no address of storage; one begins with s3://"),
         ("reports: 7", "reports is a folder, not 7"),
         ("reports: ~nobody-of-this-name/x", "the home of a user that is not known here"),
         ('reports: "a\\0b"', "reports is no name of a folder"),

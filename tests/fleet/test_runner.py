@@ -13,7 +13,7 @@ from iamkit import load
 from iamkit.cli import main
 from iamkit.errors import SnapshotError
 from iamkit.evidence import snapshot
-from iamkit.fleet import Log, journal, read, run, runner
+from iamkit.fleet import Log, account_audit, journal, read, run, runner
 from iamkit.lock import Lock
 from iamkit.results import history
 from tests.accounts import user
@@ -233,14 +233,14 @@ def test_an_account_that_is_done_is_not_done_again_after_a_run_was_cut_off(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_file(here, accounts=[entry(here, ONE), entry(here, TWO)])
-    made = runner.render
+    made = account_audit.render
 
     def cut_off(path: Path, **options: object) -> object:
         if TWO in str(path):
             raise KeyboardInterrupt
         return made(path, **options)
 
-    monkeypatch.setattr(runner, "render", cut_off)
+    monkeypatch.setattr(account_audit, "render", cut_off)
     assert ran().exit_code == 5
     rendered: list[str] = []
 
@@ -248,7 +248,7 @@ def test_an_account_that_is_done_is_not_done_again_after_a_run_was_cut_off(
         rendered.append(path.parents[1].name)
         return made(path, **options)
 
-    monkeypatch.setattr(runner, "render", counted)
+    monkeypatch.setattr(account_audit, "render", counted)
     ended = ran()
     assert ended.exit_code == 0
     assert "going on with the run of" in ended.stderr

@@ -39,7 +39,28 @@ def test_a_framework_that_does_not_exist_is_an_error_and_no_empty_page(nobody: A
 def test_controls_are_counted_by_framework_and_version(nobody: Account) -> None:
     whole, found = controls.of_framework(nobody, CIS), controls.by_framework(nobody, CIS)
     assert list(found.columns) == list(controls.COLORS)
-    assert found.sum(axis=1).to_dict() == whole.groupby(["framework", "version"]).size().to_dict()
+    newest = int(whole["version"].eq("7.0.0").sum())
+    assert found.sum(axis=1).to_dict() == {(CIS, "7.0.0"): newest}
+
+
+def test_each_control_is_among_those_of_the_newest_version_or_of_older_ones(
+    nobody: Account,
+) -> None:
+    whole = controls.of_framework(nobody)
+    newest, older = controls.controls(nobody), controls.controls(nobody, older=True)
+    assert len(newest) + len(older) == len(whole)
+    assert set(older["control"].str.partition(",")[0]) == {
+        f"{CIS} {version}" for version in ("6.0.0", "5.0.0", "3.0.0")
+    }
+
+
+def test_the_settings_name_the_frameworks_that_are_listed(nobody: Account) -> None:
+    chosen = again(nobody, frameworks=["SOC 2", "NIS2"])
+    assert set(controls.of_framework(chosen)["framework"]) == {"SOC 2", "NIS2"}
+    assert controls.controls(chosen, older=True).empty
+    assert set(controls.of_framework(chosen, CIS)["framework"]) == {CIS}, "the parameter wins"
+    with pytest.raises(SettingsError, match="'SOC2' is no framework; did you mean SOC 2"):
+        controls.of_framework(again(nobody, frameworks=["SOC2"]))
 
 
 def test_frameworks_stay_in_their_order(nobody: Account) -> None:

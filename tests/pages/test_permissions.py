@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     problems = permissions.policy_problems(company)["severity"]
     assert found["Users and roles"] == ("4", "plain")
     assert found["Administrators"] == ("2", "plain")
-    assert found["Without MFA"] == ("1", "bad")
+    assert found["Administrators without MFA"] == ("1", "bad")
     assert int(found["Policy problems"][0]) == problems.eq("high").sum()
 
 

@@ -11,7 +11,7 @@ from iamkit.checks import AUDIT_TABLES, Audit
 from iamkit.pages import summary
 from iamkit.results import CLASSES, IDENTITIES, History
 from tests.accounts import account, details, report
-from tests.pages import holding, numbers
+from tests.pages import checked, holding, numbers
 from tests.policies import EVERYTHING, line, person
 
 FINDINGS, RESULTS, ACCEPTANCES = AUDIT_TABLES
@@ -93,11 +93,18 @@ def test_what_cannot_be_assessed_is_no_number() -> None:
 def test_identities_that_need_attention_say_what_to_do_first() -> None:
     row = {"verdict": "high", "principal_arn": "ann", "name": "ann", "next_steps": ["this", "that"],
            "mfa_enforced": "nothing to protect", "kind": "user"}  # fmt: skip
+    wrong = {"subject": "ann", "severity": "high", "status": "fail", "check": "old", "detail": ""}
+    rows = [
+        {**wrong, "title": "It is old"},
+        {**wrong, "title": "It is weak", "severity": "medium", "check": "weak"},
+    ]
     held = holding(
-        identities=IDENTITIES.rows(row, {**row, "principal_arn": "bo", "verdict": "medium"})
+        identities=IDENTITIES.rows(row, {**row, "principal_arn": "bo", "verdict": "medium"}),
+        audit=checked()._replace(findings=AUDIT_TABLES[0].rows(*rows)),
     )
     (found,) = summary.identities_first(held).to_dict("records")
     assert found["next_step"] == "this"
+    assert found["why"] == "It is old"
     assert found["enforced"] == "–"
 
 

@@ -9,6 +9,8 @@ from iamkit.escalation.targets import NOT_IN_EVIDENCE
 from iamkit.reference.escalation_methods import (
     NEEDS_NO_RESOURCE,
     EscalationMethod,
+    attack_techniques,
+    attack_version,
     escalation_methods,
     taken_as_given,
 )
@@ -128,6 +130,47 @@ def test_what_is_there_already_is_what_the_caller_does_not_make() -> None:
     method = METHODS["lambda-001"]
     assert method.actions_on_existing == ["iam:PassRole"]
     assert {on for method in METHODS.values() for on in method.resources} >= NEEDS_NO_RESOURCE
+
+
+# ── The techniques of MITRE ATT&CK ─────────────────────────────────────────────────────────────
+
+
+def test_every_technique_that_a_method_names_is_described_and_none_besides() -> None:
+    named = [each for method in METHODS.values() for each in method.techniques]
+    assert set(named) == set(attack_techniques())
+    assert re.fullmatch(r"\d+\.\d", attack_version())
+    assert all(len(set(method.techniques)) == len(method.techniques) for method in METHODS.values())
+
+
+# Calls that ATT&CK's own descriptions name as examples, and the techniques that they describe.
+DESCRIBED = {
+    "T1098.001": {"iam:CreateAccessKey", "iam:CreateLoginProfile"},
+    "T1098.003": {"iam:CreatePolicyVersion", "iam:AttachUserPolicy"},
+    "T1548.005": {"iam:PassRole"},
+}
+
+
+@pytest.mark.parametrize("technique", DESCRIBED)
+def test_calls_that_attack_names_are_the_techniques_that_it_describes(technique: str) -> None:
+    for method in METHODS.values():
+        # Where a limit is rewritten, no permission is added to an identity.
+        if method.category != "remove a limit" and DESCRIBED[technique] & set(method.permissions):
+            assert technique in method.techniques, method.id
+
+
+@pytest.mark.parametrize(
+    ("method", "techniques"),
+    [
+        ("iam-012", ["T1098.003", "T1548.005"]),
+        ("lambda-001", ["T1548.005", "T1648"]),
+        ("register-own-mfa", ["T1098.005"]),
+        ("make-user-put", ["T1136.003", "T1098.003", "T1098.001"]),
+        ("update-saml-provider", ["T1484.002", "T1606.002"]),
+        ("ssm-002", ["T1651", "T1552.005"]),
+    ],
+)
+def test_techniques_come_in_the_order_of_the_calls(method: str, techniques: list[str]) -> None:
+    assert METHODS[method].techniques == techniques
 
 
 # ── Every word of the data is known to the code ────────────────────────────────────────────────

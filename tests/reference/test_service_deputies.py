@@ -28,8 +28,8 @@ def test_a_service_stands_in_one_list_once_and_in_order() -> None:
 def found(folder: Path, service: str, **condition: Any) -> list[list[str]]:
     allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust = {"Version": "2012-10-17", "Statement": [allow | condition]}
-    findings = account(folder, details(roles=[role("r", trust)])).audit.findings
-    hit = findings[findings["check"].eq("service_without_source")]
+    made = account(folder, details(roles=[role("r", trust)]))
+    hit = made.check("service_without_source").findings
     return [list(row) for row in hit[["detail", "next_step"]].values]
 
 

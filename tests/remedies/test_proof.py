@@ -10,6 +10,7 @@ import pytest
 from iamkit import Account
 from iamkit.checks import SEVERITIES
 from iamkit.errors import ChangeError, ReportError
+from iamkit.pages import expected
 from iamkit.remedies import (
     Proposal,
     Remedy,
@@ -69,6 +70,20 @@ def test_after_each_its_findings_are_gone_and_nothing_graver_is_new(
         assert set(graver["subject"]) <= had
     gains = [each.gain for each in found]
     assert gains == sorted(gains, reverse=True)
+
+
+def test_what_pages_expect_of_a_remedy_its_proof_finds(
+    tried: tuple[Account, list[Remedy]],
+) -> None:
+    """Pages count what a remedy is made for, without an audit: at least that has to end."""
+    before, found = tried
+    counted = {each.proposal.id: each for each in expected.expected(before)}
+    assert any(each.is_counted for each in counted.values())
+    for remedy in found:
+        ends = counted[remedy.proposal.id].ends[["check", "subject"]]
+        assert len(ends) > 0 or not counted[remedy.proposal.id].is_counted
+        proved = set(map(tuple, remedy.ended[["check", "subject"]].to_numpy()))
+        assert set(map(tuple, ends.to_numpy())) <= proved, remedy.proposal.id
 
 
 def test_what_is_lost_is_what_nobody_is_allowed_any_more(

@@ -14,10 +14,11 @@ import pytest
 
 from iamkit import Account
 from iamkit.checks import AUDIT_TABLES, INFO, SEVERITIES, Status
-from iamkit.report import ocsf
+from iamkit.reference import attack_version
+from iamkit.report import findings_json, ocsf
 from iamkit.report.exports import FINDINGS, OCSF, exports
 from iamkit.results import with_ids
-from tests.accounts import account, details, report, role, user
+from tests.accounts import account, again, details, report, role, user
 from tests.policies import line
 
 HOSTILE = "a\u202eb</script>"
@@ -144,6 +145,46 @@ def test_nothing_that_was_not_seen_to_hold_passes() -> None:
     assert ocsf.COMPLIANCE[Status.NOT_ASSESSED] == (0, "Unknown")
     assert ocsf.COMPLIANCE[Status.ACCEPTED] == (3, "Fail")
     assert 1 not in {number for number, _ in ocsf.COMPLIANCE.values()}
+
+
+def test_a_finding_about_escalation_has_the_techniques_of_its_methods(
+    events: list[dict[str, Any]], files: dict[str, bytes], demo_account: Account
+) -> None:
+    kinds = {"can_escalate", "can_become_administrator", "escalates_with_a_target"}
+    policies = {"escalating_customer_policy", "escalating_inline_policy"}
+    having = {
+        (each["metadata"]["event_code"], each["resources"][0]["uid"]): each["finding_info"]
+        for each in events
+        if "attacks" in each["finding_info"]
+    }
+    assert {check for check, _ in having} <= kinds | policies
+    paths = demo_account.escalations.query("status == 'proven'")
+    proven = {
+        arn: sorted(set(of.explode())) for arn, of in paths.groupby("principal_arn")["techniques"]
+    }
+    told = {
+        subject: [each.get("sub_technique", each["technique"])["uid"] for each in found["attacks"]]
+        for (check, subject), found in having.items()
+        if check == "can_escalate"
+    }
+    assert told
+    assert told == {subject: proven[subject] for subject in told}
+    for found in having.values():
+        for each in found["attacks"]:
+            assert each["version"] == attack_version()
+            assert each["technique"]["uid"] == each["technique"]["uid"].partition(".")[0]
+    in_json = {
+        (each["check"], each["subject"])
+        for each in json.loads(files[FINDINGS])["findings"]
+        if each["techniques"]
+    }
+    assert in_json == set(having)
+
+
+def test_only_the_frameworks_of_the_settings_are_named(demo_account: Account) -> None:
+    chosen = again(demo_account, frameworks=["SOC 2"])
+    named = findings_json.texts_of_checks(chosen)["root_used"]["controls"]
+    assert {each["framework"] for each in named} == {"SOC 2"}
 
 
 def test_hostile_text_stays_text_and_an_account_without_findings_is_valid(tmp_path: Path) -> None:

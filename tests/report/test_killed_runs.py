@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from iamkit.cli import main
+from iamkit.evidence import snapshot
 from iamkit.report import manifest
 from tests.examples import thorough
 from tests.processes import SECONDS, run
@@ -24,6 +25,7 @@ from tests.report.test_kernels import WAITS, Pipe, ended
 KILLS = 50 if thorough() else 2
 SIGNALS = ["SIGTERM", "SIGKILL", *(["SIGINT", "SIGHUP"] if thorough() else [])]
 DEEDS = 115  # about as many things are done to files
+DEMO_DEEDS = 23
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes")
 
 # Runs a command, counts what it does to files below a folder, and kills itself before the n-th.
@@ -119,7 +121,7 @@ def _python_s_own(path: Path) -> bool:
 @pytest.mark.parametrize("name", ["report", "rebuild"])
 def test_a_run_that_is_killed_at_any_moment_leaves_a_whole_report(audit: Audit, name: str):
     chance = random.Random(f"{name} 20261101")
-    for _ in range(KILLS if name == "report" else KILLS // 2):
+    for _ in range(KILLS):
         killed = counted(audit, chance.randint(1, DEEDS), name)
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
         assert shown(audit) in ({"old", "new"} if name == "report" else {"old"})
@@ -129,6 +131,28 @@ def test_a_run_that_is_killed_at_any_moment_leaves_a_whole_report(audit: Audit, 
     assert again.returncode == 0
     assert shown(audit) == "new"
     assert left(audit) == set()
+
+
+def test_a_demo_that_is_killed_at_any_moment_leaves_whole_evidence_or_none(tmp_path: Path):
+    chance = random.Random("demo 20261101")
+    for number in range(KILLS):
+        out = tmp_path / str(number)
+        given = [str(out), str(chance.randint(1, DEMO_DEEDS)), "demo", "--out", str(out)]
+        killed = run([sys.executable, "-c", COUNTS, *given], capture_output=True, text=True)
+        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
+        whole = list(out.glob("*/*/snapshot"))
+        for path in whole:
+            snapshot.read(path)
+        assert all(path.parent in whole or ".partial-" in str(path) for path in files(out))
+        again = CliRunner().invoke(main, ["demo", "--out", str(out)])
+        assert again.exit_code == 0, again.output
+        (path,) = out.glob("*/*/snapshot")
+        snapshot.read(path)
+        assert {file.parent for file in files(out)} == {path}
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -193,4 +217,29 @@ def test_of_two_runs_at_once_one_is_done_and_the_other_says_why_not(audit: Audit
     for code, lines in zip(codes, said, strict=True):
         assert code == 0 or b"is being written by process" in lines
     assert shown(audit) in {"one", "two"}
+    assert left(audit) == set()
+
+
+def test_of_two_runs_at_once_one_is_killed_and_the_report_is_of_one_of_them(audit: Audit):
+    chance = random.Random("two 20261101")
+    for _ in range(KILLS if thorough() else 1):
+        given = [str(audit.out.parent), str(chance.randint(1, DEEDS)), *command(audit, "report")]
+        killed, other = programs = [
+            subprocess.Popen(
+                [sys.executable, *arguments],
+                env=environment(audit), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            )
+            for arguments in (
+                ["-c", COUNTS, *given],
+                ["-m", "iamkit", *command(audit, account="other")],
+            )
+        ]  # fmt: skip
+        said = [ended(program) for program in programs]
+        assert killed.returncode in (-signal.SIGKILL, 0, 5), said
+        assert other.returncode in (0, 5), said
+        assert other.returncode == 0 or b"is being written by process" in said[1]
+        assert shown(audit) in {"old", "new", "other"}
+    again = run([sys.executable, "-m", "iamkit", *command(audit)], env=environment(audit))
+    assert again.returncode == 0
+    assert shown(audit) == "new"
     assert left(audit) == set()

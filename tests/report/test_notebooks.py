@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import re
 import shutil
@@ -18,17 +17,19 @@ from bs4 import BeautifulSoup
 
 from iamkit import Account, demo, load
 from iamkit.evidence import aws, cli_files
-from iamkit.report import render
+from iamkit.report import printed, render
 from iamkit.settings import Settings
-from tests.accounts import ACCOUNT, ARN, HEADER, details, group, policy, role, user, written
+from tests.accounts import ACCOUNT, details, group, policy, role, user, written
 from tests.accounts import report as csv_report
 from tests.aws import company
 from tests.aws.faults import FaultProxy
 from tests.aws.server import moto_server
-from tests.browser import Browser, browser
+from tests.axe_core import violations
+from tests.browser import Browser, browser, chromium
 from tests.examples import thorough
 from tests.processes import run
-from tests.report.test_pages_in_browser import HOSTILE, assert_inert
+from tests.report.pdf_files import Pdf
+from tests.report.test_pages_in_browser import assert_inert
 from tests.words import to_replace
 
 __all__ = ["browser"]  # the fixture
@@ -75,7 +76,8 @@ PARAMETERS = {name: str(value) for name, value in THRESHOLDS.items()}
 
 @pytest.fixture(scope="module")
 def demo_pages(demo_snapshot: Path) -> dict[str, str]:
-    return pages(demo_snapshot, parameters=PARAMETERS)
+    printer = printed if chromium() else None
+    return pages(demo_snapshot, parameters=PARAMETERS, printer=printer)
 
 
 @pytest.fixture(scope="module")
@@ -248,13 +250,6 @@ def test_a_threshold_given_once_holds_on_every_page_and_in_every_export(
         assert words in made["07-controls"], check
 
 
-def plain(account: str) -> list[str]:
-    """A user's line of a credential report, with everything absent."""
-    never = ["N/A"] * 4
-    return [account, f"{ARN}user/{account}", "2024-05-01T12:00:00Z", "false", "N/A", "N/A", "N/A",
-            "false", "false", *never, "false", *never, "false", "N/A", "false", "N/A"]  # fmt: skip
-
-
 def accounts(folder: Path) -> dict[str, Any]:
     """Accounts at the edges of what there can be, by name."""
     documents = [None, "text", [], {}, {"Statement": "x"}, {"Statement": [{"Effect": "Allow"}]}]
@@ -276,8 +271,7 @@ def accounts(folder: Path) -> dict[str, Any]:
     only_report = folder / "report.csv"
     only_report.write_text(csv_report())
     named = {"credential_report": only_report}
-    if thorough():  # in JupyterLab, all notebooks run on this account every time
-        made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
+    made["well run"] = cli_files.from_files(folder / "well run", WELL_RUN)
     made["no authorization details"] = cli_files.from_files(folder / "only", named=named)
     return made
 
@@ -308,65 +302,6 @@ def test_missing_evidence_is_not_assessed_and_never_none(
     assert "MFA registered – not assessed" in report_missing["00-summary"]
 
 
-@pytest.fixture(scope="module")
-def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pages of an account whose every free-text field holds the payload."""
-    folder = tmp_path_factory.mktemp("hostile")
-    given = folder / "given"
-    given.mkdir()
-    text = io.StringIO()
-    lines = csv.writer(text)
-    lines.writerow(HEADER.split(","))
-    lines.writerow(["<root_account>", f"{ARN}root", *plain("x")[2:]])
-    hostile_line = plain(HOSTILE)
-    hostile_line[3:6] = ["true", "2026-10-01T00:00:00Z", "2020-01-01T00:00:00Z"]
-    hostile_line[8:13] = ["true", "2020-01-01T00:00:00Z", "2026-10-01T00:00:00Z", HOSTILE, HOSTILE]
-    lines.writerow(hostile_line)
-    (given / "report.csv").write_text(text.getvalue())
-    statement = {
-        "Sid": HOSTILE,
-        "Effect": "Allow",
-        "Action": ["*", HOSTILE],
-        "Resource": ["*", HOSTILE],
-    }
-    wide = {"Statement": [statement, {**statement, "Effect": HOSTILE, "Condition": HOSTILE}]}
-    condition = {HOSTILE: {HOSTILE: HOSTILE}}
-    trust = {"Statement": [{**statement, "Principal": "*", "Condition": condition}]}
-    tags = [{"Key": HOSTILE, "Value": HOSTILE}]
-    attached = [{"PolicyName": HOSTILE, "PolicyArn": f"{ARN}policy/{HOSTILE}"}]
-    inline = [{"PolicyName": HOSTILE, "PolicyDocument": wide}]
-    shared = {"Tags": tags, "Path": f"/{HOSTILE}/", "AttachedManagedPolicies": attached}
-    bounded = {"PermissionsBoundary": {"PermissionsBoundaryArn": f"{ARN}policy/{HOSTILE}"}}
-    contents = details(
-        [user(HOSTILE, **shared, **bounded, GroupList=[HOSTILE], UserPolicyList=inline)],
-        [group(HOSTILE, **shared), group(HOSTILE + "2", **shared)],
-        [role(HOSTILE, trust, **shared, RoleLastUsed={"Region": HOSTILE})],
-        [policy(HOSTILE, wide, Path=HOSTILE), policy(HOSTILE + "2", HOSTILE)],
-    )
-    (given / "details.json").write_text(json.dumps(contents))
-    devices = [{"UserName": HOSTILE, "SerialNumber": HOSTILE}]
-    for name, answer in {
-        "mfa": {"MFADevices": devices},
-        "aliases": {"AccountAliases": [HOSTILE]},
-        "summary": {"SummaryMap": {HOSTILE: 1}},
-        "policy": {"PasswordPolicy": {"MinimumPasswordLength": HOSTILE}},
-    }.items():
-        (given / f"{name}.json").write_text(json.dumps(answer))
-    snapshot = cli_files.from_files(folder / "reports", given)
-    render(snapshot)
-    return snapshot.parent
-
-
-@pytest.mark.parametrize("page", [*(path.stem for path in NOTEBOOKS), "index"])
-def test_nothing_an_account_says_can_act_on_a_page(
-    page: str, hostile_pages: Path, browser: Browser
-) -> None:
-    html = (hostile_pages / f"{page}.html").read_text(encoding="utf-8")
-    assert "__ran" in html, "the payload is on the page"
-    with browser.open(hostile_pages / f"{page}.html") as tab:
-        assert_inert(tab)
-
-
 @pytest.mark.parametrize("page", [*(path.stem for path in NOTEBOOKS), "index"])
 def test_every_demo_page_opens_without_a_complaint(
     page: str, demo_snapshot: Path, demo_pages: dict[str, str], browser: Browser
@@ -377,6 +312,55 @@ def test_every_demo_page_opens_without_a_complaint(
         assert tab.evaluate(charts)
         wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert tab.evaluate(wide), "the page scrolls sideways"
+
+
+LOOKS = [(1280, False), (390, True), (1280, True), (390, False)]  # width, and whether it is dark
+LOOKED_AT = [
+    (page, *look)
+    for place, page in enumerate(sorted(["index", "glossary", *(path.stem for path in NOTEBOOKS)]))
+    for number, look in enumerate(LOOKS)
+    if thorough() or place == 3 * number
+]
+
+
+@pytest.mark.parametrize(("page", "width", "dark"), LOOKED_AT)
+def test_axe_finds_nothing_wrong_with_a_page(
+    page: str,
+    width: int,
+    dark: bool,
+    demo_snapshot: Path,
+    demo_pages: dict[str, str],
+    browser: Browser,
+) -> None:
+    with browser.open(demo_snapshot.parent / f"{page}.html", width=width, dark=dark) as tab:
+        assert violations(tab) == []
+
+
+@pytest.fixture(scope="module")
+def paper(demo_snapshot: Path, demo_pages: dict[str, str], browser: Browser) -> Pdf:
+    """The report as one PDF."""
+    return Pdf((demo_snapshot.parent / "report.pdf").read_bytes())
+
+
+def test_the_whole_report_is_few_sheets_on_which_all_can_be_read(paper: Pdf) -> None:
+    assert 20 < len(paper.sheets) <= 40
+    assert paper.smallest().size >= 6.5, paper.smallest()
+    assert paper.stranded() == []
+
+
+def test_the_pdf_has_every_page_and_leads_nowhere_on_this_machine(
+    paper: Pdf, demo_html: dict[str, str]
+) -> None:
+    titles = [title for title, _, _ in paper.headings()]
+    for html in demo_html.values():
+        heading = BeautifulSoup(html, "html.parser").select_one("h1")
+        assert heading
+        assert heading.get_text() in titles
+    places, addresses = paper.links()
+    assert set(places) <= set(paper.reader.named_destinations)
+    assert len(places) > 20
+    assert [each for each in addresses if not each.startswith("https://docs.")] == []
+    assert b"file:" not in paper.content
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ charts.table(few, "Twelve", rows=500, file="identities.csv")
 """, """
 charts.table(pd.DataFrame({"n": range(15)}), "Fifteen")
 """, """
+charts.table(pd.DataFrame({f"column {i}": word for i in range(16)}), "Sixteen")
+""", """
 charts.bars(pd.Series({"console": 3, "none": 1}), title="Users", unit="users")
 """, """
 from iamkit.charts.escalation_layout import BOXES, LINKS
@@ -73,11 +75,24 @@ def rest(tab: Tab, number: int) -> str:
 def test_a_long_table_is_cut_and_says_where_the_rest_is(paper: Tab) -> None:
     assert [visible(paper, number) for number in range(4)] == [15, 15, 15, 15]
     has_all = "The first 15 of 60 rows. The page on a screen has all of them"
-    assert rest(paper, 0) == f'"{has_all}, and findings.csv."'
+    assert rest(paper, 0) == f'"{has_all}, and so have findings.csv and report.xlsx."'
     assert rest(paper, 1) == f'"{has_all}."'
-    cut = "The first 15 of 600 rows. The page on a screen has 500; identities.csv has all."
-    assert rest(paper, 2) == f'"{cut}"'
+    cut = "The first 15 of 600 rows. The page on a screen has 500"
+    assert rest(paper, 2) == f'"{cut}; identities.csv and report.xlsx have all."'
     assert rest(paper, 3) == "none"
+
+
+def test_a_table_that_is_too_broad_is_transposed(browser: Browser, paper: Tab, page: Path) -> None:
+    shown = (
+        "[...document.querySelectorAll('figure.broad, .transposed')].map(e => e.offsetHeight > 0)"
+    )
+    assert paper.evaluate(shown) == [False, True]
+    assert paper.evaluate("document.querySelectorAll('.transposed tbody tr').length") == 15
+    under = "getComputedStyle(document.querySelector('.transposed'), '::after').content"
+    said = "The first 6 of 60 rows. The page on a screen has all of them."
+    assert paper.evaluate(under) == f'"{said}"'
+    with browser.open(page) as tab:
+        assert tab.evaluate(shown) == [True, False]
 
 
 def test_nothing_is_wider_than_the_sheet_so_that_nothing_is_shrunk(paper: Tab) -> None:
@@ -116,7 +131,7 @@ def test_what_is_for_the_screen_is_left_out(paper: Tab) -> None:
 def test_the_sheets_are_few(browser: Browser, page: Path) -> None:
     with browser.open(page) as tab:
         pdf = tab.pdf()
-    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 6, "1,175 rows"
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 7, "1,235 rows"
 
 
 def test_each_sheet_says_of_which_evidence_it_is(browser: Browser, page: Path) -> None:

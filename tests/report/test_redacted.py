@@ -15,6 +15,7 @@ from iamkit import Account
 from iamkit.cli import main
 from iamkit.errors import ReportError, SnapshotError
 from iamkit.report import rebuild, redact, verify
+from tests.browser import NOT_FOUND, chromium
 from tests.report.leaks import inside, leaks, texts
 
 SETTINGS = """approved_networks: [203.0.113.0/24, 198.51.100.0/24]
@@ -61,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path, demo_snapshot: Path) -> Result:
     (folder / "names.yaml").write_text(SETTINGS)
     command = ["report", str(demo_snapshot), "--settings", str(folder / "names.yaml")]
-    command += ["--redact", str(folder / "mapping.json"), "--out", str(folder / "shared")]
+    command += ["--redact", str(folder / "mapping.json"), "--out", str(folder / "shared"), "--pdf"]
     ended = CliRunner().invoke(main, [*command, "--zip", str(folder / "report.zip")])
     assert ended.exit_code == 0, ended.output
     return ended
@@ -93,6 +94,15 @@ def test_charts_are_searched(made: Result, folder: Path):
     pages = [where for where, _ in texts(folder / "shared") if ": image" in where]
     assert len(pages) > 10
     assert dict(inside("x", b"plain")) == {"x": "plain"}
+
+
+@pytest.mark.skipif(chromium() is None, reason=NOT_FOUND)
+def test_sheets_of_the_pdf_are_searched(made: Result, folder: Path):
+    sheets = {where: text for where, text in texts(folder / "shared") if "report.pdf" in where}
+    assert len(sheets) > 20
+    said = "".join(sheets.values())
+    pseudonyms = json.loads((folder / "mapping.json").read_text())["names"].values()
+    assert sum(name in said for name in pseudonyms) > 50
 
 
 def test_the_mapping_is_apart_for_its_owner_and_holds_every_name(

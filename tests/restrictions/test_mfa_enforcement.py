@@ -287,7 +287,7 @@ def test_a_service_control_policy_can_enforce(
 ) -> None:
     full = Policy("FullAWSAccess", document(allow("*")))
     guard = Policy("MFA", document(allow("*"), deny_all_but()))
-    monkeypatch.setattr(callers, "_control_policies", lambda account: ((full,), (guard,)))
+    monkeypatch.setattr(callers, "service_control_policies", lambda account: ((full,), (guard,)))
     row = ana(tmp_path, allow("s3:*"))
     assert row["verdict"] == "enforced"
     assert (row["policy_name"], row["statement"]) == (

@@ -9,9 +9,10 @@ import pytest
 from iamkit import checks
 from iamkit.checks import registry
 from iamkit.checks.run import RESULTS
-from iamkit.errors import SchemaError
-from iamkit.reference.frameworks import CONTROLS, load_controls
-from iamkit.results.controls import MATRIX, matrix
+from iamkit.errors import SchemaError, SettingsError
+from iamkit.reference.frameworks import CONTROLS, chosen_controls, is_newest, load_controls
+from iamkit.results.controls import MATRIX, chosen_matrix, matrix
+from iamkit.settings import Settings
 
 CIS_IAM = {
     "3.0.0": [f"1.{n}" for n in range(1, 23)],
@@ -210,6 +211,18 @@ def test_cis_ids_mean_what_that_version_says() -> None:
         ("PCI DSS", ["7.2.1", "7.3.3", "8.2.6", "8.3.6", "8.4.1", "8.4.3", "8.5.1", "8.6.3"]),
         ("ISO/IEC 27001", ["A.5.15", "A.5.16", "A.5.17", "A.5.18", "A.8.2", "A.8.3", "A.8.5"]),
         ("SOC 2", ["CC6.1", "CC6.2", "CC6.3", "CC6.6"]),
+        (
+            "AWS Foundational Security Best Practices",
+            ["Account.1", *(f"IAM.{n}" for n in range(1, 9)), "IAM.21"],
+        ),
+        (
+            "AWS Security Hub, other controls",
+            ["Account.2", *(f"IAM.{n}" for n in [*range(9, 20), *range(22, 29)])],
+        ),
+        ("NIST CSF", [f"PR.AA-0{n}" for n in range(1, 7)]),
+        ("FedRAMP Moderate", ["AC-2", "AC-2(12)", "AC-6(10)", "IA-2(1)", "IA-5(7)", "PS-4"]),
+        ("HIPAA Security Rule", ["164.308(a)(4)(ii)(C)", "164.312(a)(1)", "164.312(d)"]),
+        ("NIS2", ["11.1.1", "11.2.2(a)", "11.3.2(a)", "11.5.4", "11.6.2(c)", "11.7.1"]),
         ("Prowler", ["iam_root_mfa_enabled", "iam_user_with_temporary_credentials"]),
     ],
 )
@@ -218,6 +231,36 @@ def test_the_other_frameworks_have_their_identity_and_access_controls(
 ) -> None:
     table = load_controls()
     assert set(ids) <= set(table.loc[table["framework"] == framework, "id"])
+
+
+def test_security_hub_lists_no_control_that_aws_retired() -> None:
+    hub = load_controls()["framework"].isin(["AWS Security Hub, other controls"])
+    assert "IAM.20" not in set(load_controls().loc[hub, "id"])
+
+
+def test_a_baseline_says_of_a_control_what_its_framework_says() -> None:
+    table = load_controls().set_index(["framework", "id"])
+    selected, whole = table.loc["FedRAMP Moderate"], table.loc["NIST SP 800-53"]
+    for column in ("section", "title", "checks", "manual", "note"):
+        assert selected[column].equals(whole.loc[selected.index, column])
+    assert set(whole.index) - set(selected.index) == {"AC-2(11)", "AC-3(7)", "AC-6(3)", "IA-9"}
+
+
+def test_the_newest_version_of_a_framework_comes_first() -> None:
+    table = load_controls()
+    cis = table[table["framework"].eq("CIS AWS Foundations Benchmark")]
+    assert cis["version"].drop_duplicates().tolist() == ["7.0.0", "6.0.0", "5.0.0", "3.0.0"]
+    assert set(cis.loc[is_newest(cis), "version"]) == {"7.0.0"}
+    others = table.drop(cis.index)
+    assert is_newest(others).all()
+
+
+def test_the_settings_choose_frameworks_by_name() -> None:
+    some = chosen_matrix(RESULTS.rows(), Settings(frameworks=("NIS2", "SOC 2")))
+    assert some["framework"].drop_duplicates().tolist() == ["SOC 2", "NIS2"]
+    assert len(chosen_matrix(RESULTS.rows(), Settings())) == len(load_controls())
+    with pytest.raises(SettingsError, match="'NIST' is no framework; did you mean NIS"):
+        chosen_controls(["NIST"])
 
 
 def test_every_control_has_a_title_a_section_and_a_source() -> None:
@@ -263,6 +306,48 @@ def test_a_control_that_does_not_fit_is_named(tmp_path: Path, written: str, says
         load_controls(path)
     assert says in str(caught.value)
     assert "controls.yaml" in str(caught.value)
+
+
+BASELINE = """
+- framework: G
+  versions: ["1"]
+  source: Q
+  baseline: {of: F, version: "2", controls: [b, a]}
+"""
+
+
+def test_a_baseline_selects_from_a_framework_before_it(tmp_path: Path) -> None:
+    controls = "{id: a, title: T, checks: [x]}, {id: b, title: U, manual: V}"
+    path = tmp_path / "controls.yaml"
+    path.write_text(FILE.replace("{controls}", controls) + BASELINE)
+    table = load_controls(path)
+    table = table[table["framework"] == "G"]
+    assert table[["version", "id", "title", "source"]].to_numpy().tolist() == [
+        ["1", "b", "U", "Q"],
+        ["1", "a", "T", "Q"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("controls: [a, c]", "G: F 2 has no control c"),
+        ("others: [a]", "this baseline lacks controls"),
+    ],
+)
+def test_a_baseline_that_does_not_fit_is_named(tmp_path: Path, wrong: str, says: str) -> None:
+    path = tmp_path / "controls.yaml"
+    baseline = BASELINE.replace("controls: [b, a]", wrong)
+    path.write_text(FILE.replace("{controls}", "{id: a, title: T, checks: [x]}") + baseline)
+    with pytest.raises(SchemaError, match=says):
+        load_controls(path)
+
+
+def test_a_framework_without_controls_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "controls.yaml"
+    path.write_text("- {framework: F, versions: ['1'], source: P}")
+    with pytest.raises(SchemaError, match="this framework lacks sections, or a baseline"):
+        load_controls(path)
 
 
 def test_a_control_is_in_the_versions_that_number_it(tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_a_renamed_role_keeps_its_findings(tmp_path: Path) -> None:
     assert State.FIXED not in set(rows["state"])
 
 
+def test_an_id_that_two_users_share_tells_neither_from_the_other(tmp_path: Path) -> None:
+    shared = {"UserDetailList": [user(name, UserId="AIDASHARED") for name in ("ann", "bob")]}
+    months = [audit(tmp_path, month, shared, line("ann"), line("bob")) for month in (1, 2)]
+    rows = months[1].history.findings.query("check == 'console_user_without_mfa'")
+    assert rows.groupby("subject")["state"].apply(list).to_dict() == {
+        f"{ARN}user/{name}": [State.NEW, State.RECURRING] for name in ("ann", "bob")
+    }
+    assert set(months[1].since(months[0])["aspect"]) <= {"finding"}  # their keys grow old
+
+
 def test_what_only_a_setting_did_is_told_apart(tmp_path: Path) -> None:
     made = "2025-12-01"  # 31 days before the first audit, 62 before the second
     audit(tmp_path, 1, ANN, line("ann", made=made)).history.keep()

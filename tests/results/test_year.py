@@ -119,7 +119,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Account]:
     made: dict[int, Account] = {}
     for number, this in YEAR.items():
         if number == 9:
-            _age_the_analysis(made)
+            _age_the_analysis(made[7], made[8])
         contents = {
             "UserDetailList": [
                 user(
@@ -142,9 +142,9 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Account]:
     return made
 
 
-def _age_the_analysis(made: dict[int, Account]) -> None:
-    """Have the records so far be of an older version of the analysis."""
-    for account in made.values():
+def _age_the_analysis(*made: Account) -> None:
+    """Have these records be of an older version of the analysis, so that they are made again."""
+    for account in made:
         stored = account.snapshot.path.parent / history.HISTORY
         record = history.AuditRecord(**history.read([stored]))
         history.write(stored, record._replace(audits=record.audits.assign(analysis=0)))

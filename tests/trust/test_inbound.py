@@ -466,3 +466,44 @@ def test_a_boundary_without_it_leaves_nobody_going_out(tmp_path: Path) -> None:
 def test_the_policy_and_statement_that_let_them_go_are_named(tmp_path: Path) -> None:
     found = going(tmp_path, assuming("*", Sid="Roam")).outbound_roles
     assert found[["policy_name", "statement"]].to_numpy().tolist() == [["own", "statement “Roam”"]]
+
+
+# ── Anyone, if a key that is there fits ────────────────────────────────────────────────────────
+
+EVERYONE = ("*", {"AWS": "*"})
+OURS = {"StringEqualsIfExists": {"aws:PrincipalAccount": ACCOUNT}}
+WEB, SAML = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"
+
+
+@pytest.mark.parametrize("everyone", EVERYONE, ids=str)
+def test_whoever_signs_a_request_has_an_account(tmp_path: Path, everyone: Any) -> None:
+    """The call takes credentials, so the key is there, and `IfExists` changes nothing."""
+    row = one(tmp_path, allow(everyone, OURS))
+    assert (row["who"], row["principal"], row["problem"]) == ("own account", ACCOUNT, None)
+
+
+@pytest.mark.parametrize("everyone", EVERYONE, ids=str)
+def test_whoever_signs_a_request_may_be_in_no_organization(tmp_path: Path, everyone: Any) -> None:
+    ours = {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+    row = one(tmp_path, allow(everyone, ours))
+    assert (row["who"], row["problem"]) == ("anyone", "open to anyone")
+    assert row["witness"]["context"] == {"aws:PrincipalOrgID": "absent"}
+
+
+@pytest.mark.parametrize("action", [WEB, SAML, ["sts:AssumeRole", WEB], "sts:*"], ids=str)
+@pytest.mark.parametrize("everyone", EVERYONE, ids=str)
+def test_the_holder_of_a_token_has_no_account_yet(
+    tmp_path: Path, everyone: Any, action: Any
+) -> None:
+    row = one(tmp_path, allow(everyone, OURS, Action=action))
+    assert (row["who"], row["problem"]) == ("anyone", "open to anyone")
+    assert row["witness"]["caller"] == "the holder of a token or an assertion"
+    assert row["witness"]["action"] in (WEB, SAML)
+    assert row["witness"]["context"] == {"aws:PrincipalAccount": "absent"}
+
+
+@pytest.mark.parametrize("action", [["sts:AssumeRole", WEB], "sts:*"], ids=str)
+def test_a_key_that_has_to_be_there_keeps_tokens_out(tmp_path: Path, action: Any) -> None:
+    asked = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    row = one(tmp_path, allow("*", asked, Action=action))
+    assert (row["who"], row["problem"]) == ("own account", None)

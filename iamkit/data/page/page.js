@@ -134,5 +134,16 @@
     paint();
   }
 
+  // A link to what lies in a fold opens the fold.
+  function reveal() {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const shut = target && target.closest("details:not([open])");
+    if (!shut) return;
+    shut.open = true;
+    shut.scrollIntoView();
+  }
+
   document.querySelectorAll("figure.table").forEach(enhance);
+  addEventListener("hashchange", reveal);
+  reveal();
 })();

@@ -9,7 +9,7 @@ AWS's own policy simulator as a second opinion: a sample of the kit's decisions,
 """
 
 from iamkit.confirm.after_changes import after_changes
-from iamkit.confirm.by_hand import by_hand, command, commands_by_hand
+from iamkit.confirm.by_hand import CommandsByHand, by_hand, command, commands_by_hand
 from iamkit.confirm.comparison import CONFIRMATION, Confirmation, compare, planned
 from iamkit.confirm.sampling import sample
 from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest, simulated
@@ -19,6 +19,7 @@ __all__ = [
     "CONFIRMATION",
     "NAME",
     "NOT_JUDGED",
+    "CommandsByHand",
     "Confirmation",
     "SimulatedRequest",
     "Unfinished",

@@ -95,13 +95,17 @@ def commands_by_hand(account: Account, findings: pd.DataFrame) -> pd.Series[str]
     Empty: the finding is not about permissions, nobody has the policy, or the simulator cannot
     judge it, as for sts:AssumeRole, which the trust policy decides too.
     """
-    found = Findings(account)
+    found = CommandsByHand(account)
     pairs = zip(findings["check"].tolist(), findings["subject"].tolist(), strict=True)
     return pd.Series([found.command(*each) for each in pairs], findings.index, dtype="str")
 
 
-class Findings:
-    """The requests that findings of an account rest on."""
+class CommandsByHand:
+    """
+    The commands that check findings of an account, each made when it is asked for.
+
+    See `commands_by_hand`.
+    """
 
     def __init__(self, account: Account) -> None:
         self._account = account

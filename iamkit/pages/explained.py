@@ -8,7 +8,7 @@ that decides, with its deciding element marked, and the request by which anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
+from iamkit.confirm import CommandsByHand
 from iamkit.pages import counts, identities, overview
 from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
@@ -24,7 +25,6 @@ from iamkit.values import listed
 
 MOST: Final = 5  # findings of a check
 MOST_STATEMENTS: Final = 2
-ByHand = Callable[[Account, Any], str]
 
 # The table that says which statement decides, by a word of a check's name, and the elements of that
 # statement which do: the first of each pair that it has.
@@ -42,14 +42,8 @@ _DECIDED: Final[Mapping[str, tuple[str, Sequence[Sequence[str]]]]] = {
 _OF: Final = re.compile(r"(statement .+) of (.+)")
 
 
-def explained(
-    account: Account, page: str, by_hand: ByHand = lambda account, finding: ""
-) -> list[charts.Part]:
-    """
-    Return a fold for each check of a page that fails, the most severe first.
-
-    `by_hand` gives the command that asks AWS about a finding, or nothing: see `confirm.command`.
-    """
+def explained(account: Account, page: str) -> list[charts.Part]:
+    """Return a fold for each check of a page that fails, the most severe first."""
     results, pages = account.audit.results, overview.page_of(account)
     failing = results[results["status"] == Status.FAIL]
     mine = failing[[pages.get(name, overview.CONTROLS) == page for name in failing["check"]]]
@@ -58,18 +52,18 @@ def explained(
     found = found[found["status"].eq(Status.FAIL)].drop_duplicates(["check", "subject"])
     of_check = {str(check): rows for check, rows in found.groupby("check", sort=False)}
     statements, links = _Statements(account), identities.links(account)
+    by_hand = CommandsByHand(account)
     return [
-        _fold(account, row, of_check[str(row.check)], statements, by_hand, links)
+        _fold(row, of_check[str(row.check)], statements, by_hand, links)
         for row in mine.loc[order].itertuples(index=False)
     ]
 
 
 def _fold(
-    account: Account,
     row: Any,
     found: pd.DataFrame,
     statements: _Statements,
-    by_hand: ByHand,
+    by_hand: CommandsByHand,
     links: Mapping[str, Mapping[str, str]],
 ) -> charts.Part:
     meaning, act = SEVERITY_MEANS[row.severity]
@@ -93,7 +87,7 @@ def _fold(
     parts.append(charts.link("Who recommends it:", row.source))
     for finding in found.head(MOST_STATEMENTS).itertuples(index=False):
         parts += statements.of(finding)
-        if command := by_hand(account, finding):
+        if command := by_hand.command(str(finding.check), str(finding.subject)):
             parts.append(charts.code(f"To check it for {finding.name} by hand:", command))
     return charts.fold(
         row.title,

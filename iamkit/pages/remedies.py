@@ -313,7 +313,7 @@ def as_aws(line: str) -> str:
         options = ["--policy-name", policy, "--path", path, "--policy-document", f"file://{file}"]
         return shlex.join(["aws", "iam", "create-policy", *options])
     if name == "new_version":
-        arn, file = words
+        arn, file, *_ = words  # the script also sees that nobody has changed it since
         options = ["--policy-arn", arn, "--policy-document", f"file://{file}", "--set-as-default"]
         return shlex.join(["aws", "iam", "create-policy-version", *options])
     if name in ("set_key", "delete_key"):

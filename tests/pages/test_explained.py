@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iamkit import Account, confirm
+from iamkit import Account
 from iamkit.pages import explained, identities, overview
 from tests.accounts import account, details, report
 from tests.policies import EVERYTHING, line, person, trusts, worker
@@ -26,8 +26,8 @@ def marked(fold: Any) -> list[str]:
             for line, mark in part["lines"] if mark]  # fmt: skip
 
 
-def by_check(company: Account, page: str, **options: Any) -> dict[str, Any]:
-    folds = explained.explained(company, page, **options)
+def by_check(company: Account, page: str) -> dict[str, Any]:
+    folds = explained.explained(company, page)
     return {fold["anchor"].removeprefix("check-"): fold for fold in folds}
 
 
@@ -63,7 +63,7 @@ def test_the_statement_that_decides_is_shown_with_its_element_marked(company: Ac
 
 
 def test_the_command_by_hand_is_that_of_confirm(company: Account) -> None:
-    fold = by_check(company, "04-permissions", by_hand=confirm.command)["administrator_user"]
+    fold = by_check(company, "04-permissions")["administrator_user"]
     text = [part["lines"][0][0] for part in fold["parts"] if part["kind"] == "code"]
     assert any(each.startswith("aws iam simulate-principal-policy ") for each in text)
 

@@ -79,7 +79,8 @@ def state(account: Account) -> Any:
         if isinstance(value, dict):
             left_out = ["UpdateDate", "CreateDate", "DefaultVersionId", "VersionId", "PolicyId"]
             # Moto counts an attachment that is made twice as two; who has a policy is compared.
-            left_out.append("AttachmentCount")
+            # A group that is made again has another id.
+            left_out += ["AttachmentCount", "GroupId"]
             return {key: ordered(each) for key, each in value.items() if key not in left_out}
         if isinstance(value, list):
             return sorted(map(ordered, value), key=lambda each: json.dumps(each, sort_keys=True))

@@ -143,6 +143,12 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "PutInlinePolicy": ("inline policy", "inline policies"),
     "DeleteInlinePolicy": ("inline policy", "inline policies"),
     "CreatePolicyVersion": ("policy", "policies"),
+    "CreatePolicy": ("new policy", "new policies"),
+    "CreateGroup": ("new group", "new groups"),
+    "CreateRole": ("new role", "new roles"),
+    "DeleteRole": ("role", "roles"),
+    "DeleteGroup": ("group", "groups"),
+    "CreateAnalyzer": ("new analyzer", "new analyzers"),
 }
 _MADE_FOR: Final = ("CreatePolicy", "CreatePolicyVersion", "CreateGroup", "AttachPolicy")
 

@@ -53,10 +53,7 @@ def left_out(account: Account) -> str:
     there, total = len(shown(account)), len(account.identities)
     grave = len(matters(account.identities))
     which = "all" if there == grave else f"the first {there:,} of {grave:,}"
-    rest = (
-        f" The other {total - there:,} are in `identities.csv` and the workbook; "
-        '`account.identity("name")` says everything about one of them.'
-    )
+    rest = f" `identities.csv` and the workbook have all {total:,} identities."
     said = f"Here are {which} identities with a finding of high severity or worse."
     if not there:
         said = "No identity has a finding of high severity or worse."

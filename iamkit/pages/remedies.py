@@ -150,7 +150,13 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "DeleteGroup": ("group", "groups"),
     "CreateAnalyzer": ("new analyzer", "new analyzers"),
 }
-_MADE_FOR: Final = ("CreatePolicy", "CreatePolicyVersion", "CreateGroup", "AttachPolicy")
+_MADE_FOR: Final = (
+    "CreatePolicy",
+    "CreatePolicyVersion",
+    "CreateGroup",
+    "AttachPolicy",
+    "PutInlinePolicy",
+)
 
 
 def _whom(proposal: Proposal) -> str:
@@ -162,10 +168,10 @@ def _whom(proposal: Proposal) -> str:
     kinds = Counter(type(each).__name__ for each in proposal.changes)
     if "AddUserToGroup" in kinds:  # the group and its policy are made for these
         kinds = Counter({name: kinds[name] for name in kinds if name not in _MADE_FOR})
-    return ", ".join(
-        f"{number:,} {_KINDS.get(name, ('change', 'changes'))[number != 1]}"
-        for name, number in kinds.items()
-    )
+    called: Counter[tuple[str, str]] = Counter()  # one is attached where another is detached
+    for name, number in kinds.items():
+        called[_KINDS.get(name, ("change", "changes"))] += number
+    return ", ".join(f"{number:,} {names[number != 1]}" for names, number in called.items())
 
 
 # --- the page

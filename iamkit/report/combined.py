@@ -1,8 +1,8 @@
 """
 All pages of a report as one HTML document, from which its PDF is printed.
 
-Of each page it has what paper shows: the main part, without code and without the rows that a table
-has beyond those that are printed. Ids begin with the name of their page, and links between pages
+Of each page it has what paper shows: the main part, without code, without the rows that a table has
+beyond those that are printed, and of folds their headings, to which links to a fold lead. Ids begin with the name of their page, and links between pages
 lead to a place in the document. A link to anything else of this machine, such as a CSV file, is
 left as text: printed, it would be an address with the folder in which the report was made.
 
@@ -26,6 +26,10 @@ _MAIN: Final = re.compile(r'<main id="main">\n?(.*)</main>', re.DOTALL)
 _SCREEN: Final = re.compile(
     r'<details class="code">.*?</details>|<div popover .*?</div>|</?button[^>]*>'
     r'|<figure class="table broad".*?</figure>',
+    re.DOTALL,
+)
+_FOLD: Final = re.compile(  # shut: a place in it would be on no sheet
+    r'<details class="fold"><summary>(.*?)</summary><div id="([^"]*)">.*?</div></details>',
     re.DOTALL,
 )
 _BODY: Final = re.compile(r"<tbody>(.*?)</table>(</div>)?", re.DOTALL)  # of `figure.table`
@@ -54,6 +58,7 @@ def _part(name: str, html: str, pages: Mapping[str, str]) -> str:
     found = _MAIN.search(html)
     main = found[1] if found else ""
     main = _SCREEN.sub("", main)
+    main = _FOLD.sub(r'<p class="fold" id="\2">\1</p>', main)
     main = _BODY.sub(_cut, main)
     main = _ID.sub(rf"\g<1>{name}--", main)
 

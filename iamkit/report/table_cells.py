@@ -12,7 +12,7 @@ from iamkit.badges import BADGES
 SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
 MISSING = "–"
 LONG = 28
-PRINTED = 15  # rows of a table on paper, as print.css cuts it
+PRINTED = 10  # rows of a table on paper, as print.css cuts it
 BROAD = 14  # columns from which paper shows a table with rows and columns exchanged
 TRANSPOSED = 6  # rows of such a table on paper, as columns
 _LONG_NAME = re.compile(r"[\w/:.-]{16}")

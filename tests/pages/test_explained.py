@@ -85,4 +85,5 @@ def test_what_a_page_has_no_room_for_is_said(company: Account, tmp_path: Path) -
     assert len(identities.described(company, 1)) == 1
     said = identities.left_out(company)
     assert "identities.csv" in said or len(identities.shown(company)) == len(company.identities)
+    assert "account." not in said, "a page is not asked"
     assert "No identity has a finding" in identities.left_out(account(tmp_path))

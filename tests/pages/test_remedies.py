@@ -38,6 +38,12 @@ def test_those_that_end_the_gravest_findings_come_first(offer: remedies.Offer) -
     assert shown.iloc[0]["ends"] in ("1 high finding", "1 critical finding")
 
 
+def test_what_is_changed_is_counted_once_per_kind(demo_account: Account) -> None:
+    for changes in remedies.overview(remedies.offered(demo_account))["changes"]:
+        kinds = [each.partition(" ")[2].removesuffix("s") for each in changes.split(", ")]
+        assert len(kinds) == len(set(kinds)), changes
+
+
 def test_the_first_page_says_what_to_do_to_whom_and_what_that_ends(company: Account) -> None:
     found = remedies.first(company)
     assert found == overview.facts(company)["changes"]

@@ -29,6 +29,7 @@ charts.table(pd.DataFrame({"user": names, "n": range(40)}), "Users", file="ident
 """,
     'charts.table(pd.DataFrame({f"c {i}": names for i in range(16)}), "Broad")',
     'charts.bars(pd.Series({"console": 3, "none": 1}), title="Kinds", unit="users")',
+    'charts.folds([charts.fold("A fold", charts.text("", "what is in it"), anchor="a-fold")], "Folds")',
 )
 OPENING = (
     "# Title of {}\n\nWhat is it? See [the other](01-b.html#title-of-b) and "
@@ -78,10 +79,18 @@ def test_the_document_is_every_page_without_what_only_a_screen_needs(made: Audit
     assert not re.search("<script|<button|<details|<nav|popover", document)
 
 
+def test_of_a_fold_it_has_the_heading_to_which_links_lead(made: Audit):
+    document = made.printer.document
+    assert '<p class="fold" id="00-a--a-fold">A fold</p>' in document
+    assert ">what is in it<" not in document
+    assert ">what is in it<" in made.page("00-a")
+    assert '<details class="fold">' in made.page("00-a")
+
+
 def test_a_long_table_is_cut_and_a_broad_one_transposed(made: Audit):
     document = made.printer.document
-    assert "user-14" in document
-    assert document.count(">user-15<") == 0
+    assert "user-9" in document
+    assert document.count(">user-10<") == 0
     [broad] = re.findall(r'<figure class="transposed".*?</figure>', document, re.DOTALL)
     assert broad.count("<tr") == 16
     assert [f">user-{i}" in broad for i in range(7)] == [True] * 6 + [False]

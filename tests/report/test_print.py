@@ -30,11 +30,14 @@ charts.table(pd.DataFrame({f"column {i}": word for i in range(8)}), "Eight")
 few = pd.DataFrame({f"column {i}": [f"user-{n}" for n in range(600)] for i in range(12)})
 charts.table(few, "Twelve", rows=500, file="identities.csv")
 """, """
-charts.table(pd.DataFrame({"n": range(15)}), "Fifteen")
+charts.table(pd.DataFrame({"n": range(10)}), "Ten")
 """, """
 charts.table(pd.DataFrame({f"column {i}": word for i in range(16)}), "Sixteen")
 """, """
 charts.bars(pd.Series({"console": 3, "none": 1}), title="Users", unit="users")
+""", """
+shut = [charts.fold(f"Fold {n}", charts.text("", "a line"), anchor=f"f{n}") for n in range(40)]
+charts.folds(shut, "Folds")
 """, """
 from iamkit.charts.escalation_layout import BOXES, LINKS
 usual = dict(place=0, kind="user", label="u", members=1, through=0, names=["u"])
@@ -73,13 +76,23 @@ def rest(tab: Tab, number: int) -> str:
 
 
 def test_a_long_table_is_cut_and_says_where_the_rest_is(paper: Tab) -> None:
-    assert [visible(paper, number) for number in range(4)] == [15, 15, 15, 15]
-    has_all = "The first 15 of 60 rows. The page on a screen has all of them"
+    assert [visible(paper, number) for number in range(4)] == [10, 10, 10, 10]
+    has_all = "The first 10 of 60 rows. The page on a screen has all of them"
     assert rest(paper, 0) == f'"{has_all}, and so have findings.csv and report.xlsx."'
     assert rest(paper, 1) == f'"{has_all}."'
-    cut = "The first 15 of 600 rows. The page on a screen has 500"
+    cut = "The first 10 of 600 rows. The page on a screen has 500"
     assert rest(paper, 2) == f'"{cut}; identities.csv and report.xlsx have all."'
     assert rest(paper, 3) == "none"
+
+
+def test_shut_folds_are_a_short_list_and_what_is_in_an_open_one_prints(paper: Tab) -> None:
+    high = "document.querySelector('.folds').offsetHeight"
+    assert paper.evaluate(high) < 40 * 16
+    said = "getComputedStyle(document.querySelector('.folds'), '::before').content"
+    assert "on a screen" in paper.evaluate(said)
+    paper.evaluate("document.querySelector('.fold').open = true")
+    assert paper.evaluate(said) == "none"
+    assert paper.evaluate("document.querySelector('.fold > div').offsetHeight") > 0
 
 
 def test_a_table_that_is_too_broad_is_transposed(browser: Browser, paper: Tab, page: Path) -> None:

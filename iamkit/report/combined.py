@@ -2,9 +2,10 @@
 All pages of a report as one HTML document, from which its PDF is printed.
 
 Of each page it has what paper shows: the main part, without code, without the rows that a table has
-beyond those that are printed, and of folds their headings, to which links to a fold lead. Ids begin with the name of their page, and links between pages
-lead to a place in the document. A link to anything else of this machine, such as a CSV file, is
-left as text: printed, it would be an address with the folder in which the report was made.
+beyond those that are printed, and of folds their headings, to which links to a fold lead. Ids begin
+with the name of their page, and links between pages lead to a place in the document. A link to
+anything else of this machine, such as a CSV file, is left as text: printed, it would be an address
+with the folder in which the report was made.
 
 Pages are our own templates' output, in which text of an account is escaped: what looks like a tag
 here is one.

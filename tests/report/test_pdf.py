@@ -29,7 +29,10 @@ charts.table(pd.DataFrame({"user": names, "n": range(40)}), "Users", file="ident
 """,
     'charts.table(pd.DataFrame({f"c {i}": names for i in range(16)}), "Broad")',
     'charts.bars(pd.Series({"console": 3, "none": 1}), title="Kinds", unit="users")',
-    'charts.folds([charts.fold("A fold", charts.text("", "what is in it"), anchor="a-fold")], "Folds")',
+    """
+fold = charts.fold("A fold", charts.text("", "what is in it"), anchor="a-fold")
+charts.folds([fold], "Folds")
+""",
 )
 OPENING = (
     "# Title of {}\n\nWhat is it? See [the other](01-b.html#title-of-b) and "

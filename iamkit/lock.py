@@ -102,19 +102,19 @@ def new_folder(parent: str | Path | None, prefix: str) -> tuple[Path, Lock]:
         return path, lock
 
 
-def remove_left(parent: Path, prefix: str) -> None:
+def remove_left(parent: Path, prefix: str, *, empty: bool = False) -> None:
     """
-    Remove the folders of `new_folder` whose runs have ended.
+    Remove the folders of `new_folder` whose runs have ended; one without a lock may be somebody's.
 
-    One without a lock may be somebody's, unless it is empty: a run that was about to lock it makes
-    another.
+    `empty`: one that is empty goes too, where nobody else makes folders of that name. A run that
+    was about to lock it makes another.
     """
     for folder in parent.glob(f"{prefix}*"):
         lock = Lock(folder / NAME)
         with suppress(OSError, HeldError):
             if not _is_ours(folder):
                 continue
-            if not lock.path.exists():
+            if empty and not lock.path.exists():
                 folder.rmdir()
             elif lock.path.is_file():
                 lock.take()

@@ -165,7 +165,7 @@ def place(out: Path, account_id: str, as_of: datetime) -> Path:
 
 def clear_up(target: Path) -> None:
     """Remove what runs that were killed left in the folder of the account of a snapshot's place."""
-    remove_left(target.parents[1], PARTIAL)
+    remove_left(target.parents[1], PARTIAL, empty=True)
 
 
 def refuse_existing(target: Path, files: Mapping[str, bytes] | None = None) -> None:

@@ -8,11 +8,12 @@ tried before it is offered (`proof`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Final
 
 from iamkit.account import Account
+from iamkit.errors import IamkitError, one_line
 from iamkit.remedies.account_settings import account_settings
 from iamkit.remedies.credentials import password_rules, unused_keys, unused_passwords
 from iamkit.remedies.escalation import end_paths
@@ -31,15 +32,35 @@ from iamkit.remedies.proposal import Proposal
 from iamkit.remedies.restrictions import enforce_mfa, restrict_networks
 from iamkit.remedies.trust import deleted_principals, mfa_for_roles, services_for_others
 
+Builder = Callable[[Account], Proposal | Iterable[Proposal] | None]
+
 
 def proposals(account: Account) -> list[Proposal]:
-    """Return the proposals for an account; those that nobody needs are left out."""
-    alone = (build(account) for build in _BUILDERS)
-    made = chain(alone, end_paths(account), account_settings(account))
-    return [each for each in made if each is not None and (each.changes or each.lacking)]
+    """
+    Return the proposals for an account; those that nobody needs are left out.
+
+    Where evidence is so damaged that one cannot be made, it says so (`lacking`), and the others are
+    made all the same.
+    """
+    made = chain.from_iterable(_built(account, build) for build in _BUILDERS)
+    return [each for each in made if each.changes or each.lacking]
 
 
-_BUILDERS: Final[tuple[Callable[[Account], Proposal | None], ...]] = (
+def _built(account: Account, build: Builder) -> list[Proposal]:
+    try:
+        found = build(account)
+        if isinstance(found, Proposal):
+            return [found]
+        return [*found] if found is not None else []
+    except Exception as error:  # whatever it is, it must not cost the report
+        title = str(build.__doc__).partition(".")[0].strip()
+        said = one_line(error)
+        if not isinstance(error, IamkitError):
+            said = f"iamkit failed: {type(error).__name__}: {said}"
+        return [Proposal(build.__name__, title, "", (), lacking=said)]
+
+
+_BUILDERS: Final[tuple[Builder, ...]] = (
     enforce_mfa,
     restrict_networks,
     keys_without_mfa,
@@ -57,4 +78,6 @@ _BUILDERS: Final[tuple[Callable[[Account], Proposal | None], ...]] = (
     empty_groups,
     unused_roles,
     shell_without_files,
+    end_paths,
+    account_settings,
 )

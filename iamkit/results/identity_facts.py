@@ -102,7 +102,7 @@ def _summary(tables: _Tables, arn: str) -> Iterator[Fact]:
             if not (column in MAY_LACK and pd.isna(value)):
                 yield about, fact, value
     for row in tables.of("incomplete", "subject", arn):
-        yield "identity", "the evidence lacks", row.meaning
+        yield "identity", "what the evidence lacks", row.reason
 
 
 def _credentials(tables: _Tables, arn: str) -> Iterator[Fact]:

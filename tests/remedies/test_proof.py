@@ -201,6 +201,16 @@ def test_an_account_in_order_has_no_remedies(tmp_path: Path) -> None:
     assert "--last-accessed" in said
 
 
+def test_a_proposal_that_damaged_evidence_forbids_costs_no_other(tmp_path: Path) -> None:
+    damaged = {"PasswordPolicy": {"MinimumPasswordLength": "many"}}
+    from iamkit.remedies import proposals
+
+    made = proposals(account(tmp_path, credential_report=_csv(), policy=damaged))
+    said = {each.title: each.lacking for each in made if not each.changes}
+    assert "'many'" in said["Set the password policy as a whole, with all that is to stay"]
+    assert any(each.changes for each in made)
+
+
 def test_what_ends_no_finding_or_brings_a_graver_one_is_not_offered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,7 @@ def test_the_same_snapshot_gives_the_same_bytes_anywhere(
     environment = {**os.environ, "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
     command = [sys.executable, "-m", "iamkit", "report", str(again)]
     command += [part for name, value in PARAMETERS.items() for part in ("-p", name, value)]
+    command += ["--pdf"] if chromium() else []
     run(command, env=environment, check=True, capture_output=True)
     for name in (*demo_pages, *(path.stem for path in NOTEBOOKS)):
         for suffix in ("html", "ipynb"):

@@ -10,7 +10,7 @@ from iamkit.account import Account
 from iamkit.remedies.documents import Statement, trust_of
 from iamkit.remedies.proposal import Proposal, failing, pairs
 from iamkit.results import changes
-from iamkit.values import listed
+from iamkit.values import as_dict, listed
 
 MFA: Final = "aws:MultiFactorAuthPresent"
 
@@ -54,8 +54,8 @@ def deleted_principals(account: Account) -> Proposal:
 
 def _without(statement: Statement, ids: set[str]) -> Statement | None:
     """A statement without these ids among its principals; None if it names nobody else."""
-    who = statement.get("Principal")
-    named = listed(who.get("AWS")) if isinstance(who, dict) else []
+    who = as_dict(statement.get("Principal"))
+    named = listed(who.get("AWS"))
     kept = [each for each in named if each not in ids]
     if kept == named:
         return statement

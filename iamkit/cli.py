@@ -372,6 +372,7 @@ def remedies(snapshot: Path, out: Path, settings: Path | None) -> None:
     from iamkit.account import load
 
     account = load(snapshot, settings_file(settings) or "")
+    tried.require_room(out)  # before the trials, which take minutes
     with progress_bar("Trying") as progress:
         found, refused = tried.remedies(account, progress)
     path = tried.write(out, account, found, refused)

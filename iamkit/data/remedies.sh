@@ -41,7 +41,7 @@ create_policy() {
     if aws iam get-policy --policy-arn "arn:$partition:iam::$account:policy$2$1" >/dev/null 2>&1; then
         new_version "arn:$partition:iam::$account:policy$2$1" "$3"
     else
-        run create-policy --policy-name "$1" --path "$2" --policy-document "file://$3"
+        run create-policy --policy-name="$1" --path "$2" --policy-document "file://$3"
     fi
 }
 
@@ -79,7 +79,7 @@ with open(sys.argv[1]) as file:
 
 # The id of the key that a user made at a time: key_id USER TIME. Empty if there is none any more.
 key_id() {
-    aws iam list-access-keys --user-name "$1" --output text \
+    aws iam list-access-keys --user-name="$1" --output text \
         --query "AccessKeyMetadata[?starts_with(to_string(CreateDate), '$2')].AccessKeyId"
 }
 
@@ -90,14 +90,14 @@ set_key() {
     '' | None) fail "$1 has no access key any more that was made at $2" ;;
     *[!A-Z0-9]*) fail "$1 has several access keys that were made at $2" ;;
     esac
-    run update-access-key --user-name "$1" --access-key-id "$id" --status "$3"
+    run update-access-key --user-name="$1" --access-key-id "$id" --status "$3"
 }
 
 delete_key() {
     id=$(key_id "$1" "$2")
     case $id in
     '' | None) echo "done before: $1 has no access key that was made at $2" ;;
-    *) run delete-access-key --user-name "$1" --access-key-id "$id" ;;
+    *) run delete-access-key --user-name="$1" --access-key-id "$id" ;;
     esac
 }
 

@@ -7,7 +7,7 @@ What exactly to change, and what it will do: remedies that were tried on the evi
 """
 
 from iamkit.remedies.commands import Commands, commands
-from iamkit.remedies.files import JSON, SCRIPT, described, script, write
+from iamkit.remedies.files import JSON, SCRIPT, described, require_room, script, write
 from iamkit.remedies.proof import Refused, Remedy, remedies, tried, untouched
 from iamkit.remedies.proposal import Proposal
 from iamkit.remedies.proposals import proposals
@@ -30,6 +30,7 @@ __all__ = [
     "network_policy",
     "proposals",
     "remedies",
+    "require_room",
     "script",
     "tried",
     "untouched",

@@ -27,7 +27,11 @@ from iamkit.results import changes
 # What cannot be undone, and what to do instead.
 NEW_PASSWORD = "a removed password is gone; create-login-profile gives its user a new one"  # noqa: S105
 GONE_KEY = "a deleted access key is gone for good: its user needs a new one"
-NEW_ID = "a role that is made again has a new id: what named the old one names nobody"
+NEW_ID = (
+    "a role that is made again has a new id: what named the old one names nobody; its description "
+    "and longest session are not in the evidence"
+)
+OLD_VERSIONS = "older versions, the description and tags of a policy that is made again"
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def run(operation: str, **options: Any) -> str:
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif str(value).startswith("-"):  # a name may; apart, the CLI takes it for an option
+            words.append(f"--{flag}={shlex.quote(str(value))}")
         elif value is not None:
             words += [f"--{flag}", shlex.quote(str(value))]
     return " ".join(words)
@@ -219,7 +225,7 @@ def _(change: changes.DeletePolicy, account: Account) -> Commands:
     ]
     do.append(run("delete-policy", policy_arn=change.policy))
     files = {file: _document(account, change.policy)} if len(row) else {}
-    return Commands(tuple(do), (undo,), files, "older versions of it are gone")
+    return Commands(tuple(do), (undo,), files, OLD_VERSIONS)
 
 
 def _old_versions(account: Account, policy: str) -> Sequence[str]:

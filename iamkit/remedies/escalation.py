@@ -23,7 +23,7 @@ from iamkit.reference import escalation_methods
 from iamkit.remedies.commands import kind_of, name_of
 from iamkit.remedies.documents import Statement, own_policy, statements_of, written
 from iamkit.remedies.proposal import Proposal, for_emergencies
-from iamkit.remedies.restrictions import in_group
+from iamkit.remedies.restrictions import full_of_groups, in_group
 from iamkit.results import changes
 
 PLACES: Final = 3  # choke points that are tried
@@ -92,8 +92,8 @@ def _proposal(
     account: Account, name: str, where: str, rows: pd.DataFrame, places: Iterable[str]
 ) -> Proposal:
     """Deny the calls of these escalations: in the policies that are choke points, else apart."""
-    named = [each for each in places if ":policy/" in each or "#" in each]
-    policies = [each for each in named if own_policy(each) and statements_of(account, each)]
+    emergency = for_emergencies(account)
+    policies = _to_edit(account, places, emergency)
     in_policies: dict[str, set[Denied]] = {each: set() for each in policies}
     apart: dict[str, set[Denied]] = {}
     held = account.policy_assignments
@@ -111,24 +111,55 @@ def _proposal(
         for policy, calls in in_policies.items()
         if calls
     ]
-    emergency = for_emergencies(account)
-    callers = sorted(set(apart) - emergency)
+    policy = f"{NAME}-{name.rpartition('-')[2]}"
+    full = full_of_groups(account, policy) & set(apart) - emergency
+    callers = sorted(set(apart) - emergency - full)
     if callers:
         calls = set().union(*(apart[each] for each in callers))
-        made += _apart(account, f"{NAME}-{name.rpartition('-')[2]}", calls, callers)
+        made += _apart(account, policy, calls, callers)
+    left = [f"{name_of(each)}: kept for emergencies" for each in sorted(set(apart) & emergency)]
+    left += [f"{name_of(each)}: in as many groups as IAM allows" for each in sorted(full)]
     return Proposal(
         name,
         f"End paths to administrator access {where}",
         "Most paths go through this place. Denied are only the calls that lead there, on what they "
         "reach.",
         tuple(made),
-        tuple(_stopped(account, rows)),
+        (*_stopped(account, rows), *_besides(account, rows, in_policies)),
         (
             "whether these calls are somebody's work: an assumed role or a passed one may be",
             "session policies and resource policies, which the evidence does not have",
         ),
-        tuple(f"{name_of(each)}: kept for emergencies" for each in sorted(set(apart) & emergency)),
+        tuple(left),
     )
+
+
+def _to_edit(account: Account, places: Iterable[str], emergency: set[str]) -> list[str]:
+    """
+    Own policies among choke points in which a Deny stops no administrator and nobody in need.
+
+    It would hold for each of their holders, whatever else they are allowed.
+    """
+    named = [each for each in places if ":policy/" in each or "#" in each]
+    spared = emergency | set(account.administrators["principal_arn"])
+    held = account.policy_assignments
+    spared_have = set(held.loc[held["principal_arn"].isin(spared), "policy_arn"])
+    return [
+        each
+        for each in named
+        if own_policy(each) and each not in spared_have and statements_of(account, each)
+    ]
+
+
+def _besides(
+    account: Account, rows: pd.DataFrame, in_policies: Mapping[str, set[Denied]]
+) -> Iterator[str]:
+    """Who has an edited policy and no such path: the denials hold for them too."""
+    held = account.policy_assignments
+    for policy, calls in in_policies.items():
+        holders = held.loc[held["policy_arn"].eq(policy), "principal_arn"]
+        for arn in sorted(set(holders) - set(rows["principal_arn"])) if calls else ():
+            yield f"{name_of(arn)}: has {_called(policy)} too"
 
 
 def _call(row: Mapping[Any, Any]) -> Denied:

@@ -42,10 +42,8 @@ def write(
     contents = {name: json.dumps(each, indent=2) + "\n" for name, each in documents.items()}
     contents[JSON] = json.dumps(described(account, found, refused), indent=1) + "\n"
     contents[SCRIPT] = script(account, found)
+    require_room(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ReportError(f"{folder} is not empty; give another folder with --out")
         for name, text in contents.items():
             mode = 0o700 if name == SCRIPT else 0o600
             handle = os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
@@ -54,6 +52,20 @@ def write(
     except OSError as error:
         raise WriteError(f"{folder} cannot be written: {one_line(error)}") from error
     return folder / SCRIPT
+
+
+def require_room(folder: Path) -> None:
+    """
+    Make a folder for the remedies, unless there is an empty one.
+
+    Raises `ReportError` if it has something in it, `WriteError` if it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ReportError(f"{folder} is not empty; give another folder with --out")
+    except OSError as error:
+        raise WriteError(f"{folder} cannot be written: {one_line(error)}") from error
 
 
 def script(account: Account, found: Sequence[Remedy]) -> str:

@@ -11,6 +11,7 @@ from iamkit.reference import load_catalog
 from iamkit.remedies.commands import group_arn, name_of, policy_arn
 from iamkit.remedies.documents import Statement, edited, held, own_policy, statements_of
 from iamkit.remedies.proposal import (
+    GROUPS,
     Proposal,
     active_keys,
     failing,
@@ -23,7 +24,6 @@ from iamkit.results import changes
 from iamkit.values import as_dict, as_list
 
 MFA: Final = "aws:MultiFactorAuthPresent"
-GROUPS: Final = 10  # of a user: IAM's quota
 SHELL: Final = "AWSCloudShellFullAccess"
 SHELL_POLICY: Final = "iamkit-cloudshell-without-files"
 SHELL_FILES: Final = ("cloudshell:GetFileDownloadUrls", "cloudshell:GetFileUploadUrls")

@@ -13,6 +13,7 @@ from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.results import changes
 
+GROUPS: Final = 10  # of a user: IAM's quota
 RECENT: Final = 90  # days; what was used since is in use
 EMERGENCY: Final = re.compile(r"break.?glass|emergenc", re.IGNORECASE)
 

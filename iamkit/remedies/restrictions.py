@@ -13,7 +13,16 @@ from typing import Any, Final
 
 from iamkit.account import Account
 from iamkit.remedies.commands import group_arn, name_of, policy_arn
-from iamkit.remedies.proposal import Proposal, active_keys, failing, for_emergencies, recent, used
+from iamkit.remedies.documents import held
+from iamkit.remedies.proposal import (
+    GROUPS,
+    Proposal,
+    active_keys,
+    failing,
+    for_emergencies,
+    recent,
+    used,
+)
 from iamkit.restrictions import PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import changes
 
@@ -35,7 +44,8 @@ def enforce_mfa(account: Account) -> Proposal:
     weak = failing(account, "password_without_enforced_mfa", "mfa_can_be_removed")
     emergency = for_emergencies(account)
     people = [each for each in dict.fromkeys(weak["subject"]) if ":user/" in each]
-    users = [each for each in people if each not in emergency]
+    full = full_of_groups(account, MFA_GROUP)
+    users = [each for each in people if each not in emergency and each not in full]
     stopped = [used(key) for key in active_keys(account, set(users)) if recent(key.idle_days)]
     without = account.credentials
     without = without[without["user_arn"].isin(users) & without["mfa_registered"].eq(other=False)]
@@ -45,7 +55,8 @@ def enforce_mfa(account: Account) -> Proposal:
         ~services["password_enabled"].fillna(value=True) & services["keys_active"].gt(0)
     ]
     left = [f"{name_of(each)}: kept for emergencies" for each in people if each in emergency]
-    left += [f"{name}: a program without a password" for name in services["user_name"].head(50)]
+    left += [_full(each) for each in people if each in full - emergency]
+    left += [f"{name}: a program without a password" for name in services["user_name"]]
     return Proposal(
         "enforce-mfa",
         "Enforce MFA for everybody with a password",
@@ -71,7 +82,11 @@ def restrict_networks(account: Account) -> Proposal | None:
         verdicts["kind"].eq("user") & verdicts["verdict"].isin([UNRESTRICTED, PARTLY_RESTRICTED])
     ]
     emergency = for_emergencies(account)
-    users = [arn for arn in weak["principal_arn"] if arn not in emergency]
+    full = full_of_groups(account, NETWORK_GROUP)
+    users = [arn for arn in weak["principal_arn"] if arn not in emergency and arn not in full]
+    left = [f"{name_of(arn)}: kept for emergencies" for arn in weak["principal_arn"]
+            if arn in emergency]  # fmt: skip
+    left += [_full(arn) for arn in weak["principal_arn"] if arn in full - emergency]
     stopped = [
         f"{used(key)}: from where is not in the evidence"
         for key in active_keys(account, set(users))
@@ -89,9 +104,20 @@ def restrict_networks(account: Account) -> Proposal | None:
             f"VPC endpoints that no policy names are shut out; let in: {said or 'none'}",
             "CloudShell sends requests from addresses of AWS, which are shut out",
         ),
-        tuple(f"{name_of(arn)}: kept for emergencies" for arn in weak["principal_arn"]
-              if arn in emergency),
-    )  # fmt: skip
+        tuple(left),
+    )
+
+
+def full_of_groups(account: Account, name: str) -> set[str]:
+    """Return the users whom a group of this name cannot take, as they are in too many others."""
+    inside = account.memberships
+    members = inside.loc[inside["group_arn"].eq(group_arn(account, name)), "user_arn"]
+    numbers = inside["user_arn"].value_counts()
+    return {*numbers.index[numbers >= GROUPS]} - {*members}
+
+
+def _full(user: str) -> str:
+    return f"{name_of(user)}: in {GROUPS} groups, as many as IAM allows"
 
 
 def in_group(
@@ -116,7 +142,9 @@ def in_group(
     elif documents[policy] != document:  # since the last time, settings or users have changed
         made.append(changes.CreatePolicyVersion(policy, document))
     if users and not account.groups["group_arn"].eq(group).any():
-        made += [changes.CreateGroup(name), changes.AttachPolicy(group, policy)]
+        made.append(changes.CreateGroup(name))
+    if users and (policy, "attached") not in held(account, group):
+        made.append(changes.AttachPolicy(group, policy))
     inside = account.memberships
     members = set(inside.loc[inside["group_arn"].eq(group), "user_arn"])
     made += [changes.AddUserToGroup(arn, group) for arn in users if arn not in members]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any, Final
+from typing import Final
 
 from iamkit.account import Account
-from iamkit.remedies.documents import trust_of
+from iamkit.remedies.documents import Statement, trust_of
 from iamkit.remedies.proposal import Proposal, failing, pairs
 from iamkit.results import changes
+from iamkit.values import as_dict, listed
 
 MFA: Final = "aws:MultiFactorAuthPresent"
 
@@ -40,10 +41,8 @@ def deleted_principals(account: Account) -> Proposal:
     for subject, detail in pairs(found):
         ids = set(re.findall(r"\b(?:AIDA|AROA)[A-Z0-9]+", detail))
         document = trust_of(account, subject)
-        for statement in document["Statement"]:
-            named = statement.get("Principal", {}).get("AWS", [])
-            named = [named] if isinstance(named, str) else named
-            statement["Principal"]["AWS"] = [each for each in named if each not in ids]
+        statements = [_without(each, ids) for each in document["Statement"]]
+        document["Statement"] = [each for each in statements if each]
         made.append(changes.UpdateAssumeRolePolicy(subject, document))
     return Proposal(
         "forget-deleted-principals",
@@ -51,6 +50,18 @@ def deleted_principals(account: Account) -> Proposal:
         "The id names nobody any more, and hides who is meant.",
         tuple(made),
     )
+
+
+def _without(statement: Statement, ids: set[str]) -> Statement | None:
+    """A statement without these ids among its principals; None if it names nobody else."""
+    who = as_dict(statement.get("Principal"))
+    named = listed(who.get("AWS"))
+    kept = [each for each in named if each not in ids]
+    if kept == named:
+        return statement
+    others = {kind: each for kind, each in who.items() if kind != "AWS"}
+    others |= {"AWS": kept} if kept else {}
+    return {**statement, "Principal": others} if others else None
 
 
 def mfa_for_roles(account: Account) -> Proposal:
@@ -73,33 +84,48 @@ def mfa_for_roles(account: Account) -> Proposal:
 def trusting(
     account: Account, role: str, kind: str, key: str, value: str, operator: str = "StringEquals"
 ) -> changes.Change:
-    """A condition added to what a trust policy allows principals of a kind."""
+    """
+    A condition added to what a trust policy allows principals of a kind.
+
+    Others named beside them keep a statement without it, which they could not meet.
+    """
     document = trust_of(account, role)
+    made: list[Statement] = []
     for statement in document["Statement"]:
         who = statement.get("Principal")
-        if statement.get("Effect") == "Allow" and isinstance(who, dict) and kind in who:
-            statement.setdefault("Condition", {}).setdefault(operator, {})[key] = value
-    return changes.UpdateAssumeRolePolicy(role, document)
+        meant = who.get(kind) if isinstance(who, dict) else None
+        condition = (operator, key, value)
+        made += _apart(statement, kind, listed(meant), condition) if meant else [statement]
+    return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": made})
 
 
 def _users_apart(account: Account, role: str) -> changes.Change:
     """Users in a statement of their own, which asks for MFA: roles and services have none."""
     document = trust_of(account, role)
-    made: list[dict[str, Any]] = []
+    made: list[Statement] = []
     for statement in document["Statement"]:
         who = statement.get("Principal")
-        named = who.get("AWS", []) if isinstance(who, dict) else []
-        named = [named] if isinstance(named, str) else named
+        named = listed(who.get("AWS")) if isinstance(who, dict) else []
         users = [each for each in named if ":user/" in each]
-        if statement.get("Effect") != "Allow" or not users:
-            made.append(statement)
-            continue
-        others = {**who, "AWS": [each for each in named if each not in users]}
-        others = {kind: listed for kind, listed in others.items() if listed}
-        made += [{**statement, "Principal": others}] if others else []
-        apart = {**copy.deepcopy(statement), "Principal": {"AWS": users}}
-        apart.setdefault("Condition", {}).setdefault("Bool", {})[MFA] = "true"
-        if "Sid" in apart and others:
-            apart["Sid"] = f"{apart['Sid']}WithMFA"
-        made.append(apart)
+        made += _apart(statement, "AWS", users, ("Bool", MFA, "true")) if users else [statement]
     return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": made})
+
+
+def _apart(
+    statement: Statement, kind: str, meant: list[str], condition: tuple[str, str, str]
+) -> list[Statement]:
+    """A condition for the principals that are meant: in a statement of their own beside others."""
+    if statement.get("Effect") != "Allow":
+        return [statement]
+    who = statement["Principal"]
+    others = {**who, kind: [each for each in listed(who[kind]) if each not in meant]}
+    others = {name: each for name, each in others.items() if each}
+    operator, key, value = condition
+    apart = copy.deepcopy(statement)
+    apart.setdefault("Condition", {}).setdefault(operator, {})[key] = value
+    if not others:
+        return [apart]
+    apart["Principal"] = {kind: meant}
+    if "Sid" in apart:
+        apart["Sid"] = f"{apart['Sid']}With{key.partition(':')[2]}"
+    return [{**statement, "Principal": others}, apart]

@@ -7,12 +7,13 @@ new key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,6 +29,8 @@ from iamkit.rotation.key_secrets import KeySecrets
 from iamkit.rotation.plan import hindrance, limits
 from iamkit.rotation.rotator import Rotator, Told
 from iamkit.values import instead
+
+TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w-]+(\.fifo)?")
 
 
 @dataclass
@@ -78,6 +81,8 @@ def apply(
             f"the evidence is of account {account.account_id}, and the profile of "
             f"{signed_in.account_id}; name another profile or snapshot"
         )
+    if topic and not TOPIC.fullmatch(topic):  # said before a key is made, not after
+        raise RotationError(f"{topic!r} is not the ARN of an SNS topic; see `aws sns list-topics`")
     made = clients(signed_in.session, topic)
     with _alone(journal), _errors_said():
         rotator = Rotator(

@@ -200,7 +200,7 @@ class Rotator:
             self.told.notify(
                 "An unused access key was deactivated",
                 f"{step.key} of the IAM user {name} was deactivated: {step.why}.\n\nIt works again "
-                f"after\n\n    aws iam update-access-key --user-name {name} --access-key-id "
+                f"after\n\n    aws iam update-access-key --user-name={name} --access-key-id "
                 f"{step.key} --status Active\n",
             )
 

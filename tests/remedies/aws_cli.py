@@ -25,10 +25,16 @@ def pascal(text: str) -> str:
     return "".join(part.capitalize() for part in text.split("-"))
 
 
+def _apart(word: str) -> list[str]:
+    """`--name=value` as name and value."""
+    return word.split("=", 1) if re.match(r"--[a-z-]+=", word) else [word]
+
+
 def parsed(words: list[str]) -> tuple[dict[str, str], str]:
     """Return the parameters and the query of a command line."""
     parameters, query = {}, ""
     at = 0
+    words = [part for word in words for part in _apart(word)]
     while at < len(words):
         flag = words[at]
         value = words[at + 1] if at + 1 < len(words) and words[at + 1][:2] != "--" else None

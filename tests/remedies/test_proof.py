@@ -20,6 +20,7 @@ from iamkit.remedies import (
     network_policy,
     proof,
     remedies,
+    require_room,
     script,
     write,
 )
@@ -257,6 +258,8 @@ def test_the_files_hold_everything_and_nothing_is_written_over(
     assert ended > 0
     assert all(each["next_step"] is None or each["next_step"] for each in said["left"])
     assert path.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(ReportError, match="is not empty"):
+        require_room(tmp_path / "out")
     with pytest.raises(ReportError, match="is not empty"):
         write(tmp_path / "out", before, found, [])
 

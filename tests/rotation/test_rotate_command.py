@@ -48,6 +48,13 @@ def company(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
+def test_what_is_no_topic_is_refused_before_a_key_is_made(company: World):
+    done = iamkit("rotate", "--apply", "--yes", "--topic", "keys")
+    assert done.exit_code == 2
+    assert "'keys' is not the ARN of an SNS topic" in done.stderr
+    assert [len(keys(name)) for name in ("ana", "bo")] == [1, 1]
+
+
 def test_the_plan_says_what_is_next(company: World):
     made = iamkit("rotate", "latest")
     assert made.exit_code == 0, made.stderr

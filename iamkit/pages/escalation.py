@@ -41,9 +41,8 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
                 "users and roles, in some context",
                 of=anybody,
             ),
-            "Possible": charts.none_is_good(
-                maybe, "depends on unknown conditions", "note", of=anybody
-            ),
+            # None is not good news: what the evidence does show is counted beside it.
+            "Possible": (maybe, "depends on unknown conditions", "note" if maybe else "plain"),
         },
     )
 

@@ -88,7 +88,7 @@ def _fold(
     for finding in found.head(MOST_STATEMENTS).itertuples(index=False):
         parts += statements.of(finding)
         if command := by_hand.command(str(finding.check), str(finding.subject)):
-            parts.append(charts.code(f"To check it for {finding.name} by hand:", command))
+            parts.append(charts.code(f"To ask AWS about {finding.name}:", command))
     return charts.fold(
         row.title,
         *parts,

@@ -19,7 +19,7 @@ from functools import singledispatch
 from typing import Any
 
 from iamkit.account import Account
-from iamkit.errors import ChangeError
+from iamkit.errors import ChangeError, one_line
 from iamkit.policy import read_document
 from iamkit.remedies.documents import held
 from iamkit.results import changes
@@ -68,9 +68,13 @@ def commands(change: changes.Change, account: Account) -> Commands:
     Return the commands that make a change, in the account as the evidence shows it.
 
     Raises `ChangeError` for a change that no command of the CLI makes, such as registering a
-    device, which takes its holder.
+    device, which takes its holder; and where the evidence about it is damaged.
     """
-    made: Commands = _commands(change, account)
+    try:
+        made: Commands = _commands(change, account)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {one_line(error)}"
+        raise ChangeError(f"{change}: the evidence about it is damaged ({said})") from error
     return made
 
 

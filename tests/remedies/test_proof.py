@@ -19,13 +19,14 @@ from iamkit.remedies import (
     mfa_policy,
     network_policy,
     proof,
+    proposals,
     remedies,
     require_room,
     script,
     write,
 )
 from iamkit.results import changes
-from tests.accounts import ARN, account, again, role, user
+from tests.accounts import ARN, account, again, details, role, user
 from tests.remedies.afterwards import audited_once
 from tests.results.months import line
 from tests.results.test_advice import kinds
@@ -186,8 +187,6 @@ def test_networks_are_restricted_only_to_networks_that_somebody_approved(
 ) -> None:
     before, found = tried
     assert named(found, "restrict-networks")
-    from iamkit.remedies import proposals
-
     none = again(before, approved_networks=())
     assert "restrict-networks" not in [each.id for each in proposals(none)]
 
@@ -202,10 +201,14 @@ def test_an_account_in_order_has_no_remedies(tmp_path: Path) -> None:
     assert "--last-accessed" in said
 
 
+def test_a_command_that_damaged_evidence_forbids_says_so(tmp_path: Path) -> None:
+    made = account(tmp_path, details(roles=[role("worker", "no document")]))
+    with pytest.raises(ChangeError, match="worker.*evidence about it is damaged"):
+        commands(changes.DeleteRole(f"{ARN}role/worker"), made)
+
+
 def test_a_proposal_that_damaged_evidence_forbids_costs_no_other(tmp_path: Path) -> None:
     damaged = {"PasswordPolicy": {"MinimumPasswordLength": "many"}}
-    from iamkit.remedies import proposals
-
     made = proposals(account(tmp_path, credential_report=_csv(), policy=damaged))
     said = {each.title: each.lacking for each in made if not each.changes}
     assert "'many'" in said["Set the password policy as a whole, with all that is to stay"]

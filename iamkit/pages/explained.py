@@ -46,7 +46,7 @@ def explained(account: Account, page: str) -> list[charts.Part]:
     """Return a fold for each check of a page that fails, the most severe first."""
     results, pages = account.audit.results, overview.page_of(account)
     failing = results[results["status"] == Status.FAIL]
-    mine = failing[[pages.get(name, overview.CONTROLS) == page for name in failing["check"]]]
+    mine = failing[failing["check"].map(pages).fillna(overview.CONTROLS).eq(page)]
     order = mine["severity"].map(SEVERITIES.index).sort_values(kind="stable").index
     found = account.audit.findings
     found = found[found["status"].eq(Status.FAIL)].drop_duplicates(["check", "subject"])

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from iamkit import charts
@@ -351,7 +352,7 @@ def left(account: Account, offer: Offer, of_check: Mapping[str, str]) -> list[ch
     made = []
     for check, rows in offer.failing.groupby("check", sort=False):
         pairs = zip(rows["check"], rows["subject"], strict=True)
-        open_ones = rows[[pair not in ended for pair in pairs]]
+        open_ones = rows[np.array([pair not in ended for pair in pairs], dtype=bool)]
         by = [
             (each, int(each.ends["check"].eq(check).sum()))
             for each in offer.remedies

@@ -431,12 +431,13 @@ class AccountTables:
         """
         Return what tables there are, or the columns of one and what they mean.
 
-        Without a name: `table`, `rows` (of those that are built), `one row is` and `missing`, the
-        evidence that the table lacks. With one: `column`, `type` and `meaning`. Raises
-        `SettingsError` for a name that is no table's, with what may have been meant.
+        Without a name: `table`, `rows` (of those that are built), `one row is` and `missing`, which
+        says whether evidence is. With one: `column`, `type` and `meaning`. Raises `SettingsError`
+        for a name that is no table's, with what may have been meant.
         """
         if not name:
-            return Answer.about(self._contents(), f"The tables of account {self.account_id}")
+            said = f"The tables of account {self.account_id}; .missing(TABLE) says what one lacks"
+            return Answer.about(self._contents(), said)
         tables = self._defined()
         if name not in tables:
             raise SettingsError(f"there is no table {name!r}; {instead(name, tables)}")
@@ -488,6 +489,6 @@ class AccountTables:
                 "table": list(shown),
                 "rows": [str(built.get(name, "not built yet")) for name in shown],
                 "one row is": [table.row for table in shown.values()],
-                "missing": [self.missing(name) for name in shown],
+                "missing": ["evidence" if self.missing(name) else "" for name in shown],
             }
         )

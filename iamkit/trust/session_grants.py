@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from iamkit.access import NOWHERE, Principals, Resources, ResourceSet
 from iamkit.policy import RequestContext, choices, conditions
 from iamkit.reference import covered_actions
@@ -88,7 +90,7 @@ class SessionGrants:
         readable = trust_policy.readable_rows(account.limited_trust, account.roles)
         stated = zip(readable["actions"], readable["not_actions"], strict=True)
         about = [_about(tuple(listed(each)), tuple(listed(other))) for each, other in stated]
-        rows = trust_policy.rows(readable[[bool(each) for each in about]])
+        rows = trust_policy.rows(readable[np.array([bool(each) for each in about], dtype=bool)])
         return list(zip(rows, filter(None, about), strict=True))
 
     def roles_letting(

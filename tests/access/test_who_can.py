@@ -1,6 +1,7 @@
 """Who can make a request: the same as asking for each one by itself, and never fewer."""
 
 import random
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -182,17 +183,16 @@ def test_answers_show_their_texts_whole_and_harmless(people: Account) -> None:
     for text in (repr(answer), answer._repr_html_()):
         assert "…" not in text
         assert "..." not in text
-        assert "statement 1 of own" in text
+        assert "statement 1 of own" in " ".join(text.split())
     hostile = answer.assign(why="<script>alert(1)</script>")
     assert "<script>" not in hostile._repr_html_()
-    assert len(repr(people.describe()).splitlines()) < 62
+    assert len(repr(people.describe()).splitlines()) < 2 * len(people.describe())
 
 
 def test_an_account_shows_on_a_screen_what_can_be_asked_of_it(people: Account) -> None:
     shown = repr(people)
     assert len(shown.splitlines()) <= 24
     assert max(map(len, shown.splitlines())) <= 120
-    for line in shown.splitlines()[2:]:
-        name = line.split()[0].removeprefix("account.").split("(")[0].split(".")[0]
+    for name in re.findall(r"account\.(\w+)", shown):
         assert hasattr(people, name), name
     assert "who_can" in people._repr_html_()

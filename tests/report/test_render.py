@@ -15,6 +15,7 @@ import pytest
 
 import iamkit
 from iamkit.charts import display
+from iamkit.charts.folds import FOLDS_TYPE
 from iamkit.errors import (
     NotebookError,
     ReportError,
@@ -248,6 +249,7 @@ def test_a_page_knows_what_charts_emit():
         display.TABLE_TYPE: "table",
         display.FIGURES_TYPE: "figures",
         display.TEXT_TYPE: "sentence",
+        FOLDS_TYPE: "folds",
     }
     assert types == page.DATA
 

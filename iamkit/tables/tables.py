@@ -436,8 +436,8 @@ class AccountTables:
         for a name that is no table's, with what may have been meant.
         """
         if not name:
-            said = f"The tables of account {self.account_id}; .missing(TABLE) says what one lacks"
-            return Answer.about(self._contents(), said)
+            what = f"The tables of account {self.account_id}; .missing(TABLE) says what one lacks"
+            return Answer.about(self._contents(), what)
         tables = self._defined()
         if name not in tables:
             raise SettingsError(f"there is no table {name!r}; {instead(name, tables)}")

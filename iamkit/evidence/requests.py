@@ -234,6 +234,12 @@ def by_call(call: str) -> Request:
     return next(request for request in REQUESTS if request.call == call)
 
 
+def by_file(file: str) -> Request:
+    """The request whose answer a file holds, those that only an organization answers included."""
+    every = (*REQUESTS, IDENTITY_CENTER, ACCOUNT_ACCESS)
+    return next(request for request in every if request.file == file)
+
+
 def named(name: str) -> Request:
     """
     The request whose evidence has a name: that of its file, without the ending.

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
-from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call
+from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call, by_file
 from iamkit.policy import AWS_MANAGED, arn_parts
 from iamkit.values import as_count, as_dict, as_list
 
@@ -76,13 +76,13 @@ class Response:
 def plain(response: Response) -> dict[str, Any]:
     """Return a response, other than the credential report, as JSON can hold it."""
     values = {name: getattr(response, name) for name in ("content", "code", "message", "by")}
-    return {**values, "call": response.request.call, "status": str(response.status)}
+    return {**values, "file": response.request.file, "status": str(response.status)}
 
 
 def of_plain(values: Mapping[str, Any]) -> Response:
     """Return the response that `plain` described."""
     given = {name: values[name] for name in ("content", "code", "message", "by")}
-    return Response(by_call(values["call"]), ResponseStatus(values["status"]), **given)
+    return Response(by_file(values["file"]), ResponseStatus(values["status"]), **given)
 
 
 def contents(

@@ -100,6 +100,13 @@ def failing_findings(account: Account) -> pd.DataFrame:
     return findings[findings["status"].eq(Status.FAIL)]
 
 
+def worst_of(account: Account, remedy: str) -> str:
+    """Return the gravest severity of what fails of the checks that a remedy is made for."""
+    failing = failing_findings(account)
+    there = set(failing.loc[failing["check"].isin(made_for(remedy)), "severity"])
+    return next((name for name in GRAVE if name in there), "")
+
+
 def said(counted: Mapping[str, int]) -> str:
     """
     Return how many findings there are of each severity, in words.

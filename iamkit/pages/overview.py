@@ -233,12 +233,13 @@ def practices(account: Account) -> pd.DataFrame:
         held = [each.holds(name, pages.get(name, CONTROLS)) for name in results["check"]]
         found = number(account, each.measure)
         of = f"{found.part:,} of {found.whole:,}"
+        state = _state(results[held], each.measure, found)
         rows.append(
             {
                 "practice": each.title,
-                "state": _state(results[held], each.measure, found),
+                "state": state,
                 "figure": "–" if found.missing or not found.whole else of,
-                "verdict": each.verdict(account),
+                "verdict": f"{each.verdict(account)}{_open(results[held], state, found)}",
                 "change": _change(account, each.measure),
                 "page": each.page,
             }
@@ -267,6 +268,15 @@ def _state(results: pd.DataFrame, measure: str, figure: Number) -> str:
         return Status.NOT_APPLICABLE
     all_follow = MEASURES[measure].better != "more" or figure.part == figure.whole
     return Status.PASS if all_follow else Status.NOTED
+
+
+def _open(results: pd.DataFrame, state: str, figure: Number) -> str:
+    """Say why a practice is not assessed, unless the verdict says what its figure lacks."""
+    number = int(results["status"].eq(Status.NOT_ASSESSED).sum())
+    if state != Status.NOT_ASSESSED or figure.missing or not number:
+        return ""
+    what = "One check of this practice" if number == 1 else f"{number:,} checks of this practice"
+    return f" {what} could not be assessed, because evidence is missing."
 
 
 def _change(account: Account, measure: str) -> str:

@@ -20,7 +20,14 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.errors import ChangeError
-from iamkit.pages.expected import GRAVE, Expected, expected, failing_findings, said
+from iamkit.pages.expected import (
+    GRAVE,
+    Expected,
+    expected,
+    failing_findings,
+    said,
+    worst_of,
+)
 from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, proposals, remedies
 from iamkit.values import few
 
@@ -92,11 +99,14 @@ def first(account: Account, most: int = 5) -> list[dict[str, str]]:
     found = expected(account)
     counted = [each for each in found if len(each.ends)]
     paths = [each for each in found if each.proposal.id == FIRST_PATHS]
-    if paths:  # how many findings end is not counted, and yet nothing else ends them
-        counted = [*counted[: most - 1], *paths]
+    if paths:  # how many findings end is not counted, and yet it is the gravest that can be ended
+        severity = worst_of(account, FIRST_PATHS)
+        graver = [each for each in counted if next(iter(each.counts)) in _down_to(severity)]
+        at = min(len(graver), most - 1)
+        counted[at:at] = paths
     return [
         {
-            "severity": next(iter(each.counts), ""),
+            "severity": next(iter(each.counts), "") or worst_of(account, each.proposal.id),
             "what": each.proposal.title,
             "whom": _whom(each.proposal),
             "ends": _said(each),
@@ -104,6 +114,11 @@ def first(account: Account, most: int = 5) -> list[dict[str, str]]:
         }
         for each in counted[:most]
     ]
+
+
+def _down_to(severity: str) -> tuple[str, ...]:
+    """The severities that are as grave, or graver."""
+    return GRAVE[: GRAVE.index(severity) + 1] if severity in GRAVE else GRAVE
 
 
 def _said(each: Expected) -> str:

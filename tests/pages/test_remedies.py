@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from iamkit import Account
+from iamkit.checks import SEVERITIES
 from iamkit.pages import expected, overview, remedies
 from tests.accounts import account, details, policy, report, user
 from tests.pages import numbers
@@ -134,3 +135,17 @@ def test_a_key_that_stays_keeps_its_finding() -> None:
 def test_lines_of_the_script_are_commands_of_the_cli(said: str, command: str) -> None:
     assert remedies.as_aws(said) == command
     assert shlex.split(command)[:2] == ["aws", "iam"]
+
+
+def test_the_place_of_most_paths_stands_among_what_is_as_grave(
+    demo_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = remedies.first(demo_account)
+    ranks = [SEVERITIES.index(each["severity"]) for each in found]
+    assert ranks == sorted(ranks)
+    (paths,) = (each for each in found if each["what"].startswith("End paths"))
+    assert paths["severity"] == "high"
+    low = [each for each in expected.expected(demo_account)
+           if next(iter(each.counts), "low") == "low"]  # fmt: skip
+    monkeypatch.setattr(remedies, "expected", lambda account: low)
+    assert remedies.first(demo_account)[0] == paths, "before what is less grave"

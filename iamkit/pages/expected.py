@@ -62,10 +62,16 @@ _DELETING: Final = (changes.DeleteGroup, changes.DeletePolicy, changes.DeleteRol
 
 @dataclass(frozen=True)
 class Expected:
-    """A proposal, and the findings that it is expected to end: one per check and subject."""
+    """
+    A proposal, and the findings that it is expected to end: one per check and subject.
+
+    `severity` is that of the gravest of them; where nothing can be counted, of the gravest that the
+    proposal is made for.
+    """
 
     proposal: Proposal
     ends: pd.DataFrame
+    severity: str
 
     @property
     def is_counted(self) -> bool:
@@ -83,28 +89,34 @@ def expected(account: Account, found: Sequence[Proposal] | None = None) -> list[
     """
     Return the proposals that are expected to end a finding, those that lower risk most first.
 
-    `found`, if given, are the account's proposals: looking for them again is spared.
-
-    Proposals of which nothing can be counted here come last.
+    `found`, if given, are the account's proposals: looking for them again is spared. Of the same
+    severity, those of which nothing can be counted come last.
     """
     failing = failing_findings(account)
     offered = [each for each in (proposals(account) if found is None else found) if each.changes]
-    made = [Expected(each, _ends(each, failing)) for each in offered]
+    made = [_expected(each, failing) for each in offered]
     held = [each for each in made if len(each.ends) or not each.is_counted]
-    return sorted(held, key=lambda each: [-each.counts.get(name, 0) for name in GRAVE])
+    rank = {name: at for at, name in enumerate(GRAVE)}
+    return sorted(
+        held,
+        key=lambda each: (
+            rank.get(each.severity, len(GRAVE)),
+            [-each.counts.get(name, 0) for name in GRAVE],
+        ),
+    )
+
+
+def _expected(proposal: Proposal, failing: pd.DataFrame) -> Expected:
+    ends, counted = _ends(proposal, failing), _counted(proposal.id)
+    gravest = ends if counted else failing[failing["check"].isin(made_for(proposal.id))]
+    there = set(gravest["severity"])
+    return Expected(proposal, ends, next((name for name in GRAVE if name in there), ""))
 
 
 def failing_findings(account: Account) -> pd.DataFrame:
     """Return the findings that fail, the worst first; several details of one subject are rows."""
     findings = account.audit.findings
     return findings[findings["status"].eq(Status.FAIL)]
-
-
-def worst_of(account: Account, remedy: str) -> str:
-    """Return the gravest severity of what fails of the checks that a remedy is made for."""
-    failing = failing_findings(account)
-    there = set(failing.loc[failing["check"].isin(made_for(remedy)), "severity"])
-    return next((name for name in GRAVE if name in there), "")
 
 
 def said(counted: Mapping[str, int]) -> str:

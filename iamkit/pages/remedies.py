@@ -26,7 +26,6 @@ from iamkit.pages.expected import (
     expected,
     failing_findings,
     said,
-    worst_of,
 )
 from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, proposals, remedies
 from iamkit.values import few
@@ -48,7 +47,13 @@ class Offered:
     ends: pd.DataFrame
     commands: tuple[Commands, ...]
     is_counted: bool = True
+    made_for: str = ""  # the gravest severity of what it is made for
     proof: Remedy | None = None
+
+    @property
+    def severity(self) -> str:
+        """The gravest severity of what it ends, or is made for if that is not counted."""
+        return next(iter(self.counts), self.made_for)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -83,7 +88,7 @@ def offered(account: Account, *, prove: bool = False) -> Offer:
         except ChangeError as error:
             refused.append(Refused(each.proposal, str(error)))
         else:
-            made.append(Offered(each.proposal, each.ends, lines, each.is_counted))
+            made.append(Offered(each.proposal, each.ends, lines, each.is_counted, each.severity))
     return Offer(made, refused, failing)
 
 
@@ -96,29 +101,20 @@ def first(account: Account, most: int = 5) -> list[dict[str, str]]:
 
     The findings are counted, and not proved: see `expected`.
     """
-    found = expected(account)
-    counted = [each for each in found if len(each.ends)]
-    paths = [each for each in found if each.proposal.id == FIRST_PATHS]
-    if paths:  # how many findings end is not counted, and yet it is the gravest that can be ended
-        severity = worst_of(account, FIRST_PATHS)
-        graver = [each for each in counted if next(iter(each.counts)) in _down_to(severity)]
-        at = min(len(graver), most - 1)
-        counted[at:at] = paths
+    # How many paths end is not counted, and yet nothing else ends them.
+    found = [
+        each for each in expected(account) if len(each.ends) or each.proposal.id == FIRST_PATHS
+    ]
     return [
         {
-            "severity": next(iter(each.counts), "") or worst_of(account, each.proposal.id),
+            "severity": each.severity,
             "what": each.proposal.title,
             "whom": _whom(each.proposal),
             "ends": _said(each),
             "address": address(each.proposal.id),
         }
-        for each in counted[:most]
+        for each in found[:most]
     ]
-
-
-def _down_to(severity: str) -> tuple[str, ...]:
-    """The severities that are as grave, or graver."""
-    return GRAVE[: GRAVE.index(severity) + 1] if severity in GRAVE else GRAVE
 
 
 def _said(each: Expected) -> str:
@@ -219,7 +215,7 @@ def overview(offer: Offer) -> pd.DataFrame:
     """Return a row per remedy: what it changes, ends and may stop, and whether it can be undone."""
     rows = [
         {
-            "severity": next(iter(each.counts), None),
+            "severity": each.severity or None,
             "remedy": each.proposal.title,
             "changes": _whom(each.proposal),
             "ends": said(each.counts) if each.is_counted else "not counted",
@@ -270,7 +266,7 @@ def _fold(account: Account, each: Offered) -> charts.Part:
         of.title,
         *parts,
         anchor=_anchor(each),
-        severity=next(iter(each.counts), ""),
+        severity=each.severity,
         note=said(each.counts) if each.is_counted else "not counted",
     )
 

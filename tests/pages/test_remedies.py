@@ -138,14 +138,15 @@ def test_lines_of_the_script_are_commands_of_the_cli(said: str, command: str) ->
 
 
 def test_the_place_of_most_paths_stands_among_what_is_as_grave(
-    demo_account: Account, monkeypatch: pytest.MonkeyPatch
+    demo_account: Account,
 ) -> None:
     found = remedies.first(demo_account)
     ranks = [SEVERITIES.index(each["severity"]) for each in found]
     assert ranks == sorted(ranks)
     (paths,) = (each for each in found if each["what"].startswith("End paths"))
     assert paths["severity"] == "high"
-    low = [each for each in expected.expected(demo_account)
-           if next(iter(each.counts), "low") == "low"]  # fmt: skip
-    monkeypatch.setattr(remedies, "expected", lambda account: low)
-    assert remedies.first(demo_account)[0] == paths, "before what is less grave"
+    page = remedies.overview(remedies.offered(demo_account))
+    ranks = [SEVERITIES.index(each) for each in page["severity"]]
+    assert ranks == sorted(ranks), "the page has the same order"
+    titles = [each["what"] for each in found]
+    assert [each for each in page["remedy"] if each in titles] == titles

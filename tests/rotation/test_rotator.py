@@ -317,7 +317,7 @@ def test_an_unused_key_works_again(world: World):
     world.user("ana", (200, 100, "Active"), (10, 1, "Active"))
     world.run()
     assert statuses("ana") == ["Inactive", "Active"]
-    assert "aws iam update-access-key --user-name ana" in world.told()[0]
+    assert "aws iam update-access-key --user-name=ana" in world.told()[0]
     undo(world)
     assert statuses("ana") == ["Active", "Active"]
 

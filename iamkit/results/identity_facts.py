@@ -105,21 +105,23 @@ def _summary(tables: _Tables, arn: str) -> Iterator[Fact]:
         yield "identity", "what the evidence lacks", row.reason
 
 
+def _flag(value: Any) -> bool | None:
+    return bool(value) if pd.notna(value) else None
+
+
 def _credentials(tables: _Tables, arn: str) -> Iterator[Fact]:
-    for row in tables.of("credentials", "user_arn", arn):
-        yield (
-            "credentials",
-            "password",
-            bool(row.password_enabled) if pd.notna(row.password_enabled) else None,
-        )
-        if pd.notna(row.password_enabled) and row.password_enabled:
+    rows = tables.of("credentials", "user_arn", arn)
+    for row in rows:
+        yield "credentials", "password", _flag(row.password_enabled)
+        if _flag(row.password_enabled):
             yield "credentials", "password set", row.password_changed
             yield "credentials", "password used", row.password_used
-        yield (
-            "credentials",
-            "MFA registered",
-            (bool(row.mfa_registered) if pd.notna(row.mfa_registered) else None),
-        )
+        yield "credentials", "MFA registered", _flag(row.mfa_registered)
+    if not rows and any(
+        row.kind != "role" for row in tables.of("identities", "principal_arn", arn)
+    ):
+        for fact in ("password", "MFA registered", "access keys"):
+            yield "credentials", fact, None  # the credential report has no row for it
     for row in tables.of("access_keys", "user_arn", arn):
         if pd.notna(row.exists) and row.exists:
             used = "never used" if pd.isna(row.used) else f"used {row.used:%Y-%m-%d}"

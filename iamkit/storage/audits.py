@@ -198,8 +198,8 @@ class StoredAudits:
     def sweep(self, account_id: str, now: datetime) -> None:
         """Delete files of an account that no commit names and no run can need any more."""
         named = set()
-        for place in self.places(account_id):
-            for number in range(1, self.places(place)[place] + 1):
+        for place, last in self.places(account_id).items():
+            for number in range(1, last + 1):
                 if found := self.commit(place, number):
                     named |= {_file_name(place, name, of["sha256"])
                               for name, of in found.files.items()}  # fmt: skip

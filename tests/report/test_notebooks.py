@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 import shutil
 import sys
@@ -15,10 +14,11 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from iamkit import Account, demo, load
+from iamkit import Account, load
 from iamkit.evidence import aws, cli_files
 from iamkit.report import printed, render
 from iamkit.settings import Settings
+from tests import wheel
 from tests.accounts import ACCOUNT, details, group, policy, role, user, written
 from tests.accounts import report as csv_report
 from tests.aws import company
@@ -30,6 +30,7 @@ from tests.examples import thorough
 from tests.processes import run
 from tests.report.pdf_files import Pdf
 from tests.report.test_pages_in_browser import assert_inert
+from tests.wheel import built, installed
 from tests.words import to_replace
 
 __all__ = ["browser"]  # the fixture
@@ -177,21 +178,21 @@ def test_the_summary_counts_those_who_can_become_administrator(
     assert f"Can become administrator {len(others)} " in demo_pages["00-summary"]
 
 
-def test_the_same_snapshot_gives_the_same_bytes_anywhere(
+def test_an_installed_copy_elsewhere_makes_the_same_bytes(
     demo_snapshot: Path, demo_pages: dict[str, str], tmp_path: Path
 ) -> None:
-    again = demo.snapshots(tmp_path / "elsewhere, with a space")
-    environment = {**os.environ, "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
-    command = [sys.executable, "-m", "iamkit", "report", str(again)]
-    command += [part for name, value in PARAMETERS.items() for part in ("-p", name, value)]
-    command += ["--pdf"] if chromium() else []
-    run(command, env=environment, check=True, capture_output=True)
-    for name in (*demo_pages, *(path.stem for path in NOTEBOOKS)):
-        for suffix in ("html", "ipynb"):
-            file = f"{name}.{suffix}"
-            if (demo_snapshot.parent / file).exists():
-                made = (again.parent / file).read_bytes()
-                assert made == (demo_snapshot.parent / file).read_bytes(), file
+    iamkit = installed(built(tmp_path / "building"), tmp_path / "environment")
+    home = tmp_path / "elsewhere, with a space"
+    home.mkdir()
+    snapshot = wheel.run(iamkit, "demo", cwd=home)
+    options = [part for name, value in PARAMETERS.items() for part in ("-p", name, value)]
+    options += ["--pdf"] if chromium() else []
+    changes = {"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+    index = home / wheel.run(iamkit, "report", snapshot, *options, cwd=home, **changes)
+    for name in demo_pages:
+        assert (index.parent / f"{name}.html").exists(), name
+    for made in (*index.parent.glob("*.html"), *index.parent.glob("*.ipynb")):
+        assert made.read_bytes() == (demo_snapshot.parent / made.name).read_bytes(), made.name
 
 
 @pytest.fixture

@@ -109,6 +109,30 @@ def test_the_same_evidence_gives_the_same_bytes_anywhere(varied: Audit, tmp_path
     assert here == rendered(elsewhere, "started", **changes)
 
 
+# Says which classes that traits name are looked up by another thread than the first.
+LOOKED_UP = """
+import sys, threading
+from pathlib import Path
+from traitlets import traitlets
+from iamkit.report import render
+for kind in (traitlets.ClassBasedTraitType, traitlets.ForwardDeclaredMixin):
+    def resolve(self, name, look_up=kind._resolve_string):
+        if threading.current_thread() is not threading.main_thread():
+            print(name)
+        return look_up(self, name)
+    kind._resolve_string = resolve
+render(Path(sys.argv[1]), notebooks=Path(sys.argv[2]))
+"""
+
+
+def test_threads_do_not_look_up_the_same_class_at_once(audit: Audit):
+    audit.notebook("00-a", "1")
+    command = [sys.executable, "-c", LOOKED_UP, audit.snapshot, audit.notebooks]
+    environment = {**os.environ, "PYTHONPATH": str(Path(iamkit.__file__).parents[1])}
+    done = run(command, env=environment, cwd=audit.out, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
 def test_the_kernel_is_this_python_whatever_a_kernelspec_says(
     audit: Audit, monkeypatch: pytest.MonkeyPatch
 ):

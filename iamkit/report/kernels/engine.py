@@ -84,6 +84,9 @@ class Kernels:
         self._closed = False
 
     def __enter__(self) -> Self:
+        # The first object of a class looks up the classes that its traits name; threads that do so
+        # at the same time end with a TypeError. So the first is made before there are threads.
+        self.manager().client()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

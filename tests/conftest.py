@@ -27,10 +27,10 @@ def _no_waiting_for_disks() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def aws_company() -> Iterator[str]:
-    """Serve AWS on loopback with a company of 20 users in an organization; yield its URL."""
+    """Serve AWS on loopback with a company of 8 users in an organization; yield its URL."""
     with moto_server() as url:
-        company.build(url, 20, organization=True)
-        facts().page_size = 15  # so that every list has several pages
+        company.build(url, 8, organization=True)
+        facts().page_size = 6  # so that every list has several pages
         yield url
 
 

@@ -177,7 +177,8 @@ def render_page(
     }
     exporter = _exporter()
     exporter.environment.globals["version"] = version
-    return str(exporter.from_notebook_node(notebook, resources)[0])
+    # `from_notebook_node` would copy the notebook twice, for preprocessors that there are none of.
+    return str(exporter.template.render(nb=notebook, resources=resources))
 
 
 def render_index(

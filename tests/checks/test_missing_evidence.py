@@ -1,7 +1,9 @@
 """Unknown is never pass: each piece of evidence is taken away in turn."""
 
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -52,15 +54,15 @@ IDENTITIES = {
 }
 
 
-def without(folder: Path, *pieces: str) -> Account:
-    """The demo company's evidence but for some pieces of it."""
-    given = folder / "given"
-    given.mkdir(parents=True)
+@cache
+def without(*pieces: str) -> Account:
+    """The demo company's evidence but for some pieces of it; nobody may change it."""
     answers = {Path(name).stem: answer for name, answer in demo.company().items()} | BESIDES
     assert set(pieces) <= set(answers)
-    for name in set(answers) - set(pieces):
-        (given / f"{name}.json").write_text(json.dumps(answers[name]))
-    return of_answers(*cli_files.responses_in(given, as_of=AS_OF))
+    with TemporaryDirectory() as folder:
+        for name in set(answers) - set(pieces):
+            Path(folder, f"{name}.json").write_text(json.dumps(answers[name]))
+        return of_answers(*cli_files.responses_in(Path(folder), as_of=AS_OF))
 
 
 def statuses(account: Account) -> dict[str, str]:
@@ -75,8 +77,8 @@ def needed(check: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def whole_account(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return without(tmp_path_factory.mktemp("whole"))
+def whole_account() -> Account:
+    return without()
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +87,8 @@ def whole(whole_account: Account) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("piece", UNANSWERED)
-def test_what_rests_on_missing_evidence_never_passes(
-    piece: str, whole: dict[str, str], tmp_path: Path
-) -> None:
-    account = without(tmp_path, piece)
+def test_what_rests_on_missing_evidence_never_passes(piece: str, whole: dict[str, str]) -> None:
+    account = without(piece)
     found = statuses(account)
     missing = set(account.gaps["call"])
     for check, status in found.items():
@@ -102,10 +102,8 @@ def test_what_rests_on_missing_evidence_never_passes(
 
 
 @pytest.mark.parametrize("piece", [*UNANSWERED, "organization", "organization-accounts"])
-def test_every_table_tells_which_evidence_it_lacks(
-    piece: str, whole_account: Account, tmp_path: Path
-) -> None:
-    account = without(tmp_path, piece)
+def test_every_table_tells_which_evidence_it_lacks(piece: str, whole_account: Account) -> None:
+    account = without(piece)
     new = account.gaps[~account.gaps["meaning"].isin(whole_account.gaps["meaning"])]
     [call], [meaning] = new["call"], new["meaning"]
     for name in Account.tables():
@@ -164,8 +162,8 @@ def test_a_page_that_never_came_leaves_no_check_of_policies_passed(tmp_path: Pat
             assert status != "pass", check
 
 
-def test_identities_are_not_ok_without_the_report(tmp_path: Path) -> None:
-    identities = without(tmp_path, "credential-report").identities
+def test_identities_are_not_ok_without_the_report() -> None:
+    identities = without("credential-report").identities
     assert "ok" not in set(identities["verdict"])
 
 
@@ -176,15 +174,15 @@ def answered(account: Account) -> dict[str, str]:
     return {name: files[name] for name in given}
 
 
-def test_without_policies_only_credentials_are_judged(tmp_path: Path) -> None:
-    found = answered(without(tmp_path, "account-authorization-details"))
+def test_without_policies_only_credentials_are_judged() -> None:
+    found = answered(without("account-authorization-details"))
     beside = {"console_user_without_mfa", "external_access_analyzer_missing"}
     files = {file for name, file in found.items() if name not in beside}
     assert files == {"credentials", "password_policy", "root", "services"}
 
 
-def test_without_the_report_no_credential_is_judged(tmp_path: Path) -> None:
-    found = answered(without(tmp_path, "credential-report"))
+def test_without_the_report_no_credential_is_judged() -> None:
+    found = answered(without("credential-report"))
     assert {name for name, file in found.items() if file in ("root", "credentials")} == {
         "root_not_centrally_managed"
     }

@@ -167,8 +167,8 @@ def test_the_whole_says_all(whole: Account) -> None:
     }
 
 
-# `make test` takes away every second piece.
-TRIED = list(pieces())[:: 1 if thorough() else 2]
+# `make test` takes away every fourth piece.
+TRIED = list(pieces())[:: 1 if thorough() else 4]
 
 
 @pytest.mark.parametrize(("name", "change"), TRIED, ids=[name for name, _ in TRIED])
@@ -285,7 +285,7 @@ def test_the_company_with_less_evidence_passes_nothing(
         "AttachedManagedPolicies 0 of role/ops-automation",
         "AttachedManagedPolicies of role/ops-deployer",
         "AssumeRolePolicyDocument of role/ops-automation",
-    ],
+    ][:: 1 if thorough() else 3],
 )
 def test_the_company_without_this_passed_something_once(company: Account, name: str) -> None:
     assert passed(company, dict(PIECES)[name]) == []

@@ -330,7 +330,8 @@ class Silent(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(IDENTITY)
         else:
-            self.server.asked.set()
+            if b"CredentialReport" in asked:  # which the main thread asks for; others wait beside
+                self.server.asked.set()
             self.server.answers.wait()
 
     def log_message(self, *_: object) -> None:

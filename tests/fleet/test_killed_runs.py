@@ -13,7 +13,7 @@ from tests.examples import thorough
 from tests.fleet.accounts import NOTEBOOK, run_file, saved
 from tests.processes import run
 
-KILLS = 30 if thorough() else 2
+KILLS = 30 if thorough() else 1
 ONE, TWO = "111111111111", "222222222222"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
 
@@ -110,4 +110,4 @@ def test_whenever_it_is_killed_the_next_run_ends_as_if_nothing_had_been(month: P
         killed += runs(month, at)[0] == -9
         assert runs(month)[0] == 4
         assert tree(reports) == undisturbed, f"killed before deed {at}"
-    assert killed >= KILLS - 1
+    assert killed >= max(1, KILLS - 1)

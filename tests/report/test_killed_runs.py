@@ -22,7 +22,7 @@ from tests.processes import SECONDS, run
 from tests.report.audits import Audit
 from tests.report.test_kernels import WAITS, Pipe, ended
 
-KILLS = 50 if thorough() else 2
+KILLS = 50 if thorough() else 1
 SIGNALS = ["SIGTERM", "SIGKILL", *(["SIGINT", "SIGHUP"] if thorough() else [])]
 DEEDS = 115  # about as many things are done to files
 DEMO_DEEDS = 23

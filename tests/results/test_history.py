@@ -102,7 +102,7 @@ def test_an_audit_of_an_older_analysis_is_judged_again(tmp_path: Path) -> None:
 
 
 def test_new_recurring_and_expired_are_the_findings_of_the_day(tmp_path: Path) -> None:
-    demo.snapshots(tmp_path, months=3, users=41)
+    demo.snapshots(tmp_path, months=3, users=12)
     paths = snapshot.under(tmp_path)
     accounts = [load(path) for path in paths]
     last = accounts[-1]

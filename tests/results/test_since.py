@@ -247,7 +247,7 @@ def test_two_steps_come_to_the_same_as_one(
 def test_a_year_of_the_demo_compares_step_by_step(tmp_path: Path) -> None:
     from iamkit import demo
 
-    demo.snapshots(tmp_path, months=3, users=41)
+    demo.snapshots(tmp_path, months=3, users=12)
     records = [record(load(path)) for path in snapshot.under(tmp_path)]
     first, second, third = records
     steps = composed(changes_since(first, second), changes_since(second, third))

@@ -26,7 +26,6 @@ from iamkit.policy import (
     AWS_MANAGED,
     POSSIBLE,
     Decision,
-    PolicyEvaluator,
     PolicyLayers,
     RequestContext,
     decide,
@@ -64,8 +63,7 @@ def possible_administrators(
     numbers = [attackers.rows(arn) for arn in people["principal_arn"]]
     index = np.array(numbers, dtype=np.int64).reshape(len(people), len(DEFAULT_CONTEXTS))
     listed = catalog.every_listed
-    held = np.array([row[POSSIBLE] for row in attackers.bits], listed.dtype)
-    rows = held.reshape(len(held), catalog.words)
+    rows = callers.evaluator.all_rows()[:, POSSIBLE]
     lacking, calls = listed & ~rows, rows & catalog.bits(SELF_PROMOTION)
     everything = np.asarray(~np.asarray(lacking.any(axis=1))[index].all(axis=1))
     promoting = np.asarray(np.asarray(calls.any(axis=1))[index].any(axis=1))
@@ -99,9 +97,9 @@ def _promoting(callers: Principals, arn: str, witnesses: AdminWitnesses) -> Requ
     """A call to IAM by which a principal may give itself everything; None: there is none."""
     boundary = callers.layers(arn).boundary
     if boundary is not None:
-        evaluator = PolicyEvaluator(callers.catalog)
-        allowed = evaluator.rows(PolicyLayers(boundary), callers.context(arn, "any"))[POSSIBLE]
-        if (evaluator.every & ~allowed).any():
+        evaluator = callers.evaluator
+        (outcome,) = evaluator.outcomes(PolicyLayers(boundary), callers.context(arn, "any"))
+        if (evaluator.every & ~evaluator.combine(outcome)[POSSIBLE]).any():
             return None
     calls = witnesses.targets.calls(arn)
     found = (_may(callers, arn, action, each) for action, own in calls for each in own)

@@ -19,7 +19,7 @@ import pandas as pd
 from iamkit.access.admin_witnesses import PROBES, AdminWitnesses
 from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
 from iamkit.access.contexts import DEFAULT_CONTEXTS
-from iamkit.access.permissions import Permissions
+from iamkit.access.permissions import COLUMNS, Permissions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     ABSENT,
@@ -70,14 +70,15 @@ def possible_administrators(
     witnesses = AdminWitnesses(permissions)
     found = []
     open_ = ~people["principal_arn"].isin(certain["principal_arn"]).to_numpy()
+    named = list(zip(*(people[column].tolist() for column in COLUMNS), strict=True))
     for at in np.flatnonzero((everything | promoting) & open_).tolist():
-        who = people.iloc[at]
-        arn = who["principal_arn"]
+        arn, kind, name = named[at]
         for admin, by in ((EVERYTHING, _everything), (THROUGH_IAM, _promoting)):
             asked = everything[at] if admin == EVERYTHING else promoting[at]
             if asked and (request := by(callers, arn, witnesses)) is not None:
                 made = witnesses.perhaps(arn, admin, *request)
-                found.append({**who[["principal_arn", "kind", "name"]], "admin": admin, **made})
+                who = {"principal_arn": arn, "kind": kind, "name": name}
+                found.append({**who, "admin": admin, **made})
                 break
     hidden = callers.account.users
     hidden = hidden[hidden["user_arn"].isin(set(unseen) - {*certain["principal_arn"]})]

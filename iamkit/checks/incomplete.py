@@ -82,7 +82,7 @@ class Lacking:
         """
         Return what some sources lack of `members`, in order.
 
-        Of `whole`, pairs of source and kind, everything counts, whoever the members are.
+        Of `whole`, pairs of source and kind, everything counts, members or not.
         """
         found = []
         for key, rows in self._rows.items():

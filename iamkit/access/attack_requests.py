@@ -200,7 +200,7 @@ class RequestDeriver:
         tests, taken = self._tests.once(same, _tests, layers, beside)
         base = self.direct.joined(known)
         asked = (same, user, base.get(ISSUED), base.answers(taken))
-        plan = self._plans.once(asked, self._planned, tests, base, user=user)
+        plan = self._plans.once(asked, self._planned, tests, base, user)
         return AttackRequests(plan, known.but({ISSUED: UNKNOWN}))
 
     def asked(self, policy: Policy) -> tuple[tuple[Any, ...], frozenset[str]]:
@@ -212,7 +212,7 @@ class RequestDeriver:
         asking = self.callers.evaluator.profile(PolicyLayers((policy,))).asking(DERIVED_KEYS)
         return tuple(asking), frozenset().union(*(each.keys for each in asking))
 
-    def _planned(self, tests: Tests, base: RequestContext, *, user: bool) -> Plan:
+    def _planned(self, tests: Tests, base: RequestContext, user: bool) -> Plan:
         """The requests, with nothing of who makes them; of `base` only variables count."""
         parts = self._parts(tests)
         dimensions = self._dimensions(tests, base, parts)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from iamkit.access.attack_requests import (
     DERIVED_KEYS,
@@ -180,9 +179,8 @@ class Attackers:
         return self._united.once(several, self._unite, several)
 
     def _unite(self, several: frozenset[int]) -> int:
-        nothing = self.evaluator.nothing
         rows = (self.bits[each] for each in several)
-        return self.evaluator.number_of(np.bitwise_or.reduce([nothing, *rows]))
+        return self.evaluator.number_of(reduce(or_, rows, self.evaluator.nothing))
 
     def _limit(self, number: int, session: bool, elsewhere: bool) -> int:
         found = self.bits[number].copy()

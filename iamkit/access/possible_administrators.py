@@ -19,14 +19,13 @@ import pandas as pd
 from iamkit.access.admin_witnesses import PROBES, AdminWitnesses
 from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOTION, THROUGH_IAM
 from iamkit.access.contexts import DEFAULT_CONTEXTS
-from iamkit.access.permissions import Permissions
+from iamkit.access.permissions import COLUMNS, Permissions
 from iamkit.access.principals import Principals
 from iamkit.policy import (
     ABSENT,
     AWS_MANAGED,
     POSSIBLE,
     Decision,
-    PolicyEvaluator,
     PolicyLayers,
     RequestContext,
     decide,
@@ -64,22 +63,22 @@ def possible_administrators(
     numbers = [attackers.rows(arn) for arn in people["principal_arn"]]
     index = np.array(numbers, dtype=np.int64).reshape(len(people), len(DEFAULT_CONTEXTS))
     listed = catalog.every_listed
-    held = np.array([row[POSSIBLE] for row in attackers.bits], listed.dtype)
-    rows = held.reshape(len(held), catalog.words)
+    rows = callers.evaluator.all_rows()[:, POSSIBLE]
     lacking, calls = listed & ~rows, rows & catalog.bits(SELF_PROMOTION)
     everything = np.asarray(~np.asarray(lacking.any(axis=1))[index].all(axis=1))
     promoting = np.asarray(np.asarray(calls.any(axis=1))[index].any(axis=1))
     witnesses = AdminWitnesses(permissions)
     found = []
     open_ = ~people["principal_arn"].isin(certain["principal_arn"]).to_numpy()
+    named = list(zip(*(people[column].tolist() for column in COLUMNS), strict=True))
     for at in np.flatnonzero((everything | promoting) & open_).tolist():
-        who = people.iloc[at]
-        arn = who["principal_arn"]
+        arn, kind, name = named[at]
         for admin, by in ((EVERYTHING, _everything), (THROUGH_IAM, _promoting)):
             asked = everything[at] if admin == EVERYTHING else promoting[at]
             if asked and (request := by(callers, arn, witnesses)) is not None:
                 made = witnesses.perhaps(arn, admin, *request)
-                found.append({**who[["principal_arn", "kind", "name"]], "admin": admin, **made})
+                who = {"principal_arn": arn, "kind": kind, "name": name}
+                found.append({**who, "admin": admin, **made})
                 break
     hidden = callers.account.users
     hidden = hidden[hidden["user_arn"].isin(set(unseen) - {*certain["principal_arn"]})]
@@ -99,9 +98,9 @@ def _promoting(callers: Principals, arn: str, witnesses: AdminWitnesses) -> Requ
     """A call to IAM by which a principal may give itself everything; None: there is none."""
     boundary = callers.layers(arn).boundary
     if boundary is not None:
-        evaluator = PolicyEvaluator(callers.catalog)
-        allowed = evaluator.rows(PolicyLayers(boundary), callers.context(arn, "any"))[POSSIBLE]
-        if (evaluator.every & ~allowed).any():
+        evaluator = callers.evaluator
+        (outcome,) = evaluator.outcomes(PolicyLayers(boundary), callers.context(arn, "any"))
+        if (evaluator.every & ~evaluator.combine(outcome)[POSSIBLE]).any():
             return None
     calls = witnesses.targets.calls(arn)
     found = (_may(callers, arn, action, each) for action, own in calls for each in own)

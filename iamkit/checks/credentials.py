@@ -19,7 +19,7 @@ from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
 from iamkit.checks.wording import GUIDE, ago, day_count, status
 from iamkit.settings import Settings
-from iamkit.table import TEXT
+from iamkit.table import TEXT, lists_by_key
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
@@ -196,9 +196,9 @@ def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
     """
     keys = _active(access_keys)
     both = keys[keys.duplicated("user_arn", keep=False)]
-    made = ago(both["age_days"]).groupby(both["user_arn"], sort=False).agg(", ".join)
-    detail = "both access keys are active; made " + made.astype("str")
-    found = detail.rename("detail").rename_axis("subject").reset_index()
+    made = lists_by_key(both["user_arn"], ago(both["age_days"]))
+    detail = [f"both access keys are active; made {', '.join(times)}" for times in made.values()]
+    found = pd.DataFrame({"subject": list(made), "detail": detail}, dtype=TEXT)
     return found.assign(next_step=found["subject"].map(finish_rotation(both)).astype(TEXT))
 
 

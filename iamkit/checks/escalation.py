@@ -175,18 +175,14 @@ def _as_aws_has_them(
     held = attachments[attachments["how"].ne("boundary")]
     for_services = held["policy_arn"].str.contains(FOR_SERVICES, regex=True, na=False)
     of_aws = held["policy_arn"].str.contains(AWS_MANAGED, regex=False, na=False)
-    carries_out = trusted_principals["principal"].map(_carries_out, na_action="ignore").eq(True)
+    given = {each for method in escalation_methods().values() for each in method.services}
+    # A service that runs what its user gives it: code, commands or templates.
+    carries_out = trusted_principals["principal"].str.removesuffix(".cn").isin({*COMPUTE, *given})
     busy = frozenset(trusted_principals.loc[carries_out, "role_arn"])
     own = ~of_aws | ~for_services & held["principal_arn"].isin(list(busy))
     others = trusted_principals.loc[trusted_principals["who"].ne("service"), "role_arn"]
     mixed = {*held.loc[own, "principal_arn"], *others}
     return frozenset(trusted_principals["role_arn"]) - mixed
-
-
-def _carries_out(service: str) -> bool:
-    """Whether a service runs what its user gives it: code, commands or templates."""
-    given = {each for method in escalation_methods().values() for each in method.services}
-    return service.removesuffix(".cn") in {*COMPUTE, *given}
 
 
 def _perhaps(

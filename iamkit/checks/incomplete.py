@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from heapq import merge
-from typing import Any, Final
+from itertools import count, product
+from typing import Any, Final, NamedTuple
 
 from iamkit.checks.registry import FACTS, POPULATIONS, Check, Status, needs
 from iamkit.checks.returned import Row
@@ -51,19 +52,47 @@ LOOK: Final = "Collect the evidence again without --filter, or read its policies
 REPORTED: Final = ("credentials", "access_keys")
 
 
+class Wanting(NamedTuple):
+    """What is not known of one subject; `number` is its place among the rows of its table."""
+
+    number: int
+    subject: str
+    kind: str
+    source: str
+    reason: str
+
+
 class Lacking:
-    """What the evidence lacks of single subjects, by what is wanting."""
+    """What the evidence lacks of single subjects, by what is wanting and the kind of subject."""
 
     def __init__(self, account: Any) -> None:
         columns = ("subject", "kind", "source", "reason")
         listed = (account.incomplete[name].tolist() for name in columns)
-        self._rows: dict[str, list[tuple[int, str, str, str, str]]] = {}
-        for at, row in enumerate(zip(*listed, strict=True)):
-            self._rows.setdefault(row[2], []).append((at, *row))
+        self._rows: dict[tuple[str, str], list[Wanting]] = {}
+        for row in map(Wanting, count(), *listed):
+            self._rows.setdefault((row.source, row.kind), []).append(row)
+        self.kinds = frozenset(kind for _, kind in self._rows)
+        self._subjects = {
+            key: frozenset(row.subject for row in rows) for key, rows in self._rows.items()
+        }
 
-    def by(self, sources: Collection[str]) -> Iterator[tuple[int, str, str, str, str]]:
-        """Number, subject, kind, source and reason of what some sources lack, in order."""
-        return merge(*(self._rows[source] for source in sorted(sources) if source in self._rows))
+    def about(
+        self, sources: Collection[str], members: Collection[str], whole: Collection[tuple[str, str]]
+    ) -> Iterator[Wanting]:
+        """
+        Return what some sources lack of `members`, in order.
+
+        Of `whole`, pairs of source and kind, everything counts, members or not.
+        """
+        found = []
+        for key, rows in self._rows.items():
+            if key[0] not in sources:
+                continue
+            if key in whole or self._subjects[key].issubset(members):
+                found.append(rows)
+            elif not self._subjects[key].isdisjoint(members):
+                found.append([row for row in rows if row.subject in members])
+        return merge(*found)
 
 
 def unanswered(
@@ -86,16 +115,18 @@ def unanswered(
     if {*own, *population}.isdisjoint(REPORTED):  # others take what it lacks as there
         rests, counted = rests - {requests.REPORT.call}, counted - {requests.REPORT.call}
     everybody = check.among == THE_ACCOUNT and not check.absence
+    whole = set(product(rests, lacking.kinds) if everybody else product(counted, open_to))
     seen, rows = set(found), []
-    for _, subject, kind, source, reason in lacking.by(rests):
-        about = subject in members or (kind in open_to and source in counted)
+    for _, subject, _, source, reason in lacking.about(rests, members, whole):
         if everybody:  # what it says of the account it has looked for at everybody
-            about, subject = True, account.account_id
-        if about and subject not in seen:
+            subject = account.account_id
+        if subject not in seen:
             seen.add(subject)
             step = STEPS.get(source, LOOK)
             status = Status.NOT_ASSESSED
             rows.append(Row(check.name, subject, reason, status, step, check.severity))
+        if everybody:
+            break
     return rows
 
 

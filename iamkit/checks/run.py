@@ -312,10 +312,13 @@ def _results(
     ordered: Iterable[Check],
     outcomes: Mapping[str, Outcome],
 ) -> pd.DataFrame:
-    subjects = findings.groupby(["check", "status"])["subject"].agg(frozenset).to_dict()
+    subjects: dict[tuple[str, str], set[str]] = {}
+    columns = (findings[name].tolist() for name in ("check", "status", "subject"))
+    for check, said, subject in zip(*columns, strict=True):
+        subjects.setdefault((check, said), set()).add(subject)
     told = findings[findings["status"].ne(Status.NOT_ASSESSED)]
     gravest = told.drop_duplicates("check").set_index("check")["severity"].to_dict()
-    none: frozenset[str] = frozenset()
+    none: set[str] = set()
     rows = []
     for each in ordered:
         outcome = outcomes[each.name]

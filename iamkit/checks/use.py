@@ -16,7 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.wording import ago
-from iamkit.table import TEXT
+from iamkit.table import TEXT, lists_by_key
 
 RECENT: Final = 90  # days; what was used since then is in use
 WAIT: Final = "Deactivate it, wait to see if anything fails, then delete it: "
@@ -142,5 +142,5 @@ def idle_keys(users: pd.Series[Any], access_keys: pd.DataFrame) -> pd.Series[Any
 
 def _by_user(users: pd.Series[Any], of: pd.Series[Any], said: pd.Series[Any]) -> pd.Series[Any]:
     """For each of the users what is said of it, joined; missing where nothing is."""
-    joined = said.astype("object").groupby(of, sort=False).agg(" and ".join)
-    return users.map(joined.to_dict()).astype(TEXT)
+    joined = {user: " and ".join(texts) for user, texts in lists_by_key(of, said).items()}
+    return users.map(joined).astype(TEXT)

@@ -266,10 +266,13 @@ class AllowedResources:
     def _group(self, kind: str, keys: tuple[str, ...]) -> list[tuple[RequestContext, int]]:
         """Sets of resources of a kind that have the same values of some condition keys."""
         resources = self.resources[kind]
-        groups: dict[RequestContext, int] = {}
+        places: dict[tuple[Any, ...], list[int]] = {}
         for at in range(len(resources.arns)):
-            answer = self.known_of(kind, at, keys)
-            groups[answer] = groups.get(answer, 0) | 1 << at
+            places.setdefault(self._values_of(kind, at, keys), []).append(at)
+        groups: dict[RequestContext, int] = {}
+        for values, found in places.items():
+            answer = RequestContext(dict(zip(keys, values, strict=True)), UNKNOWN)
+            groups[answer] = groups.get(answer, 0) | union(1 << at for at in found)
         own = self._own_account
         future = RequestContext({key: own[key] for key in keys if key in own}, UNKNOWN)
         groups[future] = groups.get(future, 0) | resources.future
@@ -277,9 +280,13 @@ class AllowedResources:
 
     def known_of(self, kind: str, at: int, keys: Iterable[str]) -> RequestContext:
         """The values of some condition keys that the resource in a place has."""
+        asked = tuple(keys)
+        values = self._values_of(kind, at, asked)
+        return RequestContext(dict(zip(asked, values, strict=True)), UNKNOWN)
+
+    def _values_of(self, kind: str, at: int, keys: tuple[str, ...]) -> tuple[Any, ...]:
         known, own = self.resources[kind].condition_keys[at], self._own_account
-        values = {key: known.get(key, own.get(key, _unmentioned(kind, key))) for key in keys}
-        return RequestContext(values, UNKNOWN)
+        return tuple([known.get(key, own.get(key, _unmentioned(kind, key))) for key in keys])
 
     @property
     def _own_account(self) -> dict[str, str]:

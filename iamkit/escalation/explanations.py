@@ -39,6 +39,7 @@ class Explanations:
         self._policies: Memo[Any, dict[AllowingPolicies, int]] = Memo()
         self._equal: dict[tuple[str, str], Policy] = {}
         self._speaking: Memo[Caller, tuple[Policy, ...]] = Memo()
+        self._said: Memo[Any, tuple[Policy, ...]] = Memo()
         self._keys: Memo[Any, tuple[str, ...]] = Memo()
 
     def statements(
@@ -93,13 +94,17 @@ class Explanations:
 
     def _about(self, method: EscalationMethod, caller: Caller) -> tuple[Policy, ...]:
         """The caller's own policies that are about an action of a method."""
+        relevant = self._relevant(caller)
+        return self._said.once((method, relevant), self._find_about, method, relevant)
+
+    def _find_about(
+        self, method: EscalationMethod, policies: tuple[Policy, ...]
+    ) -> tuple[Policy, ...]:
         about = self._callers.allowed.about
         return tuple(
-            [
-                policy
-                for policy in self._relevant(caller)
-                if any(about(policy, action) for action in method.permissions)
-            ]
+            policy
+            for policy in policies
+            if any(about(policy, action) for action in method.permissions)
         )
 
     def _relevant(self, caller: Caller) -> tuple[Policy, ...]:

@@ -257,12 +257,13 @@ class Gains:
         """What a user gains by coming back with MFA, from the same place."""
         if with_mfa(context) == context:
             return NOTHING
-        rows = self._callers.rows(arn, with_mfa(context))
-        more = (rows[CERTAIN] & ~self._callers.rows(arn, context)[POSSIBLE]).any()
-        layers = self._callers.layers(arn)
-        who = self._callers.context(arn, with_mfa(context))
-        everything = bool(more) and self._gives_everything(rows, "user", layers, who)
-        return Gain(more=bool(more), everything=everything, target_arn=arn)
+        own, gained = (self._callers.number(arn, each) for each in (context, with_mfa(context)))
+        if not self._exceeds.once((own, gained), self._gains_more, own, gained):
+            return Gain(more=False, everything=False, target_arn=arn)
+        layers, who = self._callers.layers(arn), self._callers.context(arn, with_mfa(context))
+        rows = self._callers.numbered_rows(gained)
+        everything = self._gives_everything(rows, "user", layers, who)
+        return Gain(more=True, everything=everything, target_arn=arn)
 
     def _first(self, path: EscalationPath, caller: Caller) -> str | None:
         """The first of the caller's own resources that a path uses."""

@@ -37,6 +37,7 @@ from iamkit.memory import Memo
 from iamkit.policy.context import UNKNOWN, RequestContext
 from iamkit.policy.decision import on_resource
 from iamkit.policy.dependencies import Dependencies, Profile, Reads, grouped
+from iamkit.policy.distinct_rows import DistinctRows
 from iamkit.policy.effects import Cells, Effects, add, compared, to_compare
 from iamkit.policy.model import Policy, PolicyLayers, Statement, widest
 from iamkit.policy.patterns import Pattern, resolve
@@ -74,8 +75,7 @@ class PolicyEvaluator:
         self.every = catalog.bits("*")
         self.none = np.zeros_like(self.every)
         self.nothing = np.zeros((3, catalog.words), dtype=self.every.dtype)
-        self.bits: list[Bits] = []
-        self._row_numbers: dict[bytes, int] = {}
+        self.bits = DistinctRows(self.nothing)
         self._outcome_numbers: Memo[Outcomes, int] = Memo()
         self._by_content: Memo[Any, Dependencies] = Memo()
         self._by_policy: Memo[Policy, tuple[Dependencies, ...]] = Memo()
@@ -108,16 +108,11 @@ class PolicyEvaluator:
 
     def number_of(self, row: Bits) -> int:
         """Return the number of a row."""
-        held = row.tobytes()
-        number = self._row_numbers.setdefault(held, len(self.bits))
-        if number == len(self.bits):
-            self.bits.append(np.frombuffer(held, row.dtype).reshape(row.shape))
-        return number
+        return self.bits.number(row)
 
     def all_rows(self) -> Bits:
         """Return the rows by number, shape (rows, 3, words)."""
-        shape = (len(self.bits), len(STRENGTHS), self.catalog.words)
-        return np.frombuffer(b"".join(self._row_numbers), self.every.dtype).reshape(shape)
+        return self.bits.all()
 
     def profile(self, layers: PolicyLayers) -> Profile:
         """Return what of the layers their rows depend on, in the order of the policies."""

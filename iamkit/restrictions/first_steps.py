@@ -92,7 +92,7 @@ class FirstSteps:
         keys = self._keys.once((named, said), self._caller_keys, asked, said)
         who = callers.caller(arn).answers(keys) if keys else ()
         same = (named, user, said, who)
-        waves = self._shared.once(same, self._take, arn, asked, said, user=user)
+        waves = self._shared.once(same, self._take, arn, asked, said, user)
         return waves if user else _without(waves, assumable.roles.set_of([arn]))
 
     def _all_said(self, layers: PolicyLayers, *, user: bool) -> tuple[Any, ...]:
@@ -118,7 +118,7 @@ class FirstSteps:
         keys = keys.union(*(each.keys for _, *layer in said for each in layer))
         return tuple(sorted(keys & self.attackers.callers.caller_keys))
 
-    def _take(self, arn: str, asked: Sequence[Any], said: Any, *, user: bool) -> Waves:
+    def _take(self, arn: str, asked: Sequence[Any], said: Any, user: bool) -> Waves:
         """The first steps of whoever no policy tells from a principal, to itself included."""
         layers, known = self.attackers.callers.layers(arn), self.attackers.callers.caller(arn)
         tried = self.attackers.deriver.derive(layers, known, user=user, further=asked)

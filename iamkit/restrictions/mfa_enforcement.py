@@ -162,7 +162,9 @@ def mfa_enforcement(
     held = [attackers.rows(arn) for arn in arns]
     users = [arn for arn, kind in zip(arns, kinds, strict=True) if kind == "user"]
     held += map(becoming.rows, users)
-    deciders = Deciders(evaluated, scale, becoming, mfa_reaches(attackers.bits, held, scale))
+    deciders = Deciders(
+        evaluated, scale, becoming, mfa_reaches(attackers.evaluator.all_rows(), held, scale)
+    )
     for arn, kind in zip(arns, kinds, strict=True):
         user, trust = kind == "user", assuming.get(arn)
         reach = deciders.reach(arn) if user else deciders.session(arn)

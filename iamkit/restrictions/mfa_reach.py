@@ -6,7 +6,7 @@ The verdicts are `mfa_enforcement`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -151,17 +151,17 @@ class MfaReach:
 
 
 def mfa_reaches(
-    bits: Sequence[Bits], held: Iterable[tuple[int, ...]], scale: ActionScale
+    bits: Bits, held: Iterable[tuple[int, ...]], scale: ActionScale
 ) -> dict[tuple[int, ...], MfaReach]:
     """
     Return what each combination of rows allows, worked out for all at once.
 
-    `held` are numbers of `bits`, each row of shape (3, words), one for each of `DEFAULT_CONTEXTS`.
+    `held` are numbers of `bits`, of shape (rows, 3, words), one for each of `DEFAULT_CONTEXTS`.
     """
     numbers = list(dict.fromkeys(held))
     if not numbers:
         return {}
-    rows = np.array([row[[POSSIBLE, CERTAIN]] for row in bits]) & ~scale.minimum
+    rows = bits[:, [POSSIBLE, CERTAIN]] & ~scale.minimum
     found: dict[tuple[int, ...], MfaReach] = {}
     for start in range(0, len(numbers), CHUNK):
         some = numbers[start : start + CHUNK]

@@ -233,12 +233,13 @@ class NetworkEvaluator:
         return union(self._allowed.once(each, self._find_allowed, each) for each in actions)
 
     def _find_allowed(self, action: str) -> int:
-        bit = self.attackers.catalog.bits(action)
+        possible = self.evaluator.all_rows()[:, POSSIBLE]
+        allows: Any = (possible & self.attackers.catalog.bits(action)).any(axis=1)
         places = [DEFAULT_CONTEXTS.index(name) for name in OUTSIDE]
         return union(
             roles
             for rows, roles in self.becoming.allowing.items()
-            if any((self._possible(rows[at]) & bit).any() for at in places)
+            if any(allows[rows[at]] for at in places)
         )
 
     def _listed(self, layers: PolicyLayers, reach: NetworkReach) -> int:

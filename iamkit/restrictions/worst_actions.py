@@ -26,12 +26,13 @@ def first_actions(rows: Bits, order: Any, catalog: Catalog) -> list[list[str]]:
     left = np.flatnonzero(wanted)
     for start in range(0, len(order), _BLOCK):
         block = slice(start, start + _BLOCK)
-        held = (rows[left][:, words[block]] & bits[block]) != 0
-        for at, flags in zip(left.tolist(), held, strict=True):
-            places = np.flatnonzero(flags)[: MOST - len(found[at])]
-            found[at] += names[order[start + places]].tolist()
-        lengths = [len(found[at]) for at in left.tolist()]
-        left = left[np.array(lengths, dtype=np.int64) < wanted[left]]
+        at, places = ((rows[left][:, words[block]] & bits[block]) != 0).nonzero()
+        first = np.arange(len(at)) - np.searchsorted(at, at) < MOST  # of its row in this block
+        named = names[order[start + places[first]]].tolist()
+        for number, action in zip(left[at[first]].tolist(), named, strict=True):
+            if len(found[number]) < MOST:
+                found[number].append(action)
+        left = np.array([each for each in left.tolist() if len(found[each]) < wanted[each]], int)
         if not len(left):
             break
     return found

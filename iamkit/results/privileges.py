@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from iamkit.access import (
+    ARRIVAL_KEYS,
     CONTEXTS,
     DEFAULT_CONTEXTS,
     EVERYTHING,
@@ -31,6 +32,7 @@ from iamkit.policy import (
     POSSIBLE,
     SOURCE_IP_KEYS,
     UNKNOWN,
+    Arrivals,
     PolicyEvaluator,
     PolicyLayers,
     Profile,
@@ -121,22 +123,23 @@ def _indirectly(
     """
     callers = permissions.callers
     arns = permissions.principals["principal_arn"].tolist()
+    arrivals = Arrivals([callers.arriving(name) for name in INDIRECT], ARRIVAL_KEYS)
     rows: dict[bytes, int] = {evaluator.none.tobytes(): 0}
     numbers = np.zeros((len(arns), 1), dtype=np.int64)
-    answers: Memo[tuple[Profile, str], Bits] = Memo()
-    alike: Memo[Any, Bits] = Memo()
+    answers: Memo[tuple[Profile, Any], int] = Memo()
+    alike: Memo[Any, int] = Memo()
+
+    def number(profile: Profile, arn: str) -> int:
+        outcomes = evaluator.outcomes_by(profile, arrivals, callers.caller(arn))
+        return alike.once(frozenset(outcomes), possible_number, frozenset(outcomes))
+
+    def possible_number(outcomes: frozenset[Any]) -> int:
+        return rows.setdefault(_possible_in_any(outcomes, evaluator).tobytes(), len(rows))
+
     for at, arn in enumerate(arns):
-        layers = callers.layers(arn)
-        keys = evaluator.keys(layers)
-        if keys.isdisjoint(INDIRECT_KEYS):
-            continue
-        who = (evaluator.profile(layers), "" if keys.isdisjoint(callers.caller_keys) else arn)
-        row = answers.get(who)
-        if row is None:
-            contexts = [callers.context(arn, name) for name in INDIRECT]
-            outcomes = frozenset(evaluator.outcomes(layers, *contexts))
-            row = answers[who] = alike.once(outcomes, _possible_in_any, outcomes, evaluator)
-        numbers[at] = rows.setdefault(row.tobytes(), len(rows))
+        case = callers.case(arn)
+        if not case[0].keys.isdisjoint(INDIRECT_KEYS):
+            numbers[at] = answers.once(case, number, case[0], arn)
     joined = np.frombuffer(b"".join(rows), dtype=permissions.rows.dtype)
     return numbers, joined.reshape(len(rows), permissions.catalog.words)
 

@@ -130,12 +130,17 @@ class AuthorizationDetails:
         return [*known, *(unseen_policy(arn) for arn in unseen)]
 
     @cached_property
+    def statements(self) -> list[list[dict[str, Any]]]:
+        """The rows of the statements of each of the `policies`."""
+        return [list(statement_rows(policy["document"])) for policy in self.policies]
+
+    @cached_property
     def problems(self) -> dict[str, str]:
         """Why nobody can say what a policy allows, by its ARN; readable ones are absent."""
         found: dict[str, str] = {}
-        for policy in self.policies:
+        for policy, statements in zip(self.policies, self.statements, strict=True):
             problem = policy["problem"]
-            if not problem and any(row["problem"] for row in statement_rows(policy["document"])):
+            if not problem and any(row["problem"] for row in statements):
                 problem = "a statement of it cannot be read"
             if problem:
                 found[policy["policy_arn"]] = problem

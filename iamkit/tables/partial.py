@@ -12,7 +12,7 @@ its user, and a policy that cannot be read everything that its holder may do.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -214,7 +214,7 @@ def _uncounted(details: AuthorizationDetails) -> Iterator[Row]:
         yield holder + UNSHOWN, "policy", ASSIGNED, reason
     lost: list[str] = []
     attached, bounding = (
-        pd.Series([policy for _, policy, how in details.attached if how == wanted]).value_counts()
+        Counter(policy for _, policy, how in details.attached if how == wanted)
         for wanted in ("attached", "boundary")
     )
     for policy in details.lists["Policies"]:
@@ -223,7 +223,7 @@ def _uncounted(details: AuthorizationDetails) -> Iterator[Row]:
             ("AttachmentCount", attached),
             ("PermissionsBoundaryUsageCount", bounding),
         ):
-            number, seen = as_count(policy.get(name)) or 0, int(shown.get(arn, 0))
+            number, seen = as_count(policy.get(name)) or 0, shown[arn]
             if number > seen:
                 reason = f"AWS counts it on {number}, of which the details show {seen}"
                 yield arn, "policy", ASSIGNED, reason

@@ -23,7 +23,7 @@ from iamkit import settings, settings_files
 from iamkit.answer import Answer
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, of_report, requests, snapshot
-from iamkit.policy import is_account, statement_rows
+from iamkit.policy import is_account
 from iamkit.progress import working_on
 from iamkit.settings import Settings
 from iamkit.storage import audit_named
@@ -344,8 +344,10 @@ class AccountTables:
                 **statement,
                 "number": next(numbers[policy["policy_arn"]]),
             }
-            for policy in self._details.policies
-            for statement in statement_rows(policy["document"])
+            for policy, statements in zip(
+                self._details.policies, self._details.statements, strict=True
+            )
+            for statement in statements
         ]
         return schema.STATEMENTS.conform(frames.frame(schema.STATEMENTS, rows))
 

@@ -55,7 +55,7 @@ FINDINGS: Final = Table(
             "critical, high, medium, low, or info (a fact, not a problem)",
             values=SEVERITIES,
         ),
-        Column("title", TEXT, "what is wrong, in general"),
+        Column("title", TEXT, "what is wrong, in general", label="Check"),
         Column("subject", TEXT, "ARN of what it is about; the account id for the account"),
         Column("kind", TEXT, "kind of subject: root, user, group, role, policy, account, …"),
         Column("name", TEXT, "name of the subject"),
@@ -81,7 +81,7 @@ RESULTS: Final = Table(
     key=("check",),
     columns=(
         Column("check", TEXT, "id"),
-        Column("title", TEXT, "what is wrong if it fails"),
+        Column("title", TEXT, "what is wrong if it fails", label="Check"),
         Column(
             "severity",
             TEXT,

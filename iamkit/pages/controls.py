@@ -9,10 +9,11 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.checks import Status
-from iamkit.pages import counts, findings
+from iamkit.checks import STATUSES, Status
+from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
+from iamkit.values import few
 
 # How checks can stand, as the page counts them, with the tone of each number.
 TONES: Final[Mapping[str, str]] = {
@@ -72,8 +73,31 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     found = of_framework(account, framework)
     found = found[is_newest(found) != older]
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 2))
+    said = _outcomes(account)
+    evidence = [_evidence(checks, said) for checks in found["checks"]]
+    shown = found.assign(control=named, evidence=evidence)
     return shown[["control", "title", "status", "evidence", "note"]]
+
+
+def _outcomes(account: Account) -> dict[str, tuple[int, str]]:
+    """Return for each check the rank of its status, the worst first, and its result in words."""
+    said = {}
+    for row in account.audit.results.to_dict("records"):
+        number = {Status.ACCEPTED: row["accepted"], Status.NOTED: row["noted"]}
+        part = number.get(row["status"], row["failing"])
+        whole = f"none of {row['total']} {row['among']}"
+        alone = row["among"].startswith("the ")
+        nobody = row["among"] if alone else whole
+        counted = counts.of(part, row["total"], row["among"]) if part else nobody
+        said[row["check"]] = (STATUSES.index(row["status"]), titles.outcome(row, counted))
+    return said
+
+
+def _evidence(checks: list[str], said: Mapping[str, tuple[int, str]]) -> str | None:
+    """The results of a control's checks, the worst first; None for a control without checks."""
+    not_run = (STATUSES.index(Status.NOT_ASSESSED), "a check of it was not run")
+    told = sorted((said.get(each, not_run) for each in checks), key=lambda of: of[0])
+    return few([text for _, text in told], 2, "; ") if told else None
 
 
 def checks(account: Account) -> pd.DataFrame:
@@ -81,9 +105,9 @@ def checks(account: Account) -> pd.DataFrame:
     results = account.audit.results
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
     counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
-    shown = findings.of_what_holds(results.assign(fail=counted))
+    shown = titles.of_what_holds(results.assign(fail=counted))
     shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
-    return shown[["check", "status", "severity", "fail", "reason"]]
+    return shown[["title", "status", "severity", "fail", "reason"]]
 
 
 def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:

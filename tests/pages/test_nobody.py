@@ -1,5 +1,6 @@
-"""Of an account without users, no page says that 0 of 0 of them have something."""
+"""Of an account without users, no page says that 0 of 0 of them have something, or shows an id."""
 
+import html
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 from iamkit.report import render
 from iamkit.report.notebooks import NOTEBOOKS
 from tests.accounts import written
+from tests.pages.test_titles import IDS
 
 
 def test_no_page_counts_0_of_0(tmp_path: Path) -> None:
@@ -26,6 +28,20 @@ def test_no_page_counts_0_of_0(tmp_path: Path) -> None:
         "The root user was never used, as far as AWS recorded it, and"
         in said["02-credentials.html"]
     )
+
+    shown = {page.name: visible(page) for page in made.pages}
+    assert {name: hit[0] for name, text in shown.items() if (hit := IDS.search(text))} == {}
+
+
+def visible(page: Path) -> str:
+    """The text of a page without its code."""
+    text = re.sub(
+        r"<(style|script)>.*?</\1>|<details class=\"code\">.*?</details>",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    return html.unescape(re.sub(r"<[^>]*>", "", text))
 
 
 def executed(path: Path) -> str:

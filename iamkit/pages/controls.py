@@ -9,15 +9,16 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.checks import STATUSES, Status
+from iamkit.checks import SEVERITIES, STATUSES, Status
 from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
 from iamkit.values import few
 
-# How checks can stand, as the page counts them, with the tone of each number.
+# How checks can stand, as the page counts them, with the tone of each number; what fails has the
+# tone of its gravest severity.
 TONES: Final[Mapping[str, str]] = {
-    Status.FAIL: "bad",
+    Status.FAIL: "",
     Status.PASS: "good",
     Status.NOT_ASSESSED: "note",
     Status.ACCEPTED: "note",
@@ -38,9 +39,15 @@ COLORS: Final[Mapping[str, str]] = {
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: how many checks have each status."""
-    status = account.audit.results["status"].value_counts()
+    results = account.audit.results
+    status = results["status"].value_counts()
+    grave = counts.by_severity(counts.failing(results))
     numbers: dict[str, Any] = {
-        name.capitalize(): (int(status.get(name, 0)), "checks", tone)
+        name.capitalize(): (
+            int(status.get(name, 0)),
+            f"checks: {grave}" if name == Status.FAIL and grave else "checks",
+            tone or counts.tone(results),
+        )
         for name, tone in TONES.items()
     }
     return charts.figures(**numbers)
@@ -75,8 +82,15 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     said = _outcomes(account)
     evidence = [_evidence(checks, said) for checks in found["checks"]]
-    shown = found.assign(control=named, evidence=evidence)
-    return shown[["control", "title", "status", "evidence", "note"]]
+    gravest = account.audit.results.set_index("check")["severity"]
+    severity = [_gravest(gravest.reindex(checks)) for checks in found["failing_checks"]]
+    shown = found.assign(control=named, evidence=evidence, severity=severity)
+    return shown[["control", "title", "status", "severity", "evidence", "note"]]
+
+
+def _gravest(severities: pd.Series[Any]) -> str | None:
+    """The gravest of some severities; None of none."""
+    return min(severities.dropna(), key=SEVERITIES.index, default=None)
 
 
 def _outcomes(account: Account) -> dict[str, tuple[int, str]]:

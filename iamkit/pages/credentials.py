@@ -25,8 +25,8 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Users": len(users(account)),
             "Console passwords": len(passwords(account)),
             "Active keys": keys,
-            "Old keys": charts.none_is_good(len(old_keys(account)), old_for, of=keys),
-            "Unused": charts.none_is_good(len(unused(account)), unused_for, of=everything),
+            "Old keys": charts.none_is_good(len(old_keys(account)), old_for, "note", of=keys),
+            "Unused": charts.none_is_good(len(unused(account)), unused_for, "note", of=everything),
         },
     )
 

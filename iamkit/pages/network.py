@@ -32,7 +32,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         missing=account.missing("network_restrictions"),
         **{
             "Restricted users": (share, said),
-            "Partly restricted": (partly, "users and roles", "bad"),
+            "Partly restricted": (partly, "users and roles", "note"),
             "Lists of networks": len(lists),
             "Open lists": charts.none_is_good(
                 int(lists["open"].sum()), "allow every address", of=len(lists)

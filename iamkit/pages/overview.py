@@ -341,17 +341,27 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def by_page(account: Account) -> dict[str, dict[str, int]]:
-    """Return for each page how many of its checks there are, fail and were not assessed."""
+def by_page(account: Account) -> dict[str, dict[str, Any]]:
+    """
+    Return for each page how many of its checks there are, fail and were not assessed.
+
+    `worst` is the gravest severity of what fails; empty if nothing does.
+    """
     results, pages = account.audit.results, page_of(account)
-    found: dict[str, dict[str, int]] = {}
-    for check, status in zip(results["check"], results["status"], strict=True):
-        for page in {pages.get(check, CONTROLS), *EVERY_CHECK}:
-            of = found.setdefault(page, {"checks": 0, Status.FAIL: 0, Status.NOT_ASSESSED: 0})
-            of["checks"] += 1
-            if status in of:
-                of[status] += 1
-    return found
+    page = results["check"].map(pages).fillna(CONTROLS)
+    held = {name: results[page == name] for name in page.unique()}
+    held |= dict.fromkeys(EVERY_CHECK, results)
+    return {
+        name: {
+            "checks": len(of),
+            **{
+                each: int(of["status"].eq(each).sum())
+                for each in (Status.FAIL, Status.NOT_ASSESSED)
+            },
+            "worst": next(iter(counts.failing(of)), ""),
+        }
+        for name, of in held.items()
+    }
 
 
 def age(account: Account) -> str:

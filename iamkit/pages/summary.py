@@ -10,6 +10,7 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
@@ -33,12 +34,16 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     results = account.audit.results
     status = results["status"].value_counts()
     broken = int(results["error"].notna().sum())
-    said = f"of {len(results)}; {status.get(Status.PASS, 0)} pass{_what_else(status)}"
+    grave = counts.by_severity(counts.failing(results))
+    said = f"of {len(results)}{f' ({grave})' if grave else ''}; {status.get(Status.PASS, 0)} pass"
+    said += _what_else(status)
     lacking = charts.none_is_good(
         status.get(Status.NOT_ASSESSED, 0), "checks that lack evidence", otherwise="note"
     )
     numbers: dict[str, Any] = {
-        "Checks that fail": charts.none_is_good(status.get(Status.FAIL, 0), said),
+        "Checks that fail": charts.none_is_good(
+            status.get(Status.FAIL, 0), said, counts.tone(results)
+        ),
         "Not assessed": lacking,
     }
     if broken:
@@ -90,7 +95,8 @@ def _becoming(results: pd.DataFrame) -> object:
     found: Any = results.set_index("check").loc["can_become_administrator"]
     if found["status"] == Status.NOT_ASSESSED:
         return charts.assessed(None, found["reason"])
-    tone = {Status.FAIL: "bad", Status.PASS: "good"}.get(found["status"], "plain")
+    failing = TONES[found["severity"]]
+    tone = {Status.FAIL: failing, Status.PASS: "good"}.get(found["status"], "plain")
     return found["failing"], "users and roles, in one step or more", tone
 
 

@@ -17,7 +17,7 @@ from iamkit.account import Account
 from iamkit.checks import Status, every
 
 _ID: Final = re.compile(
-    r"(?P<article>\b(?:the )?check )?(?P<id>\b[a-z0-9]+(?:_[a-z0-9]+)+\b)", re.I
+    r"(?P<article>\b(?:the )?check )?(?P<id>\b[a-z0-9]+(?:_[a-z0-9]+)+\b)", re.IGNORECASE
 )
 
 

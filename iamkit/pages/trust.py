@@ -17,6 +17,14 @@ TOO_MANY: Final = (
     *("open to anyone", "no external id", "loose subject", "no audience", "unknown source"),
     *("another organization", "no source"),
 )
+# The checks that report these.
+_TOO_MANY: Final = (
+    "anyone_may_assume",
+    "federation_without_subject",
+    "service_for_unknown_account",
+    "service_without_source",
+    "vendor_without_external_id",
+)
 _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA says nothing
 
 # How bars show trusted principals: by whether something is wrong, and by whether they need MFA.
@@ -65,9 +73,15 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Trust too many": charts.none_is_good(
                 _how_many(too_many(account)),
                 "roles, also through AWS services",
+                counts.tone(account.audit.results, *_TOO_MANY),
                 of=roles,
             ),
-            "Lead to admin access": charts.none_is_good(leading, aside, of=outside),
+            "Lead to admin access": charts.none_is_good(
+                leading,
+                aside,
+                counts.tone(account.audit.results, "administrator_role", *_TOO_MANY),
+                of=outside,
+            ),
         },
     )
 

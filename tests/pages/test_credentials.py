@@ -55,8 +55,8 @@ def test_the_numbers_are_those_of_the_tables_below() -> None:
         "Users": ("3", "plain"),
         "Console passwords": ("2", "plain"),
         "Active keys": ("3", "plain"),
-        "Old keys": ("2", "bad"),
-        "Unused": ("3", "bad"),
+        "Old keys": ("2", "note"),
+        "Unused": ("3", "note"),
     }
 
 
@@ -121,7 +121,7 @@ def test_the_tables_hold_of_a_credential_report(tmp_path: Path) -> None:
     made = account(tmp_path, details([user("ann"), user("bo")]), credential_report=lines)
     assert len(credentials.two_active_keys(made)) == 2
     assert credentials.with_password_and_key(made)["key_idle_days"].tolist() == [61]
-    assert numbers(credentials.headline(made))["Unused"] == ("3", "bad")
+    assert numbers(credentials.headline(made))["Unused"] == ("3", "note")
 
 
 def test_old_passwords_are_counted_and_those_of_unknown_age_only_if_there_are_any() -> None:

@@ -29,6 +29,10 @@ def test_no_page_counts_0_of_0(tmp_path: Path) -> None:
         in said["02-credentials.html"]
     )
 
+    red = re.compile(r"class=.badge fail(?! (low|medium|info))")
+    pages = [*made.pages, made.index]
+    assert [page.name for page in pages if red.search(page.read_text("utf-8"))] == []
+    assert "checks fail, worst: low" in made.index.read_text("utf-8")
     shown = {page.name: visible(page) for page in made.pages}
     assert {name: hit[0] for name, text in shown.items() if (hit := IDS.search(text))} == {}
 

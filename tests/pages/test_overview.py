@@ -153,6 +153,9 @@ def test_each_page_counts_the_checks_that_it_shows(company: Account) -> None:
     for page in overview.EVERY_CHECK:
         assert found[page]["checks"] == len(results)
         assert found[page]["fail"] == (results["status"] == "fail").sum()
+        worst = found[page]["worst"]
+        assert worst == results.loc[results["status"] == "fail", "severity"].iloc[0]
+    assert found["03-network"]["worst"] == "high"
     parts = [found[page]["checks"] for page in found if page not in overview.EVERY_CHECK]
     assert sum(parts) <= len(results)
 

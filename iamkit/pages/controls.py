@@ -13,6 +13,7 @@ from iamkit.checks import SEVERITIES, STATUSES, Status
 from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
+from iamkit.table import objects
 from iamkit.values import few
 
 # How checks can stand, as the page counts them, with the tone of each number; what fails has the
@@ -81,9 +82,11 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     found = found[is_newest(found) != older]
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     said = _outcomes(account)
-    evidence = [_evidence(checks, said) for checks in found["checks"]]
+    evidence = objects((_evidence(each, said) for each in found["checks"]), found.index)
     gravest = account.audit.results.set_index("check")["severity"]
-    severity = [_gravest(gravest.reindex(checks)) for checks in found["failing_checks"]]
+    severity = objects(
+        (_gravest(gravest.reindex(names)) for names in found["failing_checks"]), found.index
+    )
     shown = found.assign(control=named, evidence=evidence, severity=severity)
     return shown[["control", "title", "status", "severity", "evidence", "note"]]
 

@@ -78,6 +78,7 @@ class Practice:
     title: str
     page: str
     measure: str
+    counted: str  # what the measure's figure is a number of
     holds: Callable[[str, str], bool]  # whether a check, by its name and page, belongs to it
     verdict: Callable[[Account], str]
 
@@ -168,25 +169,41 @@ def _unused(account: Account, kind: str) -> str:
 
 
 PRACTICES: Final = (
-    Practice("MFA", MFA, "mfa_enforced", lambda check, page: page == MFA, _mfa),
+    Practice(
+        "MFA", MFA, "mfa_enforced", "users with MFA enforced", lambda check, page: page == MFA, _mfa
+    ),
     Practice(
         "Kinds of access and permissions",
         PERMISSIONS,
         "administrators",
+        "users and roles that are administrators",
         lambda check, page: page in (PERMISSIONS, ESCALATION) or check in _ACCESS,
         _access,
     ),
     Practice(
-        "Networks", NETWORK, "network_restricted", lambda check, page: page == NETWORK, _networks
+        "Networks",
+        NETWORK,
+        "network_restricted",
+        "users and roles restricted to networks",
+        lambda check, page: page == NETWORK,
+        _networks,
     ),
     Practice(
         "Passwords",
         CREDENTIALS,
         "old_passwords",
+        "console passwords that are too old",
         lambda check, page: check in _PASSWORDS or check.startswith("password_policy"),
         _passwords,
     ),
-    Practice("Access keys", CREDENTIALS, "old_keys", lambda check, page: check in _KEYS, _keys),
+    Practice(
+        "Access keys",
+        CREDENTIALS,
+        "old_keys",
+        "active access keys that are too old",
+        lambda check, page: check in _KEYS,
+        _keys,
+    ),
 )
 
 
@@ -220,8 +237,9 @@ def links(account: Account) -> dict[str, dict[str, str]]:
 
 def practices(account: Account) -> pd.DataFrame:
     """
-    Return the five practices, a row each: its state, a figure with what it is of, and the verdict.
+    Return the five practices, a row each: its state, a figure of a whole, and the verdict.
 
+    `counts` says what the figure counts, and whether more of it is good or bad.
     `state` is the worst severity of what fails, or else that something was not assessed, or is
     accepted; a practice with nobody to follow it is not applicable, and one that not everybody
     follows is noted: neither passes. `change`
@@ -233,18 +251,25 @@ def practices(account: Account) -> pd.DataFrame:
         held = [each.holds(name, pages.get(name, CONTROLS)) for name in results["check"]]
         found = number(account, each.measure)
         of = f"{found.part:,} of {found.whole:,}"
+        unknown = bool(found.missing) or not found.whole
         state = _state(results[held], each.measure, found)
         rows.append(
             {
                 "practice": each.title,
                 "state": state,
-                "figure": "–" if found.missing or not found.whole else of,
+                "figure": "–" if unknown else of,
+                "counts": "" if unknown else _counted(each),
                 "verdict": f"{each.verdict(account)}{_open(results[held], state, found)}",
                 "change": _change(account, each.measure),
                 "page": each.page,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _counted(practice: Practice) -> str:
+    """What a practice's figure counts, and whether more of it is good or bad."""
+    return f"{practice.counted}: {trend.DIRECTIONS[MEASURES[practice.measure].better]}"
 
 
 def compared(account: Account) -> pd.DataFrame:

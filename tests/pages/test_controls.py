@@ -54,6 +54,17 @@ def test_each_control_is_among_those_of_the_newest_version_or_of_older_ones(
     }
 
 
+def test_a_control_that_fails_has_the_gravest_severity_of_its_checks(nobody: Account) -> None:
+    for older in (False, True):
+        whole, found = controls.of_framework(nobody), controls.controls(nobody, older=older)
+        rows = whole.loc[found.index]
+        assert found["evidence"].notna().tolist() == [bool(names) for names in rows["checks"]]
+        fails = found["status"].eq("fail")
+        assert fails.any()
+        assert set(found.loc[fails, "severity"]) == {"low"}
+        assert found.loc[~fails, "severity"].isna().all()
+
+
 def test_the_settings_name_the_frameworks_that_are_listed(nobody: Account) -> None:
     chosen = again(nobody, frameworks=["SOC 2", "NIS2"])
     assert set(controls.of_framework(chosen)["framework"]) == {"SOC 2", "NIS2"}

@@ -42,6 +42,9 @@ def test_each_practice_has_a_figure_of_a_whole_and_a_verdict_in_words(company: A
         "MFA", "Kinds of access and permissions", "Networks", "Passwords", "Access keys",
     ]  # fmt: skip
     assert found.loc["MFA", "figure"] == "1 of 2"
+    assert found.loc["MFA", "counts"] == "users with MFA enforced: more is better"
+    assert found.loc["Passwords", "counts"].endswith("fewer is better")
+    assert found["counts"].is_unique
     assert found.loc["MFA", "state"] == "critical"
     said = "MFA is enforced for 1 of 2 users with permissions. 1 of 2 console users have an MFA"
     assert found.loc["MFA", "verdict"].startswith(said)
@@ -68,6 +71,7 @@ def test_of_nobody_nothing_passes_and_words_say_so(tmp_path: Path) -> None:
     found = overview.practices(account(tmp_path)).set_index("practice")
     assert not found["state"].eq("pass").any()
     assert found.loc["MFA", "figure"] == "–"
+    assert found.loc["MFA", "counts"] == "", "there is nothing that it would count"
     assert "No user has a console password." in found.loc["MFA", "verdict"]
     said = found.loc["Passwords", "verdict"]
     assert said.startswith("No user has a console password. 8 checks of this practice could not be")

@@ -22,6 +22,7 @@ from iamkit.checks.mfa_steps import (
     only_devices_step,
     stronger_step,
     trust_step,
+    until_registered,
 )
 from iamkit.checks.populations import with_active_keys, with_credentials, with_password
 from iamkit.checks.registry import check
@@ -61,7 +62,9 @@ DEMAND = (
     source=f"{GUIDE}id_credentials_mfa.html",
 )
 def console_user_without_mfa(
-    credentials: pd.DataFrame, administrators: pd.DataFrame | None = None
+    credentials: pd.DataFrame,
+    administrators: pd.DataFrame | None = None,
+    mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users who can sign in with a password and have no MFA device.
@@ -82,6 +85,7 @@ def console_user_without_mfa(
     used = "used " + ago(hit["password_idle_days"])
     used = used.where(hit["password_use"].eq("used"), "with no use on record")
     detail = "a password " + used + ", and no MFA device"
+    detail += until_registered(hit["user_arn"], mfa_enforcement)
     found = pd.DataFrame(
         {
             "subject": hit["user_arn"],
@@ -186,6 +190,7 @@ def administrator_without_mfa(
     credentials: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
     as_of: pd.Timestamp | None = None,
+    mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
@@ -213,7 +218,8 @@ def administrator_without_mfa(
     can = hit["admin"].map(ADMIN).mask(unsure, "can possibly do everything")
     unused = hit["access"].eq("none")
     has = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
-    detail = (has + ", but no MFA device").mask(unused, can + WITHOUT_CREDENTIALS)
+    until = until_registered(hit["principal_arn"], mfa_enforcement)
+    detail = (has + ", but no MFA device" + until).mask(unused, can + WITHOUT_CREDENTIALS)
     retire = (
         "Delete the user if nobody needs it. If somebody does, register a device at its first "
         "sign-in."

@@ -16,7 +16,7 @@ from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import overview
 from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict
-from iamkit.results import facts_of, matters
+from iamkit.results import FOLLOWS, NO_DEVICE_YET, facts_of, matters
 
 PAGE: Final = "11-identities"
 MOST: Final = 100  # identities that have a fold
@@ -81,9 +81,11 @@ def _fold(
     pairs = zip(wrong["check"], wrong["title"], strict=True)
     to = {title: explained[check] for check, title in pairs if check in explained}
     said = facts[facts["about"].ne("findings")].copy()
+    both = facts.loc[facts["about"].eq("MFA") & facts["fact"].eq(FOLLOWS), "value"]
     said["value"] = [_cut(value) for value in said["value"]]
     parts = [
         charts.text("Why it is", why(row, wrong)),
+        *(charts.text("MFA:", said) for said in both),
         charts.within(charts.table(reasons, "Findings", severity="severity", links={"title": to})),
         charts.within(charts.table(said, "What the evidence says", rows=MOST_FACTS)),
     ]
@@ -108,6 +110,8 @@ def _note(row: Any) -> str:
     privilege = "" if pd.isna(row.privilege) else f", {held}"
     enforced = row.mfa_enforced
     mfa = "not enforced" if enforced == MfaVerdict.NONE else enforced
+    if pd.notna(row.mfa_registered) and not row.mfa_registered and enforced == MfaVerdict.ENFORCED:
+        mfa = NO_DEVICE_YET
     mfa = "" if pd.isna(enforced) or enforced in NOT_APPLICABLE else f", MFA {mfa}"
     return f"{row.kind}{privilege}{mfa}, {number:,} finding{'s' * (number != 1)}"
 

@@ -14,7 +14,13 @@ from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
-from iamkit.results import CLASSES, PRIVILEGES, matters
+from iamkit.results import (
+    CLASSES,
+    NO_DEVICE_YET,
+    PRIVILEGES,
+    enforced_without_device,
+    matters,
+)
 from iamkit.table import lists_by_key
 from iamkit.values import few
 
@@ -117,6 +123,8 @@ def identities_first(account: Account) -> pd.DataFrame:
         "exposed_actions": "exposed_if_stolen",
     }
     first_sentence = found["next_steps"].str[0].str.replace(_REST, "", regex=True)
+    yet = enforced_without_device(found)
+    found["mfa_enforced"] = found["mfa_enforced"].mask(yet, NO_DEVICE_YET)
     found = found.assign(next_step=first_sentence).rename(columns=words)
     return found.replace(dict.fromkeys(NOT_APPLICABLE, "–"))[
         ["verdict", "name", "why", "privilege", "mfa_registered", *words.values(), "next_step"]

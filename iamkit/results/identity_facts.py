@@ -9,6 +9,10 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import Status
+from iamkit.restrictions import MfaVerdict
+from iamkit.results.without_device import REGISTERING, why_both
+
+FOLLOWS: Final = "what follows"  # from a verdict, together with what else is known
 
 Fact = tuple[str, str, Any]  # what it is about, what is said, and the value
 
@@ -138,6 +142,12 @@ def _verdicts(tables: _Tables, arn: str) -> Iterator[Fact]:
             for fact, value in (("why", row.why), ("one request that is allowed", row.witness)):
                 if pd.notna(value) and value:
                     yield topic, fact, value
+    for row in tables.of("identities", "principal_arn", arn):
+        without = pd.notna(row.mfa_registered) and not row.mfa_registered
+        if without and row.mfa_enforced == MfaVerdict.ENFORCED:
+            methods = tables.of("escalations", "principal_arn", arn)
+            proven = any(of.method == REGISTERING and of.status == "proven" for of in methods)
+            yield "MFA", FOLLOWS, why_both(row.access, registers=proven)
 
 
 def _policies(tables: _Tables, arn: str) -> Iterator[Fact]:

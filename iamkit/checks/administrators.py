@@ -24,6 +24,7 @@ from iamkit.checks.wording import (
 from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
+from iamkit.values import counted
 
 ASSUME: Final = "Let the user assume an administrator role with MFA, and "
 OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline
@@ -346,11 +347,12 @@ def too_many_administrators(
     >>> too_many_administrators(six, "111122223333", Settings()).detail.tolist()
     ['6 users and roles are administrators, more than 5: a, b and 4 more']
     """
-    counted = administrators
+    many = administrators
     if roles is not None:
-        counted = without_service_linked(counted, roles)
-    counted = counted[~counted["principal_arn"].isin(of_platforms(platform_roles))]
+        many = without_service_linked(many, roles)
+    many = many[~many["principal_arn"].isin(of_platforms(platform_roles))]
     most = settings.max_administrators
-    said = f"{len(counted)} users and roles are administrators, more than {most}: "
-    rows = [[account_id, said + join_names(counted["name"])]] if len(counted) > most else []
+    number = len(many)
+    said = f"{counted(number, 'users and roles')} are administrators, more than {most}: "
+    rows = [[account_id, said + join_names(many["name"])]] if len(many) > most else []
     return pd.DataFrame(rows, columns=["subject", "detail"])

@@ -14,6 +14,7 @@ from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
+from iamkit.values import counted
 
 DELETE_GROUP = "Delete the group: anyone who is added to it gets its permissions."
 
@@ -27,7 +28,7 @@ def _with_policies(
     name = direct["policy_arn"].str.extract(r"([^/#]+)$", expand=False)
     grouped = direct.groupby("principal_arn", sort=False)
     found = grouped.agg(number=("policy_arn", "nunique")).reset_index()
-    number = found["number"].map(lambda n: "1 policy" if n == 1 else f"{n} policies").astype(TEXT)
+    number = found["number"].map(lambda n: counted(n, "policies")).astype(TEXT)
     names = names_by_key(found["principal_arn"], direct["principal_arn"], name)
     return pd.DataFrame({"subject": found["principal_arn"], "detail": text + number + ": " + names})
 

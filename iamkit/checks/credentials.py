@@ -20,6 +20,7 @@ from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, r
 from iamkit.checks.wording import GUIDE, ago, day_count, status
 from iamkit.settings import Settings
 from iamkit.table import TEXT
+from iamkit.values import agreeing, counted
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
@@ -349,7 +350,7 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
     working = active[service.notna() & ~service.isin(["iam", "sts"])]
     users = working["user_name"].drop_duplicates()
     named = ", ".join(users.head(6)) + (", …" if len(users) > 6 else "")
-    number = "1 user works" if len(users) == 1 else f"{len(users)} users work"
+    number = agreeing(f"{counted(len(users), 'users')} [works|work]", len(users))
     detail = f"{number} with one: {named}"
     return pd.DataFrame({"subject": [account_id], "detail": [detail]}).head(int(len(users) > 0))
 

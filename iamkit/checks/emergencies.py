@@ -12,6 +12,7 @@ import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.settings import Settings
+from iamkit.values import counted
 
 PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergency-access.html"
 
@@ -64,5 +65,8 @@ def break_glass_used(
     hit = break_glass[(as_of - break_glass["last_used"]).dt.days < days]
     said = "was used on " + hit["last_used"].dt.strftime("%Y-%m-%d")
     return pd.DataFrame(
-        {"subject": hit["principal_arn"], "detail": said + f", less than {days} days before"}
+        {
+            "subject": hit["principal_arn"],
+            "detail": said + f", less than {counted(days, 'days')} before",
+        }
     )

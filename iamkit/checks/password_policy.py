@@ -16,6 +16,7 @@ from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.settings import Settings
+from iamkit.values import counted
 
 PAGE: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"
@@ -272,7 +273,7 @@ def _expire(
         people = with_password(credentials)
         old = people["password_age_days"].gt(settings.max_password_age_days).sum()
         if old:
-            whose = "1 password is" if old == 1 else f"{old} passwords are"
+            whose = f"{counted(old, 'passwords')} {'is' if old == 1 else 'are'}"
             steps.append(
                 f"Have old passwords changed first: {whose} older and would expire at once."
             )

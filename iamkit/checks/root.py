@@ -19,6 +19,7 @@ from iamkit.checks.wording import ago, status
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
+from iamkit.values import counted
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
@@ -212,7 +213,7 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     which = recent.map({True: "an access key", False: ""})
     which = which.mask(root["password_used"] == used, "its password")
     said = which + " was used on " + used.dt.strftime("%Y-%m-%d")
-    said += f", less than {days} days before the evidence"
+    said += f", less than {counted(days, 'days')} before the evidence"
     quiet = (~recent).astype("boolean").mask(unknown)
     return _unless(quiet, root["user_arn"], said, "whether its password was used is not known")
 

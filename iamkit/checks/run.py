@@ -30,6 +30,7 @@ from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.progress import working_on
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.values import counted
 
 
 class State:
@@ -164,8 +165,8 @@ class Audit(NamedTuple):
         outcomes = self.results["status"].value_counts()
         checks = ", ".join(f"{count} {status}" for status, count in outcomes.items())
         said = (
-            f"{len(self.findings):,} findings; checks: {checks}; ask .findings, .results, "
-            ".acceptances"
+            f"{counted(len(self.findings), 'findings')}; checks: {checks}; ask .findings, "
+            ".results, .acceptances"
         )
         return Answer.about(counts.reset_index(), said)
 

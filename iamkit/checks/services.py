@@ -18,7 +18,7 @@ from iamkit.checks.wording import GUIDE, ago, status
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 from iamkit.tables import without_service_linked
-from iamkit.values import few
+from iamkit.values import counted, few
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -162,7 +162,7 @@ def stale_service_access(
     stale = last_accessed[~recent].merge(risky, on=["principal_arn", "service"])
     services = stale.groupby("principal_arn", sort=False)["service"].agg(sorted)
     said = services.map(lambda names: few(names, NAMED))
-    detail = f"not used for {settings.unused_role_days} days: " + said.astype("str")
+    detail = f"not used for {counted(settings.unused_role_days, 'days')}: " + said.astype("str")
     return detail.rename("detail").rename_axis("subject").reset_index()
 
 

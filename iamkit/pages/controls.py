@@ -14,7 +14,7 @@ from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
 from iamkit.table import objects
-from iamkit.values import few
+from iamkit.values import counted, few, noun
 
 # How checks can stand, as the page counts them, with the tone of each number; what fails has the
 # tone of its gravest severity.
@@ -43,14 +43,12 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     results = account.audit.results
     status = results["status"].value_counts()
     grave = counts.by_severity(counts.failing(results))
-    numbers: dict[str, Any] = {
-        name.capitalize(): (
-            int(status.get(name, 0)),
-            f"checks: {grave}" if name == Status.FAIL and grave else "checks",
-            tone or counts.tone(results),
-        )
-        for name, tone in TONES.items()
-    }
+    numbers: dict[str, Any] = {}
+    for name, tone in TONES.items():
+        number = int(status.get(name, 0))
+        said = noun(number, "checks")
+        said += f": {grave}" if name == Status.FAIL and grave else ""
+        numbers[name.capitalize()] = (number, said, tone or counts.tone(results))
     return charts.figures(**numbers)
 
 
@@ -102,11 +100,12 @@ def _outcomes(account: Account) -> dict[str, tuple[int, str]]:
     for row in account.audit.results.to_dict("records"):
         number = {Status.ACCEPTED: row["accepted"], Status.NOTED: row["noted"]}
         part = number.get(row["status"], row["failing"])
-        whole = f"none of {row['total']} {row['among']}"
+        total = row["total"]
+        whole = "none" if pd.isna(total) else f"none of {counted(total, row['among'])}"
         alone = row["among"].startswith("the ")
         nobody = row["among"] if alone else whole
-        counted = counts.of(part, row["total"], row["among"]) if part else nobody
-        said[row["check"]] = (STATUSES.index(row["status"]), titles.outcome(row, counted))
+        many = counts.of(part, row["total"], row["among"]) if part else nobody
+        said[row["check"]] = (STATUSES.index(row["status"]), titles.outcome(row, many))
     return said
 
 
@@ -121,8 +120,8 @@ def checks(account: Account) -> pd.DataFrame:
     """Return the result of each check; the page on the method has its texts and how it errs."""
     results = account.audit.results
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
-    counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
-    shown = titles.of_what_holds(results.assign(fail=counted))
+    fail = [_counted(*row) for row in results[numbers].itertuples(index=False)]
+    shown = titles.of_what_holds(results.assign(fail=fail))
     shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
     return shown[["title", "status", "severity", "fail", "reason"]]
 

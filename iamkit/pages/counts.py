@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.table import lists_by_key
-from iamkit.values import few
+from iamkit.values import few, part_of
 
 
 def crossed(
@@ -89,7 +89,7 @@ def of(part: int, total: Any, among: str) -> str:
         return among if part else "none"
     if pd.isna(total):
         return f"{part:,} of an unknown number of {among}"
-    return f"{part:,} of {total:,} {among}" if total else f"no {among}"
+    return part_of(part, total, among)
 
 
 def phrases(texts: pd.Series[Any], most: int) -> pd.Series[Any]:

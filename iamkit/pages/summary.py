@@ -22,7 +22,7 @@ from iamkit.results import (
     matters,
 )
 from iamkit.table import lists_by_key
-from iamkit.values import few
+from iamkit.values import agreeing, few
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {
@@ -41,7 +41,9 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     status = results["status"].value_counts()
     broken = int(results["error"].notna().sum())
     grave = counts.by_severity(counts.failing(results))
-    said = f"of {len(results)}{f' ({grave})' if grave else ''}; {status.get(Status.PASS, 0)} pass"
+    passing = int(status.get(Status.PASS, 0))
+    said = f"of {len(results)}{f' ({grave})' if grave else ''}"
+    said += agreeing(f"; {passing} [passes|pass]", passing)
     said += _what_else(status)
     lacking = charts.none_is_good(
         status.get(Status.NOT_ASSESSED, 0), "checks that lack evidence", otherwise="note"
@@ -92,8 +94,9 @@ def _what_else(status: pd.Series[int]) -> str:
     '; 1 notes facts; 2 have nothing to examine'
     """
     noted, idle = status.get(Status.NOTED, 0), status.get(Status.NOT_APPLICABLE, 0)
-    said = f"; {noted} {'notes' if noted == 1 else 'note'} facts" if noted else ""
-    return said + (f"; {idle} {'has' if idle == 1 else 'have'} nothing to examine" if idle else "")
+    said = agreeing(f"; {noted} [notes|note] facts", noted) if noted else ""
+    has = agreeing(f"; {idle} [has|have] nothing to examine", idle)
+    return said + (has if idle else "")
 
 
 def _becoming(results: pd.DataFrame) -> object:

@@ -11,6 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
 from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, UNKNOWN_HOLDERS, WHO
+from iamkit.values import agreeing, counted
 
 # Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (
@@ -55,7 +56,8 @@ def people_behind_roles(account: Account) -> charts.Sentence:
     people = found["user_id"].nunique()
     roles = found.loc[found["user_id"].notna(), "role_arn"].nunique()
     return charts.say(
-        f"{people} people have {roles} roles by IAM Identity Center.",
+        agreeing(f"{counted(people, 'people')} [has|have] {counted(roles, 'roles')}", people),
+        "by IAM Identity Center.",
         "Whether they have MFA there is not known: no API says.",
     )
 

@@ -11,6 +11,7 @@ import pandas as pd
 from iamkit.checks import Status
 from iamkit.restrictions import MfaVerdict
 from iamkit.results.without_device import REGISTERING, why_both
+from iamkit.values import counted
 
 FOLLOWS: Final = "what follows"  # from a verdict, together with what else is known
 
@@ -129,7 +130,11 @@ def _credentials(tables: _Tables, arn: str) -> Iterator[Fact]:
             used = "never used" if pd.isna(row.used) else f"used {row.used:%Y-%m-%d}"
             used = used if pd.isna(row.used_service) else f"{used} for {row.used_service}"
             state = "active" if pd.notna(row.active) and row.active else "inactive"
-            age = "of unknown age" if pd.isna(row.age_days) else f"{row.age_days} days old"
+            age = (
+                "of unknown age"
+                if pd.isna(row.age_days)
+                else f"{counted(row.age_days, 'days')} old"
+            )
             yield "credentials", f"access key {row.slot}", f"{state}, {age}, {used}"
     for row in tables.of("mfa_devices", "user_arn", arn):
         yield "credentials", "MFA device", f"{row.serial} ({_said(row.kind)})"

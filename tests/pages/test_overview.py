@@ -46,7 +46,7 @@ def test_each_practice_has_a_figure_of_a_whole_and_a_verdict_in_words(company: A
     assert found.loc["Passwords", "counts"].endswith("fewer is better")
     assert found["counts"].is_unique
     assert found.loc["MFA", "state"] == "critical"
-    said = "MFA is enforced for 1 of 2 users with permissions. 1 of 2 console users have an MFA"
+    said = "MFA is enforced for 1 of 2 users with permissions. 1 of 2 console users has an MFA"
     assert found.loc["MFA", "verdict"].startswith(said)
     assert found.loc["Kinds of access and permissions", "figure"] == "2 of 3"
     assert "0 of 3 users and roles can be used from named" in found.loc["Networks", "verdict"]
@@ -76,7 +76,7 @@ def test_of_nobody_nothing_passes_and_words_say_so(tmp_path: Path) -> None:
     said = found.loc["Passwords", "verdict"]
     assert said.startswith("No user has a console password. 8 checks of this practice could not be")
     assert found.loc["Access keys", "state"] == "not assessed", "service credentials are not known"
-    said = "One check of this practice could not be assessed, because evidence is missing."
+    said = "1 check of this practice could not be assessed, because evidence is missing."
     assert found.loc["Access keys", "verdict"].endswith(said)
     assert found.loc["Access keys", "verdict"].startswith("No user has an active access key. ")
     assert found.loc["Networks", "verdict"] == "The account has no users and no roles."

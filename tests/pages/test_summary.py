@@ -46,9 +46,9 @@ def first_number(*results: dict[str, Any]) -> tuple[str, str]:
     [
         (["fail", "pass"], "of 3 (1 high); 2 pass", "bad"),
         (["pass"], "of 2; 2 pass", "good"),
-        (["noted"], "of 2; 1 pass; 1 notes facts", "good"),
-        (["noted"] * 2, "of 3; 1 pass; 2 note facts", "good"),
-        (["not applicable"], "of 2; 1 pass; 1 has nothing to examine", "good"),
+        (["noted"], "of 2; 1 passes; 1 notes facts", "good"),
+        (["noted"] * 2, "of 3; 1 passes; 2 note facts", "good"),
+        (["not applicable"], "of 2; 1 passes; 1 has nothing to examine", "good"),
     ],
 )
 def test_the_first_number_says_what_became_of_the_checks(

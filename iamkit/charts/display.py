@@ -64,7 +64,7 @@ class TableView:
     def as_data(self) -> Bundle:
         """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
-            {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
+            {"name": said, "kind": kind, **({"meaning": meaning} if meaning else {})}
             for said, meaning, kind in self._named()
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
@@ -76,7 +76,7 @@ class TableView:
     def _named(self) -> list[tuple[str, str, Kind]]:
         """Header, meaning and kind of each column."""
         return [
-            (said, meaning, kind)
+            (said, clean(unmarked(meaning)), kind)
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
         ]
 
@@ -220,6 +220,16 @@ def _absent(value: Any) -> bool:
 def clean(text: object) -> str:
     """Text that any page, file and terminal can hold; see `values.printable`."""
     return printable(str(text))
+
+
+def unmarked(text: str) -> str:
+    """
+    Text without the marks of code, for where it is not Markdown: a cell, a tooltip.
+
+    >>> unmarked("verdict of `mfa_enforcement`")
+    'verdict of mfa_enforcement'
+    """
+    return text.replace("`", "")
 
 
 def _label(label: object) -> str:

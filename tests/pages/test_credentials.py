@@ -127,7 +127,7 @@ def test_the_tables_hold_of_a_credential_report(tmp_path: Path) -> None:
 def test_old_passwords_are_counted_and_those_of_unknown_age_only_if_there_are_any() -> None:
     ages = {"a": 91, "b": 90, "c": None}
     rows = [{"user_name": name, "password_age_days": days} for name, days in ages.items()]
-    said = "of 3 (33 %) console passwords were not changed for more than 90 days"
+    said = "of 3 console passwords (33 %) was not changed for more than 90 days"
     of_three = credentials.old_passwords(holding(credentials=users(*rows)))
     assert of_three == f"1 {said}; the age of 1 is not known."
     assert credentials.old_passwords(holding(credentials=users(*rows[:2]))).endswith("90 days.")

@@ -95,6 +95,15 @@ def test_no_page_shows_the_id_of_a_check(which: str, request: pytest.FixtureRequ
     assert {name: hit[0] for name, text in shown.items() if (hit := IDS.search(text))} == {}
 
 
+@pytest.mark.parametrize("which", ["nobody", "one_of_each"])
+def test_no_page_shows_the_marks_of_code(which: str, request: pytest.FixtureRequest) -> None:
+    made: Report = request.getfixturevalue(which)
+    for page in [*made.pages, made.index]:
+        text = page.read_text("utf-8")
+        tooltips = " ".join(re.findall(r'title="([^"]*)"', text))
+        assert "`" not in visible(text) + tooltips, page.name
+
+
 def visible(text: str) -> str:
     """The text of a page without its code, each cell and paragraph on a line of its own."""
     code = r"<(style|script)>.*?</\1>|<pre.*?</pre>|<details class=\"code\">.*?</details>"

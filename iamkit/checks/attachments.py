@@ -36,6 +36,10 @@ def _with_policies(
 @check(
     severity="low",
     title="A policy is attached to a user instead of a group or role",
+    impact=(
+        "Permissions given one user at a time drift apart and stay behind when the person changes "
+        "jobs. A review has to read every user instead of a few groups."
+    ),
     among="users",
     remedy="Put the user into a group that has the policy, or use a role instead.",
     source="https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2",
@@ -60,6 +64,10 @@ def policy_on_user(
 @check(
     severity="low",
     title="AWSCloudShellFullAccess is attached",
+    impact=(
+        "CloudShell can upload and download files. A person with this policy can move data out of "
+        "the account through the browser, past restrictions on laptops."
+    ),
     among="users, groups and roles",
     remedy="Attach a policy that allows CloudShell without upload and download of files.",
     source="https://docs.aws.amazon.com/cloudshell/latest/userguide/sec-auth-with-identities.html",
@@ -82,6 +90,10 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="low",
     title="A customer managed policy is not attached",
+    impact=(
+        "Old policies remain ready to be attached by mistake, with permissions that nobody has "
+        "reviewed since."
+    ),
     among="customer policies",
     remedy="Delete it; keep its text in your infrastructure code if you need it again.",
     source=f"{GUIDE}access_policies_managed-vs-inline.html",
@@ -124,6 +136,10 @@ def unattached_policy(
 @check(
     severity="low",
     title="A group without members has policies",
+    impact=(
+        "Nobody looks after permissions that nobody has. A user added later gets all of them at "
+        "once, whether they still fit or not."
+    ),
     among="groups",
     remedy=DELETE_GROUP,
     source=f"{GUIDE}id_groups_manage_delete.html",

@@ -20,6 +20,11 @@ PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergen
 @check(
     severity="medium",
     title="An identity kept for emergencies is not well enough protected",
+    impact=(
+        "In an outage of single sign-on this identity is the way in for anyone who has its "
+        "credentials. If it lacks MFA or permissions, it fails in the emergency or serves an "
+        "attacker."
+    ),
     among="users and roles kept for emergencies",
     remedy="Register a hardware token or a passkey for it, and deny all its actions without MFA.",
     source=PLAN,
@@ -44,6 +49,10 @@ def break_glass_not_ready(break_glass: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="An identity kept for emergencies was used recently",
+    impact=(
+        "This identity can do everything and is meant for emergencies. Use without an emergency "
+        "means that its credentials are handled daily, or that somebody else has them."
+    ),
     among="users and roles kept for emergencies",
     remedy="Find out who used it and why, then change its credentials.",
     source=PLAN,

@@ -114,6 +114,12 @@ RESULTS: Final = Table(
         ),
         Column("evidence_of", TIME, "time of the evidence; later changes are not included"),
         Column("why", TEXT, "what it counts, and why; missing: its author does not say"),
+        Column(
+            "impact",
+            TEXT,
+            "why it matters: what an attacker or an accident does with it; missing: its author "
+            "does not say",
+        ),
         Column("errs", TEXT, "in which direction it can be wrong"),
         Column("remedy", TEXT, "what to do"),
         Column("source", TEXT, "the page that recommends it"),
@@ -330,7 +336,7 @@ def _results(
         counts = {"failing": failing, "accepted": accepted, "unknown": unknown, "noted": noted}
         numbers = {name: len(of) for name, of in counts.items()}
         status, reason = _status(each, outcome, **numbers)
-        facts = ("title", "among", "why", "errs", "remedy", "source")
+        facts = ("title", "among", "why", "impact", "errs", "remedy", "source")
         rows.append(
             {
                 **{name: getattr(each, name) or None for name in facts},

@@ -68,6 +68,7 @@ def _fold(
     named: Mapping[str, str],
 ) -> charts.Part:
     meaning, act = SEVERITY_MEANS[row.severity]
+    given = row.impact if pd.notna(row.impact) else meaning
     remedy = f"{PAGE}.html#{charts.anchor('check', row.check)}"
     shown = charts.table(
         found[["name", "detail", "next_step"]],
@@ -77,7 +78,7 @@ def _fold(
         links=links,
     )
     parts = [
-        charts.text("Why it matters:", f"{meaning} Act {act}."),
+        charts.text("Why it matters:", " ".join(filter(None, (given, f"Act {act}.")))),
         charts.text("What to do:", row.remedy),
         charts.link("Commands, and what is left:", remedy, "Remedies"),
         charts.within(shown),

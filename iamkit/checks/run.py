@@ -49,7 +49,7 @@ FINDINGS: Final = Table(
     ),
     key=("subject", "check", "detail"),
     columns=(
-        Column("check", TEXT, "id of the check"),
+        Column("check", TEXT, "id of the check", label="Check ID"),
         Column(
             "severity",
             TEXT,
@@ -81,7 +81,7 @@ RESULTS: Final = Table(
     row="one check and its result",
     key=("check",),
     columns=(
-        Column("check", TEXT, "id"),
+        Column("check", TEXT, "id", label="Check ID"),
         Column("title", TEXT, "what is wrong if it fails", label="Check"),
         Column(
             "severity",

@@ -86,7 +86,8 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
         (_gravest(gravest.reindex(names)) for names in found["failing_checks"]), found.index
     )
     shown = found.assign(control=named, evidence=evidence, severity=severity)
-    return shown[["control", "title", "status", "severity", "evidence", "note"]]
+    shown = shown.rename(columns={"title": "asks_for"})
+    return shown[["control", "asks_for", "status", "severity", "evidence", "note"]]
 
 
 def _gravest(severities: pd.Series[Any]) -> str | None:

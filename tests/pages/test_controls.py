@@ -3,6 +3,7 @@
 import pytest
 
 from iamkit import Account
+from iamkit.charts.headers import headers
 from iamkit.checks import STATUSES
 from iamkit.errors import SettingsError
 from iamkit.pages import controls, findings
@@ -58,6 +59,8 @@ def test_a_control_that_fails_has_the_gravest_severity_of_its_checks(nobody: Acc
     for older in (False, True):
         whole, found = controls.of_framework(nobody), controls.controls(nobody, older=older)
         rows = whole.loc[found.index]
+        assert found["asks_for"].tolist() == rows["title"].tolist()
+        assert headers(list(found))[1][0] == "Asks for", "its title is that of no check"
         assert found["evidence"].notna().tolist() == [bool(names) for names in rows["checks"]]
         fails = found["status"].eq("fail")
         assert fails.any()

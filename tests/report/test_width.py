@@ -67,3 +67,13 @@ def test_the_list_of_checks_has_their_severity(browser: Browser, pages: Path) ->
             ".map(each => each.firstChild.firstChild.textContent)"
         )
     assert heads == ["Check", "Severity", "Among", "Errs", "Remedy"]
+
+
+def test_the_practices_on_a_phone_have_room_for_their_names(browser: Browser, pages: Path) -> None:
+    with browser.open(pages / "index.html", width=390) as tab:
+        widths = tab.evaluate(
+            "[...document.querySelectorAll('.practices .what')]"
+            ".map(each => each.getBoundingClientRect().width)"
+        )
+    assert len(widths) == 5
+    assert min(widths) > 120

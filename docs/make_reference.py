@@ -120,6 +120,7 @@ def checks() -> str:
         said = [
             f"### `{name}`\n",
             f"**{each.title}.** Severity: {each.severity}, counted among {each.among}.\n",
+            f"{each.impact}\n",
             _prose(each.why),
             f"- Fix: {each.remedy}",
             f"- Source: {each.source}",

@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 
 from iamkit.progress import shell_of_notebook
-from iamkit.values import joined
+from iamkit.values import counted, joined
 
 MOST: Final = 60  # rows that are shown
 WIDTH: Final = 100  # characters of a line where there is no terminal
@@ -58,7 +58,7 @@ class Answer(pd.DataFrame):
     def _rest(self) -> str:
         if not len(self):
             return "none"
-        return f"and {len(self) - MOST:,} more rows" if len(self) > MOST else ""
+        return f"and {counted(len(self) - MOST, 'more rows')}" if len(self) > MOST else ""
 
 
 def _lines(rows: list[list[str]]) -> Iterator[str]:

@@ -13,3 +13,23 @@ BADGES: Final[Mapping[str, str]] = {
     "noted": "info",
     "not applicable": "accepted",  # muted: neither good nor bad
 }
+
+# How a number of what fails is coloured, by the gravest severity in it: red is for the first two.
+TONES: Final[Mapping[str, str]] = {
+    "critical": "bad",
+    "high": "bad",
+    "medium": "note",
+    "low": "plain",
+    "info": "plain",
+}
+
+
+def look(text: str, beside: str = "") -> str:
+    """
+    Return the look of a badge: of a failure, as grave as the severity `beside` it.
+
+    >>> look("low"), look("fail", "low"), look("fail"), look("unheard of")
+    ('low', 'fail low', 'fail', '')
+    """
+    name = BADGES.get(text.lower(), "")
+    return f"{name} {beside}" if name == "fail" and beside in TONES else name

@@ -34,6 +34,7 @@ from iamkit.terminal import (
     tell,
     time_of,
 )
+from iamkit.values import agreeing, counted, part_of
 
 if TYPE_CHECKING:
     from iamkit.evidence import Snapshot
@@ -149,11 +150,13 @@ def verify(path: Path, expect: str | None) -> None:
     found = verified(path)
     said = found.expected(expect) if expect else f"{PROVES}."
     if found.report:
-        click.echo(f"{found.path}: {found.files} files are as made; report {found.report}")
+        click.echo(f"{found.path}: {counted(found.files, 'files')} as made; report {found.report}")
         where = found.snapshot or "of evidence that is not beside it"
         click.echo(f"{where}: evidence {found.evidence}")
     else:
-        click.echo(f"{found.path}: {found.files} files are as collected; evidence {found.evidence}")
+        click.echo(
+            f"{found.path}: {counted(found.files, 'files')} as collected; evidence {found.evidence}"
+        )
     for failure in found.failures:
         click.echo(f"iamkit: when it was made, this failed: {failure}", err=True)
     click.echo(said, err=True)
@@ -305,10 +308,14 @@ def rebuild(
     if made.not_compared:
         tell(f"report.pdf was not compared: {made.not_compared}")
     if not made.differing:
-        click.echo(f"{made.path}: made again, every byte of {made.files} files is equal")
+        click.echo(
+            f"{made.path}: made again, every byte of {counted(made.files, 'files')} is equal"
+        )
     for name in made.differing:
         click.echo(f"{name} differs")
-    said = f"{len(made.differing)} of {made.files} files differ from what the evidence gives"
+    part = len(made.differing)
+    said = part_of(part, made.files, "files")
+    said = agreeing(f"{said} [differs|differ] from what the evidence gives", part)
     end(ExitCode.FOUND, said if made.differing else "")
 
 
@@ -378,15 +385,19 @@ def remedies(snapshot: Path, out: Path, settings: Path | None) -> None:
     path = tried.write(out, account, found, refused)
     for each in found:
         tell(
-            f"{each.proposal.id}: {each.proposal.title}: {len(each.proposal.changes)} changes end "
-            f"{len(each.ended)} findings"
+            f"{each.proposal.id}: {each.proposal.title}: "
+            f"{counted(len(each.proposal.changes), 'changes')} to end "
+            f"{counted(len(each.ended), 'findings')}"
             + (f"; {len(each.new)} new" if len(each.new) else "")
             + (f"; may cut off {len(each.proposal.cut_off)}" if each.proposal.cut_off else "")
         )
     for other in refused:
         tell(f"not offered: {other.proposal.id}: {other.why}")
     left = len(tried.untouched(account, found))
-    tell(f"{left} findings need a decision; `next_step` of each says which")
+    tell(
+        agreeing(f"{counted(left, 'findings')} [needs|need] a decision", left)
+        + "; `next_step` of each says which"
+    )
     click.echo(path)
 
 

@@ -9,7 +9,7 @@ import click
 
 from iamkit.exit_codes import ExitCode
 from iamkit.terminal import AUDIT, FILE, FOLDER, end, settings_file, tell
-from iamkit.values import few, printable
+from iamkit.values import counted, few, printable
 
 
 @click.command()
@@ -121,6 +121,7 @@ def _apply(
     for failure in done.failures:
         tell(f"iamkit: {failure}")
     left = ", ".join(f"{number} {state}" for state, number in sorted(done.left.items()))
-    tell(f"Looked at {done.users} users; steps left: {left or 'none'}. Journal: {journal}")
+    seen = counted(done.users, "users")
+    tell(f"Looked at {seen}; steps left: {left or 'none'}. Journal: {journal}")
     said = few((failure.split(":")[0] for failure in done.failures), 3)
     end(ExitCode.FAILED, f"not done for {said}; run it again" if said else "")

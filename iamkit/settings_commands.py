@@ -8,7 +8,7 @@ import click
 
 from iamkit.exit_codes import ExitCode
 from iamkit.terminal import FILE, end, settings_file, tell
-from iamkit.values import printable
+from iamkit.values import counted, printable
 
 
 @click.group()
@@ -55,7 +55,7 @@ def check(file: Path | None) -> None:
         every(ours)  # accepted risks name checks, and own checks are read
     for problem in problems:
         tell(f"iamkit: {problem}")
-    mistakes = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+    mistakes = counted(len(problems), "mistakes")
     end(ExitCode.WRONG_INPUT, f"{chosen} has {mistakes}" if problems else "")
     click.echo(f"{chosen} is in order")
 

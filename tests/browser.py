@@ -226,9 +226,13 @@ class Tab:
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def pdf(self) -> bytes:
-        """The page as it prints."""
-        return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
+    def pdf(self, size: tuple[float, float] = (8.5, 11)) -> bytes:
+        """The page as it prints, on sheets of a size in inches: Letter, if none is given."""
+        width, height = size
+        made = self.call(
+            "Page.printToPDF", printBackground=True, paperWidth=width, paperHeight=height
+        )
+        return base64.b64decode(made["data"])
 
     # Acting
 

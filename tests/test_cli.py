@@ -67,7 +67,7 @@ def test_collect_prints_the_path_and_verify_accepts_it(tmp_path: Path, files: Pa
     assert (path / "manifest.json").is_file()
     verified = iamkit("verify", path)
     assert verified.exit_code == 0
-    assert re.search(r"2 files are as collected; evidence [0-9a-f]{64}", verified.stdout)
+    assert re.search(r"2 files as collected; evidence [0-9a-f]{64}", verified.stdout)
 
 
 def test_collect_says_what_it_took_and_what_it_lacks(tmp_path: Path, files: Path) -> None:

@@ -39,6 +39,7 @@ from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import REPORT_ONLY, AccountTables
+from iamkit.values import counted
 
 _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are counted, or spread out to booleans, at a time
@@ -160,9 +161,9 @@ class Permissions:
             median_of_actions=("certain", lambda of: int(of.median())),
         )  # fmt: skip
         said = (
-            f"Permissions of {len(self.principals)} users and roles in {len(self.contexts)} "
-            "request contexts; ask .actions(NAME, CONTEXT), .summary(), .holders(CONTEXT), "
-            ".boundaries(CONTEXT)"
+            f"Permissions of {counted(len(self.principals), 'users and roles')} in "
+            f"{counted(len(self.contexts), 'request contexts')}; ask "
+            ".actions(NAME, CONTEXT), .summary(), .holders(CONTEXT), .boundaries(CONTEXT)"
         )
         return Answer.about(rows.rename(columns=lambda name: name.replace("_", " ")).reset_index(),
                             said)  # fmt: skip

@@ -39,6 +39,7 @@ from iamkit.charts.display import (
     say,
     share,
     table,
+    unmarked,
     when,
 )
 from iamkit.charts.escalation_layout import boxes_and_links
@@ -105,6 +106,7 @@ __all__ = [
     "table",
     "text",
     "trend",
+    "unmarked",
     "when",
     "with_requests",
     "within",

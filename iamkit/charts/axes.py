@@ -29,6 +29,7 @@ from iamkit.charts.display import (
     not_assessed,
     say,
 )
+from iamkit.values import agreeing, counted, part_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -206,7 +207,8 @@ def ages(
         return say(f"{title}: there are no {unit}.")
     known = days.dropna().to_numpy(dtype=float)
     over = int((known > limit).sum())
-    said = f"{over:,} of {len(known):,} {unit} are older than {limit} days"
+    of = part_of(over, len(known), unit)
+    said = agreeing(f"{of} [is|are] older than {counted(limit, 'days')}", over, len(known))
     unknown = (
         f"; the age of {len(days) - len(known)} is not known" if len(days) > len(known) else ""
     )
@@ -219,7 +221,9 @@ def ages(
     for color, chosen in ((BLUE, ~beyond), (ORANGE, beyond)):
         ax.bar(edges[:-1][chosen], heights[chosen], step * 0.92, align="edge", color=color)
     ax.axvline(limit, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    ax.annotate(f" {limit} days", (limit, 1), xycoords=("data", "axes fraction"), va="top")
+    ax.annotate(
+        f" {counted(limit, 'days')}", (limit, 1), xycoords=("data", "axes fraction"), va="top"
+    )
     ax.set_title(f"{title}: {said}{unknown}", fontsize=10)
     older = f" (the last bar: {edges[-2]:.0f} and more)" if (known > edges[-1]).any() else ""
     ax.set_xlabel(f"days{older}")
@@ -355,7 +359,7 @@ def heat(
     rows, columns = counts.shape
     most = counts.max(axis=1)
     said = "; ".join(
-        f"{row}: most in {counts.loc[row].idxmax()}, {most[row]:,.0f} {unit}"
+        f"{row}: most in {counts.loc[row].idxmax()}, {counted(int(most[row]), unit)}"
         for row in counts.index
         if most[row] > 0
     )
@@ -387,7 +391,7 @@ def _darkest(counts: pd.DataFrame, unit: str) -> str:
         return f"no {unit}"
     row, column = divmod(int(numbers.argmax()), numbers.shape[1])
     most = numbers[row, column]
-    return f"most for {counts.index[row]} in {counts.columns[column]}, {most:,.0f} {unit}"
+    return f"most for {counts.index[row]} in {counts.columns[column]}, {counted(int(most), unit)}"
 
 
 @styled

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from iamkit.charts.axes import BLUE, INK, new, styled
 from iamkit.charts.display import Sentence, not_assessed, say
+from iamkit.values import noun
 
 # Dark and light by turns: neighbours differ by 3:1, and each of them from white. The dark ones are
 # one grey on paper, so two of them are hatched, and one of the light ones.
@@ -72,7 +73,7 @@ def bars(
         heading = title + _told(counts, tell).replace(": ", ":\n", 1)
     lines = heading.count("\n"), len(parts), (len(parts.columns) - 1) // columns
     height = 0.75 + float(np.dot((0.18, 0.36, 0.2), lines))
-    ax = new(ax, height=height, alt=f"{title}. {_said(labels, parts)}.")
+    ax = new(ax, height=height, alt=f"{title}. {_said(labels, parts, unit)}.")
     stacked = isinstance(counts, pd.DataFrame)
     _draw(ax, parts, (colors or {}) if stacked else {unit: BLUE}, stacked=stacked)
     ax.set_yticks(range(len(parts)), labels)
@@ -90,10 +91,15 @@ def bars(
     return ax
 
 
-def _said(labels: Iterable[str], parts: pd.DataFrame) -> str:
-    """Every number of the chart in words."""
+def _said(labels: Iterable[str], parts: pd.DataFrame, unit: str) -> str:
+    """Every number of the chart in words; a part of one word may be a noun, such as "roles"."""
+    nouns = {name for name in parts.columns if name == unit or " " not in str(name)}
     return "; ".join(
-        f"{label}: " + ", ".join(f"{row[name]:g} {name}" for name in parts.columns)
+        f"{label}: "
+        + ", ".join(
+            f"{row[name]:g} {noun(row[name], str(name)) if name in nouns else name}"
+            for name in parts.columns
+        )
         for label, (_, row) in zip(labels, parts.iterrows(), strict=True)
     )
 

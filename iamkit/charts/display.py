@@ -18,7 +18,7 @@ import pandas as pd
 from iamkit.charts.headers import headers
 from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import joined, printable
+from iamkit.values import agreeing, counted, joined, part_of, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"
@@ -64,7 +64,7 @@ class TableView:
     def as_data(self) -> Bundle:
         """Return the table as the page gets it, under `TABLE_TYPE`."""
         columns = [
-            {"name": said, "kind": kind, **({"meaning": clean(meaning)} if meaning else {})}
+            {"name": said, "kind": kind, **({"meaning": meaning} if meaning else {})}
             for said, meaning, kind in self._named()
         ]
         shown = {"caption": self.caption, "columns": columns, "data": self.data}
@@ -76,13 +76,13 @@ class TableView:
     def _named(self) -> list[tuple[str, str, Kind]]:
         """Header, meaning and kind of each column."""
         return [
-            (said, meaning, kind)
+            (said, clean(unmarked(meaning)), kind)
             for (said, meaning), (_, kind) in zip(self._headers, self.columns, strict=True)
         ]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         more = len(self.data) - PREVIEW_ROWS
-        rest = f"and {more:,} more rows" if more > 0 else ""
+        rest = f"and {counted(more, 'more rows')}" if more > 0 else ""
         first = self.data[:PREVIEW_ROWS]
         return {
             TABLE_TYPE: self.as_data(),
@@ -222,6 +222,16 @@ def clean(text: object) -> str:
     return printable(str(text))
 
 
+def unmarked(text: str) -> str:
+    """
+    Text without the marks of code, for where it is not Markdown: a cell, a tooltip.
+
+    >>> unmarked("verdict of `mfa_enforcement`")
+    'verdict of mfa_enforcement'
+    """
+    return text.replace("`", "")
+
+
 def _label(label: object) -> str:
     return clean(" / ".join(map(str, label)) if isinstance(label, tuple) else label)
 
@@ -339,18 +349,21 @@ def none_is_good(
     return number, note, otherwise if number else "good" if of else "plain"
 
 
-def share(part: Any, whole: Any, said: str, nobody: str) -> str:
+def share(part: Any, whole: Any, nouns: str, said: str, nobody: str) -> str:
     """
     A sentence on a part of a whole, with the percentage; `nobody` where there is no whole.
 
-    >>> share(12, 60, "users have MFA.", "There are no users.")
-    '12 of 60 (20 %) users have MFA.'
-    >>> share(0, 0, "users have MFA.", "There are no users.")
+    Words in brackets agree with the part; see `values.agreeing`.
+
+    >>> share(12, 60, "users", "[has|have] MFA.", "There are no users.")
+    '12 of 60 users (20 %) have MFA.'
+    >>> share(0, 0, "users", "[has|have] MFA.", "There are no users.")
     'There are no users.'
     """
     if not whole:
         return nobody
-    return f"{int(part):,} of {int(whole):,} ({percent(part, whole)}) {said}"
+    of = part_of(int(part), int(whole), nouns)
+    return f"{of} ({percent(part, whole)}) {agreeing(said, int(part), int(whole))}"
 
 
 def percent(part: Any, whole: Any) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
+from iamkit.values import counted
 
 MOST_BOXES: Final = 24
 MOST_IN_COLUMN: Final = 8
@@ -274,10 +275,8 @@ def layout(boxes: pd.DataFrame, links: pd.DataFrame) -> Layout:
 
 def _head(steps: int, members: int) -> str:
     """What stands above a column."""
-    far = f"{steps} step{'s' * (steps > 1)}{' or more' * (steps == MOST_STEPS)}"
-    return (
-        f"{far if steps else 'administrator'}\n{members:,} identit{'y' if members == 1 else 'ies'}"
-    )
+    far = f"{counted(steps, 'steps')}{' or more' * (steps == MOST_STEPS)}"
+    return f"{far if steps else 'administrator'}\n{counted(members, 'identities')}"
 
 
 def _texts(

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from iamkit.charts.display import Bundle, Sentence, TableView, clean, not_assessed, say
+from iamkit.values import counted
 
 FOLDS_TYPE: Final = "application/vnd.iamkit.folds+json"
 MOST_LINES: Final = 40  # of a statement
@@ -59,7 +60,7 @@ def document(label: str, value: Mapping[str, Any], elements: Collection[str] = (
         lines.append([clean(line), inside and line[:2] == "  "])
     if len(lines) > MOST_LINES:
         more = len(lines) - MOST_LINES
-        lines = [*lines[:MOST_LINES], [f"… {more:,} more lines", False]]
+        lines = [*lines[:MOST_LINES], [f"… {counted(more, 'more lines')}", False]]
     return {"kind": "code", "label": clean(label), "lines": lines}
 
 

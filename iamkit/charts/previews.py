@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from iamkit.answer import aligned
-from iamkit.badges import BADGES
+from iamkit.badges import TONES as OF_SEVERITY
+from iamkit.badges import look
 
 MUTED: Final = "#767676"
 TONES: Final[Mapping[str, str]] = {"good": "#26855a", "bad": "#d1453c", "note": "#967008"}
@@ -47,17 +48,17 @@ def table_html(
     >>> "text-align: right" in table_html("Keys", [("Age", "", "number")], [[3]])
     True
     """
-    looks = [aligned(right=kind == "number") for *_, kind in columns]
+    sides = [aligned(right=kind == "number") for *_, kind in columns]
     titles = [f' title="{html.escape(meaning)}"' if meaning else "" for _, meaning, _ in columns]
     head = "".join(
-        f"<th{title} {look}>{html.escape(name)}</th>"
-        for (name, *_), title, look in zip(columns, titles, looks, strict=True)
+        f"<th{title} {side}>{html.escape(name)}</th>"
+        for (name, *_), title, side in zip(columns, titles, sides, strict=True)
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td {look}>{_cell(value, kind)}</td>"
-            for value, (*_, kind), look in zip(row, columns, looks, strict=True)
+            f"<td {side}>{_cell(value, kind, _severity(row, columns))}</td>"
+            for value, (*_, kind), side in zip(row, columns, sides, strict=True)
         )
         + "</tr>"
         for row in rows
@@ -97,17 +98,26 @@ def figures_html(items: Iterable[tuple[str, str, str, str]]) -> str:
     return f'<div style="display: grid; {columns}; grid-gap: 12px">{"".join(cards)}</div>'
 
 
-def _cell(value: object, kind: str) -> str:
+def _severity(row: Sequence[object], columns: Sequence[tuple[str, str, str]]) -> str:
+    """The severity in a row; empty if none."""
+    pairs = zip(row, columns, strict=True)
+    return next(
+        (str(of) for of, (*_, kind) in pairs if kind == "severity" and of in OF_SEVERITY), ""
+    )
+
+
+def _cell(value: object, kind: str, beside: str) -> str:
     if value is None:
         return f'<span style="color: {MUTED}">–</span>'
     text = str(value)
     shown = html.escape(text).replace("\n", "<br>")
     if kind != "severity":
         return shown
-    look = "border-radius: 10px; padding: 1px 8px; font-weight: 600; white-space: nowrap"
-    badge = BADGES.get(text.lower(), "")
+    shape = "border-radius: 10px; padding: 1px 8px; font-weight: 600; white-space: nowrap"
+    badge, _, grave = look(text, beside).partition(" ")
     if fill := _FILLED.get(badge):
-        return f'<span style="background-color: {fill}; color: #ffffff; {look}">{shown}</span>'
+        return f'<span style="background-color: {fill}; color: #ffffff; {shape}">{shown}</span>'
     if line := _OUTLINED.get(badge):
-        return f'<span style="border: 1px solid {line}; color: {line}; {look}">{shown}</span>'
+        line = TONES.get(OF_SEVERITY[grave], MUTED) if grave else line
+        return f'<span style="border: 1px solid {line}; color: {line}; {shape}">{shown}</span>'
     return shown

@@ -55,6 +55,10 @@ def _of_kind(
 @check(
     severity=INFO,
     title="An AWS managed policy that gives administrator access is attached",
+    impact=(
+        "Everyone who gets this policy, through a group or a role too, can do everything in the "
+        "account. One careless attachment makes another administrator."
+    ),
     among="attached AWS managed policies",
     remedy=(
         "Replace it with policies that allow only what its holders need. Keep one administrator "
@@ -105,6 +109,10 @@ PLATFORMS_ONLY: Final = "Keep it: only roles of platforms have it."
 @check(
     severity=INFO,
     title="An attached customer managed policy gives administrator access",
+    impact=(
+        "Its holders can read, change and delete everything, and anyone who may edit the policy "
+        "decides what administrators can do."
+    ),
     among="attached customer policies",
     remedy="Replace it with policies that name the actions and resources that its holders need.",
     source=CIS,
@@ -136,6 +144,10 @@ def administrative_customer_policy(
 @check(
     severity="low",
     title="An unattached customer managed policy gives administrator access",
+    impact=(
+        "Anyone who may attach policies can attach this one and become administrator. No new "
+        "policy has to be written, which monitoring might notice."
+    ),
     among="unattached customer policies",
     remedy="Delete it: anyone who can attach policies can attach this one.",
     source=CIS,
@@ -169,6 +181,10 @@ def administrative_unattached_policy(
 @check(
     severity=INFO,
     title="An inline policy gives administrator access",
+    impact=(
+        "An inline policy is in no list of managed policies. A review of those lists misses this "
+        "administrator."
+    ),
     among="inline policies",
     remedy="Replace it with policies that name the actions and resources that its owner needs.",
     source=CIS,
@@ -194,6 +210,10 @@ def administrative_inline_policy(
 @check(
     severity="medium",
     title="An old version of a customer managed policy gives administrator access",
+    impact=(
+        "Anyone with iam:SetDefaultPolicyVersion can put the old version in force and give all "
+        "its holders administrator access, without writing a policy."
+    ),
     among="customer policies",
     remedy="Delete the version: one API call can make it the default version again.",
     source=VERSIONS,
@@ -232,6 +252,10 @@ MAXIMUM: Final = "Allow in it only the maximum permissions that its users and ro
 @check(
     severity="medium",
     title="A permissions boundary does not limit anything",
+    impact=(
+        "A boundary is meant to cap what delegated administrators can hand out. This one caps "
+        "nothing, so a user who must set it on new roles can still make an administrator."
+    ),
     among="boundaries",
     remedy=MAXIMUM,
     source=BOUNDARIES,

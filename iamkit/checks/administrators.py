@@ -24,6 +24,7 @@ from iamkit.checks.wording import (
 from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
+from iamkit.values import counted
 
 ASSUME: Final = "Let the user assume an administrator role with MFA, and "
 OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline
@@ -110,6 +111,10 @@ def everything(possible: pd.DataFrame | None) -> list[str]:
 @check(
     severity="high",
     title="A user has a policy that gives administrator access",
+    impact=(
+        "A password or access key of a user works until somebody revokes it. If it leaks, the "
+        "attacker can do everything and can make credentials of their own to stay."
+    ),
     among="users",
     remedy=ASSUME + "remove the policy from the user.",
     source=LEAST_PRIVILEGE,
@@ -162,6 +167,10 @@ def _allowed_only(
 @check(
     severity=INFO,
     title="A group has a policy that gives administrator access",
+    impact=(
+        "Adding a user to this group is enough to make an administrator. Anyone who may change "
+        "its members therefore decides who administers the account."
+    ),
     among="groups",
     remedy=(
         "Keep the group small and require MFA of its members, or let them assume an administrator "
@@ -198,6 +207,10 @@ def administrator_group(
 @check(
     severity=INFO,
     title="A role has a policy that gives administrator access",
+    impact=(
+        "Anyone whom the trust policy lets in can do everything for as long as the session lasts. "
+        "A stolen session of this role is a stolen account."
+    ),
     among="roles",
     remedy=(
         "Give the role only the permissions that it needs. Keep an administrator role for "
@@ -274,6 +287,10 @@ def _for_vendors(trusted_principals: pd.DataFrame | None) -> frozenset[str]:
 @check(
     severity="high",
     title="An identity can give itself any permission through IAM",
+    impact=(
+        "The identity looks limited, but it can attach a policy or change one so that it may do "
+        "anything. An attacker with its credentials does that in one request."
+    ),
     among="users and roles",
     remedy=(
         "Limit its IAM actions to identities and policies other than its own, or set a permissions "
@@ -322,6 +339,10 @@ def administrator_through_iam(
 @check(
     severity="low",
     title="There are more administrators than the settings allow",
+    impact=(
+        "Each administrator is one more laptop and mailbox from which the whole account can be "
+        "taken. With many of them, unusual use of one is hard to notice."
+    ),
     among="the account",
     remedy=(
         "Give identities that do not administer the account only the permissions that they need."
@@ -346,11 +367,12 @@ def too_many_administrators(
     >>> too_many_administrators(six, "111122223333", Settings()).detail.tolist()
     ['6 users and roles are administrators, more than 5: a, b and 4 more']
     """
-    counted = administrators
+    many = administrators
     if roles is not None:
-        counted = without_service_linked(counted, roles)
-    counted = counted[~counted["principal_arn"].isin(of_platforms(platform_roles))]
+        many = without_service_linked(many, roles)
+    many = many[~many["principal_arn"].isin(of_platforms(platform_roles))]
     most = settings.max_administrators
-    said = f"{len(counted)} users and roles are administrators, more than {most}: "
-    rows = [[account_id, said + join_names(counted["name"])]] if len(counted) > most else []
+    number = len(many)
+    said = f"{counted(number, 'users and roles')} are administrators, more than {most}: "
+    rows = [[account_id, said + join_names(many["name"])]] if len(many) > most else []
     return pd.DataFrame(rows, columns=["subject", "detail"])

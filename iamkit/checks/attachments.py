@@ -14,6 +14,7 @@ from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
+from iamkit.values import counted
 
 DELETE_GROUP = "Delete the group: anyone who is added to it gets its permissions."
 
@@ -27,7 +28,7 @@ def _with_policies(
     name = direct["policy_arn"].str.extract(r"([^/#]+)$", expand=False)
     grouped = direct.groupby("principal_arn", sort=False)
     found = grouped.agg(number=("policy_arn", "nunique")).reset_index()
-    number = found["number"].map(lambda n: "1 policy" if n == 1 else f"{n} policies").astype(TEXT)
+    number = found["number"].map(lambda n: counted(n, "policies")).astype(TEXT)
     names = names_by_key(found["principal_arn"], direct["principal_arn"], name)
     return pd.DataFrame({"subject": found["principal_arn"], "detail": text + number + ": " + names})
 
@@ -35,6 +36,10 @@ def _with_policies(
 @check(
     severity="low",
     title="A policy is attached to a user instead of a group or role",
+    impact=(
+        "Permissions given one user at a time drift apart and stay behind when the person changes "
+        "jobs. A review has to read every user instead of a few groups."
+    ),
     among="users",
     remedy="Put the user into a group that has the policy, or use a role instead.",
     source="https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2",
@@ -59,6 +64,10 @@ def policy_on_user(
 @check(
     severity="low",
     title="AWSCloudShellFullAccess is attached",
+    impact=(
+        "CloudShell can upload and download files. A person with this policy can move data out of "
+        "the account through the browser, past restrictions on laptops."
+    ),
     among="users, groups and roles",
     remedy="Attach a policy that allows CloudShell without upload and download of files.",
     source="https://docs.aws.amazon.com/cloudshell/latest/userguide/sec-auth-with-identities.html",
@@ -81,6 +90,10 @@ def cloudshell_full_access(attachments: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="low",
     title="A customer managed policy is not attached",
+    impact=(
+        "Old policies remain ready to be attached by mistake, with permissions that nobody has "
+        "reviewed since."
+    ),
     among="customer policies",
     remedy="Delete it; keep its text in your infrastructure code if you need it again.",
     source=f"{GUIDE}access_policies_managed-vs-inline.html",
@@ -123,6 +136,10 @@ def unattached_policy(
 @check(
     severity="low",
     title="A group without members has policies",
+    impact=(
+        "Nobody looks after permissions that nobody has. A user added later gets all of them at "
+        "once, whether they still fit or not."
+    ),
     among="groups",
     remedy=DELETE_GROUP,
     source=f"{GUIDE}id_groups_manage_delete.html",

@@ -20,6 +20,7 @@ from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, r
 from iamkit.checks.wording import GUIDE, ago, day_count, status
 from iamkit.settings import Settings
 from iamkit.table import TEXT, lists_by_key
+from iamkit.values import agreeing, counted
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"
@@ -48,6 +49,10 @@ def _too_long(
 @check(
     severity="medium",
     title="An active access key is older than allowed",
+    impact=(
+        "The older a key is, the more machines, backups and former colleagues have had it. "
+        "Without rotation, a copy that leaked long ago still opens the account."
+    ),
     among="users with active keys",
     remedy="Replace the key with a role; if that is not possible, rotate it.",
     source=f"{GUIDE}id-credentials-access-keys-update.html",
@@ -73,6 +78,10 @@ def old_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataFram
 @check(
     severity="medium",
     title="An active access key is not used",
+    impact=(
+        "Nobody would notice if somebody else began to use this key, and nothing breaks if it is "
+        "gone. It offers an attacker access and the owner nothing."
+    ),
     among="users with active keys",
     remedy="Deactivate the key, wait to see if anything fails, then delete it.",
     source=UNUSED,
@@ -106,6 +115,10 @@ def unused_access_key(access_keys: pd.DataFrame, settings: Settings) -> pd.DataF
 @check(
     severity="medium",
     title="A console password is older than allowed",
+    impact=(
+        "A password that leaked from another site or a phishing page stays useful until it "
+        "changes. Nothing here has ended such a copy."
+    ),
     among="console users",
     remedy="Have the password changed or, better, let the user sign in through federation.",
     source=f"{GUIDE}id_credentials_passwords_account-policy.html",
@@ -135,6 +148,10 @@ def old_password(
 @check(
     severity="medium",
     title="A console password is not used",
+    impact=(
+        "An attacker can guess or reuse this password, and its owner, who no longer signs in, "
+        "will not notice the sign-in."
+    ),
     among="console users",
     remedy=REMOVE,
     source=UNUSED,
@@ -179,6 +196,10 @@ def unused_password(
 @check(
     severity="low",
     title="A user has two active access keys",
+    impact=(
+        "Two keys of one user are two secrets to leak, and a leak of the one nobody uses is not "
+        "noticed. There is also no free slot left to rotate without an outage."
+    ),
     among="users with active keys",
     remedy="Finish the rotation: deactivate the older key, then delete it.",
     source=f"{GUIDE}id-credentials-access-keys-update.html",
@@ -205,6 +226,10 @@ def two_active_access_keys(access_keys: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="low",
     title="An access key was made together with its console user",
+    impact=(
+        "Keys that are made by default are often never needed and never watched. A copy of one in "
+        "a downloaded file still works years later."
+    ),
     among="users with active keys",
     remedy="Ask whether the key is needed. If not, delete it. If so, rotate it.",
     source=KEYS,
@@ -253,6 +278,10 @@ def access_key_made_with_user(access_keys: pd.DataFrame, credentials: pd.DataFra
 @check(
     severity="low",
     title="A user has a password and an access key but uses only one of them",
+    impact=(
+        "The credential that is not used can still be guessed, phished or found in a file. Its "
+        "owner would not notice that somebody else uses it."
+    ),
     among="users with credentials",
     remedy="Remove the credential that is not used.",
     source=UNUSED,
@@ -326,6 +355,10 @@ def _in_use(use: pd.Series[Any], days: pd.Series[Any]) -> pd.Series[Any]:
 @check(
     severity="info",
     title="Users work with long-lived access keys",
+    impact=(
+        "A long-lived key is a text that can be copied from code, a log or a laptop and then "
+        "works from elsewhere until it is deactivated. Session credentials end by themselves."
+    ),
     among="the account",
     remedy="Move programs to roles, and people to federation, one key at a time.",
     source=f"{GUIDE}best-practices.html#bp-workloads-use-roles",
@@ -349,7 +382,7 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
     working = active[service.notna() & ~service.isin(["iam", "sts"])]
     users = working["user_name"].drop_duplicates()
     named = ", ".join(users.head(6)) + (", …" if len(users) > 6 else "")
-    number = "1 user works" if len(users) == 1 else f"{len(users)} users work"
+    number = agreeing(f"{counted(len(users), 'users')} [works|work]", len(users))
     detail = f"{number} with one: {named}"
     return pd.DataFrame({"subject": [account_id], "detail": [detail]}).head(int(len(users) > 0))
 
@@ -357,6 +390,10 @@ def long_lived_access_keys(access_keys: pd.DataFrame, account_id: str) -> pd.Dat
 @check(
     severity="low",
     title="A user has no credentials",
+    impact=(
+        "A user without credentials still has its permissions. Anyone who may create a key or a "
+        "password for it acts under a name that nobody watches."
+    ),
     among="users",
     remedy=DELETE,
     source=UNUSED,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.settings import Settings
+from iamkit.values import counted
 
 PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergency-access.html"
 
@@ -19,6 +20,11 @@ PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergen
 @check(
     severity="medium",
     title="An identity kept for emergencies is not well enough protected",
+    impact=(
+        "In an outage of single sign-on this identity is the way in for anyone who has its "
+        "credentials. If it lacks MFA or permissions, it fails in the emergency or serves an "
+        "attacker."
+    ),
     among="users and roles kept for emergencies",
     remedy="Register a hardware token or a passkey for it, and deny all its actions without MFA.",
     source=PLAN,
@@ -43,6 +49,10 @@ def break_glass_not_ready(break_glass: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="An identity kept for emergencies was used recently",
+    impact=(
+        "This identity can do everything and is meant for emergencies. Use without an emergency "
+        "means that its credentials are handled daily, or that somebody else has them."
+    ),
     among="users and roles kept for emergencies",
     remedy="Find out who used it and why, then change its credentials.",
     source=PLAN,
@@ -64,5 +74,8 @@ def break_glass_used(
     hit = break_glass[(as_of - break_glass["last_used"]).dt.days < days]
     said = "was used on " + hit["last_used"].dt.strftime("%Y-%m-%d")
     return pd.DataFrame(
-        {"subject": hit["principal_arn"], "detail": said + f", less than {days} days before"}
+        {
+            "subject": hit["principal_arn"],
+            "detail": said + f", less than {counted(days, 'days')} before",
+        }
     )

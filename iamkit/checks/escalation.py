@@ -38,6 +38,10 @@ INTENDED: Final = ("sts-001", "register-own-mfa")  # methods that give what was 
 @check(
     severity="medium",
     title="An identity can change most of the account",
+    impact=(
+        "The identity can change or delete most of what is in the account. A wrong script or a "
+        "stolen session does almost as much damage as an administrator's."
+    ),
     among="users and roles",
     remedy="Allow only the services and actions that it needs.",
     source=LEAST_PRIVILEGE,
@@ -66,6 +70,10 @@ def near_administrator(
 @check(
     severity="high",
     title="An identity can escalate its privileges",
+    impact=(
+        "The identity can get permissions that nobody gave it, by using another identity or "
+        "changing a policy. An attacker with its credentials gets them as well."
+    ),
     among="users and roles",
     remedy=(
         "Remove one of the actions, or limit it to the roles, users and other resources that it is "
@@ -220,6 +228,10 @@ def _making_credentials(permissions: Permissions) -> pd.DataFrame:
 @check(
     severity="high",
     title="An identity that is not an administrator can become one",
+    impact=(
+        "An attacker who gets hold of this identity does not stop at its permissions: the steps "
+        "shown end in control of the whole account. Each step is an ordinary API call."
+    ),
     among="users and roles",
     remedy=(
         "Remove the permission or trust that most paths need; the escalation page names it. In "
@@ -329,6 +341,11 @@ def _appointed(able: pd.DataFrame, trusted_principals: pd.DataFrame | None) -> f
 @check(
     severity="low",
     title="An identity can escalate its privileges if a suitable target exists",
+    impact=(
+        "If there is a function, instance or build project with a stronger role, this identity "
+        "can run commands as that role. Creating such a resource later opens the path without any "
+        "change in IAM."
+    ),
     among="users and roles",
     remedy=(
         "Check in the named services whether such a target exists. Remove the actions, or limit "

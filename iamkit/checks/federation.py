@@ -28,6 +28,10 @@ SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 @check(
     severity="high",
     title="Too many identities of an identity provider may assume the role",
+    impact=(
+        "Any repository, project or user of the identity provider can ask for a token that the "
+        "role accepts. On a public provider, that includes an attacker's own free account."
+    ),
     among="roles",
     remedy=(
         "Add conditions on the subject and on the audience of the intended tokens to the trust "
@@ -97,6 +101,10 @@ def _narrow(who: str, provider: str, principal: str) -> str | None:
 @check(
     severity="low",
     title="A role trusts an identity provider that does not exist",
+    impact=(
+        "The role cannot be assumed this way now. If somebody creates a provider of that name, "
+        "the users of that provider can assume the role at once."
+    ),
     among="roles",
     remedy=(
         "Remove the provider from the trust policy. Delete the role if no other principal may "

@@ -42,6 +42,10 @@ def _holding(policy_assignments: pd.DataFrame, name: str) -> pd.Series[Any]:
 @check(
     severity="low",
     title="No identity is set up to manage AWS Support cases",
+    impact=(
+        "In an outage or attack somebody must open a case with AWS Support. If nobody may, hours "
+        "pass until the root user is found."
+    ),
     among="the account",
     remedy="Make a role with AWSSupportAccess that the people who handle incidents can assume.",
     source="https://docs.aws.amazon.com/awssupport/latest/user/accessing-support.html",
@@ -67,6 +71,10 @@ def support_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> p
 @check(
     severity="low",
     title="No role is set up for security audits",
+    impact=(
+        "During an incident, investigators need to read settings quickly. Without a read-only "
+        "role they get an administrator's access, or wait."
+    ),
     among="the account",
     remedy="Make a role with SecurityAudit that auditors and their tools may assume.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html",
@@ -95,6 +103,10 @@ def security_audit_role_missing(policy_assignments: pd.DataFrame, account_id: st
 @check(
     severity="medium",
     title="People sign in with passwords of this account instead of federation",
+    impact=(
+        "People who leave the company keep working passwords here until somebody remembers to "
+        "delete them. Sign-in rules of the company, such as device checks, do not apply."
+    ),
     among="the account",
     remedy=(
         "Let people sign in through IAM Identity Center or a SAML provider, then remove their IAM "
@@ -150,6 +162,10 @@ def _contact(contacts: pd.DataFrame, kind: str, account_id: str, said: str) -> p
 @check(
     severity="low",
     title="The account has no security contact",
+    impact=(
+        "AWS reports leaked keys and attacks to the security contact. Without one, the message "
+        "goes to the mailbox of the account owner, where it may wait for days."
+    ),
     among="the account",
     remedy="Set the security alternate contact to a mailbox that several people read.",
     source=f"{CONTACT}-alternate.html",
@@ -171,6 +187,10 @@ def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.Data
 @check(
     severity="low",
     title="The account has no contact information",
+    impact=(
+        "AWS writes to these contacts about abuse, unpaid bills and suspension. Messages that "
+        "reach nobody can end with a suspended account."
+    ),
     among="the account",
     remedy="Set the account's contact information.",
     source=f"{CONTACT}-primary.html",
@@ -191,6 +211,10 @@ def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataF
 @check(
     severity="low",
     title="IAM Access Analyzer does not monitor external access",
+    impact=(
+        "Buckets, keys, queues and roles may be shared with outsiders by their own policies, and "
+        "no list shows which. A bucket that is opened by mistake stays open unnoticed."
+    ),
     among="the account",
     remedy=(
         "Create an external access analyzer in IAM Access Analyzer in every Region that you use."

@@ -22,6 +22,7 @@ from iamkit.checks.mfa_steps import (
     only_devices_step,
     stronger_step,
     trust_step,
+    until_registered,
 )
 from iamkit.checks.populations import with_active_keys, with_credentials, with_password
 from iamkit.checks.registry import check
@@ -56,12 +57,18 @@ DEMAND = (
 @check(
     severity="high",
     title="A user with a console password has no MFA device",
+    impact=(
+        "A password can be phished, guessed or reused from another site, and nothing else is "
+        "asked for at sign-in. The attacker then has all permissions of the user."
+    ),
     among="console users",
     remedy="Register an MFA device for the user, or delete the password.",
     source=f"{GUIDE}id_credentials_mfa.html",
 )
 def console_user_without_mfa(
-    credentials: pd.DataFrame, administrators: pd.DataFrame | None = None
+    credentials: pd.DataFrame,
+    administrators: pd.DataFrame | None = None,
+    mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users who can sign in with a password and have no MFA device.
@@ -82,6 +89,7 @@ def console_user_without_mfa(
     used = "used " + ago(hit["password_idle_days"])
     used = used.where(hit["password_use"].eq("used"), "with no use on record")
     detail = "a password " + used + ", and no MFA device"
+    detail += until_registered(hit["user_arn"], mfa_enforcement)
     found = pd.DataFrame(
         {
             "subject": hit["user_arn"],
@@ -102,6 +110,10 @@ def console_user_without_mfa(
 @check(
     severity="medium",
     title="An MFA device can be phished or copied",
+    impact=(
+        "Codes of an app can be typed into a phishing page, which uses them at once, and the "
+        "app's secret can be copied. A passkey or security key works for the real site only."
+    ),
     among="console users",
     remedy="Register a passkey, security key or hardware token, then remove the virtual device.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
@@ -173,6 +185,11 @@ def user_without_hardware_mfa(
 @check(
     severity="critical",
     title="An administrator has no MFA device",
+    impact=(
+        "The password or key is all that protects the account: anyone who phishes or finds it can "
+        "do everything. If MFA is enforced, the first person with the password can register a "
+        "device of their own."
+    ),
     among="administrators",
     remedy="Register an MFA device, a passkey or hardware token, today.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
@@ -186,6 +203,7 @@ def administrator_without_mfa(
     credentials: pd.DataFrame,
     possible_administrators: pd.DataFrame | None = None,
     as_of: pd.Timestamp | None = None,
+    mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     Users who can do everything, or give themselves everything, and have no MFA device.
@@ -213,7 +231,8 @@ def administrator_without_mfa(
     can = hit["admin"].map(ADMIN).mask(unsure, "can possibly do everything")
     unused = hit["access"].eq("none")
     has = can + " and has " + hit["access"].map(ACCESS).fillna("credentials")
-    detail = (has + ", but no MFA device").mask(unused, can + WITHOUT_CREDENTIALS)
+    until = until_registered(hit["principal_arn"], mfa_enforcement)
+    detail = (has + ", but no MFA device" + until).mask(unused, can + WITHOUT_CREDENTIALS)
     retire = (
         "Delete the user if nobody needs it. If somebody does, register a device at its first "
         "sign-in."
@@ -240,6 +259,10 @@ def administrator_without_mfa(
 @check(
     severity="high",
     title="Policies do not require MFA for the console password",
+    impact=(
+        "Whether MFA is asked for is left to each user: one without a device, or who removes it, "
+        "works with a password alone. A stolen password of such a user is enough."
+    ),
     among="console users",
     remedy=DENY,
     source=DEMAND,
@@ -288,6 +311,10 @@ def password_without_enforced_mfa(
 @check(
     severity="high",
     title="MFA is enforced for console sign-in but not for access keys",
+    impact=(
+        "MFA protects the sign-in page only. A key copied from a laptop or a repository does the "
+        "same things from anywhere, without a code."
+    ),
     among="users with active keys",
     remedy=IF_EXISTS,
     source=DEMAND,
@@ -323,6 +350,10 @@ def key_escapes_mfa(
 @check(
     severity="high",
     title="A user can remove or bypass the MFA requirement without MFA",
+    impact=(
+        "An attacker with the password or key makes the one call that removes the need for MFA, "
+        "and then has all permissions. The rule delays an attack by a minute."
+    ),
     among="users with credentials",
     remedy=ONLY_DEVICES,
     source=DEMAND,
@@ -359,6 +390,10 @@ def mfa_can_be_removed(
 @check(
     severity="medium",
     title="An administrator role may be assumed without MFA",
+    impact=(
+        "An access key of anyone who may assume this role is enough to administer the account. A "
+        "stolen key brings no MFA code, and here it needs none."
+    ),
     among="roles",
     remedy=ASK,
     source=f"{GUIDE}id_credentials_mfa_configure-api-require.html",

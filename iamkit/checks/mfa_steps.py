@@ -13,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks.use import idle_keys, keys_in_use
+from iamkit.restrictions import MfaVerdict
 from iamkit.table import TEXT
 
 DENY: Final = (
@@ -48,6 +49,24 @@ def stronger_step(
     token = "Register a hardware token, then remove the virtual device: " + busy
     token += " needs MFA codes, and a passkey shows none."
     return step.mask(busy.notna() & ~none, token)
+
+
+def until_registered(users: pd.Series[Any], mfa_enforcement: pd.DataFrame | None) -> pd.Series[Any]:
+    """
+    What to add about users without a device for whom MFA is enforced; an empty text for others.
+
+    >>> verdicts = pd.DataFrame({"principal_arn": ["a", "b"], "verdict": ["enforced", "none"]})
+    >>> until_registered(pd.Series(["a", "b"]), verdicts).tolist()
+    ['; MFA is enforced, so until one is registered only what that needs is allowed', '']
+    """
+    said = pd.Series("", users.index, TEXT)
+    if mfa_enforcement is None:
+        return said
+    enforced = mfa_enforcement.loc[
+        mfa_enforcement["verdict"].eq(MfaVerdict.ENFORCED), "principal_arn"
+    ]
+    until = "; MFA is enforced, so until one is registered only what that needs is allowed"
+    return said.mask(users.isin(enforced), until)
 
 
 def deny_step(

@@ -36,6 +36,10 @@ SOURCE_IP: Final = f"{GUIDE}reference_policies_condition-keys.html#condition-key
 @check(
     severity="high",
     title="An access key works from anywhere and without MFA",
+    impact=(
+        "A key that leaks in code or a log works from the attacker's own machine, with all "
+        "permissions of the user. Nobody has to enter your network or have a device."
+    ),
     among="users with active keys",
     remedy="Deny requests from outside your networks, or use a role instead of the key.",
     source=DENY_BY_IP,
@@ -108,6 +112,10 @@ def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
 @check(
     severity="high",
     title="A list of networks allows every address",
+    impact=(
+        "The condition looks like a restriction, but 0.0.0.0/0 is every address. Stolen "
+        "credentials work from the attacker's own network."
+    ),
     among="own policies",
     remedy="Remove 0.0.0.0/0, ::/0 and all other entries that cover every address from the list.",
     source=SOURCE_IP,
@@ -136,6 +144,10 @@ def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="A list of networks contains probable mistakes",
+    impact=(
+        "A range that is too wide lets in strangers, and a private range lets in nobody. The list "
+        "then protects less than its owner thinks, or stops the people it is for."
+    ),
     among="own policies",
     remedy=(
         "List only the public networks that requests come from, each once and as narrow as "
@@ -164,6 +176,10 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="A list of networks contains networks that are not approved",
+    impact=(
+        "Traffic from these addresses is let in although nobody has approved them. They may "
+        "belong to a former office, a provider's shared range or the person who wrote the policy."
+    ),
     among="own policies",
     remedy="Remove the network from the list, or approve it in the settings.",
     source=DENY_BY_IP,
@@ -212,6 +228,10 @@ def listed_of(networks: Any) -> list[Any]:
 @check(
     severity="medium",
     title="A network restriction does not cover all actions",
+    impact=(
+        "With stolen credentials, an attacker outside your networks can still call the actions "
+        "that the restriction leaves out. Some of these may read data or make new credentials."
+    ),
     among="users and roles",
     remedy="Deny all actions on all resources from outside your networks, not only some.",
     source=DENY_BY_IP,

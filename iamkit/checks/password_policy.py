@@ -16,6 +16,7 @@ from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
 from iamkit.settings import Settings
+from iamkit.values import counted
 
 PAGE: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"
@@ -73,6 +74,10 @@ def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str)
 @check(
     severity="medium",
     title="The account has no custom password policy",
+    impact=(
+        "AWS's default rules apply: eight characters, and old passwords may come back. Such "
+        "passwords can be guessed from lists of leaked ones."
+    ),
     among="the account",
     remedy=f"Set a password policy: require {SHORTEST} characters or more of all four kinds, "
     f"remember {REMEMBERED} passwords, and let users change their own, which is off by default.",
@@ -97,6 +102,10 @@ def password_policy_missing(
 @check(
     severity="medium",
     title="The password policy allows short passwords",
+    impact=(
+        "Each character less makes guessing many times faster. Short passwords are also more "
+        "often among those that leaked elsewhere."
+    ),
     among="the account",
     remedy=f"Require {SHORTEST} characters or more in the password policy.",
     source=PAGE,
@@ -120,6 +129,10 @@ def password_policy_short(
 @check(
     severity="low",
     title="The password policy does not require a symbol",
+    impact=(
+        "A word with a digit behind it is among the first guesses of cracking tools. A required "
+        "symbol makes the list of likely passwords longer."
+    ),
     among="the account",
     remedy="Require a symbol in the password policy.",
     source=PAGE,
@@ -139,6 +152,7 @@ def password_policy_no_symbol(password_policy: pd.DataFrame, account_id: str) ->
 @check(
     severity="low",
     title="The password policy does not require a digit",
+    impact="Passwords without digits may be plain words. Attackers try word lists first.",
     among="the account",
     remedy="Require a number in the password policy.",
     source=PAGE,
@@ -158,6 +172,10 @@ def password_policy_no_number(password_policy: pd.DataFrame, account_id: str) ->
 @check(
     severity="low",
     title="The password policy does not require an upper-case letter",
+    impact=(
+        "Passwords in lower case only are what guessing tools try first. A second case doubles "
+        "the choice for each letter."
+    ),
     among="the account",
     remedy="Require an upper-case letter in the password policy.",
     source=PAGE,
@@ -178,6 +196,10 @@ def password_policy_no_uppercase(password_policy: pd.DataFrame, account_id: str)
 @check(
     severity="low",
     title="The password policy does not require a lower-case letter",
+    impact=(
+        "Fewer kinds of character mean fewer possible passwords of the same length, so guessing "
+        "takes fewer tries."
+    ),
     among="the account",
     remedy="Require a lower-case letter in the password policy.",
     source=PAGE,
@@ -198,6 +220,10 @@ def password_policy_no_lowercase(password_policy: pd.DataFrame, account_id: str)
 @check(
     severity="medium",
     title="The password policy allows users to reuse recent passwords",
+    impact=(
+        "A user who must change a leaked password can go back to it soon after. The copy that the "
+        "attacker has then works again."
+    ),
     among="the account",
     remedy=f"Let the password policy remember {REMEMBERED} passwords.",
     source=PAGE,
@@ -221,6 +247,10 @@ def password_policy_reuse(
 @check(
     severity="low",
     title="Passwords do not expire, or expire late",
+    impact=(
+        "A password that somebody else has learned keeps working for years. Its owner is never "
+        "made to replace it."
+    ),
     among="the account",
     remedy=EXPIRE,
     source=PAGE,
@@ -272,7 +302,7 @@ def _expire(
         people = with_password(credentials)
         old = people["password_age_days"].gt(settings.max_password_age_days).sum()
         if old:
-            whose = "1 password is" if old == 1 else f"{old} passwords are"
+            whose = f"{counted(old, 'passwords')} {'is' if old == 1 else 'are'}"
             steps.append(
                 f"Have old passwords changed first: {whose} older and would expire at once."
             )

@@ -66,6 +66,10 @@ def _within(found: pd.DataFrame, policies: pd.DataFrame, severity: str) -> pd.Da
 @check(
     severity="medium",
     title="A policy gives full access to CloudTrail",
+    impact=(
+        "An attacker can stop the trail or delete it before doing anything else. The log then "
+        "ends where the investigation should begin."
+    ),
     among="own policies",
     remedy="Remove the actions that stop, delete or change trails. Few identities need them.",
     source=LEAST_PRIVILEGE,
@@ -90,6 +94,10 @@ def full_access_to_cloudtrail(
 @check(
     severity="medium",
     title="A policy gives full access to KMS",
+    impact=(
+        "The holder can decrypt data, and can schedule keys for deletion. Data under a deleted "
+        "key cannot be read again by anybody."
+    ),
     among="own policies",
     remedy="Name the keys, and separate the permissions to use keys from those to administer them.",
     source=LEAST_PRIVILEGE,
@@ -112,6 +120,10 @@ def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
 @check(
     severity="low",
     title="A policy allows subscribing to any AWS Marketplace product",
+    impact=(
+        "One click can start a contract that costs thousands per month. The software subscribed "
+        "to can also run in the account with a role."
+    ),
     among="own policies",
     remedy=(
         "Give aws-marketplace:Subscribe only to the people who buy, or use a private marketplace."
@@ -142,6 +154,10 @@ def marketplace_subscription(
 @check(
     severity="high",
     title="A policy allows assuming roles that it does not name",
+    impact=(
+        "The holder can assume every role whose trust policy lets it, including roles made later "
+        "with more access. Nobody decides about each of these one by one."
+    ),
     among="own policies",
     remedy="List the ARNs of the intended roles under Resource, with their account.",
     source=f"{GUIDE}id_roles_use_permissions-to-switch.html",
@@ -231,6 +247,10 @@ def _methods(found: list[str]) -> str:
 @check(
     severity="high",
     title="A customer managed policy by itself allows privilege escalation",
+    impact=(
+        "Every holder of this policy, now or later, can make itself more powerful with what it "
+        "allows. The risk grows with each attachment."
+    ),
     among="customer policies",
     remedy=WITHOUT_ONE,
     source=LEAST_PRIVILEGE,
@@ -271,6 +291,10 @@ def escalating_customer_policy(
 @check(
     severity="high",
     title="An inline policy by itself allows privilege escalation",
+    impact=(
+        "Its holder can make itself more powerful with what this policy allows, and it appears in "
+        "no list of managed policies."
+    ),
     among="inline policies",
     remedy=WITHOUT_ONE,
     source=LEAST_PRIVILEGE,
@@ -299,6 +323,10 @@ def escalating_inline_policy(
 @check(
     severity="medium",
     title="A policy allows reading every secret or parameter",
+    impact=(
+        "One stolen credential of a holder gives the passwords and API keys of every application. "
+        "With them, an attacker goes on to databases and other companies' services."
+    ),
     among="own policies",
     remedy="Name the secrets and parameters, by path or tag.",
     source="https://docs.aws.amazon.com/secretsmanager/latest/userguide/best-practices.html",
@@ -323,6 +351,10 @@ def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -
 @check(
     severity="medium",
     title="A policy gives full access to a service on every resource",
+    impact=(
+        "The holder can delete or share every resource of the service, not only its own. A wrong "
+        "name in a script or a stolen key then hits systems of other teams."
+    ),
     among="own policies",
     remedy=NARROW,
     source=LEAST_PRIVILEGE,
@@ -400,6 +432,10 @@ def _problems(lint: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="A policy has another effect than it seems to have",
+    impact=(
+        "People rely on what the statement seems to say. It may allow what they believe is "
+        "denied, and a review by eye does not see it."
+    ),
     among="own policies",
     remedy="Correct the statement, so that it has the intended effect.",
     source=f"{GUIDE}access-analyzer-reference-policy-checks.html",
@@ -423,6 +459,10 @@ def policy_says_otherwise(lint: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="low",
     title="A policy contains actions that do not exist",
+    impact=(
+        "A misspelt action in an Allow breaks a program; in a Deny it leaves open what its author "
+        "meant to forbid."
+    ),
     among="own policies",
     remedy="Correct the name, or remove it.",
     source="https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html",

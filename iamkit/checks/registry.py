@@ -65,6 +65,7 @@ class Check:
     absence: bool
     find: Rows
     not_in: Mapping[str, str] = field(default_factory=lambda: EVERYWHERE)
+    impact: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -94,6 +95,7 @@ def check(
     errs: str = "neither way",
     absence: bool = False,
     not_in: Mapping[str, str] = EVERYWHERE,
+    impact: str = "",
 ) -> Callable[[Rows], Rows]:
     """
     Make a function a check.
@@ -123,6 +125,9 @@ def check(
     not_in : mapping
         Partition of AWS (`aws-us-gov`, `aws-cn`) to why the check has nothing to ask there. If
         nothing fails in such an account, the check is not applicable.
+    impact : str
+        Why it matters, in one or two sentences: what an attacker or an accident does with it. Each
+        check of the kit has one.
 
     Raises `CheckError` for an unknown severity, an argument that no account offers, or a name that
     another check has.
@@ -137,7 +142,7 @@ def check(
             raise CheckError(f"two checks have the name {name}; the other is in {other}")
         demand(name, find)
         words = (name, severity, title, among, remedy, source, errs)
-        CHECKS[name] = Check(*words, absence=absence, find=find, not_in=not_in)
+        CHECKS[name] = Check(*words, absence=absence, find=find, not_in=not_in, impact=impact)
         return find
 
     return register

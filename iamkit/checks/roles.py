@@ -31,6 +31,10 @@ DELETE: Final = "Remove the role's permissions, and delete the role if nothing f
 @check(
     severity="high",
     title="A role has the name of a platform role but is not one",
+    impact=(
+        "Reviews pass over roles with a platform's name. An attacker, or a careless colleague, "
+        "gets lasting access that looks as if the platform had made it."
+    ),
     among="roles",
     remedy="Find out who made or changed it. Then delete it, or restore its trust policy.",
     source=f"{GUIDE}reference_policies_elements_principal.html",
@@ -57,6 +61,10 @@ def platform_role_impostor(platform_roles: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="low",
     title="A role is unused",
+    impact=(
+        "Nobody notices when a role that is not in use is used by somebody else. Its trust and "
+        "permissions were right for a purpose that has ended."
+    ),
     among="roles",
     remedy=DELETE,
     source=f"{GUIDE}best-practices.html (Regularly review and remove unused users, roles, ...)",
@@ -159,6 +167,10 @@ def _perhaps_needed(found: pd.DataFrame, platform_roles: pd.DataFrame) -> pd.Dat
 @check(
     severity="low",
     title="A platform role has more permissions or trust than it needs",
+    impact=(
+        "A fault or break-in at the platform reaches all that its role may do. What goes beyond "
+        "its needs is damage that was avoidable."
+    ),
     among="roles",
     remedy="Change it through the platform: a manual change is reverted, or breaks the platform.",
     source="https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-customizing.html",

@@ -19,6 +19,7 @@ from iamkit.checks.wording import ago, status
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
+from iamkit.values import counted
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"
@@ -85,6 +86,10 @@ def _asked(credentials: pd.DataFrame, partition: str) -> pd.DataFrame:
 @check(
     severity="critical",
     title="The root user has an active access key",
+    impact=(
+        "No policy limits this key: anyone who has it can close the account, delete all data and "
+        "lock everyone out. A key needs no MFA."
+    ),
     among="the root user",
     remedy="Delete the key; use roles for programmatic access.",
     source=PRACTICES,
@@ -116,6 +121,10 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="critical",
     title="The root user has no MFA",
+    impact=(
+        "Anyone with the password, or with access to the mailbox that can reset it, owns the "
+        "account. No policy and no colleague can stop the root user."
+    ),
     among="root users who can sign in",
     remedy=(
         "Register a passkey or a hardware token for the root user, and a second one as a backup."
@@ -143,6 +152,10 @@ def root_without_mfa(credentials: pd.DataFrame, partition: str = "aws") -> pd.Da
 @check(
     severity="high",
     title="The root user has a virtual MFA device, or none",
+    impact=(
+        "A code from an app can be phished in the moment it is typed, and the phone with the app "
+        "can be lost or copied. For root, one success is the whole account."
+    ),
     among="root users who can sign in",
     remedy="Register a passkey or a hardware token for the root user; remove the virtual device.",
     source=MFA,
@@ -184,6 +197,10 @@ def root_without_hardware_mfa(
 @check(
     severity="medium",
     title="The root user was used recently",
+    impact=(
+        "Daily work as root cannot be limited or told apart by person, and each sign-in exposes "
+        "the one password that can do everything. Unplanned use may also be an attacker's."
+    ),
     among="the root user",
     remedy="Find out what it was used for, and use a role for this task.",
     source=PRACTICES,
@@ -212,7 +229,7 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
     which = recent.map({True: "an access key", False: ""})
     which = which.mask(root["password_used"] == used, "its password")
     said = which + " was used on " + used.dt.strftime("%Y-%m-%d")
-    said += f", less than {days} days before the evidence"
+    said += f", less than {counted(days, 'days')} before the evidence"
     quiet = (~recent).astype("boolean").mask(unknown)
     return _unless(quiet, root["user_arn"], said, "whether its password was used is not known")
 
@@ -220,6 +237,10 @@ def root_used(credentials: pd.DataFrame, settings: Settings, as_of: pd.Timestamp
 @check(
     severity="high",
     title="The root user has an active signing certificate",
+    impact=(
+        "The certificate signs requests as the root user, which no policy limits and for which no "
+        "MFA is asked. Few people remember that it exists."
+    ),
     among="the root user",
     remedy=(
         "Deactivate the certificate, wait to see if anything fails, then delete it: only the SOAP "
@@ -246,6 +267,10 @@ def root_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="Root users of member accounts are not managed centrally",
+    impact=(
+        "Each member account keeps a root password of its own that can be reset through a "
+        "mailbox. Nobody protects or even knows all of these mailboxes."
+    ),
     among="the account",
     remedy="From the organization's management account, enable central management of root "
     "credentials, then delete those of the member accounts.",

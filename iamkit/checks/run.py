@@ -30,6 +30,7 @@ from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.progress import working_on
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.values import counted
 
 
 class State:
@@ -48,14 +49,14 @@ FINDINGS: Final = Table(
     ),
     key=("subject", "check", "detail"),
     columns=(
-        Column("check", TEXT, "id of the check"),
+        Column("check", TEXT, "id of the check", label="Check ID"),
         Column(
             "severity",
             TEXT,
             "critical, high, medium, low, or info (a fact, not a problem)",
             values=SEVERITIES,
         ),
-        Column("title", TEXT, "what is wrong, in general"),
+        Column("title", TEXT, "what is wrong, in general", label="Check"),
         Column("subject", TEXT, "ARN of what it is about; the account id for the account"),
         Column("kind", TEXT, "kind of subject: root, user, group, role, policy, account, …"),
         Column("name", TEXT, "name of the subject"),
@@ -80,8 +81,8 @@ RESULTS: Final = Table(
     row="one check and its result",
     key=("check",),
     columns=(
-        Column("check", TEXT, "id"),
-        Column("title", TEXT, "what is wrong if it fails"),
+        Column("check", TEXT, "id", label="Check ID"),
+        Column("title", TEXT, "what is wrong if it fails", label="Check"),
         Column(
             "severity",
             TEXT,
@@ -113,6 +114,12 @@ RESULTS: Final = Table(
         ),
         Column("evidence_of", TIME, "time of the evidence; later changes are not included"),
         Column("why", TEXT, "what it counts, and why; missing: its author does not say"),
+        Column(
+            "impact",
+            TEXT,
+            "why it matters: what an attacker or an accident does with it; missing: its author "
+            "does not say",
+        ),
         Column("errs", TEXT, "in which direction it can be wrong"),
         Column("remedy", TEXT, "what to do"),
         Column("source", TEXT, "the page that recommends it"),
@@ -164,8 +171,8 @@ class Audit(NamedTuple):
         outcomes = self.results["status"].value_counts()
         checks = ", ".join(f"{count} {status}" for status, count in outcomes.items())
         said = (
-            f"{len(self.findings):,} findings; checks: {checks}; ask .findings, .results, "
-            ".acceptances"
+            f"{counted(len(self.findings), 'findings')}; checks: {checks}; ask .findings, "
+            ".results, .acceptances"
         )
         return Answer.about(counts.reset_index(), said)
 
@@ -332,7 +339,7 @@ def _results(
         counts = {"failing": failing, "accepted": accepted, "unknown": unknown, "noted": noted}
         numbers = {name: len(of) for name, of in counts.items()}
         status, reason = _status(each, outcome, **numbers)
-        facts = ("title", "among", "why", "errs", "remedy", "source")
+        facts = ("title", "among", "why", "impact", "errs", "remedy", "source")
         rows.append(
             {
                 **{name: getattr(each, name) or None for name in facts},

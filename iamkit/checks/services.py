@@ -18,7 +18,7 @@ from iamkit.checks.wording import GUIDE, ago, status
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 from iamkit.tables import without_service_linked
-from iamkit.values import few
+from iamkit.values import counted, few
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -31,6 +31,10 @@ NAMED: Final = 5  # services that a detail names
 @check(
     severity="medium",
     title="A service-specific credential never expires",
+    impact=(
+        "A copy of this password or API key works for the service for ever. Nobody notices it "
+        "among the access keys that are rotated."
+    ),
     among="users with service credentials",
     remedy="Replace it with temporary credentials of a role, or with a key that expires.",
     source=f"{GUIDE}id_credentials_service-specific-creds.html",
@@ -70,6 +74,10 @@ def service_credential_without_expiry(service_credentials: pd.DataFrame) -> pd.D
 @check(
     severity="low",
     title="A user has an active signing certificate",
+    impact=(
+        "The certificate works like an access key that nobody rotates: anyone with its private "
+        "key signs requests as the user. Old SOAP tools that need one are rare."
+    ),
     among="users",
     remedy="Deactivate the certificate, wait to see if anything fails, then delete it.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html",
@@ -93,6 +101,10 @@ def active_signing_certificate(credentials: pd.DataFrame) -> pd.DataFrame:
 @check(
     severity="medium",
     title="An expired server certificate is still stored",
+    impact=(
+        "If a load balancer or distribution still uses it, browsers refuse the site. A person may "
+        "also deploy the expired certificate by mistake."
+    ),
     among="server certificates",
     remedy=(
         "Make sure that no load balancer uses it, then delete it. Let AWS Certificate Manager "
@@ -129,6 +141,10 @@ def expired_server_certificate(
 @check(
     severity="low",
     title="An identity has risky permissions for services that it does not use",
+    impact=(
+        "An attacker with these credentials uses the permissions that their owner does not. "
+        "Taking them away costs the owner nothing and the attacker much."
+    ),
     among="users and roles",
     remedy="Remove the unused services from its policies.",
     source=f"{GUIDE}access_policies_last-accessed.html",
@@ -162,7 +178,7 @@ def stale_service_access(
     stale = last_accessed[~recent].merge(risky, on=["principal_arn", "service"])
     services = stale.groupby("principal_arn", sort=False)["service"].agg(sorted)
     said = services.map(lambda names: few(names, NAMED))
-    detail = f"not used for {settings.unused_role_days} days: " + said.astype("str")
+    detail = f"not used for {counted(settings.unused_role_days, 'days')}: " + said.astype("str")
     return detail.rename("detail").rename_axis("subject").reset_index()
 
 

@@ -130,6 +130,10 @@ WHO_COMES: Final = "Check in CloudTrail who assumes the role"
 @check(
     severity="critical",
     title="Anyone with an AWS account may assume the role",
+    impact=(
+        "Anyone can open an AWS account and assume this role within minutes, if they know or "
+        "guess its ARN. They then have all its permissions, and no credential has to be stolen."
+    ),
     among="roles",
     remedy=NAME_THEM,
     source=f"{GUIDE}reference_policies_elements_principal.html",
@@ -163,6 +167,10 @@ def anyone_may_assume(
 @check(
     severity="high",
     title="Another account may assume the role without an external id",
+    impact=(
+        "A vendor that serves many customers can be made to use your role for another of them, "
+        "who only has to give its ARN. The external id stops that."
+    ),
     among="roles",
     remedy=(
         "Agree on an external id that only you and they use, and require it (sts:ExternalId) as "
@@ -205,6 +213,10 @@ def vendor_without_external_id(
 @check(
     severity="low",
     title="An AWS service may assume the role on behalf of any account",
+    impact=(
+        "Another customer of the service can name your role in their own configuration and let "
+        "the service use it for them. AWS calls this the confused deputy problem."
+    ),
     among="roles",
     remedy=LOOK_UP,
     source=f"{GUIDE}confused-deputy.html",
@@ -246,6 +258,10 @@ def service_without_source(
 @check(
     severity="medium",
     title="An AWS service may assume the role for an account that is not known to be yours",
+    impact=(
+        "Somebody who controls that account can make the service act with your role, on their "
+        "behalf. If the account number is mistyped, a stranger has this access."
+    ),
     among="roles",
     remedy="Remove the account from the condition on aws:SourceAccount or aws:SourceArn; if it is "
     "yours, add it to known_accounts in the settings.",
@@ -273,6 +289,10 @@ def service_for_unknown_account(trusted_principals: pd.DataFrame) -> pd.DataFram
 @check(
     severity="medium",
     title="Another account may read everything",
+    impact=(
+        "People of the other account can read all settings and much data here, and you do not see "
+        "who they are. A break-in there reads this account too."
+    ),
     among="roles",
     remedy=(
         "Give the role only the permissions that the other account needs, such as ViewOnlyAccess, "
@@ -317,6 +337,10 @@ def cross_account_read_only(
 @check(
     severity="medium",
     title="An administrator role trusts the whole account",
+    impact=(
+        "Any user or role here with sts:AssumeRole on it can become administrator. Which of them "
+        "may is decided in many policies, and nobody sees it in the role."
+    ),
     among="roles",
     remedy="Name the users and roles that need the role under Principal of the trust policy. With "
     "the account's root ARN there, every policy with sts:AssumeRole on * allows assuming it.",
@@ -363,6 +387,10 @@ def administrator_role_open_to_account(
 @check(
     severity="medium",
     title="Outsiders may assume the role and, through it, roles of other accounts",
+    impact=(
+        "An outsider who is let into this role can assume further roles with it. A break-in at "
+        "the partner reaches accounts that never trusted the partner."
+    ),
     among="roles",
     remedy="Remove sts:AssumeRole, or name under Resource the one role that the work needs.",
     source=f"{GUIDE}id_roles.html (Role chaining)",
@@ -411,6 +439,11 @@ NOBODY_LEFT: Final = (
 @check(
     severity="low",
     title="A trust policy names an identity that no longer exists",
+    impact=(
+        "The trust names somebody by an id that is gone, so what the role is for is no longer "
+        "clear. A person who repairs it by name may let in a new identity that only has the old "
+        "name."
+    ),
     among="roles",
     remedy=NAME_NEW,
     source=f"{GUIDE}reference_policies_elements_principal.html",

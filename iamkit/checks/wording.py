@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit.access import EVERYTHING, THROUGH_IAM
 from iamkit.table import TEXT, lists_by_key
 from iamkit.tables import ASSIGNED
-from iamkit.values import as_dict
+from iamkit.values import as_dict, counted
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"
@@ -116,7 +116,7 @@ def day_count(count: pd.Series[Any]) -> pd.Series[Any]:
     >>> day_count(pd.Series([1, 505, None], dtype="Int64")).tolist()
     ['1 day', '505 days', 'an unknown number of days']
     """
-    return in_words(count, lambda days: "1 day" if days == 1 else f"{days:.0f} days")
+    return in_words(count, lambda days: counted(int(days), "days"))
 
 
 def ago(count: pd.Series[Any]) -> pd.Series[Any]:
@@ -128,7 +128,13 @@ def ago(count: pd.Series[Any]) -> pd.Series[Any]:
     """
 
     def said(days: float) -> str:
-        return "today" if days <= 0 else "yesterday" if days == 1 else f"{days:.0f} days ago"
+        return (
+            "today"
+            if days <= 0
+            else "yesterday"
+            if days == 1
+            else counted(int(days), "days") + " ago"
+        )
 
     return in_words(count, said, "an unknown number of days ago")
 

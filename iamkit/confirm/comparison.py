@@ -20,7 +20,7 @@ from iamkit.confirm.simulator import EFFECTS, Ask, Progress, Said, Simulator
 from iamkit.errors import CollectError
 from iamkit.evidence import requests
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
-from iamkit.values import as_dict, printable
+from iamkit.values import as_dict, counted, printable
 
 DISAGREES: Final = "disagrees"
 AGREES: Final = "agrees"
@@ -75,7 +75,7 @@ class Confirmation:
     def disagreements(self) -> str:
         """How many there are, in words; empty if none."""
         number = self.counts[DISAGREES]
-        return f"AWS's simulator decides {number} requests otherwise" if number else ""
+        return f"AWS's simulator decides {counted(number, 'requests')} otherwise" if number else ""
 
     @property
     def json(self) -> str:

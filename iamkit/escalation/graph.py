@@ -40,6 +40,7 @@ from iamkit.escalation.gains import Gains
 from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
 from iamkit.tables import without_service_linked
+from iamkit.values import counted
 
 # How credentials were come by, and the context that they are used in from either place.
 ARRIVALS: Final = BY_CREDENTIAL
@@ -142,7 +143,7 @@ class EscalationGraph:
     def __repr__(self) -> str:
         """Say what it is, and by what it is asked."""
         return (
-            f"Who can become whom, of {len(self.arns)} identities and groups; ask "
+            f"Who can become whom, of {counted(len(self.arns), 'identities and groups')}; ask "
             "account.reach(NAME), account.admin_paths, account.escalations, account.choke_points()"
         )
 

@@ -52,6 +52,7 @@ from iamkit.evidence.responses import (
     report_rows,
     store,
 )
+from iamkit.values import part_of
 
 Progress = Callable[[str, int, int], None]  # what was done, how many are done, of how many
 POLL_SECONDS: float = 2.0
@@ -371,7 +372,7 @@ class _Aws:
                 progress(LAST_ACCESSED.call, number, len(arns))
             undone = sum(content.get("JobStatus") != "COMPLETED" for content in found.values())
             if undone:
-                said = f"{undone} of {len(found)} jobs did not complete"
+                said = f"{part_of(undone, len(found), 'jobs')} did not complete"
                 return Response(
                     LAST_ACCESSED, ResponseStatus.INCOMPLETE, found, "JobsIncomplete", said
                 )

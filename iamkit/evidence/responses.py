@@ -21,7 +21,7 @@ from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
 from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call, by_file
 from iamkit.policy import AWS_MANAGED, arn_parts
-from iamkit.values import as_count, as_dict, as_list
+from iamkit.values import as_count, as_dict, as_list, part_of
 
 ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user
 
@@ -297,7 +297,7 @@ def _counted_report(responses: Sequence[Response]) -> tuple[str, str] | None:
     number = as_count(as_dict(as_dict(counts).get("SummaryMap")).get("Users"))
     if number is None or len(known) >= number:
         return None
-    said = f"only {len(listed)} of {number} users; the account summary counts the rest"
+    said = f"only {part_of(len(listed), number, 'users')}; the account summary counts the rest"
     return "CountsDiffer", said
 
 

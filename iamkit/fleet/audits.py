@@ -42,7 +42,7 @@ from iamkit.settings import Settings, restored
 from iamkit.storage import Storage, is_address, local, newest, storage
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 from iamkit.trust import foreign_entries
-from iamkit.values import instead
+from iamkit.values import counted, instead
 
 RESULTS: Final = "results.json"
 
@@ -179,8 +179,12 @@ class Fleet:
             found.append(_of(account, rows))
         whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
         missing = len(self._audits) - len(found)
-        said = f"Who can do {action} on {resource}: {len(whole)} in {len(found)} accounts"
-        return Answer.about(whole, f"{said}; {missing} accounts not known" if missing else said)
+        said = (
+            f"Who can do {action} on {resource}: {len(whole)} in {counted(len(found), 'accounts')}"
+        )
+        return Answer.about(
+            whole, f"{said}; {counted(missing, 'accounts')} not known" if missing else said
+        )
 
     @cached_property
     def cross_account_roles(self) -> pd.DataFrame:
@@ -332,7 +336,7 @@ class Fleet:
     def __repr__(self) -> str:
         """Say which accounts there are, and what can be asked."""
         return (
-            f"{len(self._audits)} accounts: {', '.join(self._audits)}\n"
+            f"{counted(len(self._audits), 'accounts')}: {', '.join(self._audits)}\n"
             "  accounts, identities, findings, measures: a DataFrame each\n"
             "  cross_account_roles, trust_between: who goes from one account to another\n"
             "  admin_paths(), account_paths(), choke_points(): administrators of other accounts\n"

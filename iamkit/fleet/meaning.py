@@ -8,7 +8,7 @@ from typing import Final
 from iamkit.exit_codes import ExitCode
 from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.run_file import SEVERITIES, RunFile
-from iamkit.values import few
+from iamkit.values import few, part_of
 
 SHOWN: Final = 6  # accounts by name
 
@@ -34,7 +34,7 @@ def meaning(file: RunFile, results: Sequence[AccountResult], announced: str = ""
     failed = [each.name for each in results if each.error]
     lacking = [each.name for each in results if each.required]
     of = sum(not each.not_asked for each in results)
-    said = [f"{of - len(failed)} of {of} {'account' if of == 1 else 'accounts'} audited"]
+    said = [f"{part_of(of - len(failed), of, 'accounts')} audited"]
     if failed:
         said.append(f"failed: {few(failed, SHOWN)}")
     if lacking:

@@ -20,6 +20,7 @@ from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.log import Log
 from iamkit.fleet.organization_rules import OrganizationRules, fitting
 from iamkit.fleet.run_file import Entry, RunFile
+from iamkit.values import counted
 
 NAME: Final = "organization"  # of the result that says why its accounts are not known
 STATES: Final = {
@@ -95,7 +96,7 @@ def _of_organization(file: RunFile, rules: OrganizationRules, log: Log) -> Chose
             others.append(AccountResult(name, account_id, not_asked=reasons[account_id]))
         else:
             entries.append(_through(Entry(name, account_id), rules, organization))
-    log.say(f"{len(members)} accounts are listed; {len(entries)} accounts are asked", NAME)
+    log.say(f"{counted(len(members), 'accounts')} listed, {len(entries)} to ask", NAME)
     return Chosen(tuple(entries), tuple(others), organization.answers)
 
 

@@ -39,7 +39,7 @@ from iamkit.fleet.run_file import Entry, RunFile
 from iamkit.fleet.workers import Workers, workers
 from iamkit.report import installed_version
 from iamkit.settings_files import contents_of
-from iamkit.values import few
+from iamkit.values import few, part_of
 from iamkit.whole_file import write_whole
 
 __all__ = ["LOCK", "RESULTS", "RunResult", "run"]
@@ -303,7 +303,9 @@ class _Run:
         asked = [each for each in results if not each.not_asked]
         failed = sum(bool(each.error) for each in asked)
         left = f", {len(results) - len(asked)} not asked" if len(asked) < len(results) else ""
-        self.log.say(f"{len(asked) - failed} of {len(asked)} accounts done, {failed} failed{left}")
+        self.log.say(
+            f"{part_of(len(asked) - failed, len(asked), 'accounts')} done, {failed} failed{left}"
+        )
 
 
 def _changes(result: AccountResult) -> str:

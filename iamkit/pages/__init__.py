@@ -23,6 +23,7 @@ from iamkit.pages import (
     permissions,
     remedies,
     summary,
+    titles,
     trend,
     trust,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "permissions",
     "remedies",
     "summary",
+    "titles",
     "trend",
     "trust",
 ]

@@ -9,14 +9,17 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.checks import Status
-from iamkit.pages import counts, findings
+from iamkit.checks import SEVERITIES, STATUSES, Status
+from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
+from iamkit.table import objects
+from iamkit.values import counted, few, noun
 
-# How checks can stand, as the page counts them, with the tone of each number.
+# How checks can stand, as the page counts them, with the tone of each number; what fails has the
+# tone of its gravest severity.
 TONES: Final[Mapping[str, str]] = {
-    Status.FAIL: "bad",
+    Status.FAIL: "",
     Status.PASS: "good",
     Status.NOT_ASSESSED: "note",
     Status.ACCEPTED: "note",
@@ -37,11 +40,15 @@ COLORS: Final[Mapping[str, str]] = {
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: how many checks have each status."""
-    status = account.audit.results["status"].value_counts()
-    numbers: dict[str, Any] = {
-        name.capitalize(): (int(status.get(name, 0)), "checks", tone)
-        for name, tone in TONES.items()
-    }
+    results = account.audit.results
+    status = results["status"].value_counts()
+    grave = counts.by_severity(counts.failing(results))
+    numbers: dict[str, Any] = {}
+    for name, tone in TONES.items():
+        number = int(status.get(name, 0))
+        said = noun(number, "checks")
+        said += f": {grave}" if name == Status.FAIL and grave else ""
+        numbers[name.capitalize()] = (number, said, tone or counts.tone(results))
     return charts.figures(**numbers)
 
 
@@ -72,18 +79,52 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     found = of_framework(account, framework)
     found = found[is_newest(found) != older]
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
-    shown = found.assign(control=named, evidence=counts.phrases(found["evidence"], 2))
-    return shown[["control", "title", "status", "evidence", "note"]]
+    said = _outcomes(account)
+    evidence = objects((_evidence(each, said) for each in found["checks"]), found.index)
+    gravest = account.audit.results.set_index("check")["severity"]
+    severity = objects(
+        (_gravest(gravest.reindex(names)) for names in found["failing_checks"]), found.index
+    )
+    shown = found.assign(control=named, evidence=evidence, severity=severity)
+    shown = shown.rename(columns={"title": "asks_for"})
+    return shown[["control", "asks_for", "status", "severity", "evidence", "note"]]
+
+
+def _gravest(severities: pd.Series[Any]) -> str | None:
+    """The gravest of some severities; None of none."""
+    return min(severities.dropna(), key=SEVERITIES.index, default=None)
+
+
+def _outcomes(account: Account) -> dict[str, tuple[int, str]]:
+    """Return for each check the rank of its status, the worst first, and its result in words."""
+    said = {}
+    for row in account.audit.results.to_dict("records"):
+        number = {Status.ACCEPTED: row["accepted"], Status.NOTED: row["noted"]}
+        part = number.get(row["status"], row["failing"])
+        total = row["total"]
+        whole = "none" if pd.isna(total) else f"none of {counted(total, row['among'])}"
+        alone = row["among"].startswith("the ")
+        nobody = row["among"] if alone else whole
+        many = counts.of(part, row["total"], row["among"]) if part else nobody
+        said[row["check"]] = (STATUSES.index(row["status"]), titles.outcome(row, many))
+    return said
+
+
+def _evidence(checks: list[str], said: Mapping[str, tuple[int, str]]) -> str | None:
+    """The results of a control's checks, the worst first; None for a control without checks."""
+    not_run = (STATUSES.index(Status.NOT_ASSESSED), "a check of it was not run")
+    told = sorted((said.get(each, not_run) for each in checks), key=lambda of: of[0])
+    return few([text for _, text in told], 2, "; ") if told else None
 
 
 def checks(account: Account) -> pd.DataFrame:
     """Return the result of each check; the page on the method has its texts and how it errs."""
     results = account.audit.results
     numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
-    counted = [_counted(*row) for row in results[numbers].itertuples(index=False)]
-    shown = findings.of_what_holds(results.assign(fail=counted))
+    fail = [_counted(*row) for row in results[numbers].itertuples(index=False)]
+    shown = titles.of_what_holds(results.assign(fail=fail))
     shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
-    return shown[["check", "status", "severity", "fail", "reason"]]
+    return shown[["title", "status", "severity", "fail", "reason"]]
 
 
 def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:

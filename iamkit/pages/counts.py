@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from iamkit.badges import TONES
+from iamkit.checks import SEVERITIES, Status
 from iamkit.table import lists_by_key
-from iamkit.values import few
+from iamkit.values import few, part_of
 
 
 def crossed(
@@ -48,6 +50,32 @@ def crossed(
     return counts
 
 
+def failing(results: pd.DataFrame, *checks: str) -> dict[str, int]:
+    """
+    Return how many checks fail of each severity that occurs, the gravest first.
+
+    Those of `results`, or of these the ones named. A check is as grave as its gravest finding.
+    """
+    those = results[results["check"].isin(checks)] if checks else results
+    number = those.loc[those["status"] == Status.FAIL, "severity"].value_counts()
+    return {name: int(number[name]) for name in SEVERITIES if name in number}
+
+
+def tone(results: pd.DataFrame, *checks: str) -> Any:
+    """Return the tone of a number of what fails: that of its gravest severity; see `failing`."""
+    return next((TONES[severity] for severity in failing(results, *checks)), "plain")
+
+
+def by_severity(number: dict[str, int]) -> str:
+    """
+    Return a number of each severity in words.
+
+    >>> by_severity({"critical": 1, "low": 12})
+    '1 critical, 12 low'
+    """
+    return ", ".join(f"{count:,} {name}" for name, count in number.items())
+
+
 def of(part: int, total: Any, among: str) -> str:
     """
     Return how many fail, of how many, in words; `among` says of whom, as checks do.
@@ -61,7 +89,7 @@ def of(part: int, total: Any, among: str) -> str:
         return among if part else "none"
     if pd.isna(total):
         return f"{part:,} of an unknown number of {among}"
-    return f"{part:,} of {total:,} {among}" if total else f"no {among}"
+    return part_of(part, total, among)
 
 
 def phrases(texts: pd.Series[Any], most: int) -> pd.Series[Any]:

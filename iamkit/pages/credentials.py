@@ -8,6 +8,7 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.values import counted
 
 ACCESS: Final = ("console", "programmatic", "both", "none")  # kinds of access, as pages order them
 
@@ -15,8 +16,8 @@ ACCESS: Final = ("console", "programmatic", "both", "none")  # kinds of access, 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     limits = account.settings
-    unused_for = f"keys and passwords, {limits.unused_days} days and more"
-    old_for = f"over {limits.max_key_age_days} days"
+    unused_for = f"keys and passwords, {counted(limits.unused_days, 'days')} and more"
+    old_for = f"over {counted(limits.max_key_age_days, 'days')}"
     keys = len(active_keys(account))
     everything = keys + len(passwords(account))
     return charts.figures(
@@ -25,8 +26,8 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Users": len(users(account)),
             "Console passwords": len(passwords(account)),
             "Active keys": keys,
-            "Old keys": charts.none_is_good(len(old_keys(account)), old_for, of=keys),
-            "Unused": charts.none_is_good(len(unused(account)), unused_for, of=everything),
+            "Old keys": charts.none_is_good(len(old_keys(account)), old_for, "note", of=keys),
+            "Unused": charts.none_is_good(len(unused(account)), unused_for, "note", of=everything),
         },
     )
 
@@ -45,10 +46,12 @@ def old_passwords(account: Account) -> str:
     """Return how many passwords are old, and of how many that is not known, as a sentence."""
     ages, limit = passwords(account)["password_age_days"], account.settings.max_password_age_days
     unknown = int(ages.isna().sum())
-    said = f"console passwords were not changed for more than {limit} days"
+    said = f"[was|were] not changed for more than {counted(limit, 'days')}"
     said += f"; the age of {unknown} is not known." if unknown else "."
     old = int(ages.gt(limit).fillna(value=False).sum())
-    return charts.share(old, len(ages), said, "No user has a console password.")
+    return charts.share(
+        old, len(ages), "console passwords", said, "No user has a console password."
+    )
 
 
 def active_keys(account: Account) -> pd.DataFrame:

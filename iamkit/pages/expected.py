@@ -22,6 +22,7 @@ from iamkit.account import Account
 from iamkit.checks import INFO, SEVERITIES, Status
 from iamkit.remedies import Proposal, made_for, proposals
 from iamkit.results import changes
+from iamkit.values import counted
 
 # Checks of which nothing is counted: more than a remedy's changes may keep their findings alive.
 UNCERTAIN: Final = frozenset(
@@ -107,8 +108,10 @@ def expected(account: Account, found: Sequence[Proposal] | None = None) -> list[
 
 
 def _expected(proposal: Proposal, failing: pd.DataFrame) -> Expected:
-    ends, counted = _ends(proposal, failing), _counted(proposal.id)
-    gravest = ends if counted else failing[failing["check"].isin(made_for(proposal.id))]
+    ends = _ends(proposal, failing)
+    gravest = (
+        ends if _counted(proposal.id) else failing[failing["check"].isin(made_for(proposal.id))]
+    )
     there = set(gravest["severity"])
     return Expected(proposal, ends, next((name for name in GRAVE if name in there), ""))
 
@@ -119,19 +122,20 @@ def failing_findings(account: Account) -> pd.DataFrame:
     return findings[findings["status"].eq(Status.FAIL)]
 
 
-def said(counted: Mapping[str, int]) -> str:
+def said(numbers: Mapping[str, int]) -> str:
     """
     Return how many findings there are of each severity, in words.
 
     >>> said({"high": 12, "medium": 2}), said({"low": 1}), said({})
     ('14 findings: 12 high, 2 medium', '1 low finding', 'no findings')
     """
-    total = sum(counted.values())
-    if len(counted) == 1:
-        return f"{total:,} {next(iter(counted))} {'finding' if total == 1 else 'findings'}"
-    if not counted:
+    total = sum(numbers.values())
+    if len(numbers) == 1:
+        return counted(total, f"{next(iter(numbers))} findings")
+    if not numbers:
         return "no findings"
-    return f"{total:,} findings: {', '.join(f'{counted[name]:,} {name}' for name in counted)}"
+    each = ", ".join(f"{numbers[name]:,} {name}" for name in numbers)
+    return f"{counted(total, 'findings')}: {each}"
 
 
 def _counted(remedy: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.confirm import CommandsByHand
-from iamkit.pages import counts, identities, overview
+from iamkit.pages import counts, identities, overview, titles
 from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
 from iamkit.policy import statement_name
@@ -52,9 +52,9 @@ def explained(account: Account, page: str) -> list[charts.Part]:
     found = found[found["status"].eq(Status.FAIL)].drop_duplicates(["check", "subject"])
     of_check = {str(check): rows for check, rows in found.groupby("check", sort=False)}
     statements, links = _Statements(account), identities.links(account)
-    by_hand = CommandsByHand(account)
+    by_hand, named = CommandsByHand(account), titles.titles(account)
     return [
-        _fold(row, of_check[str(row.check)], statements, by_hand, links)
+        _fold(row, of_check[str(row.check)], statements, by_hand, links, named)
         for row in mine.loc[order].itertuples(index=False)
     ]
 
@@ -65,8 +65,10 @@ def _fold(
     statements: _Statements,
     by_hand: CommandsByHand,
     links: Mapping[str, Mapping[str, str]],
+    named: Mapping[str, str],
 ) -> charts.Part:
     meaning, act = SEVERITY_MEANS[row.severity]
+    given = row.impact if pd.notna(row.impact) else meaning
     remedy = f"{PAGE}.html#{charts.anchor('check', row.check)}"
     shown = charts.table(
         found[["name", "detail", "next_step"]],
@@ -76,14 +78,14 @@ def _fold(
         links=links,
     )
     parts = [
-        charts.text("Why it matters:", f"{meaning} Act {act}."),
+        charts.text("Why it matters:", " ".join(filter(None, (given, f"Act {act}.")))),
         charts.text("What to do:", row.remedy),
         charts.link("Commands, and what is left:", remedy, "Remedies"),
         charts.within(shown),
     ]
     if pd.notna(row.why) and row.why:
-        parts.append(charts.text("What counts:", _one_line(row.why)))
-    parts.append(charts.text("How it may err:", _sentence(row.errs)))
+        parts.append(charts.text("What counts:", titles.spelled(_one_line(row.why), named)))
+    parts.append(charts.text("How it may err:", titles.spelled(_sentence(row.errs), named)))
     parts.append(charts.link("Who recommends it:", row.source))
     for finding in found.head(MOST_STATEMENTS).itertuples(index=False):
         parts += statements.of(finding)

@@ -16,7 +16,8 @@ from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import overview
 from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict
-from iamkit.results import facts_of, matters
+from iamkit.results import FOLLOWS, NO_DEVICE_YET, facts_of, matters
+from iamkit.values import counted, noun
 
 PAGE: Final = "11-identities"
 MOST: Final = 100  # identities that have a fold
@@ -44,7 +45,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     numbers: dict[str, Any] = {"Identities": (len(account.identities), "the root user, too")}
     for name in (*SEVERITIES[:4], "ok"):
         number = int(verdicts.get(name, 0))
-        numbers[name.capitalize()] = (number, "identities", tones.get(name, "plain"))
+        numbers[name.capitalize()] = (number, noun(number, "identities"), tones.get(name, "plain"))
     return charts.figures(**numbers)
 
 
@@ -53,8 +54,11 @@ def left_out(account: Account) -> str:
     there, total = len(shown(account)), len(account.identities)
     grave = len(matters(account.identities))
     which = "all" if there == grave else f"the first {there:,} of {grave:,}"
-    rest = f" `identities.csv` and the workbook have all {total:,} identities."
-    said = f"Here are {which} identities with a finding of high severity or worse."
+    all_of = f"all {counted(total, 'identities')}" if total > 1 else "it"
+    rest = f" `identities.csv` and the workbook have {all_of}."
+    grave_ones = "with a finding of high severity or worse."
+    said = f"Here are {which} identities {grave_ones}"
+    said = f"Here is the only identity {grave_ones}" if grave == 1 else said
     if not there:
         said = "No identity has a finding of high severity or worse."
     return said + (rest if total > there else "")
@@ -81,9 +85,11 @@ def _fold(
     pairs = zip(wrong["check"], wrong["title"], strict=True)
     to = {title: explained[check] for check, title in pairs if check in explained}
     said = facts[facts["about"].ne("findings")].copy()
+    both = facts.loc[facts["about"].eq("MFA") & facts["fact"].eq(FOLLOWS), "value"]
     said["value"] = [_cut(value) for value in said["value"]]
     parts = [
         charts.text("Why it is", why(row, wrong)),
+        *(charts.text("MFA:", said) for said in both),
         charts.within(charts.table(reasons, "Findings", severity="severity", links={"title": to})),
         charts.within(charts.table(said, "What the evidence says", rows=MOST_FACTS)),
     ]
@@ -108,8 +114,10 @@ def _note(row: Any) -> str:
     privilege = "" if pd.isna(row.privilege) else f", {held}"
     enforced = row.mfa_enforced
     mfa = "not enforced" if enforced == MfaVerdict.NONE else enforced
+    if pd.notna(row.mfa_registered) and not row.mfa_registered and enforced == MfaVerdict.ENFORCED:
+        mfa = NO_DEVICE_YET
     mfa = "" if pd.isna(enforced) or enforced in NOT_APPLICABLE else f", MFA {mfa}"
-    return f"{row.kind}{privilege}{mfa}, {number:,} finding{'s' * (number != 1)}"
+    return f"{row.kind}{privilege}{mfa}, {counted(number, 'findings')}"
 
 
 def _cut(value: str) -> str:

@@ -109,7 +109,7 @@ def tables(account: Account) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "table": [table.name for table in schema.TABLES],
-            "one_row_is": [table.row for table in schema.TABLES],
+            "one_row_is": [charts.unmarked(table.row) for table in schema.TABLES],
             "rows": [len(getattr(account, table.name)) for table in schema.TABLES],
         }
     )
@@ -118,4 +118,5 @@ def tables(account: Account) -> pd.DataFrame:
 def columns() -> pd.DataFrame:
     """Return the columns of all tables of the evidence, and what each means."""
     described = (table.describe().assign(table=table.name) for table in schema.TABLES)
-    return pd.concat(described)[["table", "column", "type", "key", "meaning"]]
+    columns = pd.concat(described)[["table", "column", "type", "key", "meaning"]]
+    return columns.assign(meaning=columns["meaning"].map(charts.unmarked))

@@ -11,8 +11,8 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.pages import counts
-from iamkit.restrictions import NOT_APPLICABLE, coverage, mfa_gaps
-from iamkit.results import MFA_VERDICTS
+from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict, coverage, mfa_gaps
+from iamkit.results import MFA_VERDICTS, NO_DEVICE_YET
 
 # How bars show who has a device.
 COLORS: Final[Mapping[str, str]] = {
@@ -72,11 +72,18 @@ def registered_tone(account: Account) -> charts.Tone:
 
 
 def without_device(account: Account) -> pd.DataFrame:
-    """Return the console users without an MFA device, the most recently used password first."""
+    """
+    Return the console users without an MFA device, the most recently used password first.
+
+    `enforced` is the verdict on MFA for each; missing where policies are not in the evidence.
+    """
     users = console_users(account).query("mfa_registered == False")
+    verdicts = account.mfa_enforcement.set_index("principal_arn")["verdict"]
+    verdicts = verdicts.replace({MfaVerdict.ENFORCED: NO_DEVICE_YET})
+    users = users.assign(enforced=users["user_arn"].map(verdicts))
     use = ["password_use", "password_used", "password_age_days"]
     return users.sort_values(["password_used", "user_name"], ascending=[False, True])[
-        ["user_name", *use, "keys_active", "created"]
+        ["user_name", *use, "enforced", "keys_active", "created"]
     ]
 
 

@@ -11,6 +11,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, RESTRICTED, UNRESTRICTED
+from iamkit.values import part_of
 
 # The verdicts on identities with permissions, the best first, and how bars show them.
 COLORS: Final[Mapping[str, str]] = {
@@ -27,12 +28,13 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     partly = int(restrictions["verdict"].eq(PARTLY_RESTRICTED).sum())
     restricted = int(users.eq(RESTRICTED).sum())
     share = charts.percent(restricted, len(users))
-    said = f"{restricted:,} of {len(users):,} users with permissions: from named networks only"
+    of = part_of(restricted, len(users), "users with permissions")
+    said = f"{of}: from named networks only" if len(users) else "no user has permissions"
     return charts.figures(
         missing=account.missing("network_restrictions"),
         **{
             "Restricted users": (share, said),
-            "Partly restricted": (partly, "users and roles", "bad"),
+            "Partly restricted": (partly, "users and roles", "note"),
             "Lists of networks": len(lists),
             "Open lists": charts.none_is_good(
                 int(lists["open"].sum()), "allow every address", of=len(lists)

@@ -21,7 +21,7 @@ from iamkit.checks import SEVERITIES, Status, every
 from iamkit.pages import counts, credentials, remedies, trend
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
-from iamkit.values import few
+from iamkit.values import agreeing, counted, few, part_of
 
 MFA, CREDENTIALS, NETWORK = "01-mfa", "02-credentials", "03-network"
 PERMISSIONS, ESCALATION = "04-permissions", "05-escalation"
@@ -78,6 +78,7 @@ class Practice:
     title: str
     page: str
     measure: str
+    counted: str  # what the measure's figure is a number of
     holds: Callable[[str, str], bool]  # whether a check, by its name and page, belongs to it
     verdict: Callable[[Account], str]
 
@@ -102,35 +103,43 @@ def number(account: Account, measure: str) -> Number:
     return Number(int(part), int(whole or 0))
 
 
-def _of(account: Account, measure: str, said: str, nobody: str) -> str:
-    """Return a sentence in which `{}` is a part of a whole; `nobody` where there is no whole."""
+def _of(account: Account, measure: str, nouns: str, said: str, nobody: str) -> str:
+    """
+    Return a sentence in which `{}` is a part of a whole; `nobody` where there is no whole.
+
+    Words in brackets agree with the part.
+    """
     found = number(account, measure)
     if found.missing:
         return f"Not assessed: {found.missing}."
-    return said.format(f"{found.part:,} of {found.whole:,}") if found.whole else nobody
+    of = part_of(found.part, found.whole, nouns)
+    return agreeing(said.format(of), found.part, found.whole) if found.whole else nobody
 
 
 def _mfa(account: Account) -> str:
-    said = "MFA is enforced for {} users with permissions."
-    enforced = _of(account, "mfa_enforced", said, "No user has permissions.")
-    said, nobody = "{} console users have an MFA device.", "No user has a console password."
-    return f"{enforced} {_of(account, 'mfa_registered', said, nobody)}"
+    users, said = "users with permissions", "MFA is enforced for {}."
+    enforced = _of(account, "mfa_enforced", users, said, "No user has permissions.")
+    said, nobody = "{} [has|have] an MFA device.", "No user has a console password."
+    return f"{enforced} {_of(account, 'mfa_registered', 'console users', said, nobody)}"
 
 
 def _access(account: Account) -> str:
-    said = "{} users and roles are administrators."
-    admins = _of(account, "administrators", said, NOBODY)
+    said = "{} [is an administrator|are administrators]."
+    admins = _of(account, "administrators", "users and roles", said, NOBODY)
     more = number(account, "can_become_administrator")
     others = f" {more.part:,} more can become administrator." if more.part else ""
     unused = account.audit.results.query("check == 'unused_kind_of_access' and failing > 0")
     rows = unused[["failing", "total", "among"]].itertuples(index=False)
-    kinds = [f" {counts.of(*row)} have a kind of access that they do not use." for row in rows]
+    kinds = [
+        agreeing(f" {counts.of(*row)} [has|have] a kind of access that is not used.", int(row[0]))
+        for row in rows
+    ]
     return admins + others + "".join(kinds)
 
 
 def _networks(account: Account) -> str:
-    said = "{} users and roles can be used from named networks only."
-    made = _of(account, "network_restricted", said, NOBODY)
+    said = "{} can be used from named networks only."
+    made = _of(account, "network_restricted", "users and roles", said, NOBODY)
     if account.missing(*MEASURES["network_restricted"].needs):
         return made
     words = {
@@ -145,15 +154,16 @@ def _networks(account: Account) -> str:
 
 
 def _passwords(account: Account) -> str:
-    days = account.settings.max_password_age_days
-    said = f"{{}} console passwords were not changed for more than {days} days."
-    made = _of(account, "old_passwords", said, "No user has a console password.")
+    days = counted(account.settings.max_password_age_days, "days")
+    said = f"{{}} [was|were] not changed for more than {days}."
+    nobody = "No user has a console password."
+    made = _of(account, "old_passwords", "console passwords", said, nobody)
     return made + _unused(account, "password")
 
 
 def _keys(account: Account) -> str:
-    said = f"{{}} active access keys are older than {account.settings.max_key_age_days} days."
-    made = _of(account, "old_keys", said, "No user has an active access key.")
+    said = f"{{}} [is|are] older than {counted(account.settings.max_key_age_days, 'days')}."
+    made = _of(account, "old_keys", "active access keys", said, "No user has an active access key.")
     return made + _unused(account, "key")
 
 
@@ -162,31 +172,47 @@ def _unused(account: Account, kind: str) -> str:
     if account.missing("credentials", "access_keys"):
         return ""
     found = int(credentials.unused(account)["credential"].str.startswith(kind).sum())
-    verb = "was" if found == 1 else "were"
-    days = account.settings.unused_days
-    return f" {found:,} {verb} not used for {days} days or more." if found else ""
+    days = counted(account.settings.unused_days, "days")
+    said = agreeing(f" {found:,} [was|were] not used for {days} or more.", found)
+    return said if found else ""
 
 
 PRACTICES: Final = (
-    Practice("MFA", MFA, "mfa_enforced", lambda check, page: page == MFA, _mfa),
+    Practice(
+        "MFA", MFA, "mfa_enforced", "users with MFA enforced", lambda check, page: page == MFA, _mfa
+    ),
     Practice(
         "Kinds of access and permissions",
         PERMISSIONS,
         "administrators",
+        "users and roles that are administrators",
         lambda check, page: page in (PERMISSIONS, ESCALATION) or check in _ACCESS,
         _access,
     ),
     Practice(
-        "Networks", NETWORK, "network_restricted", lambda check, page: page == NETWORK, _networks
+        "Networks",
+        NETWORK,
+        "network_restricted",
+        "users and roles restricted to networks",
+        lambda check, page: page == NETWORK,
+        _networks,
     ),
     Practice(
         "Passwords",
         CREDENTIALS,
         "old_passwords",
+        "console passwords that are too old",
         lambda check, page: check in _PASSWORDS or check.startswith("password_policy"),
         _passwords,
     ),
-    Practice("Access keys", CREDENTIALS, "old_keys", lambda check, page: check in _KEYS, _keys),
+    Practice(
+        "Access keys",
+        CREDENTIALS,
+        "old_keys",
+        "active access keys that are too old",
+        lambda check, page: check in _KEYS,
+        _keys,
+    ),
 )
 
 
@@ -220,8 +246,9 @@ def links(account: Account) -> dict[str, dict[str, str]]:
 
 def practices(account: Account) -> pd.DataFrame:
     """
-    Return the five practices, a row each: its state, a figure with what it is of, and the verdict.
+    Return the five practices, a row each: its state, a figure of a whole, and the verdict.
 
+    `counts` says what the figure counts, and whether more of it is good or bad.
     `state` is the worst severity of what fails, or else that something was not assessed, or is
     accepted; a practice with nobody to follow it is not applicable, and one that not everybody
     follows is noted: neither passes. `change`
@@ -233,18 +260,25 @@ def practices(account: Account) -> pd.DataFrame:
         held = [each.holds(name, pages.get(name, CONTROLS)) for name in results["check"]]
         found = number(account, each.measure)
         of = f"{found.part:,} of {found.whole:,}"
+        unknown = bool(found.missing) or not found.whole
         state = _state(results[held], each.measure, found)
         rows.append(
             {
                 "practice": each.title,
                 "state": state,
-                "figure": "–" if found.missing or not found.whole else of,
+                "figure": "–" if unknown else of,
+                "counts": "" if unknown else _counted(each),
                 "verdict": f"{each.verdict(account)}{_open(results[held], state, found)}",
                 "change": _change(account, each.measure),
                 "page": each.page,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _counted(practice: Practice) -> str:
+    """What a practice's figure counts, and whether more of it is good or bad."""
+    return f"{practice.counted}: {trend.DIRECTIONS[MEASURES[practice.measure].better]}"
 
 
 def compared(account: Account) -> pd.DataFrame:
@@ -275,7 +309,7 @@ def _open(results: pd.DataFrame, state: str, figure: Number) -> str:
     number = int(results["status"].eq(Status.NOT_ASSESSED).sum())
     if state != Status.NOT_ASSESSED or figure.missing or not number:
         return ""
-    what = "One check of this practice" if number == 1 else f"{number:,} checks of this practice"
+    what = counted(number, "checks of this practice")
     return f" {what} could not be assessed, because evidence is missing."
 
 
@@ -290,7 +324,7 @@ def _change(account: Account, measure: str) -> str:
         return ""
     word = {BETTER: "better than", WORSE: "worse than"}.get(direction)
     line = trend.sparkline(account, measure)
-    year = f"; the last {len(line)} audits: {line}" if line else ""
+    year = f"; the last {counted(len(line), 'audits')}: {line}" if line else ""
     if word is None:
         return f"→ as in the audit before{year}"
     rows = account.history.measures
@@ -341,17 +375,27 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def by_page(account: Account) -> dict[str, dict[str, int]]:
-    """Return for each page how many of its checks there are, fail and were not assessed."""
+def by_page(account: Account) -> dict[str, dict[str, Any]]:
+    """
+    Return for each page how many of its checks there are, fail and were not assessed.
+
+    `worst` is the gravest severity of what fails; empty if nothing does.
+    """
     results, pages = account.audit.results, page_of(account)
-    found: dict[str, dict[str, int]] = {}
-    for check, status in zip(results["check"], results["status"], strict=True):
-        for page in {pages.get(check, CONTROLS), *EVERY_CHECK}:
-            of = found.setdefault(page, {"checks": 0, Status.FAIL: 0, Status.NOT_ASSESSED: 0})
-            of["checks"] += 1
-            if status in of:
-                of[status] += 1
-    return found
+    page = results["check"].map(pages).fillna(CONTROLS)
+    held = {name: results[page == name] for name in page.unique()}
+    held |= dict.fromkeys(EVERY_CHECK, results)
+    return {
+        name: {
+            "checks": len(of),
+            **{
+                each: int(of["status"].eq(each).sum())
+                for each in (Status.FAIL, Status.NOT_ASSESSED)
+            },
+            "worst": next(iter(counts.failing(of)), ""),
+        }
+        for name, of in held.items()
+    }
 
 
 def age(account: Account) -> str:
@@ -365,10 +409,10 @@ def age(account: Account) -> str:
     if pd.isna(as_of) or pd.isna(collected) or collected < as_of:
         return ""
     minutes = round((collected - as_of).total_seconds() / 60)
-    for length, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+    for length, unit in ((1440, "days"), (60, "hours"), (1, "minutes")):
         if minutes >= length:
-            past = round(minutes / length)
-            return f"The evidence was {past} {unit}{'s' * (past > 1)} old when it was collected."
+            past = counted(round(minutes / length), unit)
+            return f"The evidence was {past} old when it was collected."
     return "The evidence was less than a minute old when it was collected."
 
 

@@ -28,7 +28,7 @@ from iamkit.pages.expected import (
     said,
 )
 from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, proposals, remedies
-from iamkit.values import few
+from iamkit.values import agreeing, counted, few
 
 PAGE: Final = "10-remedies"
 SCRIPT: Final = "iamkit remedies SNAPSHOT --out FOLDER"
@@ -136,31 +136,31 @@ def _with_worst(each: Expected) -> str:
     """
     total, (worst, number) = sum(each.counts.values()), next(iter(each.counts.items()))
     if total == number:
-        return f"{total:,} {worst} {'finding' if total == 1 else 'findings'}"
-    return f"{total:,} findings, {number:,} of them {worst}"
+        return counted(total, f"{worst} findings")
+    return f"{counted(total, 'findings')}, {number:,} of them {worst}"
 
 
-# What the changes of a kind are made to, one and several.
-_KINDS: Final[Mapping[str, tuple[str, str]]] = {
-    "AddUserToGroup": ("user", "users"),
-    "DeactivateAccessKey": ("access key", "access keys"),
-    "DeleteAccessKey": ("access key", "access keys"),
-    "DeleteLoginProfile": ("password", "passwords"),
-    "DeletePolicy": ("policy", "policies"),
-    "DeletePolicyVersion": ("policy version", "policy versions"),
-    "UpdateAssumeRolePolicy": ("trust policy", "trust policies"),
-    "UpdatePasswordPolicy": ("password policy", "password policies"),
-    "AttachPolicy": ("attached policy", "attached policies"),
-    "DetachPolicy": ("attached policy", "attached policies"),
-    "PutInlinePolicy": ("inline policy", "inline policies"),
-    "DeleteInlinePolicy": ("inline policy", "inline policies"),
-    "CreatePolicyVersion": ("policy", "policies"),
-    "CreatePolicy": ("new policy", "new policies"),
-    "CreateGroup": ("new group", "new groups"),
-    "CreateRole": ("new role", "new roles"),
-    "DeleteRole": ("role", "roles"),
-    "DeleteGroup": ("group", "groups"),
-    "CreateAnalyzer": ("new analyzer", "new analyzers"),
+# What the changes of a kind are made to.
+_KINDS: Final[Mapping[str, str]] = {
+    "AddUserToGroup": "users",
+    "DeactivateAccessKey": "access keys",
+    "DeleteAccessKey": "access keys",
+    "DeleteLoginProfile": "passwords",
+    "DeletePolicy": "policies",
+    "DeletePolicyVersion": "policy versions",
+    "UpdateAssumeRolePolicy": "trust policies",
+    "UpdatePasswordPolicy": "password policies",
+    "AttachPolicy": "attached policies",
+    "DetachPolicy": "attached policies",
+    "PutInlinePolicy": "inline policies",
+    "DeleteInlinePolicy": "inline policies",
+    "CreatePolicyVersion": "policies",
+    "CreatePolicy": "new policies",
+    "CreateGroup": "new groups",
+    "CreateRole": "new roles",
+    "DeleteRole": "roles",
+    "DeleteGroup": "groups",
+    "CreateAnalyzer": "new analyzers",
 }
 _MADE_FOR: Final = (
     "CreatePolicy",
@@ -180,10 +180,10 @@ def _whom(proposal: Proposal) -> str:
     kinds = Counter(type(each).__name__ for each in proposal.changes)
     if "AddUserToGroup" in kinds:  # the group and its policy are made for these
         kinds = Counter({name: kinds[name] for name in kinds if name not in _MADE_FOR})
-    called: Counter[tuple[str, str]] = Counter()  # one is attached where another is detached
+    called: Counter[str] = Counter()  # one is attached where another is detached
     for name, number in kinds.items():
-        called[_KINDS.get(name, ("change", "changes"))] += number
-    return ", ".join(f"{number:,} {names[number != 1]}" for names, number in called.items())
+        called[_KINDS.get(name, "changes")] += number
+    return ", ".join(counted(number, names) for names, number in called.items())
 
 
 # --- the page
@@ -290,7 +290,7 @@ def _taken_away(each: Offered) -> list[charts.Part]:
     if each.proof is None:
         return []
     lost = each.proof.lost
-    names = [f"{row['name']}: {row['lost']:,} actions" for row in lost.to_dict("records")]
+    names = [f"{row['name']}: {counted(row['lost'], 'actions')}" for row in lost.to_dict("records")]
     made = [charts.text("Takes away:", few(names, MOST_NAMES, "; ") or "no permission")]
     if each.proof.in_use:
         made.append(charts.text("In use:", few(each.proof.in_use, MOST_NAMES, "; ")))
@@ -315,8 +315,9 @@ def _documents(each: Offered) -> list[charts.Part]:
         if len(text) <= MOST_DOCUMENT:
             made.append(charts.code(f"{name}:", text))
     if len(files) > len(made):
-        more = f"{len(files) - len(made):,} of its documents"
-        made.append(charts.text("", f"{more} are in the folder that `{SCRIPT}` writes."))
+        more = len(files) - len(made)
+        said = agreeing(f"{more:,} of its documents [is|are]", more)
+        made.append(charts.text("", f"{said} in the folder that `{SCRIPT}` writes."))
     return made
 
 

@@ -10,12 +10,19 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
-from iamkit.results import CLASSES, PRIVILEGES, matters
+from iamkit.results import (
+    CLASSES,
+    NO_DEVICE_YET,
+    PRIVILEGES,
+    enforced_without_device,
+    matters,
+)
 from iamkit.table import lists_by_key
-from iamkit.values import few
+from iamkit.values import agreeing, few
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {
@@ -33,12 +40,18 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     results = account.audit.results
     status = results["status"].value_counts()
     broken = int(results["error"].notna().sum())
-    said = f"of {len(results)}; {status.get(Status.PASS, 0)} pass{_what_else(status)}"
+    grave = counts.by_severity(counts.failing(results))
+    passing = int(status.get(Status.PASS, 0))
+    said = f"of {len(results)}{f' ({grave})' if grave else ''}"
+    said += agreeing(f"; {passing} [passes|pass]", passing)
+    said += _what_else(status)
     lacking = charts.none_is_good(
         status.get(Status.NOT_ASSESSED, 0), "checks that lack evidence", otherwise="note"
     )
     numbers: dict[str, Any] = {
-        "Checks that fail": charts.none_is_good(status.get(Status.FAIL, 0), said),
+        "Checks that fail": charts.none_is_good(
+            status.get(Status.FAIL, 0), said, counts.tone(results)
+        ),
         "Not assessed": lacking,
     }
     if broken:
@@ -81,8 +94,9 @@ def _what_else(status: pd.Series[int]) -> str:
     '; 1 notes facts; 2 have nothing to examine'
     """
     noted, idle = status.get(Status.NOTED, 0), status.get(Status.NOT_APPLICABLE, 0)
-    said = f"; {noted} {'notes' if noted == 1 else 'note'} facts" if noted else ""
-    return said + (f"; {idle} {'has' if idle == 1 else 'have'} nothing to examine" if idle else "")
+    said = agreeing(f"; {noted} [notes|note] facts", noted) if noted else ""
+    has = agreeing(f"; {idle} [has|have] nothing to examine", idle)
+    return said + (has if idle else "")
 
 
 def _becoming(results: pd.DataFrame) -> object:
@@ -90,7 +104,8 @@ def _becoming(results: pd.DataFrame) -> object:
     found: Any = results.set_index("check").loc["can_become_administrator"]
     if found["status"] == Status.NOT_ASSESSED:
         return charts.assessed(None, found["reason"])
-    tone = {Status.FAIL: "bad", Status.PASS: "good"}.get(found["status"], "plain")
+    failing = TONES[found["severity"]]
+    tone = {Status.FAIL: failing, Status.PASS: "good"}.get(found["status"], "plain")
     return found["failing"], "users and roles, in one step or more", tone
 
 
@@ -111,6 +126,8 @@ def identities_first(account: Account) -> pd.DataFrame:
         "exposed_actions": "exposed_if_stolen",
     }
     first_sentence = found["next_steps"].str[0].str.replace(_REST, "", regex=True)
+    yet = enforced_without_device(found)
+    found["mfa_enforced"] = found["mfa_enforced"].mask(yet, NO_DEVICE_YET)
     found = found.assign(next_step=first_sentence).rename(columns=words)
     return found.replace(dict.fromkeys(NOT_APPLICABLE, "–"))[
         ["verdict", "name", "why", "privilege", "mfa_registered", *words.values(), "next_step"]

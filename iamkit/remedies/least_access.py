@@ -24,6 +24,7 @@ from iamkit.remedies.commands import name_of
 from iamkit.remedies.documents import Statement, own_policy, statements_of, written
 from iamkit.remedies.proposal import RECENT, Proposal, for_emergencies
 from iamkit.results import changes
+from iamkit.values import agreeing, counted
 
 ID: Final = "cut-unused-permissions"
 SIZES: Final = {"policy": 6144, "user": 2048, "group": 5120, "role": 10240}  # characters
@@ -202,7 +203,8 @@ def _detached(account: Account, policy: str, use: Use) -> tuple[list[changes.Cha
         return [], ""
     unused = [each for each in services if use.drops_service(each)]
     if len(unused) < len(services):
-        said = f"AWS's own; {len(unused)} of its {len(services)} services are unused"
+        of = f"{len(unused)} of its {counted(len(services), 'services')} [is|are] unused"
+        said = f"AWS's own; {agreeing(of, len(unused))}"
         return [], f"{said}: write one of your own" if unused else ""
     rows = account.attachments
     rows = rows[rows["policy_arn"].eq(policy) & rows["how"].eq("attached")]

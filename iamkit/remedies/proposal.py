@@ -12,6 +12,7 @@ import pandas as pd
 from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.results import changes
+from iamkit.values import counted
 
 GROUPS: Final = 10  # of a user: IAM's quota
 RECENT: Final = 90  # days; what was used since is in use
@@ -72,5 +73,5 @@ def active_keys(account: Account, users: set[str] | None = None) -> Iterator[Any
 def used(key: Any) -> str:
     """Say which access key it is, and when it was used."""
     service = f" for {key.used_service}" if pd.notna(key.used_service) else ""
-    days = f"{key.idle_days} day{'s' if key.idle_days != 1 else ''} ago"
-    return f"access key {key.slot} of {key.user_name}, used {days}{service}"
+    days = counted(key.idle_days, "days")
+    return f"access key {key.slot} of {key.user_name}, used {days} ago{service}"

@@ -3,9 +3,10 @@ The findings as JSON, for other programs: each with what its check asks, and why
 
 `account_id`, `alias`, `as_of`, `evidence_sha256` and `iamkit`, its version, say of which audit the
 findings are. `findings` has one for each row of `findings.csv`, with the same members, and with
-`why`, `fix`, `references` (the pages that recommend it), `controls` (which the check speaks to, in
-the newest version of each framework that the settings name) and `techniques` (of MITRE ATT&CK, by
-id, if the finding is about escalation methods), so that a program needs no second file.
+`why` (what counts), `impact` (why it matters), `fix`, `references` (the pages that recommend it),
+`controls` (which the check speaks to, in the newest version of each framework that the settings
+name) and `techniques` (of MITRE ATT&CK, by id, if the finding is about escalation methods), so that
+a program needs no second file.
 
 Text is as in the other files: what would act on a terminal or reorder what stands beside it is
 written out.
@@ -39,7 +40,10 @@ def findings_json(account: Account) -> str:
     }
     found = [
         row
-        | {name: checks[row["check"]][name] for name in ("why", "fix", "references", "controls")}
+        | {
+            name: checks[row["check"]][name]
+            for name in ("why", "impact", "fix", "references", "controls")
+        }
         | {"techniques": techniques.get((row["check"], row["subject"]), [])}
         for row in records(with_ids(account))
     ]
@@ -59,14 +63,14 @@ def texts_of_checks(account: Account) -> dict[str, dict[str, Any]]:
     """
     Return what is said of each check that ran, by its id.
 
-    `title`, `severity`, `status`, `why` (null if its author does not say), `fix`, `references` (the
-    pages that recommend it) and `controls` (which the check speaks to, each with its framework,
-    the newest version of it, of the frameworks that the settings name).
+    `title`, `severity`, `status`, `why` and `impact` (null if its author does not say), `fix`,
+    `references` (the pages that recommend it) and `controls` (which the check speaks to, each with
+    its framework, the newest version of it, of the frameworks that the settings name).
     """
     controls = _controls(account)
     return {
         row["check"]: {
-            **{name: row[name] for name in ("title", "severity", "status", "why")},
+            **{name: row[name] for name in ("title", "severity", "status", "why", "impact")},
             "fix": row["remedy"],
             "references": addresses(row["source"] or ""),
             "controls": controls.get(row["check"], []),

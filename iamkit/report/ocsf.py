@@ -6,7 +6,8 @@ is 1.6.0 because AWS Security Hub writes its own findings in it, so that one pip
 tests validate the events against it and against the newest version that is published as a package.
 An event uses none of what 1.6.0 marks as deprecated.
 
-A finding about escalation methods has their techniques of MITRE ATT&CK in `finding_info.attacks`.
+Why a finding matters is in `unmapped.impact`: its class has no place for that. A finding about
+escalation methods has their techniques of MITRE ATT&CK in `finding_info.attacks`.
 
 A finding of the same check and subject has the same `finding_info.uid` in every report, so a
 receiver that knows it updates what it has. `time` is the time of the evidence, in milliseconds.
@@ -193,5 +194,9 @@ def _event(
             "desc": row["next_step"] or check["fix"],
             "references": check["references"],
         },
-        "unmapped": {**shared["unmapped"], "status": row["status"]},
+        "unmapped": {
+            **shared["unmapped"],
+            "status": row["status"],
+            **({"impact": check["impact"]} if check["impact"] else {}),
+        },
     }

@@ -30,7 +30,7 @@ from iamkit.badges import BADGES
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
 from iamkit.report.table_cells import SAFE_ADDRESS, TRANSPOSED, beyond, cells, transposed
-from iamkit.values import few
+from iamkit.values import counted, few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
@@ -251,6 +251,7 @@ def _exporter() -> TemplateExporter:
             "cells": cells,
             "safe_address": lambda address: address if SAFE_ADDRESS.fullmatch(address) else "",
             "code_marks": _code_marks,
+            "counted": counted,
             "hidden": _hidden,
             "folded": _folded,
             "shown": _shown,

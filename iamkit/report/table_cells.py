@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from iamkit.badges import BADGES
+from iamkit.badges import TONES, look
 
 # Where a page may lead: another page of the report, a place on it, or the web.
 SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
@@ -28,23 +28,24 @@ def cells(
     `links` has where a text leads, by the position of its column.
     """
     parts = []
-    for position, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        shown, look = escape(MISSING), "none"
+    given = list(zip(row, kinds, strict=True))
+    beside = next((each for each, kind in given if kind == "severity" and each in TONES), "")
+    for position, (value, kind) in enumerate(given):
+        shown, width = escape(MISSING), "none"
         if value is not None:
-            text, look = _written(value), ""
+            text, width = _written(value), ""
             shown = _breakable(text)
-            if kind == "severity" and text.lower() in BADGES:
-                badge = Markup("<span class='badge {}'>{}</span>")
-                shown = badge.format(BADGES[text.lower()], text)
+            if kind == "severity" and (badge := look(text, beside)):
+                shown = Markup("<span class='badge {}'>{}</span>").format(badge, text)
             elif kind == "number":
-                look = "n"
+                width = "n"
             elif len(text) > LONG or "\n" in text:
-                look = "w"
+                width = "w"
             to = links.get(str(position), {}).get(text, "") if links else ""
             if SAFE_ADDRESS.fullmatch(to):
                 shown = Markup('<a href="{}">{}</a>').format(to, shown)
         tag = Markup("<th scope=row") if position == 0 else Markup("<td")
-        parts.append(tag + (Markup(" class={}>").format(look) if look else Markup(">")) + shown)
+        parts.append(tag + (Markup(" class={}>").format(width) if width else Markup(">")) + shown)
     return Markup("").join(parts)
 
 

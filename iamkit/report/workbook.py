@@ -35,6 +35,7 @@ from iamkit.report.manifest import installed_version
 from iamkit.results import FOUND_ROWS, MATRIX, chosen_matrix, with_ids
 from iamkit.table import COUNT, TIME, TRUTH, Column, Table
 from iamkit.tables import tables_of
+from iamkit.values import agreeing, counted
 
 MOST_ROWS: Final = 1_048_576  # of a sheet
 MOST_CHARACTERS: Final = 32_767  # of a cell, as UTF-16 counts them
@@ -167,7 +168,9 @@ class _Filled:
         self.rows = len(frame)
         if self.rows > MOST_ROWS - ABOVE:
             frame = frame.head(MOST_ROWS - ABOVE)
-            self.notes.append(f"first {len(frame):,} of {self.rows:,} rows: a sheet has no more")
+            self.notes.append(
+                f"first {len(frame):,} of {counted(self.rows, 'rows')}: a sheet has no more"
+            )
         columns = sheet.table.columns
         for position, (column, said) in enumerate(zip(columns, self.headers, strict=True)):
             values = frame[column.name].tolist()
@@ -176,8 +179,8 @@ class _Filled:
             self._put(page.write_string(1, position, column.meaning, looks.meaning))
             self._put(page.write_string(2, position, said, looks.header))
         if self._cut:
-            several = f"{self._cut:,} cells were too long and are cut"
-            self.notes.append(several if self._cut > 1 else "a cell was too long and is cut")
+            said = f"{counted(self._cut, 'cells')} [was|were] too long and [is|are] cut"
+            self.notes.append(agreeing(said, self._cut))
         said = f"{sheet.title}: {sheet.table.row}"
         said = "; ".join([said, *self.notes])
         self._put(page.write_string(0, 0, clean(said), looks.title))

@@ -35,6 +35,7 @@ from iamkit.restrictions.mfa_statements import (
 from iamkit.restrictions.mfa_tags import tag_bypasses, tags
 from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
+from iamkit.values import counted
 
 REMEDY: Final = f"deny all except the self-service minimum, on every resource, with {ON_DENY}"
 
@@ -177,7 +178,8 @@ class Deciders:
             "policy_arn": role_arn,
             "policy_name": name,
             "why": f"The trust policy of {name} names the user, who can assume it without MFA and "
-            f"without permission: {count:,} {'action is' if count == 1 else 'actions are'} allowed "
+            f"without permission: {counted(count, 'actions')} "
+            f"{'is' if count == 1 else 'are'} allowed "
             f'without MFA; add "Bool": {{"aws:MultiFactorAuthPresent": "true"}} to it.',
         }
 
@@ -293,7 +295,9 @@ def _reason(rule: _Rule, reach: MfaReach) -> str:
     """Return the reason for a verdict as a sentence: what the statement does, what to write."""
     found, weaker, count = reach.user["verdict"], reach.weaker, reach.user["actions_without_mfa"]
     where = " from inside the approved networks" if reach.user["place"] == "inside only" else ""
-    allowed = f"{count:,} {'action is' if count == 1 else 'actions are'} allowed without MFA{where}"
+    allowed = (
+        f"{counted(count, 'actions')} {'is' if count == 1 else 'are'} allowed without MFA{where}"
+    )
     if found is MfaVerdict.ENFORCED:
         does = "allows only with MFA" if rule.allows else "denies everything else without MFA"
         return sentence(f"{rule.name} {does}")

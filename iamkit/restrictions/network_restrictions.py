@@ -48,6 +48,7 @@ from iamkit.restrictions.verdicts import (
 from iamkit.restrictions.worst_actions import first_actions
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
+from iamkit.values import agreeing, part_of
 
 NETWORK_RESTRICTIONS: Final = Table(
     name="network_restrictions",
@@ -215,7 +216,7 @@ def _shared_columns(
             "outside_risky": risky[at],
             "worst": worst[at],
             "unapproved": unapproved(columns["networks"], approved),
-            "why": _why(reach, f"{counts[at]:,} of {counts[all_at]:,}"),
+            "why": _why(reach, counts[at], counts[all_at]),
         }
     return found
 
@@ -227,8 +228,8 @@ def _riskiest_first(classes: Bits, catalog: Catalog) -> Any:
     return np.lexsort((-risky.sum(axis=0), first))
 
 
-def _why(reach: NetworkReach, share: str) -> str:
-    """The verdict in a sentence, without what decides it; `share` of actions is not restricted."""
+def _why(reach: NetworkReach, part: int, whole: int) -> str:
+    """The verdict in a sentence, without what decides it; `part` actions are not restricted."""
     sources = [_first_four(reach.networks)] if reach.networks else []
     sources += ["a VPC endpoint"] if reach.endpoint != "denied" else []
     only = f"only from {' or '.join(sources) or 'addresses compared as text'}"
@@ -237,7 +238,11 @@ def _why(reach: NetworkReach, share: str) -> str:
         UNRESTRICTED: "All possible actions are possible from anywhere",
         RESTRICTED: f"Actions are possible {only}",
         PARTLY_RESTRICTED: (
-            f"{share} possible actions are possible from anywhere, the others {only}"
+            agreeing(
+                f"{part_of(part, whole, 'possible actions')} [is|are] possible from anywhere, the "
+                f"others {only}",
+                part,
+            )
         ),
     }[reach.verdict]
 

@@ -15,7 +15,7 @@ from iamkit.results.history import (
     stored,
 )
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
-from iamkit.results.identity_facts import facts_of, identity_facts
+from iamkit.results.identity_facts import FOLLOWS, facts_of, identity_facts
 from iamkit.results.measures import MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
@@ -33,6 +33,7 @@ from iamkit.results.since import (
 )
 from iamkit.results.since import changes as changes_since
 from iamkit.results.unmatched import unmatched
+from iamkit.results.without_device import NO_DEVICE_YET, enforced_without_device, why_both
 
 __all__ = [
     "BETTER",
@@ -40,12 +41,14 @@ __all__ = [
     "CHANGES",
     "CLASSES",
     "FINDING_STATES",
+    "FOLLOWS",
     "FOUND_ROWS",
     "HISTORY",
     "IDENTITIES",
     "MATRIX",
     "MEASURES",
     "MFA_VERDICTS",
+    "NO_DEVICE_YET",
     "OF_AUDIT",
     "PERMISSION_CHANGES",
     "PRIVILEGES",
@@ -60,6 +63,7 @@ __all__ = [
     "changes_since",
     "chosen_matrix",
     "composed",
+    "enforced_without_device",
     "facts_of",
     "finding_states",
     "forget",
@@ -79,5 +83,6 @@ __all__ = [
     "stored",
     "techniques_of_findings",
     "unmatched",
+    "why_both",
     "with_ids",
 ]

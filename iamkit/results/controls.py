@@ -17,6 +17,7 @@ from iamkit.checks import STATUSES, Status
 from iamkit.reference import CONTROL, chosen_controls, load_controls
 from iamkit.settings import Settings
 from iamkit.table import OBJECT, TEXT, Column, Table
+from iamkit.values import counted
 
 MANUAL: Final = "manual"
 
@@ -136,13 +137,14 @@ def _sentence(result: Any) -> str:
         Status.NOTED: result.noted,
     }.get(result.status)
     one, several = VERBS[result.status]
-    total = "the" if pd.isna(result.total) else result.total
+    whole = result.among if pd.isna(result.total) else counted(result.total, result.among)
+    total = f"the {whole}" if pd.isna(result.total) else whole
     if result.among.startswith("the "):
         said = f"{result.among} {one} {result.check}"
     elif result.status == Status.PASS:
-        said = f"none of {total} {result.among} {several} {result.check}"
+        said = f"none of {total} {several} {result.check}"
     else:
-        said = f"{count} of {total} {result.among} {one if count == 1 else several} {result.check}"
+        said = f"{count} of {total} {one if count == 1 else several} {result.check}"
     return said if pd.isna(result.reason) else f"{said} ({result.reason})"
 
 

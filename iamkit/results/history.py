@@ -34,6 +34,7 @@ from iamkit.results.record import ANALYSIS, AUDITS, TABLES, AuditRecord, empty
 from iamkit.results.record import record as make_record
 from iamkit.results.since import CHANGES, changes, not_compared
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Table, own_texts
+from iamkit.values import counted
 
 FOLDER, MANIFEST = snapshots.FOLDER, snapshots.MANIFEST
 HISTORY: Final = "history"
@@ -154,8 +155,8 @@ class History:
         """Say how many audits there are, of when, and what can be asked of them."""
         first, last = (f"{self.audits['as_of'].iloc[at]:%Y-%m-%d}" for at in (0, -1))
         number = len(self.audits)
-        when = f"1 audit, of {last}" if number == 1 else f"{number} audits, {first} to {last}"
-        return f"{when}; ask .audits, .measures, .findings, .changes"
+        when = f"of {last}" if number == 1 else f"{first} to {last}"
+        return f"{counted(number, 'audits')}, {when}; ask .audits, .measures, .findings, .changes"
 
     @cached_property
     def records(self) -> AuditRecord:

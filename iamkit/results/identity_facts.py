@@ -9,6 +9,11 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import Status
+from iamkit.restrictions import MfaVerdict
+from iamkit.results.without_device import REGISTERING, why_both
+from iamkit.values import counted
+
+FOLLOWS: Final = "what follows"  # from a verdict, together with what else is known
 
 Fact = tuple[str, str, Any]  # what it is about, what is said, and the value
 
@@ -127,7 +132,11 @@ def _credentials(tables: _Tables, arn: str) -> Iterator[Fact]:
             used = "never used" if pd.isna(row.used) else f"used {row.used:%Y-%m-%d}"
             used = used if pd.isna(row.used_service) else f"{used} for {row.used_service}"
             state = "active" if pd.notna(row.active) and row.active else "inactive"
-            age = "of unknown age" if pd.isna(row.age_days) else f"{row.age_days} days old"
+            age = (
+                "of unknown age"
+                if pd.isna(row.age_days)
+                else f"{counted(row.age_days, 'days')} old"
+            )
             yield "credentials", f"access key {row.slot}", f"{state}, {age}, {used}"
     for row in tables.of("mfa_devices", "user_arn", arn):
         yield "credentials", "MFA device", f"{row.serial} ({_said(row.kind)})"
@@ -140,6 +149,12 @@ def _verdicts(tables: _Tables, arn: str) -> Iterator[Fact]:
             for fact, value in (("why", row.why), ("one request that is allowed", row.witness)):
                 if pd.notna(value) and value:
                     yield topic, fact, value
+    for row in tables.of("identities", "principal_arn", arn):
+        without = pd.notna(row.mfa_registered) and not row.mfa_registered
+        if without and row.mfa_enforced == MfaVerdict.ENFORCED:
+            methods = tables.of("escalations", "principal_arn", arn)
+            proven = any(of.method == REGISTERING and of.status == "proven" for of in methods)
+            yield "MFA", FOLLOWS, why_both(row.access, registers=proven)
 
 
 def _policies(tables: _Tables, arn: str) -> Iterator[Fact]:

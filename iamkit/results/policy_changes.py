@@ -11,7 +11,7 @@ from iamkit.errors import ChangeError
 from iamkit.evidence import requests
 from iamkit.results.change import Change, Document, called, change
 from iamkit.results.changed_evidence import KINDS, ChangedEvidence, characters, policies_of
-from iamkit.values import as_dict, as_list
+from iamkit.values import as_dict, as_list, counted
 
 
 def _policy_name(arn: str) -> str:
@@ -41,7 +41,7 @@ class AttachPolicy(Change):
         quota = f"AttachedPoliciesPer{kind}Quota"
         if len(attached) >= evidence.quota(quota):
             raise ChangeError(
-                f"{called(self.principal)} has {len(attached)} policies (LimitExceeded)"
+                f"{called(self.principal)} has {counted(len(attached), 'policies')} (LimitExceeded)"
             )
         attached.append({"PolicyArn": self.policy, "PolicyName": _policy_name(self.policy)})
         evidence.counted(self.policy, "AttachmentCount", 1)

@@ -18,7 +18,7 @@ from iamkit.results.credential_changes import (
     expire,
 )
 from iamkit.results.policy_changes import new_id
-from iamkit.values import as_dict, as_list
+from iamkit.values import as_dict, as_list, counted
 
 PASSWORD_POLICY: Final = requests.by_call("iam:GetAccountPasswordPolicy")
 
@@ -175,7 +175,9 @@ class AddUserToGroup(Change):
         if name in groups:
             return
         if len(groups) >= evidence.quota("GroupsPerUserQuota"):
-            raise ChangeError(f"{called(self.user)} is in {len(groups)} groups (LimitExceeded)")
+            raise ChangeError(
+                f"{called(self.user)} is in {counted(len(groups), 'groups')} (LimitExceeded)"
+            )
         groups.append(name)
 
     def __str__(self) -> str:

@@ -39,6 +39,7 @@ from iamkit.policy import (
     RequestContext,
 )
 from iamkit.reference import Bits, Catalog, Flags, LevelByKey, levels_by_key, popcount
+from iamkit.values import counted
 
 PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
 ADMIN: Final = {EVERYTHING: "admin", THROUGH_IAM: "near-admin"}
@@ -209,9 +210,9 @@ def details(allowed: Allowed, held: Iterable[str]) -> list[str | None]:
     "read, and 1 action that hands out credentials: ecr:GetAuthorizationToken".
     """
     made: Memo[tuple[int, str], str | None] = Memo()
-    counted = _Counted.of(allowed)
+    many = _Counted.of(allowed)
     return [
-        made.once((number, privilege), _detail, allowed, counted, number, privilege)
+        made.once((number, privilege), _detail, allowed, many, number, privilege)
         for number, privilege in zip(allowed.which.tolist(), held, strict=True)
     ]
 
@@ -234,9 +235,9 @@ class _Counted(NamedTuple):
         return cls(counts, allowed.catalog.count_by_service(row).astype(np.int32))
 
 
-def _detail(allowed: Allowed, counted: _Counted, number: int, privilege: str) -> str | None:
+def _detail(allowed: Allowed, many: _Counted, number: int, privilege: str) -> str | None:
     if privilege in ("write", "near-admin"):
-        return f"{privilege}: {_changes(allowed, counted, number)}"
+        return f"{privilege}: {_changes(allowed, many, number)}"
     if privilege != "read":
         return None
     catalog = allowed.catalog
@@ -244,33 +245,29 @@ def _detail(allowed: Allowed, counted: _Counted, number: int, privilege: str) ->
     if not handed:
         return privilege
     verb = "hands" if len(handed) == 1 else "hand"
-    return f"{privilege}, and {_counted(len(handed), 'action')} that {verb} out credentials: " + (
+    return f"{privilege}, and {counted(len(handed), 'actions')} that {verb} out credentials: " + (
         ", ".join(handed)
     )
 
 
-def _changes(allowed: Allowed, counted: _Counted, number: int) -> str:
+def _changes(allowed: Allowed, many: _Counted, number: int) -> str:
     """How many actions of how many services change something, where, and which."""
     catalog, row = allowed.catalog, allowed.changes[number]
-    where = {place: counts[number] for place, counts in counted.where.items()}
+    where = {place: counts[number] for place, counts in many.where.items()}
     total = sum(where.values())
     places = [f"{count:,} {place}" for place, count in where.items() if count]
     if len(places) == 1:
         places = [place for place, count in where.items() if count]
-    of_services = counted.of_services[number]
+    of_services = many.of_services[number]
     most = np.argsort(-of_services, kind="stable")[: np.count_nonzero(of_services)]
     services = [catalog.services[at] for at in most.tolist()]
-    said = f"{_counted(total, 'action')} of {_counted(len(services), 'service')}"
+    said = f"{counted(total, 'actions')} of {counted(len(services), 'services')}"
     if total <= MOST_NAMED:
         return f"{said}, {_listed(places)}: {', '.join(catalog.names(row))}"
     named = services[:MOST_NAMED]
     if more := services[MOST_NAMED:]:
         named = [*named, f"{len(more)} more"]
     return f"{said} ({_listed(named)}), {_listed(places)}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def _listed(words: list[str]) -> str:

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from iamkit.rotation.entry import Entry
+from iamkit.values import counted
 
 SETTLED: Final = timedelta(minutes=5)  # after which AWS's lists show what was made
 
@@ -146,14 +147,15 @@ def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Li
         state = State.WAITS if due > now else State.MANUAL
         said = "it was handed over and has not been used yet"
         if state is State.MANUAL:
-            said += f" in {limits.unused.days} days: ask its user, or undo the rotation"
+            said += f" in {counted(limits.unused.days, 'days')}: ask its user, or undo the rotation"
         return [*_others(old), Step(new.id, Action.SEE_USE, state, due, said)]
     if old.active:
         due = max(old.used or _created(old), _created(new)) + limits.wait
-        said = f"the second key is in use; this one must be silent for {limits.wait.days} days"
+        days = counted(limits.wait.days, "days")
+        said = f"the second key is in use; this one must be silent for {days}"
         return [_dated(old, Action.DEACTIVATE, due, now, said), _young(new, now, limits)]
     due = entry.inactive_since(old.id, now) + limits.wait
-    said = f"it was replaced; it must be inactive for {limits.wait.days} days"
+    said = f"it was replaced; it must be inactive for {counted(limits.wait.days, 'days')}"
     return [_dated(old, Action.DELETE, due, now, said), _young(new, now, limits)]
 
 
@@ -217,7 +219,8 @@ def _apart(keys: Sequence[Key], entry: Entry, now: datetime, limits: Limits) -> 
 def _inactive(key: Key, entry: Entry, now: datetime, limits: Limits) -> Step:
     due = max(_last(key) + limits.unused, entry.inactive_since(key.id, now) + limits.wait)
     said = (
-        f"it is inactive; it must be unused for {limits.unused.days} days, and seen inactive for "
+        f"it is inactive; it must be unused for {counted(limits.unused.days, 'days')}, and seen "
+        "inactive for "
         f"{limits.wait.days}"
     )
     return _dated(key, Action.DELETE_INACTIVE, due, now, said)
@@ -256,7 +259,7 @@ def _both(key: Key, idle: bool, now: datetime, limits: Limits) -> Step:
         return Step(key.id, Action.SEE_USE, State.WAITS, due, "it was never used so far")
     said = (
         "two keys are active, so no new one can be made: move what uses one of them to the other; "
-        f"one that is unused for {limits.unused.days} days is deactivated"
+        f"one that is unused for {counted(limits.unused.days, 'days')} is deactivated"
     )
     return Step(key.id, Action.CHOOSE, State.MANUAL, _created(key) + limits.max_age, said)
 
@@ -270,13 +273,13 @@ def _waits(key: Key, action: Action, why: str) -> Step:
 
 
 def _old_at(limits: Limits) -> str:
-    return f"it is too old after {limits.max_age.days} days"
+    return f"it is too old after {counted(limits.max_age.days, 'days')}"
 
 
 def _idle(key: Key, limits: Limits) -> str:
     if key.used is None:
-        return f"no use of it is on record in {limits.unused.days} days or more"
-    return f"it was not used for {limits.unused.days} days or more"
+        return f"no use of it is on record in {counted(limits.unused.days, 'days')} or more"
+    return f"it was not used for {counted(limits.unused.days, 'days')} or more"
 
 
 def _created(key: Key) -> datetime:

@@ -19,6 +19,7 @@ from iamkit.rotation.aws_keys import AwsKeys, RefusedError
 from iamkit.rotation.decisions import SETTLED, Action, Key, Limits, State, Step, decide
 from iamkit.rotation.entry import Entry, Journal, written
 from iamkit.rotation.key_secrets import KeySecrets, secret_name
+from iamkit.values import counted
 
 MOST_STEPS = 8  # of one user in one run
 
@@ -182,7 +183,8 @@ class Rotator:
             f"The user fetches it with\n\n    aws secretsmanager get-secret-value --secret-id "
             f"{secret_name(name)}\n\nand uses it instead of {entry.old}, which is deactivated when "
             f"the new key has been used and the old one has been silent for "
-            f"{self.limits.wait.days} days." + (f"\n\nNote: {stands}" if stands else ""),
+            f"{counted(self.limits.wait.days, 'days')}."
+            + (f"\n\nNote: {stands}" if stands else ""),
         )
         self.journal.write(name, replace(entry, notified=written(self.now())))
         self.told.say(f"{name}: handed over {entry.new}")

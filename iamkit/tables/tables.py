@@ -40,7 +40,7 @@ from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
 from iamkit.tables.contradictions import contradictions
 from iamkit.tables.details import AuthorizationDetails
 from iamkit.tables.organization_policies import trust_with_denials
-from iamkit.values import as_dict, as_list, instead
+from iamkit.values import as_dict, as_list, counted, instead
 
 # Codes of gaps that concern single subjects only.
 PARTIAL: Final = (partial.CODE, authorization_details.FROM_LIST)
@@ -466,16 +466,16 @@ class AccountTables:
 
     def __repr__(self) -> str:
         """Name the account, its moment and how many of what it has."""
-        counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in COUNTED)
+        counts = ", ".join(
+            counted(len(getattr(self, name)), name.replace("_", " ")) for name in COUNTED
+        )
         return f"{self.title}\n{counts}"
 
     @property
     def _tried(self) -> str:
         """How many changes were tried on the evidence, if any."""
         number = len(self.snapshot.changes)
-        return (
-            f", after {number} change{'s' * (number != 1)} that nobody has made" if number else ""
-        )
+        return f", after {counted(number, 'changes')} that nobody has made" if number else ""
 
     def _contents(self) -> pd.DataFrame:
         """Tables of the evidence, then those derived from them; the latter count once built."""

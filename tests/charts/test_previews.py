@@ -67,3 +67,13 @@ def test_nothing_of_the_account_is_markup() -> None:
     ):
         assert "<script>" not in shown
         assert '">"' not in shown
+
+
+@pytest.mark.parametrize(
+    ("severity", "color"),
+    [("high", TONES["bad"]), ("medium", TONES["note"]), ("low", MUTED)],
+)
+def test_a_failure_is_as_red_as_the_severity_beside_it(severity: str, color: str) -> None:
+    columns = [("Severity", "", "severity"), ("Status", "", "severity")]
+    shown = table_html("All", columns, [[severity, "fail"]])
+    assert f"1px solid {color}; color: {color}" in shown

@@ -145,7 +145,7 @@ def test_an_account_that_cannot_be_read_is_said(reports: Path, tmp_path: Path) -
     with pytest.warns(UserWarning, match=f"account {THREE}: it is left out"):
         assert set(ours.findings["account_id"]) == {ONE, TWO}
     with pytest.warns(UserWarning, match=THREE):
-        assert "1 accounts not known" in ours.who_can("s3:GetObject").of
+        assert "1 account not known" in ours.who_can("s3:GetObject").of
     with pytest.warns(UserWarning, match=THREE):
         assert set(ours.table("audit.findings")["of_account"]) == {ONE, TWO}
 

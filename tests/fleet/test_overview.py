@@ -52,7 +52,7 @@ def test_an_account_that_failed_shows_its_last_known_figures_as_such(reports: Pa
     [row] = overview.rows_of(reports, [failed])
     assert row.stale
     page = overview.html([row], "2026-12-01T060000Z")
-    assert "1 of 1 accounts could not be audited." in page
+    assert "1 of 1 account could not be audited." in page
     assert "an earlier audit" in page
     assert "0 of 1" in page
     frame = overview.table([row])

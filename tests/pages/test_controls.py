@@ -3,6 +3,7 @@
 import pytest
 
 from iamkit import Account
+from iamkit.charts.headers import headers
 from iamkit.checks import STATUSES
 from iamkit.errors import SettingsError
 from iamkit.pages import controls, findings
@@ -52,6 +53,19 @@ def test_each_control_is_among_those_of_the_newest_version_or_of_older_ones(
     assert set(older["control"].str.partition(",")[0]) == {
         f"{CIS} {version}" for version in ("6.0.0", "5.0.0", "3.0.0")
     }
+
+
+def test_a_control_that_fails_has_the_gravest_severity_of_its_checks(nobody: Account) -> None:
+    for older in (False, True):
+        whole, found = controls.of_framework(nobody), controls.controls(nobody, older=older)
+        rows = whole.loc[found.index]
+        assert found["asks_for"].tolist() == rows["title"].tolist()
+        assert headers(list(found))[1][0] == "Asks for", "its title is that of no check"
+        assert found["evidence"].notna().tolist() == [bool(names) for names in rows["checks"]]
+        fails = found["status"].eq("fail")
+        assert fails.any()
+        assert set(found.loc[fails, "severity"]) == {"low"}
+        assert found.loc[~fails, "severity"].isna().all()
 
 
 def test_the_settings_name_the_frameworks_that_are_listed(nobody: Account) -> None:

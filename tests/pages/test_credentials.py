@@ -55,8 +55,8 @@ def test_the_numbers_are_those_of_the_tables_below() -> None:
         "Users": ("3", "plain"),
         "Console passwords": ("2", "plain"),
         "Active keys": ("3", "plain"),
-        "Old keys": ("2", "bad"),
-        "Unused": ("3", "bad"),
+        "Old keys": ("2", "note"),
+        "Unused": ("3", "note"),
     }
 
 
@@ -121,13 +121,13 @@ def test_the_tables_hold_of_a_credential_report(tmp_path: Path) -> None:
     made = account(tmp_path, details([user("ann"), user("bo")]), credential_report=lines)
     assert len(credentials.two_active_keys(made)) == 2
     assert credentials.with_password_and_key(made)["key_idle_days"].tolist() == [61]
-    assert numbers(credentials.headline(made))["Unused"] == ("3", "bad")
+    assert numbers(credentials.headline(made))["Unused"] == ("3", "note")
 
 
 def test_old_passwords_are_counted_and_those_of_unknown_age_only_if_there_are_any() -> None:
     ages = {"a": 91, "b": 90, "c": None}
     rows = [{"user_name": name, "password_age_days": days} for name, days in ages.items()]
-    said = "of 3 (33 %) console passwords were not changed for more than 90 days"
+    said = "of 3 console passwords (33 %) was not changed for more than 90 days"
     of_three = credentials.old_passwords(holding(credentials=users(*rows)))
     assert of_three == f"1 {said}; the age of 1 is not known."
     assert credentials.old_passwords(holding(credentials=users(*rows[:2]))).endswith("90 days.")

@@ -51,3 +51,9 @@ def test_each_table_says_how_many_rows_it_has(tmp_path: Path) -> None:
     assert (
         set(method.columns()["table"]) == set(found.index) == {each.name for each in schema.TABLES}
     )
+
+
+def test_tables_of_the_kit_s_own_texts_show_no_marks_of_code(tmp_path: Path) -> None:
+    held = account(tmp_path)
+    for frame in (method.tables(held), method.columns(), held.settings.describe()):
+        assert not frame.astype("str").apply(lambda of: of.str.contains("`")).to_numpy().any()

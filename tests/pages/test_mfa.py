@@ -98,7 +98,7 @@ def test_console_users_without_a_device_are_listed_the_last_used_password_first(
         {**user, "user_arn": "dee", "user_name": "dee", "mfa_registered": True},
         {**user, "user_arn": "root", "user_name": "root", "is_root": True},
     )
-    found = mfa.without_device(holding(credentials=held))
+    found = mfa.without_device(holding(credentials=held, mfa_enforcement=MFA_ENFORCEMENT.rows()))
     assert found["user_name"].tolist() == ["bo", "ann", "cy"]
 
 

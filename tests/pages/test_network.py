@@ -33,7 +33,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
 def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     assert numbers(network.headline(company)) == {
         "Restricted users": ("25 %", "plain"),
-        "Partly restricted": ("1", "bad"),
+        "Partly restricted": ("1", "note"),
         "Lists of networks": ("3", "plain"),
         "Open lists": ("1", "bad"),
     }

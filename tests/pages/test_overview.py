@@ -42,8 +42,11 @@ def test_each_practice_has_a_figure_of_a_whole_and_a_verdict_in_words(company: A
         "MFA", "Kinds of access and permissions", "Networks", "Passwords", "Access keys",
     ]  # fmt: skip
     assert found.loc["MFA", "figure"] == "1 of 2"
+    assert found.loc["MFA", "counts"] == "users with MFA enforced: more is better"
+    assert found.loc["Passwords", "counts"].endswith("fewer is better")
+    assert found["counts"].is_unique
     assert found.loc["MFA", "state"] == "critical"
-    said = "MFA is enforced for 1 of 2 users with permissions. 1 of 2 console users have an MFA"
+    said = "MFA is enforced for 1 of 2 users with permissions. 1 of 2 console users has an MFA"
     assert found.loc["MFA", "verdict"].startswith(said)
     assert found.loc["Kinds of access and permissions", "figure"] == "2 of 3"
     assert "0 of 3 users and roles can be used from named" in found.loc["Networks", "verdict"]
@@ -68,11 +71,12 @@ def test_of_nobody_nothing_passes_and_words_say_so(tmp_path: Path) -> None:
     found = overview.practices(account(tmp_path)).set_index("practice")
     assert not found["state"].eq("pass").any()
     assert found.loc["MFA", "figure"] == "–"
+    assert found.loc["MFA", "counts"] == "", "there is nothing that it would count"
     assert "No user has a console password." in found.loc["MFA", "verdict"]
     said = found.loc["Passwords", "verdict"]
     assert said.startswith("No user has a console password. 8 checks of this practice could not be")
     assert found.loc["Access keys", "state"] == "not assessed", "service credentials are not known"
-    said = "One check of this practice could not be assessed, because evidence is missing."
+    said = "1 check of this practice could not be assessed, because evidence is missing."
     assert found.loc["Access keys", "verdict"].endswith(said)
     assert found.loc["Access keys", "verdict"].startswith("No user has an active access key. ")
     assert found.loc["Networks", "verdict"] == "The account has no users and no roles."
@@ -153,6 +157,9 @@ def test_each_page_counts_the_checks_that_it_shows(company: Account) -> None:
     for page in overview.EVERY_CHECK:
         assert found[page]["checks"] == len(results)
         assert found[page]["fail"] == (results["status"] == "fail").sum()
+        worst = found[page]["worst"]
+        assert worst == results.loc[results["status"] == "fail", "severity"].iloc[0]
+    assert found["03-network"]["worst"] == "high"
     parts = [found[page]["checks"] for page in found if page not in overview.EVERY_CHECK]
     assert sum(parts) <= len(results)
 

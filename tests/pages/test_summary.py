@@ -44,11 +44,11 @@ def first_number(*results: dict[str, Any]) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("statuses", "note", "tone"),
     [
-        (["fail", "pass"], "of 3; 2 pass", "bad"),
+        (["fail", "pass"], "of 3 (1 high); 2 pass", "bad"),
         (["pass"], "of 2; 2 pass", "good"),
-        (["noted"], "of 2; 1 pass; 1 notes facts", "good"),
-        (["noted"] * 2, "of 3; 1 pass; 2 note facts", "good"),
-        (["not applicable"], "of 2; 1 pass; 1 has nothing to examine", "good"),
+        (["noted"], "of 2; 1 passes; 1 notes facts", "good"),
+        (["noted"] * 2, "of 3; 1 passes; 2 note facts", "good"),
+        (["not applicable"], "of 2; 1 passes; 1 has nothing to examine", "good"),
     ],
 )
 def test_the_first_number_says_what_became_of_the_checks(
@@ -74,6 +74,22 @@ def test_the_numbers_are_the_account_s(company: Account) -> None:
     assert found["MFA registered"] == ("100 %", "plain")
     assert found["MFA enforced"] == ("0 %", "plain")
     assert "Checks with errors" not in found
+
+
+@pytest.mark.parametrize(
+    ("severities", "said", "tone"),
+    [
+        (["low", "critical", "low"], "(1 critical, 2 low)", "bad"),
+        (["medium", "low"], "(1 medium, 1 low)", "note"),
+        (["low"], "(1 low)", "plain"),
+    ],
+)
+def test_the_number_of_failing_checks_is_as_red_as_the_gravest(
+    severities: list[str], said: str, tone: str
+) -> None:
+    note, shown = first_number(*({"severity": each} for each in severities))
+    assert said in note
+    assert shown == tone
 
 
 def test_checks_that_broke_are_a_number_of_their_own(company: Account) -> None:

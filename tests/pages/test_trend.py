@@ -54,7 +54,7 @@ def test_with_one_audit_nothing_is_compared(tmp_path: Path) -> None:
     assert trend.changed_identities(account).empty
     assert "first audit" in str(trend.new_findings(account))
     assert len(trend.states(account)) == 1
-    assert list(trend.practices(account).columns) == ["practice", "2026-01-01"]
+    assert list(trend.practices(account).columns) == ["practice", "better", "2026-01-01"]
 
 
 def test_a_figure_without_evidence_is_not_assessed(tmp_path: Path) -> None:

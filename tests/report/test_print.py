@@ -15,7 +15,9 @@ __all__ = ["browser"]  # the fixture
 if chromium() is None and not os.environ.get("IAMKIT_REQUIRE_BROWSER"):
     pytest.skip(NOT_FOUND, allow_module_level=True)
 
-SHEET = 703  # pixels between the margins of A4; Letter has 725
+# Pixels between the margins of a sheet, and its size in inches.
+SHEETS = {"A4": (703, (8.27, 11.69)), "Letter": (725, (8.5, 11))}
+TURNED = {"A4": (1062, 695), "Letter": (995, 717)}  # width and height of one that is turned
 LEAST = 6.5  # points
 TABLES = """
 import pandas as pd
@@ -56,10 +58,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render(audit.snapshot, notebooks=audit.notebooks).pages[0]
 
 
-@pytest.fixture
-def paper(browser: Browser, page: Path) -> Tab:
-    """The page as it prints, as wide as a sheet of A4."""
-    with browser.open(page, media="print", width=SHEET) as tab:
+@pytest.fixture(params=SHEETS)
+def paper(browser: Browser, page: Path, request: pytest.FixtureRequest) -> Tab:
+    """The page as it prints, as wide as a sheet."""
+    with browser.open(page, media="print", width=SHEETS[request.param][0]) as tab:
         yield tab
 
 
@@ -136,14 +138,29 @@ def test_text_in_charts_is_not_too_small_either(paper: Tab) -> None:
     assert upright == "auto"
 
 
+@pytest.mark.parametrize("size", TURNED)
+def test_a_chart_on_a_turned_sheet_can_be_read_and_fits(
+    browser: Browser, page: Path, size: str
+) -> None:
+    width, height = TURNED[size]
+    with browser.open(page, media="print", width=width) as tab:
+        shown = """[...document.querySelectorAll('.chart.turned img')].map(each => [
+            each.getBoundingClientRect().width / each.naturalWidth,
+            each.getBoundingClientRect().height])"""
+        ((scale, high),) = tab.evaluate(shown)
+    assert scale * 6.8 >= LEAST
+    assert high <= height
+
+
 def test_what_is_for_the_screen_is_left_out(paper: Tab) -> None:
     shown = "[...document.querySelectorAll('.side, .controls, details.code, .top, footer')]"
     assert paper.evaluate(f"{shown}.filter(each => each.offsetParent !== null).length") == 0
 
 
-def test_the_sheets_are_few(browser: Browser, page: Path) -> None:
+@pytest.mark.parametrize("size", SHEETS)
+def test_the_sheets_are_few(browser: Browser, page: Path, size: str) -> None:
     with browser.open(page) as tab:
-        pdf = tab.pdf()
+        pdf = tab.pdf(SHEETS[size][1])
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 7, "1,235 rows"
 
 

@@ -57,3 +57,23 @@ def test_the_tables_fit_a_usual_screen(browser: Browser, pages: Path, name: str)
 def test_the_page_fits_a_phone(browser: Browser, pages: Path, name: str) -> None:
     with browser.open(pages / f"{name}.html", width=390) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_list_of_checks_has_their_severity(browser: Browser, pages: Path) -> None:
+    """It is the widest of its page: cells of up to 28 characters do not wrap."""
+    with browser.open(pages / "09-method.html", width=1280) as tab:
+        heads = tab.evaluate(
+            "[...document.querySelectorAll('.scroll[aria-label^=\"Checks, what\"] thead th')]"
+            ".map(each => each.firstChild.firstChild.textContent)"
+        )
+    assert heads == ["Check", "Severity", "Among", "Errs", "Remedy"]
+
+
+def test_the_practices_on_a_phone_have_room_for_their_names(browser: Browser, pages: Path) -> None:
+    with browser.open(pages / "index.html", width=390) as tab:
+        widths = tab.evaluate(
+            "[...document.querySelectorAll('.practices .what')]"
+            ".map(each => each.getBoundingClientRect().width)"
+        )
+    assert len(widths) == 5
+    assert min(widths) > 120

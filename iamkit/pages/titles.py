@@ -1,0 +1,90 @@
+"""
+The titles of checks, for pages: people read a title, and files and settings have the id.
+
+An id stands on no page as text. What an author wrote with ids of other checks is shown with their
+titles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from iamkit.account import Account
+from iamkit.checks import Status, every
+
+_ID: Final = re.compile(
+    r"(?P<article>\b(?:the )?check )?(?P<id>\b[a-z0-9]+(?:_[a-z0-9]+)+\b)", re.IGNORECASE
+)
+
+
+def titles(account: Account) -> dict[str, str]:
+    """Return the title of each check, by its id; of own checks, too."""
+    return {name: each.title for name, each in every(account.settings).items()}
+
+
+def spelled(text: str, named: Mapping[str, str]) -> str:
+    """
+    Return a text with the titles of checks in place of their ids.
+
+    >>> named = {"root_without_mfa": "The root user has no MFA"}
+    >>> spelled("It is noted, because root_without_mfa reports it; see mfa_enforcement.", named)
+    'It is noted, because the check “The root user has no MFA” reports it; see mfa_enforcement.'
+    >>> spelled("The check root_without_mfa reports it.", named)
+    'The check “The root user has no MFA” reports it.'
+    """
+
+    def title(found: re.Match[str]) -> str:
+        if found["id"] not in named:
+            return found[0]
+        return f"{found['article'] or 'the check '}“{named[found['id']]}”"
+
+    return _ID.sub(title, text)
+
+
+def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return results of checks without severity and remedy where nothing is wrong.
+
+    A title says what is wrong, so there it says that this was not found.
+    """
+    fine = results["status"].isin([Status.PASS, Status.NOT_APPLICABLE])
+    return results.assign(
+        title=results["title"].where(~fine, "Not found: " + results["title"].map(lowered)),
+        severity=results["severity"].mask(fine),
+        remedy=results["remedy"].mask(fine),
+    )
+
+
+def lowered(title: str) -> str:
+    """
+    Return a title as a part of a sentence.
+
+    >>> lowered("The root user has no MFA"), lowered("MFA is not enforced")
+    ('the root user has no MFA', 'MFA is not enforced')
+    """
+    return title[:1].lower() + title[1:] if title[1:2].islower() or title[:2] == "A " else title
+
+
+def outcome(result: Any, counted: str) -> str:
+    """
+    Return the result of a check as a phrase: its title, and how many of whom; `counted` says that.
+
+    >>> row = {"title": "A role is unused", "status": "fail", "reason": None}
+    >>> outcome(row, "3 of 12 roles"), outcome(row | {"status": "pass"}, "none of 12 roles")
+    ('A role is unused: 3 of 12 roles', 'Not found: a role is unused (none of 12 roles)')
+    >>> outcome(row | {"status": "not assessed", "reason": "no roles are known"}, "")
+    'A role is unused: not assessed, no roles are known'
+    """
+    title, status = result["title"], result["status"]
+    reason = "" if pd.isna(result["reason"]) else str(result["reason"]).split("; ")[0]
+    if status == Status.PASS:
+        return f"Not found: {lowered(title)} ({counted})"
+    if status in (Status.NOT_ASSESSED, Status.NOT_APPLICABLE):
+        said = "does not apply" if status == Status.NOT_APPLICABLE else status
+        return f"{title}: {said}{f', {reason}' if reason else ''}"
+    said = "" if status == Status.FAIL else f"{status}, "
+    return f"{title}: {said}{counted}{f' ({reason})' if reason else ''}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 import pandas as pd
@@ -15,6 +16,7 @@ from iamkit.results import changes
 
 GROUPS: Final = 10  # of a user: IAM's quota
 RECENT: Final = 90  # days; what was used since is in use
+Part = tuple[changes.Change, ...]  # made together or not at all
 EMERGENCY: Final = re.compile(r"break.?glass|emergenc", re.IGNORECASE)
 
 
@@ -24,7 +26,8 @@ class Proposal:
     Changes that belong together, and what a person should know before they are made.
 
     `cut_off` says who may be stopped, `not_known` what the evidence does not say about that,
-    `lacking` which evidence there would have to be for any change.
+    `lacking` which evidence there would have to be for any change. `together` are those of the
+    changes that are made together or not at all; each other one is made for itself.
     """
 
     id: str
@@ -35,6 +38,32 @@ class Proposal:
     not_known: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     lacking: str = ""
+    together: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """The changes in their order, by what is made together or not at all."""
+        part_of = {id(each): part for part in self.together for each in part}
+        parts = [part_of.get(id(each), (each,)) for each in self.changes]
+        return list({id(part[0]): part for part in parts}.values())
+
+    def without(self, kept: Iterable[Part], why: Iterable[str]) -> Proposal:
+        """Return the same with some of its parts only; `why` says who is left out, and why."""
+        parts, said = [*kept], (*self.left_out, *why)
+        return replace(
+            self,
+            changes=tuple(chain.from_iterable(parts)),
+            left_out=said,
+            lacking="" if parts else "; ".join(said),
+        )
+
+
+def fitted(account: Account, proposal: Proposal) -> Proposal:
+    """Return a proposal without the parts that AWS would refuse, each of which it names."""
+    kept, refused = changes.fitting(account.snapshot, proposal.parts)
+    if not refused:
+        return proposal
+    return proposal.without(kept, (f"not done: {change}: {why}" for change, why in refused))
 
 
 def for_emergencies(account: Account) -> set[str]:

@@ -1,0 +1,142 @@
+"""Whom a remedy leaves out, by name and with the reason; the others have it all the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iamkit import Account
+from iamkit.remedies import Proposal, proof, proposals, remedies
+from iamkit.results import changes
+from tests.accounts import ARN, account, details, policy, report, role, user
+from tests.results.test_advice import attached, document, line
+
+WITHOUT_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+SHELL = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"
+S3 = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+
+def named(made: Account, name: str) -> Proposal:
+    """The proposal, which AWS would take."""
+    found = next(each for each in proposals(made) if each.id == name)
+    made.what_if(*found.changes)
+    return found
+
+
+def inline(*statements: Any) -> dict[str, Any]:
+    return {"UserPolicyList": [{"PolicyName": "own", "PolicyDocument": document(*statements)}]}
+
+
+def full(size: int) -> dict[str, Any]:
+    """A statement of which a policy is about so many characters long."""
+    return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{'x' * size}"}
+
+
+def people(folder: Path, *users: dict[str, Any], **kinds: Any) -> Account:
+    lines = [line(each["UserName"], password=(30, 2)) for each in users]
+    return account(folder, details([*users], **kinds), credential_report=report(*lines))
+
+
+def test_a_policy_that_would_be_too_long_stays_and_the_others_are_written(tmp_path: Path) -> None:
+    deny = {"Effect": "Deny", "NotAction": "iam:ListUsers", "Resource": "*",
+            "Condition": WITHOUT_MFA}  # fmt: skip
+    made = people(
+        tmp_path, user("ann", **inline(S3, deny)), user("big", **inline(full(1850), deny))
+    )
+    found = named(made, "deny-keys-without-mfa")
+    assert [each.principal for each in found.changes] == [f"{ARN}user/ann"]
+    (said,) = found.left_out
+    assert said.startswith("not done: Write inline policy own of user big: ")
+    assert "are more than 2048 (UserPolicySizeQuota: LimitExceeded)" in said
+
+
+def test_a_trust_policy_that_would_be_too_long_stays(tmp_path: Path) -> None:
+    works = {"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}}
+    works |= {"Action": "sts:AssumeRole"}
+    users = [f"{ARN}user/{number:060d}" for number in range(20)]
+    many = {**works, "Principal": {"AWS": users}}
+    roles = [role("small", document(works)), role("large", document(works, many))]
+    found = named(account(tmp_path, details([user("ann")], roles=roles)),
+                  "name-the-source-of-services")  # fmt: skip
+    assert [each.role for each in found.changes] == [f"{ARN}role/small"]
+    assert found.left_out[0].startswith("not done: Write the trust policy of role large: ")
+
+
+def test_who_has_ten_policies_keeps_all_of_them(tmp_path: Path) -> None:
+    """Also the one in whose place another would have come."""
+    names = [f"p{number}" for number in range(9)]
+    shell = attached(SHELL)
+    made = people(
+        tmp_path,
+        user("ann", AttachedManagedPolicies=shell),
+        user("ten", AttachedManagedPolicies=[*attached(*names), *shell]),
+        policies=[policy(name, document(S3)) for name in names],
+    )
+    found = named(made, "cloudshell-without-files")
+    whom = {each.principal for each in found.changes if not isinstance(each, changes.CreatePolicy)}
+    assert whom == {f"{ARN}user/ann"}
+    assert found.left_out == (
+        "not done: Attach iamkit-cloudshell-without-files to user ten: user ten has 10 policies "
+        "(LimitExceeded)",
+    )
+
+
+def test_nobody_loses_policies_to_a_group_that_cannot_be_made(tmp_path: Path) -> None:
+    """A group may have less than a user has: its quotas are those of the account."""
+    quotas = {"SummaryMap": {"GroupPolicySizeQuota": 300, "UserPolicySizeQuota": 2048}}
+    people_ = [user("ann", **inline(S3)), user("big", **inline(full(500)))]
+    lines = [line(each["UserName"], password=(30, 2)) for each in people_]
+    made = account(
+        tmp_path,
+        details(people_),
+        credential_report=report(*lines),
+        account_summary=quotas,
+    )
+    found = named(made, "policies-to-groups")
+    assert all("big" not in str(each) for each in found.changes)
+    assert any(each.startswith("not done: Write inline policy own of group iamkit-as-big: ")
+               for each in found.left_out)  # fmt: skip
+    assert any("Put user big into group iamkit-as-big" in each for each in found.left_out)
+
+
+def test_wide_policies_stay_and_the_others_move_to_groups(tmp_path: Path) -> None:
+    wide = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    made = people(
+        tmp_path,
+        user("ann", **inline(S3)),
+        user("wide", **inline(wide)),
+        user("shell", AttachedManagedPolicies=attached(SHELL)),
+    )
+    proposal = named(made, "policies-to-groups")
+    remedy = proof.tried(made, proposal)
+    assert set(remedy.ended["name"]) == {"ann"}
+    assert remedy.new.empty
+    said = {each.partition(": ")[0]: each.partition(": ")[2] for each in proposal.left_out}
+    assert said["wide"].startswith("a group that gets own would have its finding too: ")
+    assert said["shell"].startswith("a group that gets them would have its finding too: ")
+
+
+def test_one_of_whom_something_graver_would_be_found_does_not_cost_the_others_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    people_ = [user("ann", **inline(S3)), user("wide", **inline(wide))]
+    made = people(tmp_path, *people_)
+    parts = [
+        (changes.CreateGroup(f"of-{name}"), changes.PutInlinePolicy(f"{ARN}group/of-{name}", "own",
+         document(what)), changes.AddUserToGroup(f"{ARN}user/{name}", f"{ARN}group/of-{name}"),
+         changes.DeleteInlinePolicy(f"{ARN}user/{name}", "own"))
+        for name, what in (("ann", S3), ("wide", wide))
+    ]  # fmt: skip
+    moved = Proposal("policies-to-groups", "Move", "", tuple(c for p in parts for c in p),
+                     together=tuple(parts))  # fmt: skip
+    monkeypatch.setattr(proof, "proposals", lambda _: [moved])
+    (remedy,), refused = remedies(made)
+    assert refused == []
+    assert remedy.proposal.changes == parts[0]
+    assert remedy.proposal.left_out[0].startswith("not done: after it, own would have: ")
+
+
+def test_a_proposal_of_which_nothing_is_left_says_why() -> None:
+    kept = Proposal("x", "X", "", (changes.DeleteUser(f"{ARN}user/none"),)).without([], ["no none"])
+    assert (kept.changes, kept.lacking) == ((), "no none")

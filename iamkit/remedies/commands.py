@@ -206,14 +206,26 @@ def _(change: changes.CreatePolicyVersion, account: Account) -> Commands:
     file, before = file_of("policy", name), file_of("policy", name, "before")
     files = {file: dict(change.document), before: _document(account, change.policy)}
     policy = shlex.quote(change.policy)
-    do, undo = f"new_version {policy} {file} {before}", f"new_version {policy} {before} {file}"
+    do, undo = f"new_version {policy} {file} {before}", f"old_version {policy} {file} {before}"
     return Commands((do,), (undo,), files)
 
 
 @_commands.register
 def _(change: changes.DeletePolicyVersion, account: Account) -> Commands:
-    do = run("delete-policy-version", policy_arn=change.policy, version_id=change.version_id)
-    return Commands((do,), lasting="a deleted version is gone; its document is in the evidence")
+    name, version = name_of(change.policy), change.version_id
+    do = run("delete-policy-version", policy_arn=change.policy, version_id=version)
+    rows = account.policy_old_versions
+    mine = rows["policy_arn"].eq(change.policy) & rows["version_id"].eq(version)
+    found = rows.loc[mine, "document"]
+    if found.empty or not isinstance(found.iloc[0], Mapping):
+        return Commands((do,), lasting=f"{version} of {name}: its document is not in the evidence")
+    file = file_of("policy", name, version, "deleted")
+    undo = f"bring_back {shlex.quote(change.policy)} {file}"
+    lasting = (
+        f"the number and date of {version} of policy {name}, which is deleted: {file} keeps its "
+        "document, of which a version is made again if there is room"
+    )
+    return Commands((do,), (undo,), {file: dict(found.iloc[0])}, lasting)
 
 
 @_commands.register

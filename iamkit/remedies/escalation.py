@@ -106,11 +106,10 @@ def _proposal(
             in_policies[each].add(call)
         if not of:
             apart.setdefault(caller, set()).add(call)
-    made = [
-        written(account, policy, [*statements_of(account, policy), *_denials(calls)])
-        for policy, calls in in_policies.items()
-        if calls
-    ]
+    made: list[changes.Change] = []
+    for each, calls in in_policies.items():
+        if calls:
+            made += written(account, each, [*statements_of(account, each), *_denials(calls)])
     policy = f"{NAME}-{name.rpartition('-')[2]}"
     full = full_of_groups(account, policy) & set(apart) - emergency
     callers = sorted(set(apart) - emergency - full)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import pandas as pd
@@ -42,8 +42,20 @@ class Proposal:
 
     @property
     def parts(self) -> list[Part]:
-        """The changes in their order, by what is made together or not at all."""
+        """
+        The changes in their order, by what is made together or not at all.
+
+        A version of a policy is deleted together with writing the one that it makes room for.
+        """
         part_of = {id(each): part for part in self.together for each in part}
+        for each, then in pairwise(self.changes):
+            if (
+                isinstance(each, changes.DeletePolicyVersion)
+                and isinstance(then, changes.CreatePolicyVersion)
+                and each.policy == then.policy
+                and id(each) not in part_of
+            ):
+                part_of |= dict.fromkeys((id(each), id(then)), (each, then))
         parts = [part_of.get(id(each), (each,)) for each in self.changes]
         return list({id(part[0]): part for part in parts}.values())
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from iamkit.account import Account
 from iamkit.remedies.commands import group_arn, kind_of, name_of, policy_arn
-from iamkit.remedies.documents import held
+from iamkit.remedies.documents import held, new_version
 from iamkit.remedies.proposal import (
     GROUPS,
     Proposal,
@@ -144,7 +144,7 @@ def in_group(
     if policy not in documents.index:
         made.append(changes.CreatePolicy(name, document))
     elif documents[policy] != document:  # since the last time, settings or users have changed
-        made.append(changes.CreatePolicyVersion(policy, document))
+        made += new_version(account, policy, document)
     if users and not account.groups["group_arn"].eq(group).any():
         made.append(changes.CreateGroup(name))
     if users and (policy, "attached") not in held(account, group):
@@ -158,7 +158,10 @@ def in_group(
 
 def shared(made: Iterable[changes.Change]) -> tuple[tuple[changes.Change, ...], ...]:
     """Return, as one part, what `in_group` makes for all: the policy and the group that has it."""
-    kinds = (changes.CreatePolicy, changes.CreatePolicyVersion, changes.CreateGroup)
+    kinds = (
+        *(changes.CreatePolicy, changes.CreatePolicyVersion, changes.DeletePolicyVersion),
+        changes.CreateGroup,
+    )
     part = tuple(
         each
         for each in made

@@ -15,9 +15,9 @@ import pytest
 from iamkit import Account, load
 from iamkit.evidence import aws
 from iamkit.pages import expected
-from iamkit.remedies import Proposal, Remedy, commands, proof, remedies, write
+from iamkit.remedies import Proposal, Remedy, commands, documents, proof, remedies, write
 from iamkit.remedies.losses import LOSSES
-from iamkit.results import CHANGES
+from iamkit.results import CHANGES, changes
 from iamkit.settings import Settings
 from tests.aws import company
 from tests.aws.account import backend, clock, facts, preserved
@@ -191,8 +191,54 @@ def test_a_policy_of_the_name_gets_a_new_version_only_if_it_says_something_else(
     assert f"done: create-policy-version --policy-arn {arn}" in first.stdout
     assert f"done before: {arn} says what policy-{name}.json says" in second.stdout
     assert versions == {"v1": False, "v3": False, "v4": False, "v5": False, "v6": True}
-    kept = site.folder / "remedies" / f"policy-{name}-v2.json"
-    assert json.loads(kept.read_text()) == json.loads(other)
+    kept = f"policy-{name}-v2-made-room.json"
+    assert json.loads((site.folder / "remedies" / kept).read_text()) == json.loads(other)
+    said = (
+        f"{arn} has five versions: v2, the oldest that is not in force, is deleted; {kept} keeps it"
+    )
+    assert said in first.stdout
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_version_that_made_room_comes_back(
+    known_before: bool, site: Site, tmp_path: Path
+) -> None:
+    """With the same documents and the same one in force; numbers are new."""
+    known = backend()
+    with preserved():
+        arn = "arn:aws:iam::123456789012:policy/five"
+        known.create_policy("", "/", saying("1"), "five", [])
+        for number in "2345":
+            if number == "5" and not known_before:
+                made = site.collected()  # the fifth is not in the evidence
+            known.create_policy_version(arn, saying(number), set_as_default=number == "4")
+        if known_before:
+            made = site.collected()
+        change = documents.new_version(made, arn, json.loads(saying("new")))
+        assert (changes.DeletePolicyVersion(arn, "v1") in change) == known_before
+        found = tuple(commands(each, made) for each in change)
+        proposal = Proposal("five", "Write five", "", tuple(change))
+        assert proposal.parts == [tuple(change)]
+        none = made.audit.findings.iloc[:0]
+        remedy = Remedy(proposal, found, none, none, pd.DataFrame(columns=CHANGES.names),
+                        pd.DataFrame(columns=LOSSES.names), ())  # fmt: skip
+        script = write(tmp_path / "five", made, [remedy], [])
+        for verb, wanted in (("do", {"2": 0, "3": 0, "4": 0, "5": 0, "new": 1}),
+                             ("undo", {"1": 0, "2": 0, "3": 0, "4": 1, "5": 0})):  # fmt: skip
+            for _ in range(2):
+                ended = run(["sh", script, verb, "five"], env=site.env,
+                            capture_output=True, text=True)  # fmt: skip
+                assert ended.returncode == 0, ended.stderr
+                there = {json.loads(each.document)["Statement"][0]["Sid"]: int(each.is_default)
+                         for each in known.get_policy(arn).versions}  # fmt: skip
+                assert there == wanted
+        said = "not undone: the number and date of v1 of policy five, which is deleted"
+        assert (said in ended.stdout) == known_before
+
+
+def saying(sid: str) -> str:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def test_another_account_s_credentials_are_refused(site: Site) -> None:

@@ -15,6 +15,27 @@ fail() {
     exit 1
 }
 
+# A value that only a person knows: need NAME VALUE MEANING.
+need() {
+    case $2 in
+    '') fail "set $1 at the top of its part of remedies.sh, or in the environment: $3. Nothing was changed" ;;
+    *[!A-Za-z0-9_+=,.@:/-]*) fail "$1 may have letters, digits and _+=,.@:/- only. Nothing was changed" ;;
+    esac
+}
+
+# A document with values in the places of their marks, in the folder filled: fill FILE NAME VALUE.
+fill() {
+    mkdir -p filled
+    python3 -c 'import sys
+file, *pairs = sys.argv[1:]
+with open(file) as given:
+    text = given.read()
+for name, value in zip(pairs[::2], pairs[1::2]):
+    text = text.replace("@" + name + "@", value)
+with open("filled/" + file, "w") as made:
+    made.write(text)' "$@"
+}
+
 # An operation of IAM. What was made, or is gone, already is done.
 run() {
     run_in iam "$@"

@@ -27,7 +27,8 @@ class Proposal:
 
     `cut_off` says who may be stopped, `not_known` what the evidence does not say about that,
     `lacking` which evidence there would have to be for any change. `together` are those of the
-    changes that are made together or not at all; each other one is made for itself.
+    changes that are made together or not at all; each other one is made for itself. `to_fill` are
+    variables of the script that a person sets, and what each is: documents have `@NAME@` there.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Proposal:
     left_out: tuple[str, ...] = ()
     lacking: str = ""
     together: tuple[Part, ...] = ()
+    to_fill: tuple[tuple[str, str], ...] = ()
 
     @property
     def parts(self) -> list[Part]:

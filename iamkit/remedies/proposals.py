@@ -30,7 +30,12 @@ from iamkit.remedies.policies import (
 )
 from iamkit.remedies.proposal import Proposal, fitted
 from iamkit.remedies.restrictions import enforce_mfa, restrict_networks
-from iamkit.remedies.trust import deleted_principals, mfa_for_roles, services_for_others
+from iamkit.remedies.trust import (
+    deleted_principals,
+    external_ids,
+    mfa_for_roles,
+    services_for_others,
+)
 
 Builder = Callable[[Account], Proposal | Iterable[Proposal] | None]
 
@@ -71,6 +76,7 @@ _BUILDERS: Final[tuple[Builder, ...]] = (
     mfa_for_roles,
     services_for_others,
     deleted_principals,
+    external_ids,
     old_versions,
     unattached,
     into_groups,

@@ -254,7 +254,9 @@ def test_what_ends_no_finding_or_brings_a_graver_one_is_not_offered(
         "grave": (changes.DeleteLoginProfile(f"{ARN}user/ann"), opened),
         "gone": (changes.DeleteUser(f"{ARN}user/x"),),
     }
-    given = [Proposal(name, name, "", wanted) for name, wanted in offered.items()]
+    given = [
+        Proposal(name, name, "", wanted, together=(wanted,)) for name, wanted in offered.items()
+    ]
     monkeypatch.setattr(proof, "proposals", lambda _: given)
     found, refused = remedies(made)
     assert found == []

@@ -49,10 +49,10 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Account, l
 
 
 def sample(account: Account) -> list[Proposal]:
-    """All; in the ordinary profile those that tests name here, and every third of the others."""
+    """All; in the ordinary profile those that tests name here, and every fourth of the others."""
     found = proposals(account)
     others = [each for each in found if each.id not in NAMED]
-    left_out = [] if thorough() else [each.id for at, each in enumerate(others) if at % 3]
+    left_out = [] if thorough() else [each.id for at, each in enumerate(others) if at % 4]
     return [each for each in found if each.id not in left_out]
 
 

@@ -95,7 +95,7 @@ def into_groups(account: Account) -> Proposal:
     for users in alike.values():
         name = f"iamkit-as-{name_of(users[0])}"[:128]
         if name in groups:
-            left.append(f"{name_of(users[0])}: there is a group {name} already")
+            left += [f"{name_of(each)}: there is a group {name} already" for each in users]
             continue
         parts += _moved(account, name, users, documents)
     return Proposal(

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from iamkit import Account
-from iamkit.remedies import Proposal, proof, proposals, remedies
+from iamkit.remedies import Proposal, policies, proof, proposals, remedies
 from iamkit.results import changes
-from tests.accounts import ARN, account, details, policy, report, role, user
+from tests.accounts import ARN, account, details, group, policy, report, role, user
 from tests.results.test_advice import attached, document, line
 
 WITHOUT_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
@@ -137,3 +137,12 @@ def test_one_of_whom_something_graver_would_be_found_does_not_cost_the_others_a_
 def test_a_proposal_of_which_nothing_is_left_says_why() -> None:
     kept = Proposal("x", "X", "", (changes.DeleteUser(f"{ARN}user/none"),)).without([], ["no none"])
     assert (kept.changes, kept.lacking) == ((), "no none")
+
+
+def test_each_user_for_whom_a_group_of_the_name_is_there_is_named(tmp_path: Path) -> None:
+    alike = [user(name, **inline(S3)) for name in ("ann", "ben")]
+    made = people(tmp_path, *alike, groups=[group("iamkit-as-ann")])
+    (found,) = (each for each in [policies.into_groups(made)] if not each.changes)
+    assert found.left_out == tuple(
+        f"{name}: there is a group iamkit-as-ann already" for name in ("ann", "ben")
+    )

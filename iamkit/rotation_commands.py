@@ -18,7 +18,12 @@ from iamkit.values import counted, few, printable
 @click.option("--undo", is_flag=True, help="Take back what --apply did, as far as that can be.")
 @click.option("--yes", is_flag=True, help="Do not ask before each step.")
 @click.option("--user", "users", multiple=True, metavar="NAME", help="Only this user's keys.")
-@click.option("--topic", default="", metavar="ARN", help="SNS topic that new keys are told on.")
+@click.option(
+    "--topic",
+    default="",
+    metavar="ARN",
+    help="SNS topic on which new keys are announced; without one, nobody is told.",
+)
 @click.option("--journal", type=FILE, help="Journal  [default: rotation.json beside the audits]")
 @click.option("--profile", help="AWS profile; else the usual environment.")
 @click.option("--region", help="AWS region in which the secrets are.")
@@ -54,6 +59,10 @@ def rotate(
     With --apply AWS is asked what there is now. A new secret goes to Secrets Manager, where only
     its user can read it, and nowhere else. A user's last working key is never deactivated or
     deleted. A rotation that was cut off is gone on with. docs/rotation.md has more.
+
+    With --topic the topic's subscribers learn who has a new key and how its user fetches it.
+    Without it nobody is told: the run and the plan name the command by which its user fetches the
+    key; send that to the user.
 
     With --lambda a folder is written that deploys the same as an AWS Lambda function.
     """

@@ -15,6 +15,27 @@ fail() {
     exit 1
 }
 
+# A value that only a person knows: need NAME VALUE MEANING.
+need() {
+    case $2 in
+    '') fail "set $1 at the top of its part of remedies.sh, or in the environment: $3. Nothing was changed" ;;
+    *[!A-Za-z0-9_+=,.@:/-]*) fail "$1 may have letters, digits and _+=,.@:/- only. Nothing was changed" ;;
+    esac
+}
+
+# A document with values in the places of their marks, in the folder filled: fill FILE NAME VALUE.
+fill() {
+    mkdir -p filled
+    python3 -c 'import sys
+file, *pairs = sys.argv[1:]
+with open(file) as given:
+    text = given.read()
+for name, value in zip(pairs[::2], pairs[1::2]):
+    text = text.replace("@" + name + "@", value)
+with open("filled/" + file, "w") as made:
+    made.write(text)' "$@"
+}
+
 # An operation of IAM. What was made, or is gone, already is done.
 run() {
     run_in iam "$@"
@@ -45,30 +66,89 @@ create_policy() {
     fi
 }
 
+# The document of a version: document ARN VERSION.
+document() {
+    aws iam get-policy-version --policy-arn "$1" --version-id "$2" \
+        --query PolicyVersion.Document --output json
+}
+
+# The version that is in force, and the others: in_force ARN, not_in_force ARN.
+in_force() {
+    aws iam get-policy --policy-arn "$1" --query Policy.DefaultVersionId --output text
+}
+
+not_in_force() {
+    listed=$(aws iam list-policy-versions --policy-arn "$1" \
+        --query "Versions[?!IsDefaultVersion].VersionId" --output text) || exit 1
+    echo "$listed" | tr '\t' '\n' |
+        sed -n 's/^v\([0-9]*\)$/\1/p' | sort -n | sed 's/^/v/'
+}
+
 # A new default version of a policy, unless the present one says the same: new_version ARN FILE, or
 # new_version ARN FILE EXPECTED if the present one must say what EXPECTED says: else it was changed
 # since the evidence, perhaps by another remedy, and that change would be lost.
 new_version() {
-    now=$(aws iam get-policy --policy-arn "$1" --query Policy.DefaultVersionId --output text)
-    if aws iam get-policy-version --policy-arn "$1" --version-id "$now" \
-        --query PolicyVersion.Document --output json | same_as "$2"; then
+    now=$(in_force "$1")
+    if document "$1" "$now" | same_as "$2"; then
         echo "done before: $1 says what $2 says"
         return
     fi
-    if [ "$#" -eq 3 ] && ! aws iam get-policy-version --policy-arn "$1" --version-id "$now" \
-        --query PolicyVersion.Document --output json | same_as "$3"; then
+    if [ "$#" -eq 3 ] && ! document "$1" "$now" | same_as "$3"; then
         fail "$1 has changed since the evidence; collect it and make the remedies again"
     fi
-    versions=$(aws iam list-policy-versions --policy-arn "$1" \
-        --query "Versions[?!IsDefaultVersion].VersionId" --output text)
     # A policy has five versions at most: the oldest is kept as a file and makes room.
+    versions=$(not_in_force "$1")
     if [ "$(echo "$versions" | wc -w)" -ge 4 ]; then
-        oldest=$(echo "$versions" | tr '\t' '\n' | sed 's/^v//' | sort -n | head -n 1)
-        aws iam get-policy-version --policy-arn "$1" --version-id "v$oldest" \
-            --query PolicyVersion.Document --output json >"${2%.json}-v$oldest.json"
-        run delete-policy-version --policy-arn "$1" --version-id "v$oldest"
+        oldest=$(echo "$versions" | head -n 1)
+        kept=${2%.json}-$oldest-made-room.json
+        document "$1" "$oldest" >"$kept"
+        echo "$1 has five versions: $oldest, the oldest that is not in force, is deleted; $kept keeps it"
+        run delete-policy-version --policy-arn "$1" --version-id "$oldest"
     fi
     run create-policy-version --policy-arn "$1" --policy-document "file://$2" --set-as-default
+}
+
+# Take a new version back: old_version ARN FILE BEFORE. The version that says what BEFORE says is in
+# force again, and the one that says what FILE says is deleted, so that there is room. What was
+# deleted to make room comes back with another number.
+old_version() {
+    now=$(in_force "$1")
+    if document "$1" "$now" | same_as "$3"; then
+        echo "done before: $1 says what $3 says"
+    elif ! document "$1" "$now" | same_as "$2"; then
+        fail "$1 has changed since the remedy was applied; undo it by hand, $3 has the old document"
+    else
+        found=
+        versions=$(not_in_force "$1")
+        for version in $versions; do
+            if document "$1" "$version" | same_as "$3"; then found=$version; fi
+        done
+        if [ "$found" ]; then
+            run set-default-policy-version --policy-arn "$1" --version-id "$found"
+            run delete-policy-version --policy-arn "$1" --version-id "$now"
+        else
+            new_version "$1" "$3" "$2"
+        fi
+    fi
+    for kept in "${2%.json}"-v*-made-room.json; do
+        if [ -f "$kept" ]; then bring_back "$1" "$kept"; fi
+    done
+}
+
+# A deleted version again, with a new number and not in force: bring_back ARN FILE.
+bring_back() {
+    versions=$(not_in_force "$1")
+    for version in $versions; do
+        if document "$1" "$version" | same_as "$2"; then
+            echo "done before: $version of $1 says what $2 says"
+            return
+        fi
+    done
+    if [ "$(echo "$versions" | wc -w)" -ge 4 ]; then
+        echo "not undone: $1 has five versions; $2 has the document of the deleted one"
+    else
+        run create-policy-version --policy-arn "$1" --policy-document "file://$2"
+    fi
 }
 
 same_as() {

@@ -91,7 +91,7 @@ def expected(account: Account, found: Sequence[Proposal] | None = None) -> list[
     Return the proposals that are expected to end a finding, those that lower risk most first.
 
     `found`, if given, are the account's proposals: looking for them again is spared. Of the same
-    severity, those of which nothing can be counted come last.
+    severity, those of which nothing can be counted come last, and then those that wait for a value.
     """
     failing = failing_findings(account)
     offered = [each for each in (proposals(account) if found is None else found) if each.changes]
@@ -102,6 +102,7 @@ def expected(account: Account, found: Sequence[Proposal] | None = None) -> list[
         held,
         key=lambda each: (
             rank.get(each.severity, len(GRAVE)),
+            bool(each.proposal.to_fill),
             [-each.counts.get(name, 0) for name in GRAVE],
         ),
     )

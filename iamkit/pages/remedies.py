@@ -252,6 +252,7 @@ def _fold(account: Account, each: Offered) -> charts.Part:
         ("May be cut off:", of.cut_off),
         ("Not known:", of.not_known),
         ("Left out:", of.left_out),
+        ("To be filled in:", [f"{name}: {what}" for name, what in of.to_fill]),
         ("Cannot be undone:", sorted({one.lasting for one in each.commands if one.lasting})),
     ):
         if names:
@@ -332,7 +333,7 @@ def as_aws(line: str) -> str:
     """
     name, *words = shlex.split(line)
     if name == "run":
-        return shlex.join(["aws", "iam", *words])
+        return shlex.join(["aws", "iam", *words]).replace("file://filled/", "file://")
     if name == "create_policy":
         policy, path, file = words
         options = ["--policy-name", policy, "--path", path, "--policy-document", f"file://{file}"]
@@ -341,6 +342,14 @@ def as_aws(line: str) -> str:
         arn, file, *_ = words  # the script also sees that nobody has changed it since
         options = ["--policy-arn", arn, "--policy-document", f"file://{file}", "--set-as-default"]
         return shlex.join(["aws", "iam", "create-policy-version", *options])
+    if name == "old_version":  # the script finds it, and deletes the new one
+        options = ["--policy-arn", words[0], "--version-id", "<the one before>"]
+        return shlex.join(["aws", "iam", "set-default-policy-version", *options])
+    if name == "bring_back":
+        options = ["--policy-arn", words[0], "--policy-document", f"file://{words[1]}"]
+        return shlex.join(["aws", "iam", "create-policy-version", *options])
+    if name == "fill":
+        return f"# put its value in the place of @{words[1]}@ in {words[0]}"
     if name in ("set_key", "delete_key"):
         user, made, *status = words
         verb = "update-access-key" if status else "delete-access-key"

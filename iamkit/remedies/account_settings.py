@@ -37,15 +37,17 @@ def account_settings(account: Account) -> Iterator[Proposal]:
         if len(failing(account, check)):
             role = f"arn:{account.partition}:iam::{account.account_id}:role/{name}"
             managed = f"arn:{account.partition}:iam::aws:policy/{policy}"
+            made = (
+                changes.CreateRole(name, _with_mfa(account)),
+                changes.AttachPolicy(role, managed),
+            )
             yield Proposal(
                 f"make-{name.removeprefix('iamkit-')}-role",
                 f"Make a role to {what}",
                 "Nobody may assume it until a policy of theirs allows it; with MFA only.",
-                (
-                    changes.CreateRole(name, _with_mfa(account)),
-                    changes.AttachPolicy(role, managed),
-                ),
+                made,
                 not_known=("who is to assume it: allow them sts:AssumeRole on it",),
+                together=(made,),
             )
 
 

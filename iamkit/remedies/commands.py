@@ -31,6 +31,7 @@ NEW_ID = (
     "a role that is made again has a new id: what named the old one names nobody; its description "
     "and longest session are not in the evidence"
 )
+MARK = re.compile(r"@(EXTERNAL_ID_[0-9]{12})@")  # where a value goes that a person knows
 OLD_VERSIONS = "older versions, the description and tags of a policy that is made again"
 
 
@@ -75,7 +76,26 @@ def commands(change: changes.Change, account: Account) -> Commands:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {one_line(error)}"
         raise ChangeError(f"{change}: the evidence about it is damaged ({said})") from error
-    return made
+    return _with_values(made)
+
+
+def marks(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the variables whose values a person puts into documents."""
+    return sorted({name for each in files.values() for name in MARK.findall(json.dumps(each))})
+
+
+def _with_values(made: Commands) -> Commands:
+    """The same, by which a document that waits for values is read after they are in it."""
+    lines: list[str] = []
+    for line in made.do:
+        read = line
+        for file, document in made.files.items():
+            names = marks({file: document})
+            if names and f"file://{file}" in line:
+                lines.append(" ".join(["fill", file, *(f'{name} "${name}"' for name in names)]))
+                read = read.replace(f"file://{file}", f"file://filled/{file}")
+        lines.append(read)
+    return replace(made, do=tuple(lines))
 
 
 @singledispatch
@@ -206,14 +226,26 @@ def _(change: changes.CreatePolicyVersion, account: Account) -> Commands:
     file, before = file_of("policy", name), file_of("policy", name, "before")
     files = {file: dict(change.document), before: _document(account, change.policy)}
     policy = shlex.quote(change.policy)
-    do, undo = f"new_version {policy} {file} {before}", f"new_version {policy} {before} {file}"
+    do, undo = f"new_version {policy} {file} {before}", f"old_version {policy} {file} {before}"
     return Commands((do,), (undo,), files)
 
 
 @_commands.register
 def _(change: changes.DeletePolicyVersion, account: Account) -> Commands:
-    do = run("delete-policy-version", policy_arn=change.policy, version_id=change.version_id)
-    return Commands((do,), lasting="a deleted version is gone; its document is in the evidence")
+    name, version = name_of(change.policy), change.version_id
+    do = run("delete-policy-version", policy_arn=change.policy, version_id=version)
+    rows = account.policy_old_versions
+    mine = rows["policy_arn"].eq(change.policy) & rows["version_id"].eq(version)
+    found = rows.loc[mine, "document"]
+    if found.empty or not isinstance(found.iloc[0], Mapping):
+        return Commands((do,), lasting=f"{version} of {name}: its document is not in the evidence")
+    file = file_of("policy", name, version, "deleted")
+    undo = f"bring_back {shlex.quote(change.policy)} {file}"
+    lasting = (
+        f"the number and date of {version} of policy {name}, which is deleted: {file} keeps its "
+        "document, of which a version is made again if there is room"
+    )
+    return Commands((do,), (undo,), {file: dict(found.iloc[0])}, lasting)
 
 
 @_commands.register

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from iamkit.account import Account
 from iamkit.policy import read_document
 from iamkit.results import changes
 
+VERSIONS: Final = 5  # of a policy: IAM's quota
 Statement = dict[str, Any]
 
 
@@ -30,15 +31,26 @@ def statements_of(account: Account, policy: str) -> list[Statement]:
     return [each for each in listed if isinstance(each, dict)]
 
 
-def written(account: Account, policy: str, statements: list[Statement]) -> changes.Change:
-    """Return the change that gives a policy these statements; its other elements stay."""
+def written(account: Account, policy: str, statements: list[Statement]) -> list[changes.Change]:
+    """Return the changes that give a policy these statements; its other elements stay."""
     rows = account.policy_versions
     document = dict(rows.loc[rows["policy_arn"].eq(policy), "document"].iloc[0])
     document["Statement"] = statements
     if "#" in policy:
         owner, _, name = policy.partition("#")
-        return changes.PutInlinePolicy(owner, name, document)
-    return changes.CreatePolicyVersion(policy, document)
+        return [changes.PutInlinePolicy(owner, name, document)]
+    return new_version(account, policy, document)
+
+
+def new_version(account: Account, policy: str, document: Mapping[str, Any]) -> list[changes.Change]:
+    """Return the changes that write a managed policy: at five versions the oldest makes room."""
+    rows = account.policy_old_versions
+    old = [str(each) for each in rows.loc[rows["policy_arn"].eq(policy), "version_id"]]
+    made: list[changes.Change] = [changes.CreatePolicyVersion(policy, document)]
+    if len(old) >= VERSIONS - 1:
+        oldest = min(old, key=lambda each: int(each.removeprefix("v")))
+        made.insert(0, changes.DeletePolicyVersion(policy, oldest))
+    return made
 
 
 def edited(
@@ -49,7 +61,7 @@ def edited(
         return []
     before = statements_of(account, policy)
     after = [made for each in copy.deepcopy(before) if (made := edit(each)) is not None]
-    return [written(account, policy, after)] if after and after != before else []
+    return written(account, policy, after) if after and after != before else []
 
 
 def trust_of(account: Account, role: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from iamkit.reference import escalation_methods
 from iamkit.remedies.commands import kind_of, name_of
 from iamkit.remedies.documents import Statement, own_policy, statements_of, written
 from iamkit.remedies.proposal import Proposal, for_emergencies
-from iamkit.remedies.restrictions import full_of_groups, in_group
+from iamkit.remedies.restrictions import full_of_groups, in_group, shared
 from iamkit.results import changes
 
 PLACES: Final = 3  # choke points that are tried
@@ -106,17 +106,17 @@ def _proposal(
             in_policies[each].add(call)
         if not of:
             apart.setdefault(caller, set()).add(call)
-    made = [
-        written(account, policy, [*statements_of(account, policy), *_denials(calls)])
-        for policy, calls in in_policies.items()
-        if calls
-    ]
+    made: list[changes.Change] = []
+    for each, calls in in_policies.items():
+        if calls:
+            made += written(account, each, [*statements_of(account, each), *_denials(calls)])
     policy = f"{NAME}-{name.rpartition('-')[2]}"
     full = full_of_groups(account, policy) & set(apart) - emergency
     callers = sorted(set(apart) - emergency - full)
+    beside: list[changes.Change] = []
     if callers:
         calls = set().union(*(apart[each] for each in callers))
-        made += _apart(account, policy, calls, callers)
+        beside = _apart(account, policy, calls, callers)
     left = [f"{name_of(each)}: kept for emergencies" for each in sorted(set(apart) & emergency)]
     left += [f"{name_of(each)}: in as many groups as IAM allows" for each in sorted(full)]
     return Proposal(
@@ -124,13 +124,14 @@ def _proposal(
         f"End paths to administrator access {where}",
         "Most paths go through this place. Denied are only the calls that lead there, on what they "
         "reach.",
-        tuple(made),
+        (*made, *beside),
         (*_stopped(account, rows), *_besides(account, rows, in_policies)),
         (
             "whether these calls are somebody's work: an assumed role or a passed one may be",
             "session policies and resource policies, which the evidence does not have",
         ),
         tuple(left),
+        together=shared(beside),
     )
 
 

@@ -152,7 +152,7 @@ def _cut(account: Account, policy: str, use: Use) -> tuple[list[changes.Change],
             return [], "its holders use nothing of it: detach it"
         size, old = (len(json.dumps(each, separators=(",", ":"))) for each in (after, before))
         if size <= max(old, SIZES[kind] - 500):
-            return [written(account, policy, after)], ""
+            return written(account, policy, after), ""
     return [], ""
 
 

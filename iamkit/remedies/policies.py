@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any, Final
 
 from iamkit.account import Account
+from iamkit.checks import INFO, Status
 from iamkit.reference import load_catalog
 from iamkit.remedies.commands import group_arn, name_of, policy_arn
 from iamkit.remedies.documents import Statement, edited, held, own_policy, statements_of
@@ -24,6 +26,8 @@ from iamkit.results import changes
 from iamkit.values import as_dict, as_list
 
 MFA: Final = "aws:MultiFactorAuthPresent"
+# Checks whose subject is a principal, and whose reason a policy that is attached to it.
+ABOUT_ATTACHED: Final = ("cloudshell_full_access", "marketplace_subscription")
 SHELL: Final = "AWSCloudShellFullAccess"
 SHELL_POLICY: Final = "iamkit-cloudshell-without-files"
 SHELL_FILES: Final = ("cloudshell:GetFileDownloadUrls", "cloudshell:GetFileUploadUrls")
@@ -66,53 +70,85 @@ def into_groups(account: Account) -> Proposal:
     documents = dict(zip(rows["policy_arn"].map(str), rows["document"], strict=True))
     inside = account.memberships["user_arn"].value_counts()
     groups = {name_of(arn) for arn in account.groups["group_arn"].dropna()}
+    carries = _carry_findings(account)
     alike: dict[str, list[str]] = {}
     left = []
     for arn in failing(account, "policy_on_user")["subject"].unique():
         mine = sorted(held(account, arn))
         texts = [documents.get(policy) for policy, how in mine if how == "inline"]
-        if arn in emergency or int(inside.get(arn, 0)) >= GROUPS or not all(texts):
-            left.append(f"{name_of(arn)}: kept for emergencies, in {GROUPS} groups, or not known")
+        if arn in emergency:
+            left.append(f"{name_of(arn)}: kept for emergencies")
+            continue
+        if int(inside.get(arn, 0)) >= GROUPS:
+            left.append(f"{name_of(arn)}: in {GROUPS} groups, as many as IAM allows")
+            continue
+        if not all(texts):
+            left.append(f"{name_of(arn)}: an inline policy is not in the evidence")
+            continue
+        if wide := [carries[each] for each in (arn, *(policy for policy, _ in mine))
+                    if each in carries]:  # fmt: skip
+            left.append(f"{name_of(arn)}: {wide[0]}")
             continue
         names = [policy.rpartition("#")[2] for policy, _ in mine]
         alike.setdefault(json.dumps([names, texts], sort_keys=True), []).append(arn)
-    made: list[changes.Change] = []
+    parts: list[tuple[changes.Change, ...]] = []
     for users in alike.values():
         name = f"iamkit-as-{name_of(users[0])}"[:128]
         if name in groups:
-            left.append(f"{name_of(users[0])}: there is a group {name} already")
+            left += [f"{name_of(each)}: there is a group {name} already" for each in users]
             continue
-        made += _moved(account, name, users, documents)
+        parts += _moved(account, name, users, documents)
     return Proposal(
         "policies-to-groups",
         "Give policies to groups instead of to users",
         "Who has what is seen, and changed, in one place. Everybody keeps all permissions.",
-        tuple(made),
+        tuple(chain.from_iterable(parts)),
         left_out=tuple(left),
+        together=tuple(parts),
     )
+
+
+def _carry_findings(account: Account) -> dict[str, str]:
+    """
+    Users and inline policies whose findings a group would get with the policies, and why not.
+
+    A finding about an inline policy has the policy as its subject. A group that gets it has the
+    same finding, so that none would end.
+    """
+    findings = account.audit.findings
+    found = findings[findings["status"].eq(Status.FAIL) & findings["severity"].ne(INFO)]
+    mine = found[
+        found["subject"].str.contains("#", regex=False) | found["check"].isin(ABOUT_ATTACHED)
+    ]
+    return {
+        subject: f"a group that gets {subject.rpartition('#')[2] if '#' in subject else 'them'} "
+        f"would have its finding too: {title}"
+        for subject, title in zip(mine["subject"], mine["title"], strict=True)
+    }
 
 
 def _moved(
     account: Account, name: str, users: list[str], documents: dict[str, Any]
-) -> list[changes.Change]:
-    """A group with the policies of users who have the same, and then the users without them."""
+) -> list[tuple[changes.Change, ...]]:
+    """A group with the policies of users who have the same; and each user into it, without them."""
     group = group_arn(account, name)
     made: list[changes.Change] = [changes.CreateGroup(name)]
-    gone: list[changes.Change] = []
     for policy, how in held(account, users[0]):
         inline = policy.rpartition("#")[2]
         if how == "attached":
             made.append(changes.AttachPolicy(group, policy))
         else:
             made.append(changes.PutInlinePolicy(group, inline, documents[policy]))
-    made += [changes.AddUserToGroup(arn, group) for arn in users]
+    parts = [tuple(made)]
     for arn in users:
+        mine: list[changes.Change] = [changes.AddUserToGroup(arn, group)]
         for policy, how in held(account, arn):
             if how == "attached":
-                gone.append(changes.DetachPolicy(arn, policy))
+                mine.append(changes.DetachPolicy(arn, policy))
             else:
-                gone.append(changes.DeleteInlinePolicy(arn, policy.rpartition("#")[2]))
-    return [*made, *gone]
+                mine.append(changes.DeleteInlinePolicy(arn, policy.rpartition("#")[2]))
+        parts.append(tuple(mine))
+    return parts
 
 
 def keys_without_mfa(account: Account) -> Proposal:
@@ -276,12 +312,15 @@ def shell_without_files(account: Account) -> Proposal:
     made: list[changes.Change] = []
     if len(mine) and not statements_of(account, policy):
         made.append(changes.CreatePolicy(SHELL_POLICY, document))
-    for arn, old in zip(mine["principal_arn"], mine["policy_arn"], strict=True):
-        made += [changes.AttachPolicy(arn, policy), changes.DetachPolicy(arn, old)]
+    instead = [
+        (changes.AttachPolicy(arn, policy), changes.DetachPolicy(arn, old))
+        for arn, old in zip(mine["principal_arn"], mine["policy_arn"], strict=True)
+    ]
     return Proposal(
         "cloudshell-without-files",
         "Allow CloudShell without upload and download of files",
         "By a download, data leaves the account past every other control.",
-        tuple(made),
+        (*made, *chain.from_iterable(instead)),
         not_known=("who moves files through CloudShell",),
+        together=tuple(instead),
     )

@@ -7,7 +7,7 @@ what it ends is found, or whose changes AWS would refuse, is not offered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ from iamkit.checks import SEVERITIES, Status
 from iamkit.errors import ChangeError
 from iamkit.remedies.commands import Commands, commands
 from iamkit.remedies.losses import in_use, losses
-from iamkit.remedies.proposal import Proposal
+from iamkit.remedies.proposal import Proposal, fitted
 from iamkit.remedies.proposals import proposals
+from iamkit.results import changes
 
 WEIGHTS: Final = {"critical": 1000, "high": 100, "medium": 10, "low": 1}
 VERDICTS: Final = ("MFA enforcement", "network restriction", "privilege", "steps to administrator",
@@ -79,17 +80,39 @@ def remedies(
             refused.append(Refused(each, each.lacking))
     for number, proposal in enumerate(wanted):
         progress(proposal.title, number, len(wanted))
+        found = _offered(account, proposal)
+        if isinstance(found, Refused):
+            refused.append(found)
+        else:
+            made.append(found)
+    progress("done", len(wanted), max(len(wanted), 1))
+    return _with_own_files(sorted(made, key=lambda each: -each.gain)), refused
+
+
+def _offered(account: Account, proposal: Proposal) -> Remedy | Refused:
+    """The remedy, without those of whom something as grave would be found; or why there is none."""
+    while True:
         try:
             remedy = tried(account, proposal)
         except ChangeError as error:
-            refused.append(Refused(proposal, str(error)))
-            continue
-        if why := _objection(remedy):
-            refused.append(Refused(proposal, why))
-        else:
-            made.append(remedy)
-    progress("done", len(wanted), max(len(wanted), 1))
-    return _with_own_files(sorted(made, key=lambda each: -each.gain)), refused
+            return Refused(proposal, str(error))
+        if remedy.ended.empty:
+            return Refused(proposal, "it ends no finding in this account")
+        graver = _graver(remedy)
+        if not graver:
+            return remedy
+        kept = [part for part in proposal.parts if not _about(part, graver)]
+        left = fitted(account, proposal.without(kept, (f"not done: {w}" for w in graver.values())))
+        if len(kept) == len(proposal.parts) or not left.changes:
+            return Refused(proposal, next(iter(graver.values())))
+        proposal = left
+
+
+def _about(part: Sequence[changes.Change], subjects: Iterable[str]) -> bool:
+    """Whether one of the changes names one of the subjects, or whose inline policy it is."""
+    named = {*subjects, *(each.partition("#")[0] for each in subjects)}
+    return any(each in named for change in part for each in vars(change).values()
+               if isinstance(each, str))  # fmt: skip
 
 
 def _with_own_files(made: Sequence[Remedy]) -> list[Remedy]:
@@ -130,18 +153,17 @@ def _failing(account: Account) -> pd.DataFrame:
     return failing.drop_duplicates(["check", "subject"]).set_index(["check", "subject"])
 
 
-def _objection(remedy: Remedy) -> str:
-    """Why a remedy is not offered; empty if it is."""
-    if remedy.ended.empty:
-        return "it ends no finding in this account"
+def _graver(remedy: Remedy) -> dict[str, str]:
+    """Of whom something as grave as what ends would be found after a remedy, and what."""
     rank = SEVERITIES.index
     worst = min(map(rank, remedy.ended["severity"]))
     had = remedy.ended.groupby("subject")["severity"].agg(lambda of: min(map(rank, of)))
-    for row in remedy.new.to_dict("records"):
+    return {
+        row["subject"]: f"after it, {row['name']} would have: {row['title']}"
+        for row in remedy.new.to_dict("records")
         # What is found of somebody of whom something as grave went says less than before.
-        if rank(row["severity"]) <= worst and had.get(row["subject"], 99) > rank(row["severity"]):
-            return f"after it, {row['name']} would have: {row['title']}"
-    return ""
+        if rank(row["severity"]) <= worst and had.get(row["subject"], 99) > rank(row["severity"])
+    }
 
 
 def untouched(account: Account, found: Sequence[Remedy]) -> pd.DataFrame:

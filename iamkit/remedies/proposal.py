@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import pandas as pd
@@ -16,6 +17,7 @@ from iamkit.values import counted
 
 GROUPS: Final = 10  # of a user: IAM's quota
 RECENT: Final = 90  # days; what was used since is in use
+Part = tuple[changes.Change, ...]  # made together or not at all
 EMERGENCY: Final = re.compile(r"break.?glass|emergenc", re.IGNORECASE)
 
 
@@ -25,7 +27,9 @@ class Proposal:
     Changes that belong together, and what a person should know before they are made.
 
     `cut_off` says who may be stopped, `not_known` what the evidence does not say about that,
-    `lacking` which evidence there would have to be for any change.
+    `lacking` which evidence there would have to be for any change. `together` are those of the
+    changes that are made together or not at all; each other one is made for itself. `to_fill` are
+    variables of the script that a person sets, and what each is: documents have `@NAME@` there.
     """
 
     id: str
@@ -36,6 +40,45 @@ class Proposal:
     not_known: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     lacking: str = ""
+    together: tuple[Part, ...] = ()
+    to_fill: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """
+        The changes in their order, by what is made together or not at all.
+
+        A version of a policy is deleted together with writing the one that it makes room for.
+        """
+        part_of = {id(each): part for part in self.together for each in part}
+        for each, then in pairwise(self.changes):
+            if (
+                isinstance(each, changes.DeletePolicyVersion)
+                and isinstance(then, changes.CreatePolicyVersion)
+                and each.policy == then.policy
+                and id(each) not in part_of
+            ):
+                part_of |= dict.fromkeys((id(each), id(then)), (each, then))
+        parts = [part_of.get(id(each), (each,)) for each in self.changes]
+        return list({id(part[0]): part for part in parts}.values())
+
+    def without(self, kept: Iterable[Part], why: Iterable[str]) -> Proposal:
+        """Return the same with some of its parts only; `why` says who is left out, and why."""
+        parts, said = [*kept], (*self.left_out, *why)
+        return replace(
+            self,
+            changes=tuple(chain.from_iterable(parts)),
+            left_out=said,
+            lacking="" if parts else "; ".join(said),
+        )
+
+
+def fitted(account: Account, proposal: Proposal) -> Proposal:
+    """Return a proposal without the parts that AWS would refuse, each of which it names."""
+    kept, refused = changes.fitting(account.snapshot, proposal.parts)
+    if not refused:
+        return proposal
+    return proposal.without(kept, (f"not done: {change}: {why}" for change, why in refused))
 
 
 def for_emergencies(account: Account) -> set[str]:

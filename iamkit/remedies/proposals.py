@@ -28,9 +28,14 @@ from iamkit.remedies.policies import (
     unattached,
     unused_roles,
 )
-from iamkit.remedies.proposal import Proposal
+from iamkit.remedies.proposal import Proposal, fitted
 from iamkit.remedies.restrictions import enforce_mfa, restrict_networks
-from iamkit.remedies.trust import deleted_principals, mfa_for_roles, services_for_others
+from iamkit.remedies.trust import (
+    deleted_principals,
+    external_ids,
+    mfa_for_roles,
+    services_for_others,
+)
 
 Builder = Callable[[Account], Proposal | Iterable[Proposal] | None]
 
@@ -49,9 +54,8 @@ def proposals(account: Account) -> list[Proposal]:
 def _built(account: Account, build: Builder) -> list[Proposal]:
     try:
         found = build(account)
-        if isinstance(found, Proposal):
-            return [found]
-        return [*found] if found is not None else []
+        made = [found] if isinstance(found, Proposal) else [*(found or ())]
+        return [fitted(account, each) for each in made]
     except Exception as error:  # whatever it is, it must not cost the report
         title = str(build.__doc__).partition(".")[0].strip()
         said = one_line(error)
@@ -72,6 +76,7 @@ _BUILDERS: Final[tuple[Builder, ...]] = (
     mfa_for_roles,
     services_for_others,
     deleted_principals,
+    external_ids,
     old_versions,
     unattached,
     into_groups,

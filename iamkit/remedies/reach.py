@@ -32,6 +32,7 @@ MADE_FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "mfa-for-administrative-roles": ("administrative_role_without_mfa",),
     "name-the-source-of-services": ("service_without_source",),
     "forget-deleted-principals": ("trusts_deleted_identity",),
+    "ask-for-external-ids": ("vendor_without_external_id",),
     "delete-old-versions": ("administrative_old_version",),
     "delete-unattached-policies": ("unattached_policy", "administrative_unattached_policy"),
     "policies-to-groups": ("policy_on_user",),
@@ -108,7 +109,6 @@ WITHOUT: Final[Mapping[str, str]] = {
     "two_active_access_keys": _ROTATE,
     "unusable_user": "whether somebody comes back is for a person; a deleted user cannot",
     "user_without_hardware_mfa": _HOLDER,
-    "vendor_without_external_id": "the vendor chooses the external id, and has to send it first",
     "whole_services_everywhere": _WORK,
 }
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from iamkit.account import Account
-from iamkit.remedies.commands import group_arn, name_of, policy_arn
-from iamkit.remedies.documents import held
+from iamkit.remedies.commands import group_arn, kind_of, name_of, policy_arn
+from iamkit.remedies.documents import held, new_version
 from iamkit.remedies.proposal import (
     GROUPS,
     Proposal,
@@ -57,18 +57,20 @@ def enforce_mfa(account: Account) -> Proposal:
     left = [f"{name_of(each)}: kept for emergencies" for each in people if each in emergency]
     left += [_full(each) for each in people if each in full - emergency]
     left += [f"{name}: a program without a password" for name in services["user_name"]]
+    made = in_group(account, MFA_GROUP, mfa_policy(account), users)
     return Proposal(
         "enforce-mfa",
         "Enforce MFA for everybody with a password",
         "Registered MFA protects nothing that works without it. The policy denies all else until "
         "its user signs in with MFA, and lets everybody register a device.",
-        in_group(account, MFA_GROUP, mfa_policy(account), users),
+        made,
         tuple(stopped),
         (
             "passkeys show no codes: their users lose the command line with access keys",
             "a first or expired password cannot be changed without MFA under this policy",
         ),
         tuple(left),
+        together=shared(made),
     )
 
 
@@ -93,11 +95,12 @@ def restrict_networks(account: Account) -> Proposal | None:
         if recent(key.idle_days)
     ]
     said = ", ".join(f"{key}: {', '.join(names)}" for key, names in own_endpoints(account).items())
+    made = in_group(account, NETWORK_GROUP, network_policy(account), users)
     return Proposal(
         "restrict-networks",
         f"Allow requests of users only from {', '.join(approved)}",
         "A stolen password or key is of no use from anywhere else.",
-        in_group(account, NETWORK_GROUP, network_policy(account), users),
+        made,
         tuple(stopped),
         (
             "from where identities send their requests; ask CloudTrail before you attach it",
@@ -105,6 +108,7 @@ def restrict_networks(account: Account) -> Proposal | None:
             "CloudShell sends requests from addresses of AWS, which are shut out",
         ),
         tuple(left),
+        together=shared(made),
     )
 
 
@@ -140,7 +144,7 @@ def in_group(
     if policy not in documents.index:
         made.append(changes.CreatePolicy(name, document))
     elif documents[policy] != document:  # since the last time, settings or users have changed
-        made.append(changes.CreatePolicyVersion(policy, document))
+        made += new_version(account, policy, document)
     if users and not account.groups["group_arn"].eq(group).any():
         made.append(changes.CreateGroup(name))
     if users and (policy, "attached") not in held(account, group):
@@ -150,6 +154,21 @@ def in_group(
     made += [changes.AddUserToGroup(arn, group) for arn in users if arn not in members]
     made += [changes.AttachPolicy(arn, policy) for arn in roles]
     return tuple(made)
+
+
+def shared(made: Iterable[changes.Change]) -> tuple[tuple[changes.Change, ...], ...]:
+    """Return, as one part, what `in_group` makes for all: the policy and the group that has it."""
+    kinds = (
+        *(changes.CreatePolicy, changes.CreatePolicyVersion, changes.DeletePolicyVersion),
+        changes.CreateGroup,
+    )
+    part = tuple(
+        each
+        for each in made
+        if isinstance(each, kinds)
+        or (isinstance(each, changes.AttachPolicy) and kind_of(each.principal) == "group")
+    )
+    return (part,) if part else ()
 
 
 def mfa_policy(account: Account) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Final
 
@@ -12,6 +13,7 @@ from iamkit.remedies.proposal import Proposal, failing, pairs
 from iamkit.results import changes
 from iamkit.values import as_dict, listed
 
+EXTERNAL_ID: Final = "sts:ExternalId"
 MFA: Final = "aws:MultiFactorAuthPresent"
 
 
@@ -79,6 +81,56 @@ def mfa_for_roles(account: Account) -> Proposal:
         tuple(made),
         not_known=("programs that assume these roles cannot use MFA and would be stopped",),
     )
+
+
+def external_ids(account: Account) -> Proposal:
+    """Ask other accounts for an external id, which a person puts in its place."""
+    failing_roles = failing(account, "vendor_without_external_id")["subject"]
+    rows = account.trusted_principals
+    rows = rows[rows["role_arn"].isin(failing_roles) & rows["problem"].eq("no external id")]
+    rows = rows.dropna(subset="account_id")
+    made = tuple(
+        _with_ids(account, str(role), sorted(of["account_id"].unique()))
+        for role, of in rows.groupby("role_arn", sort=True)
+    )
+    numbers = sorted(rows["account_id"].unique())
+    return Proposal(
+        "ask-for-external-ids",
+        "Ask other accounts for an external id",
+        "Another customer of a vendor can make the vendor act here.",
+        made,
+        tuple(f"account {each}, until it sends the external id" for each in numbers),
+        ("the external ids: the proof was made with a placeholder in the place of each, and the "
+         "script asks for them; first the other account has to send what it is to be",),
+        to_fill=tuple((variable(each), f"the external id that account {each} sends")
+                      for each in numbers),
+    )  # fmt: skip
+
+
+def variable(number: str) -> str:
+    """Return the name of the shell variable for the external id of an account."""
+    return f"EXTERNAL_ID_{number}"
+
+
+def _with_ids(account: Account, role: str, numbers: list[str]) -> changes.Change:
+    """An external id for each of these accounts, in a statement of its own beside others."""
+    document = trust_of(account, role)
+    statements: list[Statement] = document["Statement"]
+    for number in numbers:
+        made: list[Statement] = []
+        for statement in statements:
+            who = as_dict(statement.get("Principal"))
+            meant = [each for each in listed(who.get("AWS")) if number in str(each).split(":")]
+            if not meant or EXTERNAL_ID in json.dumps(statement.get("Condition")):
+                made.append(statement)
+                continue
+            condition = ("StringEquals", EXTERNAL_ID, f"@{variable(number)}@")
+            apart = _apart(statement, "AWS", meant, condition)
+            if "Sid" in statement:
+                apart[-1]["Sid"] = f"{statement['Sid']}ExternalId{number}"
+            made += apart
+        statements = made
+    return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": statements})
 
 
 def trusting(

@@ -47,6 +47,7 @@ class ChangedEvidence:
         self._answers: dict[str, Any] = {}
         self._report: list[dict[str, Any]] | None = None
         self._known: set[tuple[str, str]] = set()
+        self._detached = False
         self.enabled: set[str] = set()  # who got an MFA device that no list shows: root's
         self.account_id = original.account_id
         self.now = snapshot.format_time(original.as_of)
@@ -95,6 +96,8 @@ class ChangedEvidence:
 
     def snapshot(self, said: tuple[str, ...]) -> Snapshot:
         """The evidence as it is now; `said` are the changes, in words."""
+        if self._detached:
+            self._keep_used_aws_policies()
         old = self._original
         files = {name: old.bytes(name) or b"" for name in old.manifest["files"]}
         changed = {name: each for name, each in self._answers.items() if each is not None}
@@ -223,6 +226,10 @@ class ChangedEvidence:
                 policy[counter] = max(0, policy[counter] + by)
 
     def keep_used_aws_policies(self) -> None:
+        """Leave out the policies of AWS that are on nobody, when all changes are made."""
+        self._detached = True
+
+    def _keep_used_aws_policies(self) -> None:
         """Leave out the policies of AWS that are on nobody: AWS does not list those."""
         used = {str(arn) for _, each in self.principals() for arn in policies_of(each)}
         self.keep(

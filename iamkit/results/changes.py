@@ -19,6 +19,9 @@ a thing, such as a load balancer a certificate.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+
 from iamkit.errors import ChangeError
 from iamkit.evidence import Snapshot
 from iamkit.results.account_changes import (
@@ -106,6 +109,7 @@ __all__ = [
     "UpdateAssumeRolePolicy",
     "UpdatePasswordPolicy",
     "changed",
+    "fitting",
 ]
 
 
@@ -132,3 +136,30 @@ def _no_change(given: object) -> str:
     hint = instead(given, [each for each in __all__ if each[0].isupper()], "")
     said = f"{str(given)[:60]!r} is no change; give values of iamkit.changes"
     return f"{said}; {hint}" if hint else f"{said}, such as changes.DeleteUser(arn)"
+
+
+def fitting(
+    original: Snapshot, parts: Iterable[tuple[Change, ...]]
+) -> tuple[list[tuple[Change, ...]], list[tuple[Change, ChangeError]]]:
+    """
+    Return the parts that AWS would take, in their order, and of each other the change it refuses.
+
+    The changes of a part are made together or not at all.
+    """
+    evidence = ChangedEvidence(original)
+    kept: list[tuple[Change, ...]] = []
+    refused: list[tuple[Change, ChangeError]] = []
+    for part in parts:
+        for number, change in enumerate(part):
+            try:
+                change.apply(evidence)
+            except ChangeError as error:
+                refused.append((change, error))
+                if number:  # take back what was done of this part
+                    evidence = ChangedEvidence(original)
+                    for each in chain.from_iterable(kept):
+                        each.apply(evidence)
+                break
+        else:
+            kept.append(part)
+    return kept, refused

@@ -119,10 +119,11 @@ def _named(there: list[Mapping[str, Any]], wanted: Collection[str]) -> list[Mapp
     return [user for user in there if not wanted or user["UserName"] in wanted]
 
 
-def _notifier(made: Clients, topic: str) -> Callable[[str, str], None]:
-    def notify(subject: str, message: str) -> None:
+def _notifier(made: Clients, topic: str) -> Callable[[str, str], bool]:
+    def notify(subject: str, message: str) -> bool:
         if topic:
             made.sns.publish(TopicArn=topic, Subject=subject, Message=message)
+        return bool(topic)
 
     return notify
 

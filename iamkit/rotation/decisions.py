@@ -137,7 +137,7 @@ def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Li
     """Steps of a user whose second key was made by this kit."""
     if not entry.stored:
         return [*_others(old), _lost(new, [old] if old else [])]
-    if not entry.notified:
+    if not entry.handed_over:
         said = "its secret is stored, and nobody has been told yet"
         return [*_others(old), Step(new.id, Action.HAND_OVER, State.DUE, now, said)]
     if old is None:
@@ -146,6 +146,8 @@ def _rotating(old: Key | None, new: Key, entry: Entry, now: datetime, limits: Li
         due = _created(new) + limits.unused
         state = State.WAITS if due > now else State.MANUAL
         said = "it was handed over and has not been used yet"
+        if entry.not_told:
+            said = "it is stored and has not been used yet; nobody was told: tell its user"
         if state is State.MANUAL:
             said += f" in {counted(limits.unused.days, 'days')}: ask its user, or undo the rotation"
         return [*_others(old), Step(new.id, Action.SEE_USE, state, due, said)]

@@ -18,6 +18,10 @@ from iamkit.values import as_dict, json_of
 from iamkit.whole_file import write_whole
 
 NAME: Final = "rotation.json"
+TIMES: Final = (
+    *("intent", "created", "stored", "read_back", "notified", "not_told", "done"),
+    "new_created",
+)
 
 
 class DiskJournal:
@@ -67,7 +71,7 @@ def _read(path: Path, account_id: str) -> dict[str, Any]:
 
 def _check(entry: Entry) -> None:
     """Raise `ValueError` for an entry whose times are none."""
-    for name in ("intent", "created", "stored", "read_back", "notified", "done", "new_created"):
+    for name in TIMES:
         if getattr(entry, name):
             entry.time(name)
     for key_id, _ in entry.inactive_times().items():

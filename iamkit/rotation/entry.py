@@ -31,7 +31,9 @@ class Entry:
 
     `before` are the keys, with blanks between, that there were when a new one was to be made;
     `old` is replaced by `new`. The fields from `intent` to `done` are when each step was done;
-    empty: not yet. `inactive` is since when keys have been seen inactive: `KEY=TIME KEY=TIME`.
+    empty: not yet. `not_told` is when a key was handed over without a topic, so that nobody was
+    told; `notified` is empty then. `inactive` is since when keys have been seen inactive:
+    `KEY=TIME KEY=TIME`.
     `retired` are keys that were deactivated as unused.
     """
 
@@ -45,6 +47,7 @@ class Entry:
     stored: str = ""
     read_back: str = ""
     notified: str = ""
+    not_told: str = ""
     done: str = ""
     inactive: str = ""
     retired: str = ""
@@ -58,6 +61,11 @@ class Entry:
     def under_way(self) -> bool:
         """Whether a key was made, or was to be made, and the old one is not deleted yet."""
         return bool(self.intent and not self.done)
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the new key is stored and read back, and somebody was told if that was asked."""
+        return bool(self.notified or self.not_told)
 
     def time(self, name: str) -> datetime:
         """Return when a step was done; raises `ValueError` if it was not, or says no time."""

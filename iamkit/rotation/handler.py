@@ -39,8 +39,9 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
     made = clients(boto3.Session(), topic)
     secrets = KeySecrets(made.secrets, os.environ["ROTATOR_ARN"])
 
-    def notify(subject: str, message: str) -> None:
+    def notify(subject: str, message: str) -> bool:
         made.sns.publish(TopicArn=topic, Subject=subject, Message=message)
+        return True
 
     notes = json.loads(NOTES.read_text(encoding="utf-8")) if NOTES.is_file() else {}
     rotator = Rotator(

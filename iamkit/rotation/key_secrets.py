@@ -36,6 +36,11 @@ def secret_name(user: str) -> str:
     return f"{PREFIX}{user.replace(',', '/2C/')}/key"
 
 
+def fetching(user: str) -> str:
+    """Return the command by which a user fetches its new key."""
+    return f"aws secretsmanager get-secret-value --secret-id {secret_name(user)}"
+
+
 def resource_policy(user_arn: str, rotator_arn: str) -> dict[str, Any]:
     """Return the policy of a user's secret: that user and the rotator read it, nobody else."""
     read = ["secretsmanager:GetSecretValue"]

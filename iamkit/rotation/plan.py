@@ -20,7 +20,7 @@ from iamkit.account import Account
 from iamkit.errors import RotationError
 from iamkit.rotation.decisions import Action, Key, Limits, State, Step, decide
 from iamkit.rotation.entry import Entry, Journal
-from iamkit.rotation.key_secrets import secret_name
+from iamkit.rotation.key_secrets import fetching, secret_name
 from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 from iamkit.tables import REPORT_ONLY
@@ -89,6 +89,8 @@ def plan(account: Account, journal: Journal | None = None) -> pd.DataFrame:
             row |= {"step": step.action, "state": step.state, "due": step.due, "why": step.why}
             if step.action is Action.MAKE and step.state is State.DUE:
                 row["hindrance"] = hindrance(account, str(arn), str(first["user_name"])) or None
+            if step.action is Action.SEE_USE and _read(journal, first).not_told:
+                row["why"] += f": {fetching(str(first['user_name']))}"
             rows.append(row)
     made = ROTATION.rows(*rows)
     rank = made["state"].map({str(state): at for at, state in enumerate(_ORDER)})
@@ -113,8 +115,11 @@ def _steps(
         )
         for slot, row in found.items()
     ]
-    entry = journal.read(str(first["user_name"])) if journal else Entry()
-    return decide(keys, _by_slot(entry, keys), now, of)
+    return decide(keys, _by_slot(_read(journal, first), keys), now, of)
+
+
+def _read(journal: Journal | None, row: Mapping[Any, Any]) -> Entry:
+    return journal.read(str(row["user_name"])) if journal else Entry()
 
 
 def _by_slot(entry: Entry, keys: list[Key]) -> Entry:

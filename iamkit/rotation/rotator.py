@@ -18,7 +18,7 @@ from typing import Any
 from iamkit.rotation.aws_keys import AwsKeys, RefusedError
 from iamkit.rotation.decisions import SETTLED, Action, Key, Limits, State, Step, decide
 from iamkit.rotation.entry import Entry, Journal, written
-from iamkit.rotation.key_secrets import KeySecrets, secret_name
+from iamkit.rotation.key_secrets import KeySecrets, fetching, secret_name
 from iamkit.values import counted
 
 MOST_STEPS = 8  # of one user in one run
@@ -26,11 +26,15 @@ MOST_STEPS = 8  # of one user in one run
 
 @dataclass(frozen=True)
 class Told:
-    """How a rotation asks and speaks: `ask` before each step, `say` and `notify` after it."""
+    """
+    How a rotation asks and speaks: `ask` before each step, `say` and `notify` after it.
+
+    `notify` returns whether there is anybody whom it told.
+    """
 
     ask: Callable[[str], bool]
     say: Callable[[str], None]
-    notify: Callable[[str, str], None]
+    notify: Callable[[str, str], bool]
 
 
 class Rotator:
@@ -112,7 +116,7 @@ class Rotator:
                 entry = entry.without_rotation()
             elif not entry.stored and self.secrets.holds(user["UserName"], entry.new):
                 entry = replace(entry, stored=written(now))
-            elif entry.notified and entry.old not in there:
+            elif entry.handed_over and entry.old not in there:
                 entry = replace(entry, done=written(now))
         if entry != before and (before != Entry() or entry != Entry(user["UserId"])):
             self.journal.write(user["UserName"], entry)
@@ -177,17 +181,21 @@ class Rotator:
         entry = replace(entry, read_back=written(self.now()))
         self.journal.write(name, entry)
         stands = self.hindrance(user)
-        self.told.notify(
+        told = self.told.notify(
             "A new access key for an IAM user",
             f"The IAM user {name} has a new access key, {entry.new}, beside {entry.old}.\n\n"
-            f"The user fetches it with\n\n    aws secretsmanager get-secret-value --secret-id "
-            f"{secret_name(name)}\n\nand uses it instead of {entry.old}, which is deactivated when "
-            f"the new key has been used and the old one has been silent for "
-            f"{counted(self.limits.wait.days, 'days')}."
+            f"The user fetches it with\n\n    {fetching(name)}\n\nand uses it instead of "
+            f"{entry.old}, which is deactivated when the new key has been used and the old one has "
+            f"been silent for {counted(self.limits.wait.days, 'days')}."
             + (f"\n\nNote: {stands}" if stands else ""),
         )
-        self.journal.write(name, replace(entry, notified=written(self.now())))
-        self.told.say(f"{name}: handed over {entry.new}")
+        when = written(self.now())
+        if told:
+            self.journal.write(name, replace(entry, notified=when))
+            self.told.say(f"{name}: handed over {entry.new}")
+            return
+        self.journal.write(name, replace(entry, not_told=when))
+        self.told.say(f"{name}: nobody was told of {entry.new}; tell its user: {fetching(name)}")
 
     def _deactivate(self, name: str, step: Step, entry: Entry) -> None:
         inactive = [*entry.inactive_times(), step.key]
@@ -199,12 +207,14 @@ class Rotator:
         self.keys.deactivate(name, step.key)
         self.told.say(f"{name}: deactivated {step.key}")
         if step.action is Action.DEACTIVATE_UNUSED:
-            self.told.notify(
+            told = self.told.notify(
                 "An unused access key was deactivated",
                 f"{step.key} of the IAM user {name} was deactivated: {step.why}.\n\nIt works again "
                 f"after\n\n    aws iam update-access-key --user-name={name} --access-key-id "
                 f"{step.key} --status Active\n",
             )
+            if not told:
+                self.told.say(f"{name}: nobody was told that {step.key} was deactivated")
 
     def undo(self, user: Mapping[str, Any]) -> None:
         """

@@ -9,13 +9,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from iamkit import Account, load
 from iamkit.evidence import aws
-from iamkit.remedies import Remedy, remedies, write
+from iamkit.pages import expected
+from iamkit.remedies import Proposal, Remedy, commands, documents, proof, remedies, write
+from iamkit.remedies.losses import LOSSES
+from iamkit.results import CHANGES, changes
 from iamkit.settings import Settings
+from tests.aws import company
 from tests.aws.account import backend, clock, facts, preserved
+from tests.aws.server import moto_server
+from tests.examples import thorough
 from tests.processes import run
 
 CLI = Path(__file__).with_name("aws_cli.py")
@@ -42,7 +49,12 @@ class Site:
             "AWS_ENDPOINT_URL": url,
         }
         self.before = self.collected()
-        self.found, self.refused = remedies(self.before)
+        with pytest.MonkeyPatch.context() as patch:
+            if not thorough():  # each proof is an audit, and other tests prove them
+                patch.setattr(proof, "tried", counted)
+            self.found, self.refused = remedies(self.before)
+        for each in self.found:  # what the script asks a person for
+            self.env |= {name: "agreed-1" for name, _ in each.proposal.to_fill}
         self.script = write(folder / "remedies", self.before, self.found, self.refused)
 
     def collected(self) -> Account:
@@ -61,14 +73,26 @@ class Site:
         return next(each for each in self.found if each.proposal.id == name)
 
 
+def counted(account: Account, proposal: Proposal) -> Remedy:
+    """A remedy that nobody tried: it ends what pages expect it to end."""
+    account.what_if(*proposal.changes)  # raises for what AWS would refuse
+    expects = expected.expected(account, [proposal])
+    ends = expects[0].ends if expects else account.audit.findings.iloc[:0]
+    made = tuple(commands(each, account) for each in proposal.changes)
+    verdicts, lost = pd.DataFrame(columns=CHANGES.names), pd.DataFrame(columns=LOSSES.names)
+    return Remedy(proposal, made, ends, ends.iloc[:0], verdicts, lost, ())
+
+
 @pytest.fixture(scope="module")
-def site(aws_company: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with preserved(), pytest.MonkeyPatch.context() as patch:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with moto_server() as url, pytest.MonkeyPatch.context() as patch:
+        company.build(url, 20 if thorough() else 10, organization=True)
+        facts().page_size = 15  # so that every list has several pages
         facts().report = None
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield Site(aws_company, tmp_path_factory.mktemp("site"))
+        yield Site(url, tmp_path_factory.mktemp("site"))
         facts().report = None
 
 
@@ -169,8 +193,54 @@ def test_a_policy_of_the_name_gets_a_new_version_only_if_it_says_something_else(
     assert f"done: create-policy-version --policy-arn {arn}" in first.stdout
     assert f"done before: {arn} says what policy-{name}.json says" in second.stdout
     assert versions == {"v1": False, "v3": False, "v4": False, "v5": False, "v6": True}
-    kept = site.folder / "remedies" / f"policy-{name}-v2.json"
-    assert json.loads(kept.read_text()) == json.loads(other)
+    kept = f"policy-{name}-v2-made-room.json"
+    assert json.loads((site.folder / "remedies" / kept).read_text()) == json.loads(other)
+    said = (
+        f"{arn} has five versions: v2, the oldest that is not in force, is deleted; {kept} keeps it"
+    )
+    assert said in first.stdout
+
+
+@pytest.mark.parametrize("known_before", [True, False] if thorough() else [True])
+def test_a_version_that_made_room_comes_back(
+    known_before: bool, site: Site, tmp_path: Path
+) -> None:
+    """With the same documents and the same one in force; numbers are new."""
+    known = backend()
+    with preserved():
+        arn = "arn:aws:iam::123456789012:policy/five"
+        known.create_policy("", "/", saying("1"), "five", [])
+        for number in "2345":
+            if number == "5" and not known_before:
+                made = site.collected()  # the fifth is not in the evidence
+            known.create_policy_version(arn, saying(number), set_as_default=number == "4")
+        if known_before:
+            made = site.collected()
+        change = documents.new_version(made, arn, json.loads(saying("new")))
+        assert (changes.DeletePolicyVersion(arn, "v1") in change) == known_before
+        found = tuple(commands(each, made) for each in change)
+        proposal = Proposal("five", "Write five", "", tuple(change))
+        assert proposal.parts == [tuple(change)]
+        none = made.audit.findings.iloc[:0]
+        remedy = Remedy(proposal, found, none, none, pd.DataFrame(columns=CHANGES.names),
+                        pd.DataFrame(columns=LOSSES.names), ())  # fmt: skip
+        script = write(tmp_path / "five", made, [remedy], [])
+        for verb, wanted in (("do", {"2": 0, "3": 0, "4": 0, "5": 0, "new": 1}),
+                             ("undo", {"1": 0, "2": 0, "3": 0, "4": 1, "5": 0})):  # fmt: skip
+            for _ in range(2):
+                ended = run(["sh", script, verb, "five"], env=site.env,
+                            capture_output=True, text=True)  # fmt: skip
+                assert ended.returncode == 0, ended.stderr
+                there = {json.loads(each.document)["Statement"][0]["Sid"]: int(each.is_default)
+                         for each in known.get_policy(arn).versions}  # fmt: skip
+                assert there == wanted
+        said = "not undone: the number and date of v1 of policy five, which is deleted"
+        assert (said in ended.stdout) == known_before
+
+
+def saying(sid: str) -> str:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def test_another_account_s_credentials_are_refused(site: Site) -> None:

@@ -211,8 +211,8 @@ def test_lines_of_the_page_are_these_numbers(last: Account) -> None:
         expected = 100 * count / len(this.people) if this.has_report else None
         assert (None if pd.isna(share) else share) == pytest.approx(expected), moment
     practices = trend.practices(last).set_index("practice")
-    assert list(practices.columns) == ["2026-01-01", "2026-11-01", "2026-12-01"]
-    for column in practices.columns:
+    assert list(practices.columns) == ["better", "2026-01-01", "2026-11-01", "2026-12-01"]
+    for column in practices.columns[1:]:
         number = int(column[5:7])
         people = YEAR[number].people.values()
         old = sum(each.key_days(number) > YEAR[number].limit for each in people)

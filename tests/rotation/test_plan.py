@@ -1,6 +1,7 @@
 """The plan of an account, from evidence alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,22 @@ def test_a_key_of_the_journal_is_known_by_when_it_was_made(tmp_path: Path):
     )
     assert plan(made, Journal())["step"].tolist()[0] == "deactivate the first"
     assert plan(made)["step"].tolist()[0] == "keep one of the two keys"
+
+
+def test_who_has_to_be_told_of_a_key_is_said_with_the_command(tmp_path: Path):
+    class Untold:
+        def read(self, user: str) -> Entry:
+            return replace(Journal().read(user), notified="", not_told=MADE)
+
+    made = account(
+        tmp_path, details([user("ana")]),
+        credential_report=report(line("ana", OLD, ("true", MADE, "N/A"))),
+    )  # fmt: skip
+    why = plan(made, Untold()).set_index("step")["why"]["see it in use"]
+    assert "nobody was told: tell its user: aws secretsmanager get-secret-value" in why
+    assert "--secret-id iamkit/access-keys/ana/key" in why
+    why = plan(made, Journal()).set_index("step")["why"]["see it in use"]
+    assert "told" not in why
 
 
 def test_nothing_in_a_name_acts_on_a_terminal(tmp_path: Path):

@@ -98,6 +98,9 @@ def test_the_plan_knows_what_was_begun(company: World):
     iamkit("rotate", "--apply", "--yes")
     company.pass_days(8)
     assert iamkit("collect", "--out", "reports").exit_code == 0
+    said = json.loads(Path("reports", ACCOUNT, "rotation.json").read_text())["users"]["ana"]
+    assert "notified" not in said, "there was no topic"
+    assert said["not_told"]
     rows = json.loads(iamkit("rotate", "--format", "json").stdout)
     ana = {row["slot"]: row for row in rows if row["user_name"] == "ana"}
     assert (ana[1]["step"], ana[1]["state"]) == ("deactivate the first", "due")
@@ -107,6 +110,9 @@ def test_the_plan_knows_what_was_begun(company: World):
     assert statuses("bo") == ["Active", "Active"]
     company.pass_days(1)
     assert iamkit("collect", "--out", "reports").exit_code == 0
+    said = json.loads(Path("reports", ACCOUNT, "rotation.json").read_text())["users"]["ana"]
+    assert "notified" not in said, "there was no topic"
+    assert said["not_told"]
     rows = json.loads(iamkit("rotate", "--format", "json").stdout)
     ana = {row["slot"]: row for row in rows if row["user_name"] == "ana"}
     assert (ana[1]["step"], ana[1]["state"]) == ("delete it", "later")

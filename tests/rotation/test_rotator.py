@@ -69,6 +69,26 @@ def test_a_key_is_replaced_step_by_step(world: World):
     check_secrets(world)
 
 
+def test_without_a_topic_the_journal_says_that_nobody_was_told(world: World):
+    world.has_topic = False
+    world.user("ana", OLD)
+    world.run()
+    entry = world.entry("ana")
+    assert (entry.notified, entry.not_told) == ("", entry.read_back)
+    assert world.told() == []
+    assert world.said[-1] == (
+        f"ana: nobody was told of {entry.new}; tell its user: "
+        f"aws secretsmanager get-secret-value --secret-id {secret_name('ana')}"
+    )
+    said = len(world.said)
+    world.run()
+    assert len(world.said) == said, "it is said once"
+    world.run(days=1)
+    world.run(days=15)
+    world.run(days=8)
+    assert world.entry("ana").done, "the rotation goes on when the user fetched the key"
+
+
 def test_an_old_key_that_is_used_again_stays(world: World):
     world.user("ana", OLD)
     world.run()

@@ -42,6 +42,7 @@ class World:
 
     folder: Path
     clients: Clients
+    has_topic: bool = True
     kill_at: int = 0  # the moment, from 1; 0: never
     moments: int = 0
     secrets: set[str] = field(default_factory=set)  # every secret that there ever was
@@ -87,8 +88,10 @@ class World:
     def rotator(self, journal=None, ask: Callable[[str], bool] = lambda question: True) -> Rotator:
         """A new process's rotator: it knows what the journal and AWS say."""
 
-        def notify(subject: str, message: str) -> None:
-            self.clients.sns.publish(TopicArn=TOPIC, Subject=subject, Message=message)
+        def notify(subject: str, message: str) -> bool:
+            if self.has_topic:
+                self.clients.sns.publish(TopicArn=TOPIC, Subject=subject, Message=message)
+            return self.has_topic
 
         secrets = KeySecrets(self.clients.secrets, ROTATOR)
         return Rotator(

@@ -12,8 +12,9 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.counts import counted
 from iamkit.progress import shell_of_notebook
-from iamkit.values import counted, joined
+from iamkit.values import joined
 
 MOST: Final = 60  # rows that are shown
 WIDTH: Final = 100  # characters of a line where there is no terminal

@@ -17,6 +17,7 @@ import click
 
 from iamkit import exit_codes
 from iamkit.confirm_command import confirm
+from iamkit.counts import agreeing, counted, part_of
 from iamkit.exit_codes import ExitCode
 from iamkit.fleet_commands import fetch, run_accounts
 from iamkit.progress import progress_bar
@@ -34,7 +35,6 @@ from iamkit.terminal import (
     tell,
     time_of,
 )
-from iamkit.values import agreeing, counted, part_of
 
 if TYPE_CHECKING:
     from iamkit.evidence import Snapshot

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from iamkit.counts import counted
 from iamkit.exit_codes import ExitCode
 from iamkit.terminal import AUDIT, FILE, FOLDER, end, settings_file, tell
-from iamkit.values import counted, few, printable
+from iamkit.values import few, printable
 
 
 @click.command()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from iamkit.counts import counted
 from iamkit.exit_codes import ExitCode
 from iamkit.terminal import FILE, end, settings_file, tell
-from iamkit.values import counted, printable
+from iamkit.values import printable
 
 
 @click.group()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iamkit.checks.registry import POPULATIONS
-from iamkit.values import agreeing, counted, part_of, singular
+from iamkit.counts import agreeing, counted, part_of, singular
 
 HERE = Path(__file__).parents[1]
 # What is written after a number in the plural, in text that is put together: "{number} users".

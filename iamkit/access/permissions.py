@@ -23,6 +23,7 @@ from iamkit.access.contexts import ARRIVAL_KEYS, DEFAULT_CONTEXTS
 from iamkit.access.principals import Principals
 from iamkit.access.questions import evaluated
 from iamkit.answer import Answer
+from iamkit.counts import counted
 from iamkit.errors import SettingsError
 from iamkit.memory import Memo, garbage_collection_paused
 from iamkit.policy import (
@@ -39,7 +40,6 @@ from iamkit.reference import LEVELS, Bits, Catalog, risks
 from iamkit.reference import actions as catalogs
 from iamkit.table import objects
 from iamkit.tables import REPORT_ONLY, AccountTables
-from iamkit.values import counted
 
 _STRENGTHS: Final = ", ".join(STRENGTHS)
 CHUNK: Final = 512  # rows of bits that are counted, or spread out to booleans, at a time

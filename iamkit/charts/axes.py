@@ -29,7 +29,7 @@ from iamkit.charts.display import (
     not_assessed,
     say,
 )
-from iamkit.values import agreeing, counted, part_of
+from iamkit.counts import agreeing, counted, part_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

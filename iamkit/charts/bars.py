@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from iamkit.charts.axes import BLUE, INK, new, styled
 from iamkit.charts.display import Sentence, not_assessed, say
-from iamkit.values import noun
+from iamkit.counts import noun
 
 # Dark and light by turns: neighbours differ by 3:1, and each of them from white. The dark ones are
 # one grey on paper, so two of them are hatched, and one of the light ones.

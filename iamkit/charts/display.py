@@ -18,7 +18,8 @@ import pandas as pd
 from iamkit.charts.headers import headers
 from iamkit.charts.previews import figures_html, sentence_html, table_html
 from iamkit.checks import Status
-from iamkit.values import agreeing, counted, joined, part_of, printable
+from iamkit.counts import agreeing, counted, part_of
+from iamkit.values import joined, printable
 
 TABLE_TYPE = "application/vnd.iamkit.table+json"
 TEXT_TYPE = "application/vnd.iamkit.text+json"

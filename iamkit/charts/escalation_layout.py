@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
+from iamkit.counts import counted
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
-from iamkit.values import counted
 
 MOST_BOXES: Final = 24
 MOST_IN_COLUMN: Final = 8

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from iamkit.charts.display import Bundle, Sentence, TableView, clean, not_assessed, say
-from iamkit.values import counted
+from iamkit.counts import counted
 
 FOLDS_TYPE: Final = "application/vnd.iamkit.folds+json"
 MOST_LINES: Final = 40  # of a statement

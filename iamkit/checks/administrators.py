@@ -21,10 +21,10 @@ from iamkit.checks.wording import (
     names_by_key,
     status,
 )
+from iamkit.counts import counted
 from iamkit.settings import Settings
 from iamkit.table import COUNT, TEXT, stack
 from iamkit.tables import without_service_linked
-from iamkit.values import counted
 
 ASSUME: Final = "Let the user assume an administrator role with MFA, and "
 OIDC: Final = ":oidc-provider/"  # a workload elsewhere, such as a pipeline

@@ -18,9 +18,9 @@ from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT, finish_rotation, idle_keys, replace_key, retire, was_used
 from iamkit.checks.wording import GUIDE, ago, day_count, status
+from iamkit.counts import agreeing, counted
 from iamkit.settings import Settings
 from iamkit.table import TEXT, lists_by_key
-from iamkit.values import agreeing, counted
 
 KEYS: Final = f"{GUIDE}id_credentials_access-keys.html"
 UNUSED: Final = f"{GUIDE}id_credentials_finding-unused.html"

@@ -11,8 +11,8 @@ from typing import Final
 import pandas as pd
 
 from iamkit.checks.registry import check
+from iamkit.counts import counted
 from iamkit.settings import Settings
-from iamkit.values import counted
 
 PLAN: Final = "https://docs.aws.amazon.com/singlesignon/latest/userguide/emergency-access.html"
 

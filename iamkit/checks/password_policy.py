@@ -15,8 +15,8 @@ import pandas as pd
 from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
+from iamkit.counts import counted
 from iamkit.settings import Settings
-from iamkit.values import counted
 
 PAGE: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html"

@@ -16,10 +16,10 @@ from iamkit.checks.facts import graded
 from iamkit.checks.registry import check
 from iamkit.checks.use import lately, retire
 from iamkit.checks.wording import ago, status
+from iamkit.counts import counted
 from iamkit.settings import Settings
 from iamkit.table import Table
 from iamkit.tables import ACCESS_KEYS, CREDENTIALS
-from iamkit.values import counted
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"
 MFA: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/enable-mfa-for-root.html"

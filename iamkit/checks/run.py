@@ -26,11 +26,11 @@ from iamkit.checks.registry import (
 )
 from iamkit.checks.returned import Row, rows_of
 from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
+from iamkit.counts import counted
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.progress import working_on
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
-from iamkit.values import counted
 
 
 class State:

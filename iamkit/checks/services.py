@@ -15,10 +15,11 @@ import pandas as pd
 from iamkit.access import Permissions, risky_actions
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, ago, status
+from iamkit.counts import counted
 from iamkit.policy import POSSIBLE
 from iamkit.settings import Settings
 from iamkit.tables import without_service_linked
-from iamkit.values import counted, few
+from iamkit.values import few
 
 # IAM API, CreateServiceSpecificCredential: passwords of these services cannot be made to expire.
 PASSWORDS_ONLY: Final = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")

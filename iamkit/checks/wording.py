@@ -8,9 +8,10 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import EVERYTHING, THROUGH_IAM
+from iamkit.counts import counted
 from iamkit.table import TEXT, lists_by_key
 from iamkit.tables import ASSIGNED
-from iamkit.values import as_dict, counted
+from iamkit.values import as_dict
 
 GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 LEAST_PRIVILEGE: Final = f"{GUIDE}best-practices.html#grant-least-privilege"

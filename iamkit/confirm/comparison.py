@@ -17,10 +17,11 @@ from iamkit.account import Account
 from iamkit.confirm.by_hand import command
 from iamkit.confirm.simulated import NOT_JUDGED, SimulatedRequest
 from iamkit.confirm.simulator import EFFECTS, Ask, Progress, Said, Simulator
+from iamkit.counts import counted
 from iamkit.errors import CollectError
 from iamkit.evidence import requests
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table
-from iamkit.values import as_dict, counted, printable
+from iamkit.values import as_dict, printable
 
 DISAGREES: Final = "disagrees"
 AGREES: Final = "agrees"

@@ -33,6 +33,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from iamkit.access import BY_CREDENTIAL, BY_PLACE, DEFAULT_CONTEXTS, ResourceSet, members
+from iamkit.counts import counted
 from iamkit.errors import SettingsError
 from iamkit.escalation.available_paths import AvailablePaths
 from iamkit.escalation.explanations import Explanations
@@ -40,7 +41,6 @@ from iamkit.escalation.gains import Gains
 from iamkit.escalation.targets import SESSION_TAGS, EscalationPath
 from iamkit.memory import Memo
 from iamkit.tables import without_service_linked
-from iamkit.values import counted
 
 # How credentials were come by, and the context that they are used in from either place.
 ARRIVALS: Final = BY_CREDENTIAL

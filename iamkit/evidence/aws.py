@@ -24,6 +24,7 @@ from botocore import exceptions, xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from iamkit.counts import part_of
 from iamkit.errors import CollectError
 from iamkit.evidence import sessions, snapshot
 from iamkit.evidence.identity_center import PEOPLE, IdentityCenter
@@ -52,7 +53,6 @@ from iamkit.evidence.responses import (
     report_rows,
     store,
 )
-from iamkit.values import part_of
 
 Progress = Callable[[str, int, int], None]  # what was done, how many are done, of how many
 POLL_SECONDS: float = 2.0

@@ -29,6 +29,7 @@ from iamkit.access import MAYBE
 from iamkit.account import Account, load
 from iamkit.answer import Answer
 from iamkit.checks import AUDIT_TABLES
+from iamkit.counts import counted
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, one_line
 from iamkit.escalation import mode_and_place
 from iamkit.evidence import snapshot as snapshots
@@ -42,7 +43,7 @@ from iamkit.settings import Settings, restored
 from iamkit.storage import Storage, is_address, local, newest, storage
 from iamkit.table import COUNT, TEXT, TIME, Column, Table
 from iamkit.trust import foreign_entries
-from iamkit.values import counted, instead
+from iamkit.values import instead
 
 RESULTS: Final = "results.json"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from iamkit.counts import part_of
 from iamkit.exit_codes import ExitCode
 from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.run_file import SEVERITIES, RunFile
-from iamkit.values import few, part_of
+from iamkit.values import few
 
 SHOWN: Final = 6  # accounts by name
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from iamkit.counts import counted
 from iamkit.errors import CollectError, one_line
 from iamkit.evidence import Member, Organization
 from iamkit.exit_codes import ExitCode
@@ -20,7 +21,6 @@ from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.log import Log
 from iamkit.fleet.organization_rules import OrganizationRules, fitting
 from iamkit.fleet.run_file import Entry, RunFile
-from iamkit.values import counted
 
 NAME: Final = "organization"  # of the result that says why its accounts are not known
 STATES: Final = {

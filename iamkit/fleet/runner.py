@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from iamkit.counts import part_of
 from iamkit.errors import SettingsError, WriteError, one_line
 from iamkit.evidence import responses
 from iamkit.evidence import snapshot as snapshots
@@ -39,7 +40,7 @@ from iamkit.fleet.run_file import Entry, RunFile
 from iamkit.fleet.workers import Workers, workers
 from iamkit.report import installed_version
 from iamkit.settings_files import contents_of
-from iamkit.values import few, part_of
+from iamkit.values import few
 from iamkit.whole_file import write_whole
 
 __all__ = ["LOCK", "RESULTS", "RunResult", "run"]

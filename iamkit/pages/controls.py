@@ -10,11 +10,12 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, STATUSES, Status
+from iamkit.counts import counted, noun
 from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
 from iamkit.results import matrix
 from iamkit.table import objects
-from iamkit.values import counted, few, noun
+from iamkit.values import few
 
 # How checks can stand, as the page counts them, with the tone of each number; what fails has the
 # tone of its gravest severity.

@@ -9,8 +9,9 @@ import pandas as pd
 
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
+from iamkit.counts import part_of
 from iamkit.table import lists_by_key
-from iamkit.values import few, part_of
+from iamkit.values import few
 
 
 def crossed(

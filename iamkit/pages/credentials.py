@@ -8,7 +8,7 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
-from iamkit.values import counted
+from iamkit.counts import counted
 
 ACCESS: Final = ("console", "programmatic", "both", "none")  # kinds of access, as pages order them
 

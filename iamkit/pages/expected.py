@@ -20,9 +20,9 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import INFO, SEVERITIES, Status
+from iamkit.counts import counted
 from iamkit.remedies import Proposal, made_for, proposals
 from iamkit.results import changes
-from iamkit.values import counted
 
 # Checks of which nothing is counted: more than a remedy's changes may keep their findings alive.
 UNCERTAIN: Final = frozenset(

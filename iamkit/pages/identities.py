@@ -14,10 +14,10 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
+from iamkit.counts import counted, noun
 from iamkit.pages import overview
 from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict
 from iamkit.results import FOLLOWS, NO_DEVICE_YET, facts_of, matters
-from iamkit.values import counted, noun
 
 PAGE: Final = "11-identities"
 MOST: Final = 100  # identities that have a fold

@@ -9,9 +9,9 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.counts import part_of
 from iamkit.pages import counts
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, RESTRICTED, UNRESTRICTED
-from iamkit.values import part_of
 
 # The verdicts on identities with permissions, the best first, and how bars show them.
 COLORS: Final[Mapping[str, str]] = {

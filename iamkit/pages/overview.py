@@ -18,10 +18,11 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status, every
+from iamkit.counts import agreeing, counted, part_of
 from iamkit.pages import counts, credentials, remedies, trend
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
-from iamkit.values import agreeing, counted, few, part_of
+from iamkit.values import few
 
 MFA, CREDENTIALS, NETWORK = "01-mfa", "02-credentials", "03-network"
 PERMISSIONS, ESCALATION = "04-permissions", "05-escalation"

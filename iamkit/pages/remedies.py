@@ -19,6 +19,7 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.counts import agreeing, counted
 from iamkit.errors import ChangeError
 from iamkit.pages.expected import (
     GRAVE,
@@ -28,7 +29,7 @@ from iamkit.pages.expected import (
     said,
 )
 from iamkit.remedies import Commands, Proposal, Refused, Remedy, commands, proposals, remedies
-from iamkit.values import agreeing, counted, few
+from iamkit.values import few
 
 PAGE: Final = "10-remedies"
 SCRIPT: Final = "iamkit remedies SNAPSHOT --out FOLDER"

@@ -12,6 +12,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
+from iamkit.counts import agreeing
 from iamkit.pages import counts, mfa, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
 from iamkit.results import (
@@ -22,7 +23,7 @@ from iamkit.results import (
     matters,
 )
 from iamkit.table import lists_by_key
-from iamkit.values import agreeing, few
+from iamkit.values import few
 
 # How well a user can be protected, as bars show it.
 PROTECTION: Final[Mapping[str, str]] = {

@@ -9,9 +9,9 @@ import pandas as pd
 
 from iamkit import charts
 from iamkit.account import Account
+from iamkit.counts import agreeing, counted
 from iamkit.pages import counts
 from iamkit.trust import FEDERATED, GENUINE, OUTSIDE, UNKNOWN_HOLDERS, WHO
-from iamkit.values import agreeing, counted
 
 # Problems of trust that let in more callers than intended, the worst first.
 TOO_MANY: Final = (

@@ -37,11 +37,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from iamkit.counts import counted
 from iamkit.errors import CatalogError
 from iamkit.reference.access_levels import corrected_levels
 from iamkit.reference.action_patterns import PATTERN, Spans, canonical, spans
 from iamkit.reference.risks import RISKS, RULES, risks
-from iamkit.values import counted
 
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]

@@ -18,13 +18,13 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.account import Account
+from iamkit.counts import agreeing, counted
 from iamkit.policy import Pattern
 from iamkit.reference import load_catalog
 from iamkit.remedies.commands import name_of
 from iamkit.remedies.documents import Statement, own_policy, statements_of, written
 from iamkit.remedies.proposal import RECENT, Proposal, for_emergencies
 from iamkit.results import changes
-from iamkit.values import agreeing, counted
 
 ID: Final = "cut-unused-permissions"
 SIZES: Final = {"policy": 6144, "user": 2048, "group": 5120, "role": 10240}  # characters

@@ -12,8 +12,8 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import Status
+from iamkit.counts import counted
 from iamkit.results import changes
-from iamkit.values import counted
 
 GROUPS: Final = 10  # of a user: IAM's quota
 RECENT: Final = 90  # days; what was used since is in use

@@ -27,10 +27,11 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
 from iamkit.badges import BADGES
+from iamkit.counts import counted
 from iamkit.evidence import Snapshot
 from iamkit.report import glossary
 from iamkit.report.table_cells import SAFE_ADDRESS, TRANSPOSED, beyond, cells, transposed
-from iamkit.values import counted, few
+from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 PORTRAIT = 549  # points of a chart that A4 shows nearly as it is

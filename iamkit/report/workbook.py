@@ -29,13 +29,13 @@ from xlsxwriter.worksheet import Worksheet
 from iamkit.account import Account
 from iamkit.charts import cell, clean, column_headers
 from iamkit.checks import AUDIT_TABLES
+from iamkit.counts import agreeing, counted
 from iamkit.errors import ReportError, one_line
 from iamkit.report.csv_files import of_audit
 from iamkit.report.manifest import installed_version
 from iamkit.results import FOUND_ROWS, MATRIX, chosen_matrix, with_ids
 from iamkit.table import COUNT, TIME, TRUTH, Column, Table
 from iamkit.tables import tables_of
-from iamkit.values import agreeing, counted
 
 MOST_ROWS: Final = 1_048_576  # of a sheet
 MOST_CHARACTERS: Final = 32_767  # of a cell, as UTF-16 counts them

@@ -20,6 +20,7 @@ from iamkit.access import (
     Witnesses,
     union,
 )
+from iamkit.counts import counted
 from iamkit.memory import Memo
 from iamkit.policy import POSSIBLE, Policy, PolicyEvaluator, Statement
 from iamkit.reference import Bits, popcount
@@ -35,7 +36,6 @@ from iamkit.restrictions.mfa_statements import (
 from iamkit.restrictions.mfa_tags import tag_bypasses, tags
 from iamkit.restrictions.one_step import OneStep
 from iamkit.restrictions.verdicts import NOT_APPLICABLE
-from iamkit.values import counted
 
 REMEDY: Final = f"deny all except the self-service minimum, on every resource, with {ON_DENY}"
 

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access import COLUMNS, RISKY, Credential, Permissions, Place, Witnesses
+from iamkit.counts import agreeing, part_of
 from iamkit.memory import Memo
 from iamkit.policy import (
     Network,
@@ -48,7 +49,6 @@ from iamkit.restrictions.verdicts import (
 from iamkit.restrictions.worst_actions import first_actions
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, objects
 from iamkit.tables import AccountTables
-from iamkit.values import agreeing, part_of
 
 NETWORK_RESTRICTIONS: Final = Table(
     name="network_restrictions",

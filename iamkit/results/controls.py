@@ -14,10 +14,10 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import STATUSES, Status
+from iamkit.counts import counted
 from iamkit.reference import CONTROL, chosen_controls, load_controls
 from iamkit.settings import Settings
 from iamkit.table import OBJECT, TEXT, Column, Table
-from iamkit.values import counted
 
 MANUAL: Final = "manual"
 

@@ -26,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from iamkit.counts import counted
 from iamkit.errors import IamkitError
 from iamkit.evidence import of_report
 from iamkit.evidence import snapshot as snapshots
@@ -34,7 +35,6 @@ from iamkit.results.record import ANALYSIS, AUDITS, TABLES, AuditRecord, empty
 from iamkit.results.record import record as make_record
 from iamkit.results.since import CHANGES, changes, not_compared
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Table, own_texts
-from iamkit.values import counted
 
 FOLDER, MANIFEST = snapshots.FOLDER, snapshots.MANIFEST
 HISTORY: Final = "history"

@@ -9,9 +9,9 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.checks import Status
+from iamkit.counts import counted
 from iamkit.restrictions import MfaVerdict
 from iamkit.results.without_device import REGISTERING, why_both
-from iamkit.values import counted
 
 FOLLOWS: Final = "what follows"  # from a verdict, together with what else is known
 

@@ -7,11 +7,12 @@ import zlib
 from dataclasses import field
 from typing import Any
 
+from iamkit.counts import counted
 from iamkit.errors import ChangeError
 from iamkit.evidence import requests
 from iamkit.results.change import Change, Document, called, change
 from iamkit.results.changed_evidence import KINDS, ChangedEvidence, characters, policies_of
-from iamkit.values import as_dict, as_list, counted
+from iamkit.values import as_dict, as_list
 
 
 def _policy_name(arn: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.counts import counted
 from iamkit.errors import ChangeError
 from iamkit.evidence import requests
 from iamkit.results.change import Change, Document, called, change
@@ -18,7 +19,7 @@ from iamkit.results.credential_changes import (
     expire,
 )
 from iamkit.results.policy_changes import new_id
-from iamkit.values import as_dict, as_list, counted
+from iamkit.values import as_dict, as_list
 
 PASSWORD_POLICY: Final = requests.by_call("iam:GetAccountPasswordPolicy")
 

@@ -24,6 +24,7 @@ from iamkit.access import (
     changes_most,
     changing,
 )
+from iamkit.counts import counted
 from iamkit.memory import Memo
 from iamkit.policy import (
     ABSENT,
@@ -39,7 +40,6 @@ from iamkit.policy import (
     RequestContext,
 )
 from iamkit.reference import Bits, Catalog, Flags, LevelByKey, levels_by_key, popcount
-from iamkit.values import counted
 
 PRIVILEGES: Final = ("admin", "near-admin", "write", "read", "none")  # the most first
 ADMIN: Final = {EVERYTHING: "admin", THROUGH_IAM: "near-admin"}

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from iamkit.counts import counted
 from iamkit.rotation.entry import Entry
-from iamkit.values import counted
 
 SETTLED: Final = timedelta(minutes=5)  # after which AWS's lists show what was made
 

@@ -68,6 +68,7 @@ def _files(limits: Limits, notes: Mapping[str, str]) -> dict[str, str]:
     for name in MODULES:
         source = (here / f"{name}.py").read_text(encoding="utf-8")
         files[f"{package}/rotation/{name}.py"] = source
+    files[f"{package}/counts.py"] = (here.parent / "counts.py").read_text(encoding="utf-8")
     if notes:
         files["function/notes.json"] = json.dumps(dict(sorted(notes.items())), indent=1) + "\n"
     return files

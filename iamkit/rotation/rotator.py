@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from iamkit.counts import counted
 from iamkit.rotation.aws_keys import AwsKeys, RefusedError
 from iamkit.rotation.decisions import SETTLED, Action, Key, Limits, State, Step, decide
 from iamkit.rotation.entry import Entry, Journal, written
 from iamkit.rotation.key_secrets import KeySecrets, fetching, secret_name
-from iamkit.values import counted
 
 MOST_STEPS = 8  # of one user in one run
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from iamkit import settings, settings_files
 from iamkit.answer import Answer
+from iamkit.counts import counted
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, of_report, requests, snapshot
 from iamkit.policy import is_account
@@ -40,7 +41,7 @@ from iamkit.tables.built_from import BuiltFrom, built_from, calls_of, tables_of
 from iamkit.tables.contradictions import contradictions
 from iamkit.tables.details import AuthorizationDetails
 from iamkit.tables.organization_policies import trust_with_denials
-from iamkit.values import as_dict, as_list, counted, instead
+from iamkit.values import as_dict, as_list, instead
 
 # Codes of gaps that concern single subjects only.
 PARTIAL: Final = (partial.CODE, authorization_details.FROM_LIST)

@@ -45,8 +45,8 @@ from iamkit.charts.display import (
 from iamkit.charts.escalation_layout import boxes_and_links
 from iamkit.charts.folds import Folds, Part, anchor, code, document, fold, folds, link, text, within
 from iamkit.charts.headers import headers as column_headers
-from iamkit.charts.requests import caller, request, with_requests
 from iamkit.charts.trends import trend
+from iamkit.results import caller, request, with_requests
 
 __all__ = [
     "AMBER",

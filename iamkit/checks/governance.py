@@ -46,6 +46,7 @@ def _holding(policy_assignments: pd.DataFrame, name: str) -> pd.Series[Any]:
         "In an outage or attack somebody must open a case with AWS Support. If nobody may, hours "
         "pass until the root user is found."
     ),
+    fine="An identity is set up to manage AWS Support cases",
     among="the account",
     remedy="Make a role with AWSSupportAccess that the people who handle incidents can assume.",
     source="https://docs.aws.amazon.com/awssupport/latest/user/accessing-support.html",
@@ -75,6 +76,7 @@ def support_role_missing(policy_assignments: pd.DataFrame, account_id: str) -> p
         "During an incident, investigators need to read settings quickly. Without a read-only "
         "role they get an administrator's access, or wait."
     ),
+    fine="A role is set up for security audits",
     among="the account",
     remedy="Make a role with SecurityAudit that auditors and their tools may assume.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html",
@@ -107,6 +109,7 @@ def security_audit_role_missing(policy_assignments: pd.DataFrame, account_id: st
         "People who leave the company keep working passwords here until somebody remembers to "
         "delete them. Sign-in rules of the company, such as device checks, do not apply."
     ),
+    fine="People can sign in through an identity provider, or nobody has a password",
     among="the account",
     remedy=(
         "Let people sign in through IAM Identity Center or a SAML provider, then remove their IAM "
@@ -166,6 +169,7 @@ def _contact(contacts: pd.DataFrame, kind: str, account_id: str, said: str) -> p
         "AWS reports leaked keys and attacks to the security contact. Without one, the message "
         "goes to the mailbox of the account owner, where it may wait for days."
     ),
+    fine="The account has a security contact",
     among="the account",
     remedy="Set the security alternate contact to a mailbox that several people read.",
     source=f"{CONTACT}-alternate.html",
@@ -191,6 +195,7 @@ def security_contact_missing(contacts: pd.DataFrame, account_id: str) -> pd.Data
         "AWS writes to these contacts about abuse, unpaid bills and suspension. Messages that "
         "reach nobody can end with a suspended account."
     ),
+    fine="The account has contact information",
     among="the account",
     remedy="Set the account's contact information.",
     source=f"{CONTACT}-primary.html",
@@ -215,6 +220,7 @@ def contact_details_missing(contacts: pd.DataFrame, account_id: str) -> pd.DataF
         "Buckets, keys, queues and roles may be shared with outsiders by their own policies, and "
         "no list shows which. A bucket that is opened by mistake stays open unnoticed."
     ),
+    fine="IAM Access Analyzer monitors external access",
     among="the account",
     remedy=(
         "Create an external access analyzer in IAM Access Analyzer in every Region that you use."

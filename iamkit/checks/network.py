@@ -72,7 +72,7 @@ def key_usable_from_anywhere(
     ...     place="anywhere", actions_without_mfa=41, risky_without_mfa=3, worst=[]))
     >>> open_ = NETWORK_RESTRICTIONS.rows(dict(principal_arn=arn, verdict="unrestricted"))
     >>> key_usable_from_anywhere(keys, mfa, open_).detail.tolist()
-    ['the oldest active key was made 505 days ago; exposed actions: 41, of them risky: 3']
+    ['the oldest active key was made 505 days ago; actions without MFA: 41, of them risky: 3']
     """
     keys = with_active_keys(access_keys).groupby("user_arn", as_index=False)
     users = keys.agg(age=("age_days", "max")).merge(
@@ -106,7 +106,7 @@ def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
     counts = users[["actions_without_mfa", "risky_without_mfa"]].astype("str")
     exposed = counts["actions_without_mfa"] + ", of them risky: " + counts["risky_without_mfa"]
     made = "the oldest active key was made " + ago(users["age"])
-    return made + "; exposed actions: " + exposed + (" (" + worst + ")").mask(worst.eq(""), "")
+    return made + "; actions without MFA: " + exposed + (" (" + worst + ")").mask(worst.eq(""), "")
 
 
 @check(

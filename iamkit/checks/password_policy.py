@@ -78,6 +78,7 @@ def _asked(password_policy: pd.DataFrame, account_id: str, rule: str, what: str)
         "AWS's default rules apply: eight characters, and old passwords may come back. Such "
         "passwords can be guessed from lists of leaked ones."
     ),
+    fine="The account has a custom password policy",
     among="the account",
     remedy=f"Set a password policy: require {SHORTEST} characters or more of all four kinds, "
     f"remember {REMEMBERED} passwords, and let users change their own, which is off by default.",

@@ -66,6 +66,7 @@ class Check:
     find: Rows
     not_in: Mapping[str, str] = field(default_factory=lambda: EVERYWHERE)
     impact: str = ""
+    fine: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -96,6 +97,7 @@ def check(
     absence: bool = False,
     not_in: Mapping[str, str] = EVERYWHERE,
     impact: str = "",
+    fine: str = "",
 ) -> Callable[[Rows], Rows]:
     """
     Make a function a check.
@@ -125,6 +127,9 @@ def check(
     not_in : mapping
         Partition of AWS (`aws-us-gov`, `aws-cn`) to why the check has nothing to ask there. If
         nothing fails in such an account, the check is not applicable.
+    fine : str
+        What is right if it passes, where "Not found:" and the title would say more than the check
+        asks, or be hard to read.
     impact : str
         Why it matters, in one or two sentences: what an attacker or an accident does with it. Each
         check of the kit has one.
@@ -142,7 +147,9 @@ def check(
             raise CheckError(f"two checks have the name {name}; the other is in {other}")
         demand(name, find)
         words = (name, severity, title, among, remedy, source, errs)
-        CHECKS[name] = Check(*words, absence=absence, find=find, not_in=not_in, impact=impact)
+        CHECKS[name] = Check(
+            *words, absence=absence, find=find, not_in=not_in, impact=impact, fine=fine
+        )
         return find
 
     return register

@@ -125,6 +125,7 @@ def root_access_key(access_keys: pd.DataFrame) -> pd.DataFrame:
         "Anyone with the password, or with access to the mailbox that can reset it, owns the "
         "account. No policy and no colleague can stop the root user."
     ),
+    fine="The root user has MFA",
     among="root users who can sign in",
     remedy=(
         "Register a passkey or a hardware token for the root user, and a second one as a backup."

@@ -120,6 +120,7 @@ RESULTS: Final = Table(
             "why it matters: what an attacker or an accident does with it; missing: its author "
             "does not say",
         ),
+        Column("fine", TEXT, "what is right if it passes; missing: what the title says is not so"),
         Column("errs", TEXT, "in which direction it can be wrong"),
         Column("remedy", TEXT, "what to do"),
         Column("source", TEXT, "the page that recommends it"),
@@ -339,7 +340,7 @@ def _results(
         counts = {"failing": failing, "accepted": accepted, "unknown": unknown, "noted": noted}
         numbers = {name: len(of) for name, of in counts.items()}
         status, reason = _status(each, outcome, **numbers)
-        facts = ("title", "among", "why", "impact", "errs", "remedy", "source")
+        facts = ("title", "among", "why", "impact", "fine", "errs", "remedy", "source")
         rows.append(
             {
                 **{name: getattr(each, name) or None for name in facts},

@@ -145,7 +145,7 @@ def populations(account: Account) -> pd.DataFrame:
     rows = [
         ("users", len(users), "pages on MFA and credentials"),
         ("users with a console password", int(console.sum()), "registered MFA, passwords"),
-        ("roles", len(roles), "page on trust, service-linked roles included"),
+        ("roles", len(roles), "service-linked roles included; the page on trust leaves them out"),
         ("service-linked roles", len(roles) - acting, "no identities: AWS owns them"),
         ("root user", int(kinds.get("root", 0)), "an identity that no policy limits"),
         (

@@ -79,7 +79,10 @@ SEVERITY_MEANS: Final[Mapping[str, tuple[str, str]]] = {
         "this month",
     ),
     "low": ("It is of little use by itself: order, upkeep and readiness.", "as part of upkeep"),
-    "info": ("A fact that is useful to know. It is no problem, and no result rests on it.", "–"),
+    "info": (
+        "A fact that is useful to know. It is no problem by itself; a control that forbids it fails.",
+        "–",
+    ),
 }
 
 

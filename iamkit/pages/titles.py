@@ -52,11 +52,18 @@ def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
     A title says what is wrong, so there it says that this was not found.
     """
     fine = results["status"].isin([Status.PASS, Status.NOT_APPLICABLE])
+    said = pd.Series([_fine(row) for row in results.to_dict("records")], results.index, "object")
     return results.assign(
-        title=results["title"].where(~fine, "Not found: " + results["title"].map(lowered)),
+        title=results["title"].where(~fine, said),
         severity=results["severity"].mask(fine),
         remedy=results["remedy"].mask(fine),
     )
+
+
+def _fine(result: Any) -> str:
+    """What is right where nothing is wrong."""
+    said = result["fine"] if result["status"] == Status.PASS else None
+    return f"Not found: {lowered(result['title'])}" if pd.isna(said) else str(said)
 
 
 def lowered(title: str) -> str:
@@ -73,7 +80,7 @@ def outcome(result: Any, counted: str) -> str:
     """
     Return the result of a check as a phrase: its title, and how many of whom; `counted` says that.
 
-    >>> row = {"title": "A role is unused", "status": "fail", "reason": None}
+    >>> row = {"title": "A role is unused", "status": "fail", "reason": None, "fine": None}
     >>> outcome(row, "3 of 12 roles"), outcome(row | {"status": "pass"}, "none of 12 roles")
     ('A role is unused: 3 of 12 roles', 'Not found: a role is unused (none of 12 roles)')
     >>> outcome(row | {"status": "not assessed", "reason": "no roles are known"}, "")
@@ -82,7 +89,7 @@ def outcome(result: Any, counted: str) -> str:
     title, status = result["title"], result["status"]
     reason = "" if pd.isna(result["reason"]) else str(result["reason"]).split("; ")[0]
     if status == Status.PASS:
-        return f"Not found: {lowered(title)} ({counted})"
+        return f"{_fine(result)} ({counted})"
     if status in (Status.NOT_ASSESSED, Status.NOT_APPLICABLE):
         said = "does not apply" if status == Status.NOT_APPLICABLE else status
         return f"{title}: {said}{f', {reason}' if reason else ''}"

@@ -21,6 +21,7 @@ from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_cha
 from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
 from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
 from iamkit.results.record import TABLES as RECORD_TABLES
+from iamkit.results.requests_in_words import caller, request, with_requests
 from iamkit.results.since import (
     BETTER,
     CHANGED,
@@ -59,6 +60,7 @@ __all__ = [
     "History",
     "State",
     "allowed_in_any_context",
+    "caller",
     "changes",
     "changes_since",
     "chosen_matrix",
@@ -80,9 +82,11 @@ __all__ = [
     "not_compared",
     "permission_changes",
     "record",
+    "request",
     "stored",
     "techniques_of_findings",
     "unmatched",
     "why_both",
     "with_ids",
+    "with_requests",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 from iamkit.checks import Status
 from iamkit.counts import counted
 from iamkit.restrictions import MfaVerdict
+from iamkit.results.requests_in_words import request
 from iamkit.results.without_device import REGISTERING, why_both
 
 FOLLOWS: Final = "what follows"  # from a verdict, together with what else is known
@@ -146,7 +147,10 @@ def _verdicts(tables: _Tables, arn: str) -> Iterator[Fact]:
     for topic, table in (("MFA", "mfa_enforcement"), ("networks", "network_restrictions")):
         for row in tables.of(table, "principal_arn", arn):
             yield topic, "verdict", row.verdict
-            for fact, value in (("why", row.why), ("one request that is allowed", row.witness)):
+            for fact, value in (
+                ("why", row.why),
+                ("one request that is allowed", request(row.witness)),
+            ):
                 if pd.notna(value) and value:
                     yield topic, fact, value
     for row in tables.of("identities", "principal_arn", arn):

@@ -105,7 +105,7 @@ def test_a_key_without_any_restriction_says_what_it_exposes(tmp_path: Path) -> N
     opened = holder(tmp_path, READ)
     assert said(opened, "key_usable_from_anywhere") == [
         "the oldest active key was made 505 days ago; "
-        "exposed actions: 1, of them risky: 1 (s3:GetObject)"
+        "actions without MFA: 1, of them risky: 1 (s3:GetObject)"
     ]
 
 

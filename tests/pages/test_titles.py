@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from iamkit import Account
 from iamkit.checks import every
 from iamkit.pages import controls, explained, findings, overview, titles
 from iamkit.settings import Settings
-from tests.accounts import again
+from tests.accounts import ARN, account, again
 
 IDS = re.compile(rf"\b(?:{'|'.join(each for each in every(Settings()) if '_' in each)})\b")
 
@@ -61,3 +62,16 @@ def test_the_evidence_of_a_control_says_how_many_of_whom(
     (said,) = [controls._outcomes(demo_account)[name][1] for name in row["check"]]
     assert re.search(r"\b(none|\d+) of \d+ [a-z]", said), said
     assert said.startswith("Not found: ") == (status == "pass")
+
+
+def test_a_check_that_passes_claims_no_more_than_it_asked(tmp_path: Path) -> None:
+    """A provider is there, and people sign in with passwords all the same."""
+    provider = {"Arn": f"{ARN}saml-provider/Okta", "ValidUntil": "2034-02-21T07:34:14+00:00"}
+    given = {"saml_providers": {"SAMLProviderList": [provider]}}
+    given["open_id_connect_providers"] = {"OpenIDConnectProviderList": []}
+    found = account(tmp_path, **given)
+    results = titles.of_what_holds(found.check("federation_missing", "root_without_mfa").results)
+    said = dict(zip(results["check"], results["title"], strict=True))
+    assert said["federation_missing"].startswith("People can sign in through an identity provider")
+    assert said["root_without_mfa"] == "The root user has MFA"
+    assert not any(title.startswith("Not found: people sign in") for title in said.values())

@@ -106,10 +106,13 @@ def statement(row: Mapping[Any, Any]) -> str | None:
     'statement 2 of Admins'
     >>> statement({"policy_arn": "arn:aws:iam::111122223333:role/dev", "policy_name": "dev"})
     'the trust policy of dev'
+    >>> statement({"policy_arn": "arn:aws:iam::111122223333:role/dev#own", "policy_name": "own"})
+    'own'
     """
     said = (row.get("statement"), row.get("policy_name"))
     named = [each for each in said if isinstance(each, str)]
-    if named and ":role/" in str(row.get("policy_arn")):
+    arn = str(row.get("policy_arn"))
+    if named and ":role/" in arn and "#" not in arn:  # that would be an inline policy of the role
         named[-1] = f"the trust policy of {named[-1]}"
     return " of ".join(named) or None
 

@@ -210,8 +210,9 @@ def administrator_without_mfa(
 
     Permissions decide who is an administrator, not the names of policies: members of a group whose
     customer managed policy allows everything count; users with a policy that denies everything do
-    not. A user without credentials counts, because its first password would work without MFA. A
-    user without a device who is possibly an administrator is not assessed.
+    not. A user without credentials counts, because its first password would work without MFA; as
+    nothing of it can be stolen, that is medium. A user without a device who is possibly an
+    administrator is not assessed.
 
     >>> from iamkit.tables import CREDENTIALS
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -251,6 +252,7 @@ def administrator_without_mfa(
                 unknown, can + "; the credential report does not say if MFA is on"
             ),
             "status": status(~(unknown | unsure)),
+            "severity": pd.Series("critical", hit.index, dtype="object").mask(unused, "medium"),
             "next_step": step,
         }
     )

@@ -144,7 +144,10 @@ def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> Non
 def test_an_administrator_without_a_device_fails_whatever_the_credential() -> None:
     for access in ("console", "programmatic", "both", "none"):
         report = users({"mfa_registered": False, "access": access})
-        assert outcome(checks.administrator_without_mfa(admins(), report)) == [[ANA, "fail"]]
+        found = checks.administrator_without_mfa(admins(), report)
+        assert outcome(found) == [[ANA, "fail"]]
+        # What does not exist cannot be stolen.
+        assert found["severity"].tolist() == ["medium" if access == "none" else "critical"]
 
 
 def test_an_administrator_without_credentials_is_better_deleted() -> None:

@@ -50,10 +50,8 @@ def trend(
         return not_assessed(missing)
     known = months.dropna(how="all").dropna(axis=1, how="all")
     if len(known) < 2:
-        there = "one audit" if len(known) else "no audit"
-        return say(
-            f"{title}: there is {there} that says so far; from the second on, lines are here."
-        )
+        there = "Only one audit has" if len(known) else "No audit has"
+        return say(f"{title}: {there} this figure so far. A line needs two.")
     said = "; ".join(
         f"{name}: {_number(line.iloc[0])} in {line.index[0]:%B %Y}, "
         f"{_number(line.iloc[-1])} in {line.index[-1]:%B %Y}"

@@ -118,7 +118,7 @@ def everything(possible: pd.DataFrame | None) -> list[str]:
     among="users",
     remedy=ASSUME + "remove the policy from the user.",
     source=LEAST_PRIVILEGE,
-    errs="towards more: what service control policies that are not in the evidence forbid counts",
+    errs="towards more: without service control policies in the evidence, what they forbid counts",
 )
 def administrator_user(
     principals: pd.DataFrame,
@@ -130,7 +130,7 @@ def administrator_user(
     statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Users with an administrative policy attached or inline; see `administrator_group` for groups'.
+    Users with an administrative policy attached or inline; of groups, `administrator_group` says so.
 
     A user that is kept for emergencies, and protected accordingly, is noted as a fact. Allow `*`
     together with Deny `*`, or with a boundary that allows little, is not administrator access.
@@ -217,7 +217,7 @@ def administrator_group(
         "emergencies that only a few users can assume, with MFA."
     ),
     source=LEAST_PRIVILEGE,
-    errs="towards more: what service control policies that are not in the evidence forbid counts",
+    errs="towards more: without service control policies in the evidence, what they forbid counts",
 )
 def administrator_role(
     principals: pd.DataFrame,

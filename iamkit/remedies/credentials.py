@@ -76,7 +76,9 @@ def unused_passwords(account: Account) -> Proposal:
         if pd.notna(days) and days >= limit and arn not in emergency and not row["is_root"]:
             made.append(changes.DeleteLoginProfile(arn))
         else:
-            left.append(f"{name_of(arn)}: not unused for {limit} days, or kept for emergencies")
+            used = f"used in the last {limit} days, or nobody knows when"
+            why = "kept for emergencies" if arn in emergency else used
+            left.append(f"{name_of(arn)}: {why}")
     return Proposal(
         "remove-unused-passwords",
         "Remove passwords that nobody uses",

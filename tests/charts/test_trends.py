@@ -31,9 +31,9 @@ def test_a_line_of_zeros_has_an_axis_that_reads() -> None:
 
 def test_before_the_second_audit_there_is_a_sentence() -> None:
     said = charts.trend(pd.DataFrame({"keys": [1]}, index=MONTHS[:1]), title="Keys", unit="keys")
-    assert "there is one audit" in str(said)
+    assert "Only one audit has" in str(said)
     none = charts.trend(pd.DataFrame({"keys": [None]}, index=MONTHS[:1]), title="K", unit="k")
-    assert "there is no audit" in str(none)
+    assert "No audit has" in str(none)
 
 
 def test_missing_evidence_is_said() -> None:

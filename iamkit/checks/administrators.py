@@ -130,7 +130,7 @@ def administrator_user(
     statements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Users with an administrative policy attached or inline; of groups, `administrator_group` says so.
+    Users with an administrative policy attached or inline; groups are in `administrator_group`.
 
     A user that is kept for emergencies, and protected accordingly, is noted as a fact. Allow `*`
     together with Deny `*`, or with a boundary that allows little, is not administrator access.

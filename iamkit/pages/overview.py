@@ -121,7 +121,20 @@ def _mfa(account: Account) -> str:
     users, said = "users with permissions", "MFA is enforced for {}."
     enforced = _of(account, "mfa_enforced", users, said, "No user has permissions.")
     said, nobody = "{} [has|have] an MFA device.", "No user has a console password."
-    return f"{enforced} {_of(account, 'mfa_registered', 'console users', said, nobody)}"
+    registered = _of(account, "mfa_registered", "console users", said, nobody)
+    return " ".join(filter(None, [enforced, registered, _root(account)]))
+
+
+def _root(account: Account) -> str:
+    """Whether the root user has MFA; empty in partitions where it has nothing to sign in with."""
+    results = account.audit.results
+    [status] = results.loc[results["check"] == "root_without_mfa", "status"]
+    return {
+        Status.PASS: "The root user has MFA.",
+        Status.FAIL: "The root user has no MFA.",
+        Status.ACCEPTED: "The root user has no MFA.",
+        Status.NOT_ASSESSED: "Whether the root user has MFA is not known.",
+    }.get(status, "")
 
 
 def _access(account: Account) -> str:

@@ -19,7 +19,7 @@ from iamkit.pages import (
     summary,
     trust,
 )
-from tests.accounts import account
+from tests.accounts import HEADER, ROOT, account
 from tests.checks.test_well_run import opened
 
 
@@ -68,3 +68,15 @@ def test_in_a_well_run_account_no_number_is_red(well_run: Account) -> None:
         head = page.headline(well_run)
         assert isinstance(head, charts.Figures)
         assert [label for label, _, _, tone in head.items if tone == "bad"] == [], page
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        (ROOT, "The root user has MFA."),
+        (ROOT.replace("not_supported,true", "not_supported,false"), "The root user has no MFA."),
+    ],
+)
+def test_the_verdict_on_mfa_speaks_of_the_root_user(tmp_path: Path, root: str, said: str) -> None:
+    rows = overview.practices(account(tmp_path, credential_report=f"{HEADER}\n{root}"))
+    assert said in rows.set_index("practice").loc["MFA", "verdict"]

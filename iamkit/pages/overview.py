@@ -79,7 +79,6 @@ class Practice:
     title: str
     page: str
     measure: str
-    counted: str  # what the measure's figure is a number of
     holds: Callable[[str, str], bool]  # whether a check, by its name and page, belongs to it
     verdict: Callable[[Account], str]
 
@@ -192,14 +191,11 @@ def _unused(account: Account, kind: str) -> str:
 
 
 PRACTICES: Final = (
-    Practice(
-        "MFA", MFA, "mfa_enforced", "users with MFA enforced", lambda check, page: page == MFA, _mfa
-    ),
+    Practice("MFA", MFA, "mfa_enforced", lambda check, page: page == MFA, _mfa),
     Practice(
         "Kinds of access and permissions",
         PERMISSIONS,
         "administrators",
-        "users and roles that are administrators",
         lambda check, page: page in (PERMISSIONS, ESCALATION) or check in _ACCESS,
         _access,
     ),
@@ -207,7 +203,6 @@ PRACTICES: Final = (
         "Networks",
         NETWORK,
         "network_restricted",
-        "users and roles restricted to networks",
         lambda check, page: page == NETWORK,
         _networks,
     ),
@@ -215,7 +210,6 @@ PRACTICES: Final = (
         "Passwords",
         CREDENTIALS,
         "old_passwords",
-        "console passwords that are too old",
         lambda check, page: check in _PASSWORDS or check.startswith("password_policy"),
         _passwords,
     ),
@@ -223,7 +217,6 @@ PRACTICES: Final = (
         "Access keys",
         CREDENTIALS,
         "old_keys",
-        "active access keys that are too old",
         lambda check, page: check in _KEYS,
         _keys,
     ),
@@ -292,7 +285,8 @@ def practices(account: Account) -> pd.DataFrame:
 
 def _counted(practice: Practice) -> str:
     """What a practice's figure counts, and whether more of it is good or bad."""
-    return f"{practice.counted}: {trend.DIRECTIONS[MEASURES[practice.measure].better]}"
+    measure = practice.measure
+    return f"{trend.PRACTICES[measure]}: {trend.DIRECTIONS[MEASURES[measure].better]}"
 
 
 def compared(account: Account) -> pd.DataFrame:

@@ -32,12 +32,13 @@ ADMINISTRATORS: Final[Mapping[str, str]] = {
 SEVERITIES: Final[Mapping[str, str]] = {
     f"findings_{severity}": severity for severity in ("critical", "high", "medium", "low")
 }
+# The measure of each of the five practices, and what its figure is a number of.
 PRACTICES: Final[Mapping[str, str]] = {
-    "mfa_enforced": "MFA enforced, of users with permissions",
-    "unused_credentials": "passwords and keys not used",
-    "network_restricted": "identities restricted to networks",
-    "old_passwords": "passwords too old",
-    "old_keys": "access keys too old",
+    "mfa_enforced": "users with MFA enforced",
+    "administrators": "users and roles that are administrators",
+    "network_restricted": "users and roles restricted to networks",
+    "old_passwords": "console passwords that are too old",
+    "old_keys": "active access keys that are too old",
 }
 # Which direction of a measure is good, in words.
 DIRECTIONS: Final[Mapping[str, str]] = {"more": "more is better", "less": "fewer is better"}
@@ -141,8 +142,10 @@ def practices(account: Account) -> pd.DataFrame:
 
 
 def _share(value: Any, of: Any) -> str:
-    if pd.isna(value) or pd.isna(of):
+    if pd.isna(value):
         return "not known"
+    if pd.isna(of):  # a number that is a part of nothing
+        return f"{value:,.0f}"
     return f"{value:,.0f} of {of:,.0f}" if of else "none there"
 
 

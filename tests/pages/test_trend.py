@@ -62,8 +62,8 @@ def test_a_figure_without_evidence_is_not_assessed(tmp_path: Path) -> None:
     account = audit(tmp_path, 2, ANN)
     assert "not assessed" in trend.headline(account)._repr_mimebundle_()["text/html"]
     practices = trend.practices(account).set_index("practice")
-    assert practices.loc["access keys too old", "2026-02-01"] == "not known"
-    assert practices.loc["access keys too old", "2026-01-01"] == "0 of 1"
+    assert practices.loc["active access keys that are too old", "2026-02-01"] == "not known"
+    assert practices.loc["active access keys that are too old", "2026-01-01"] == "0 of 1"
 
 
 def test_months_are_rows_and_lines_are_columns(third: Account) -> None:

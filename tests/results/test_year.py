@@ -216,7 +216,10 @@ def test_lines_of_the_page_are_these_numbers(last: Account) -> None:
         number = int(column[5:7])
         people = YEAR[number].people.values()
         old = sum(each.key_days(number) > YEAR[number].limit for each in people)
-        assert practices.loc["access keys too old", column] == f"{old} of {len(people)}"
+        assert (
+            practices.loc["active access keys that are too old", column]
+            == f"{old} of {len(people)}"
+        )
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 6), (6, 7), (12, 1)])

@@ -81,7 +81,7 @@ def test_a_key_never_used_or_never_tracked_is_unused_since_it_was_made() -> None
     )
     assert checks.unused_access_key(made, LIMITS)["detail"].tolist() == [
         "access key 1 was never used in the 701 days since it was made",
-        "access key 1 has no use on record in the 4500 days since it was made",
+        "access key 1 has no use on record in the 4,500 days since it was made",
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_password_never_used_or_never_tracked_is_unused_since_it_was_set() -> 
     )
     assert checks.unused_password(made, LIMITS)["detail"].tolist() == [
         "the password was never used in the 301 days since it was set",
-        "the password has no use on record in the 4300 days since it was set",
+        "the password has no use on record in the 4,300 days since it was set",
     ]
 
 

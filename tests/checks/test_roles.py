@@ -34,7 +34,7 @@ def test_a_role_is_unused_from_the_day_of_the_setting_on(days: int, unused: bool
         (179, []),
         (290, [["fail", "never used; made 290 days ago"]]),
         (400, [["fail", "never used; made 400 days ago"]]),
-        (1460, [["fail", "no use within 400 days; made 1460 days ago"]]),
+        (1460, [["fail", "no use within 400 days; made 1,460 days ago"]]),
     ],
 )
 def test_a_role_without_a_use_counts_from_when_it_was_made(days: int, found: list[Any]) -> None:

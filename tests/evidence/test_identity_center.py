@@ -162,7 +162,7 @@ def test_the_people_of_each_role_are_named(tmp_path: Path) -> None:
     assert aws.region == "eu-west-1", "asked where the instance is"
     opened = made(tmp_path, answer.content)
     assert holders(opened) == EXPECTED
-    assert "2 people have 1 roles" in str(trust.people_behind_roles(opened).text)
+    assert "2 people have 1 role by" in str(trust.people_behind_roles(opened).text)
 
 
 def test_no_more_of_people_is_kept_than_names_them() -> None:

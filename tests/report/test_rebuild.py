@@ -74,7 +74,7 @@ def test_a_page_that_was_sealed_anew_is_named(made: Audit, tmp_path: Path):
     ran = CliRunner().invoke(main, ["rebuild", str(forged), "--notebooks", str(made.notebooks)])
     assert ran.exit_code == 1, ran.output
     assert ran.stdout == "00-a.html differs\n"
-    assert f"iamkit: 1 of {6 + len(FILES)} files differ from what the evidence gives" in ran.stderr
+    assert f"iamkit: 1 of {6 + len(FILES)} files differs from what the evidence gives" in ran.stderr
 
 
 def test_other_notebooks_and_versions_are_named_as_the_reason(made: Audit, tmp_path: Path):

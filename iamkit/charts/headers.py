@@ -15,6 +15,7 @@ from typing import Final
 
 from iamkit.account import Account
 from iamkit.checks import AUDIT_TABLES
+from iamkit.results import MATRIX
 from iamkit.table import Table
 from iamkit.tables import schema, tables_of
 
@@ -69,7 +70,7 @@ def _columns() -> Mapping[str, Mapping[str, tuple[str, str]]]:
 
 def _tables() -> Iterable[Table]:
     derived = (each.definition for each in tables_of(Account).values())
-    return (*schema.TABLES, *filter(None, derived), *AUDIT_TABLES)
+    return (*schema.TABLES, *filter(None, derived), *AUDIT_TABLES, MATRIX)
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 from iamkit.charts import table
 from iamkit.charts.display import TABLE_TYPE
 from iamkit.charts.headers import headers
+from iamkit.results import MATRIX
 from iamkit.tables import CREDENTIALS
 
 
@@ -33,6 +34,12 @@ def test_the_meaning_is_that_of_the_table_which_has_the_other_columns() -> None:
     assert of_findings["Status"]
     assert of_results["Status"]
     assert of_findings["Status"] != of_results["Status"]
+
+
+def test_the_title_of_a_control_is_not_a_check() -> None:
+    said = dict(zip(MATRIX.names, headers(MATRIX.names), strict=True))
+    assert said["title"][0] == "Title"
+    assert said["status"][1].startswith("fail, not assessed, manual")
 
 
 def test_a_name_with_spaces_has_the_meaning_of_the_column_that_it_was() -> None:

@@ -34,7 +34,9 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         missing=account.missing("escalations"),
         **{
             "Stolen key or session": _arriving(account, "can become administrator", "stolen-key"),
-            "With a password": _arriving(account, "stolen, no MFA", "stolen-password"),
+            "With a password": _arriving(
+                account, "no MFA, stolen or used from inside", "stolen-password", "password-inside"
+            ),
             "With MFA": _arriving(account, "can become administrator", "mfa-outside", "mfa-inside"),
             "One step away": charts.none_is_good(
                 _how_many(becoming(account).query("steps == 1")),
@@ -52,7 +54,7 @@ def _arriving(account: Account, note: str, *contexts: str) -> object:
     found, those = (
         paths[paths["context"].isin(contexts)] for paths in (becoming(account), usable(account))
     )
-    return charts.none_is_good(_how_many(found), note, of=len(those))
+    return charts.none_is_good(_how_many(found), note, of=_how_many(those))
 
 
 def _how_many(paths: pd.DataFrame) -> int:

@@ -172,3 +172,9 @@ def test_of_nobody_there_is_no_example(tmp_path: Path) -> None:
     assert escalation.reach(nobody, "", "stolen-key").empty
     assert escalation.by_distance(nobody).empty
     assert escalation.worst_context(nobody) in escalation.ARRIVALS
+
+
+def test_a_password_that_works_from_inside_only_is_not_nobody(demo_account: Account) -> None:
+    (who,) = set(escalation.becoming(demo_account).query("context == 'password-inside'")["name"])
+    assert who == "elena.petrova"
+    assert numbers(escalation.headline(demo_account))["With a password"] == ("1", "bad")

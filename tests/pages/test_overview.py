@@ -65,6 +65,7 @@ def test_the_figures_are_those_of_the_other_pages(company: Account) -> None:
     last = trend.practices(company).set_index("practice").iloc[:, -1]
     parts = [figures.str.split(" of ").str[0].tolist() for figures in (found, last)]
     assert parts[0] == parts[1], "the page on the trend has the same five"
+    assert last["users and roles that are administrators"] == "2"
 
 
 def test_of_nobody_nothing_passes_and_words_say_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iamkit import Account
-from iamkit.remedies import commands, escalation, restrictions, trust
+from iamkit.remedies import commands, credentials, escalation, restrictions, trust
 from iamkit.results import changes
 from tests.accounts import ARN, account, details, group, policy, report, role, user
 from tests.results.test_advice import line
@@ -146,3 +146,15 @@ def test_a_name_that_begins_with_a_hyphen_is_no_option(tmp_path: Path) -> None:
     found = commands(changes.AddUserToGroup(f"{ARN}user/-ann", f"{ARN}group/g"), made)
     assert found.do == ("run add-user-to-group --user-name=-ann --group-name g",)
     assert "--user-name -ann" not in json.dumps(found.undo)
+
+
+def test_whose_password_stays_is_named_with_the_reason(tmp_path: Path) -> None:
+    days = {"late": 60, "gone": 200, "break-glass-1": 200}  # since each was used
+    csv = report(*(line(name, password=(300, used)) for name, used in days.items()))
+    found = account(tmp_path, details(users=[user(name) for name in days]), credential_report=csv)
+    made = credentials.unused_passwords(found)
+    assert made.changes == (changes.DeleteLoginProfile(f"{ARN}user/gone"),)
+    assert made.left_out == (
+        "late: used in the last 90 days, or nobody knows when",
+        "break-glass-1: kept for emergencies",
+    )

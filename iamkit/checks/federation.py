@@ -9,20 +9,14 @@ Source: IAM User Guide, "Create a role for OpenID Connect federation" and "Creat
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from iamkit.checks.registry import check
 from iamkit.checks.trust import reported
 from iamkit.checks.wording import GUIDE
-from iamkit.reference import oidc_providers
+from iamkit.reference import oidc_providers, sign_in_audience
 from iamkit.table import stack
 from iamkit.trust import FEDERATED, built_in
-
-# The audience of assertions for the AWS console, outside of China and GovCloud.
-# Source: IAM User Guide, "Configure SAML assertions for the authentication response".
-SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 
 
 @check(
@@ -85,7 +79,8 @@ def federation_without_subject(trusted_principals: pd.DataFrame) -> pd.DataFrame
 def _narrow(who: str, provider: str, principal: str) -> str | None:
     """What to ask of the tokens or assertions of a provider; None: as of any."""
     if who == "SAML":
-        return f"Add a condition on SAML:aud to the trust policy: {SIGN_IN}."
+        audience = sign_in_audience(principal.split(":")[1])
+        return f"Add a condition on SAML:aud to the trust policy: {audience}."
     if principal in oidc_providers.application_claims():
         key = f"{principal}:{oidc_providers.application_claims()[principal]}"
         more = f', and on {principal}:amr: "authenticated"' if "cognito" in principal else ""

@@ -19,7 +19,7 @@ fail() {
 need() {
     case $2 in
     '') fail "set $1 at the top of its part of remedies.sh, or in the environment: $3. Nothing was changed" ;;
-    *[!A-Za-z0-9_+=,.@:/-]*) fail "$1 may have letters, digits and _+=,.@:/- only. Nothing was changed" ;;
+    *[!A-Za-z0-9_+=,.@:/'{}|'-]*) fail "$1 may have letters, digits and _+=,.@:/{}|- only. Nothing was changed" ;;
     esac
 }
 

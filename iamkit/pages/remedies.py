@@ -85,7 +85,9 @@ def offered(account: Account, *, prove: bool = False) -> Offer:
     made, refused = [], [Refused(each, each.lacking) for each in there if each.lacking]
     for each in expected(account, there):
         try:
-            lines = tuple(commands(change, account) for change in each.proposal.changes)
+            lines = tuple(
+                commands(change, account, each.proposal.to_fill) for change in each.proposal.changes
+            )
         except ChangeError as error:
             refused.append(Refused(each.proposal, str(error)))
         else:
@@ -253,7 +255,7 @@ def _fold(account: Account, each: Offered) -> charts.Part:
         ("May be cut off:", of.cut_off),
         ("Not known:", of.not_known),
         ("Left out:", of.left_out),
-        ("To be filled in:", [f"{name}: {what}" for name, what in of.to_fill]),
+        ("To be filled in:", [f"{each.name}: {each.meaning}" for each in of.to_fill]),
         ("Cannot be undone:", sorted({one.lasting for one in each.commands if one.lasting})),
     ):
         if names:

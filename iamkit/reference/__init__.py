@@ -30,6 +30,7 @@ from iamkit.reference.frameworks import CONTROL, chosen_controls, is_newest, loa
 from iamkit.reference.lint_facts import lint_facts
 from iamkit.reference.platform_roles import PlatformRole, platform_roles
 from iamkit.reference.risks import risks
+from iamkit.reference.saml import sign_in_audience
 
 __all__ = [
     "CONTROL",
@@ -65,5 +66,6 @@ __all__ = [
     "read_data",
     "risks",
     "service_deputies",
+    "sign_in_audience",
     "taken_as_given",
 ]

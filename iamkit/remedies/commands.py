@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import singledispatch
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from iamkit.account import Account
 from iamkit.errors import ChangeError, one_line
 from iamkit.policy import read_document
-from iamkit.remedies.documents import held
+from iamkit.remedies.documents import Blank, held
 from iamkit.results import changes
 
 # What cannot be undone, and what to do instead.
@@ -31,7 +31,6 @@ NEW_ID = (
     "a role that is made again has a new id: what named the old one names nobody; its description "
     "and longest session are not in the evidence"
 )
-MARK = re.compile(r"@(EXTERNAL_ID_[0-9]{12})@")  # where a value goes that a person knows
 OLD_VERSIONS = "older versions, the description and tags of a policy that is made again"
 
 
@@ -64,38 +63,51 @@ class Commands:
         )
 
 
-def commands(change: changes.Change, account: Account) -> Commands:
+def commands(change: changes.Change, account: Account, blanks: Sequence[Blank] = ()) -> Commands:
     """
     Return the commands that make a change, in the account as the evidence shows it.
 
-    Raises `ChangeError` for a change that no command of the CLI makes, such as registering a
-    device, which takes its holder; and where the evidence about it is damaged.
+    Documents have marks in the place of each of the blanks. Raises `ChangeError` for a change that
+    no command of the CLI makes, such as registering a device, which takes its holder; and where the
+    evidence about it is damaged.
     """
     try:
         made: Commands = _commands(change, account)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {one_line(error)}"
         raise ChangeError(f"{change}: the evidence about it is damaged ({said})") from error
-    return _with_values(made)
+    return _with_marks(made, blanks)
 
 
-def marks(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the variables whose values a person puts into documents."""
-    return sorted({name for each in files.values() for name in MARK.findall(json.dumps(each))})
+def blanks_in(files: Mapping[str, Any], blanks: Iterable[Blank]) -> list[Blank]:
+    """Return those of the blanks whose marks are in documents."""
+    text = json.dumps([*files.values()])
+    return [each for each in blanks if each.mark in text]
 
 
-def _with_values(made: Commands) -> Commands:
-    """The same, by which a document that waits for values is read after they are in it."""
+def _with_marks(made: Commands, blanks: Sequence[Blank]) -> Commands:
+    """The same with marks, and by which a document with marks is read after values are in it."""
+    files = {name: _marked(document, blanks) for name, document in made.files.items()}
     lines: list[str] = []
     for line in made.do:
         read = line
-        for file, document in made.files.items():
-            names = marks({file: document})
+        for file, document in files.items():
+            names = [each.name for each in blanks_in({file: document}, blanks)]
             if names and f"file://{file}" in line:
                 lines.append(" ".join(["fill", file, *(f'{name} "${name}"' for name in names)]))
                 read = read.replace(f"file://{file}", f"file://filled/{file}")
         lines.append(read)
-    return replace(made, do=tuple(lines))
+    return replace(made, do=tuple(lines), files=files)
+
+
+def _marked(document: Any, blanks: Sequence[Blank]) -> Any:
+    """A document with the mark of each blank in the place of its example."""
+    if not blanks:
+        return document
+    text = json.dumps(document)
+    for each in sorted(blanks, key=lambda blank: -len(blank.example)):  # one may begin another
+        text = text.replace(each.example, each.mark)
+    return json.loads(text)
 
 
 @singledispatch

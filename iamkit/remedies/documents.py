@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from iamkit.account import Account
 from iamkit.policy import read_document
@@ -12,6 +12,24 @@ from iamkit.results import changes
 
 VERSIONS: Final = 5  # of a policy: IAM's quota
 Statement = dict[str, Any]
+
+
+class Blank(NamedTuple):
+    """
+    A place in documents for a value that only a person knows.
+
+    `name` is the script's variable for it, and `example` what stands there while the change is
+    tried: text that is nowhere else in the account.
+    """
+
+    name: str
+    meaning: str
+    example: str
+
+    @property
+    def mark(self) -> str:
+        """What stands there in the documents that the script reads."""
+        return f"@{self.name}@"
 
 
 def own_policy(policy: str) -> bool:

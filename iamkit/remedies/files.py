@@ -14,7 +14,8 @@ import pandas as pd
 from iamkit.account import Account
 from iamkit.confirm import commands_by_hand
 from iamkit.errors import ReportError, WriteError, one_line
-from iamkit.remedies.commands import marks
+from iamkit.remedies.commands import blanks_in
+from iamkit.remedies.documents import Blank
 from iamkit.remedies.proof import Refused, Remedy, untouched
 from iamkit.remedies.reach import WITHOUT
 from iamkit.values import printable
@@ -82,9 +83,9 @@ def script(account: Account, found: Sequence[Remedy]) -> str:
         lasting = dict.fromkeys(each.lasting for each in remedy.commands if each.lasting)
         undo += [f"echo {shlex.quote(f'not undone: {_ascii(each)}')}" for each in lasting]
         parts.append(f"# {_ascii(remedy.proposal.title)}\n")
-        asked = [(each, what) for each, what in remedy.proposal.to_fill if each in _asked(remedy)]
-        parts += [f"# {_ascii(what)}:\n{each}=${{{each}:-}}\n" for each, what in asked]
-        do = [f'need {each} "${each}" {shlex.quote(_ascii(what))}' for each, what in asked] + do
+        asked = [(each.name, _ascii(each.meaning)) for each in _asked(remedy)]
+        parts += [f"# {what}:\n{each}=${{{each}:-}}\n" for each, what in asked]
+        do = [f'need {each} "${each}" {shlex.quote(what)}' for each, what in asked] + do
         for verb, lines in (("do", do), ("undo", undo or ["echo nothing to undo"])):
             body = "".join(f"    {line}\n" for line in lines)
             parts.append(f"{verb}_{name}() {{\n{body}}}\n\n")
@@ -107,9 +108,10 @@ def script(account: Account, found: Sequence[Remedy]) -> str:
     return "".join(parts)
 
 
-def _asked(remedy: Remedy) -> set[str]:
-    """The variables for which the documents of a remedy have marks."""
-    return {name for each in remedy.commands for name in marks(each.files)}
+def _asked(remedy: Remedy) -> list[Blank]:
+    """The values that the documents of a remedy wait for."""
+    files = {name: text for each in remedy.commands for name, text in each.files.items()}
+    return blanks_in(files, remedy.proposal.to_fill)
 
 
 def _function(remedy: Remedy) -> str:
@@ -171,7 +173,7 @@ def _described(account: Account, remedy: Remedy) -> dict[str, Any]:
         "commands": [line for each in remedy.commands for line in each.do],
         "undo": [line for each in reversed(remedy.commands) for line in reversed(each.undo)],
         "cannot_be_undone": sorted({each.lasting for each in remedy.commands if each.lasting}),
-        "to_fill": {each: what for each, what in proposal.to_fill if each in _asked(remedy)},
+        "to_fill": {each.name: each.meaning for each in _asked(remedy)},
         "documents": sorted({name for each in remedy.commands for name in each.files}),
         "ends": _records(_by_hand(account, remedy.ended), (*SHOWN, "asks_simulator")),
         "new": _records(remedy.new, SHOWN),

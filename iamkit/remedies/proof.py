@@ -137,7 +137,7 @@ def tried(account: Account, proposal: Proposal) -> Remedy:
     lost = losses(account, after)
     return Remedy(
         proposal,
-        tuple(commands(change, account) for change in proposal.changes),
+        tuple(commands(change, account, proposal.to_fill) for change in proposal.changes),
         before[~before.index.isin(now.index)].reset_index(),
         now[~now.index.isin(before.index)].reset_index(),
         changed[changed["aspect"].isin(VERDICTS)].reset_index(drop=True),

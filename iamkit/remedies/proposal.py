@@ -13,6 +13,7 @@ import pandas as pd
 from iamkit.account import Account
 from iamkit.checks import Status
 from iamkit.counts import counted
+from iamkit.remedies.documents import Blank
 from iamkit.results import changes
 
 GROUPS: Final = 10  # of a user: IAM's quota
@@ -29,7 +30,7 @@ class Proposal:
     `cut_off` says who may be stopped, `not_known` what the evidence does not say about that,
     `lacking` which evidence there would have to be for any change. `together` are those of the
     changes that are made together or not at all; each other one is made for itself. `to_fill` are
-    variables of the script that a person sets, and what each is: documents have `@NAME@` there.
+    values that a person puts in: the changes have their examples there, the documents marks.
     """
 
     id: str
@@ -41,7 +42,7 @@ class Proposal:
     left_out: tuple[str, ...] = ()
     lacking: str = ""
     together: tuple[Part, ...] = ()
-    to_fill: tuple[tuple[str, str], ...] = ()
+    to_fill: tuple[Blank, ...] = ()
 
     @property
     def parts(self) -> list[Part]:

@@ -30,6 +30,7 @@ from iamkit.remedies.policies import (
 )
 from iamkit.remedies.proposal import Proposal, fitted
 from iamkit.remedies.restrictions import enforce_mfa, restrict_networks
+from iamkit.remedies.tokens import assertions_for_aws, token_subjects
 from iamkit.remedies.trust import (
     deleted_principals,
     external_ids,
@@ -77,6 +78,8 @@ _BUILDERS: Final[tuple[Builder, ...]] = (
     services_for_others,
     deleted_principals,
     external_ids,
+    token_subjects,
+    assertions_for_aws,
     old_versions,
     unattached,
     into_groups,

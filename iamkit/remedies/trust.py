@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from iamkit.account import Account
-from iamkit.remedies.documents import Statement, trust_of
+from iamkit.remedies.documents import Blank, Statement, trust_of
 from iamkit.remedies.proposal import Proposal, failing, pairs
 from iamkit.results import changes
 from iamkit.values import as_dict, listed
@@ -73,7 +73,7 @@ def mfa_for_roles(account: Account) -> Proposal:
     all_people = found.loc[steps.str.startswith('Add "Bool"'), "subject"].unique()
     mixed = found.loc[steps.str.startswith("Put the users into"), "subject"].unique()
     made = [trusting(account, arn, "AWS", MFA, "true", "Bool") for arn in all_people]
-    made += [_users_apart(account, arn) for arn in mixed]
+    made += [_usersapart(account, arn) for arn in mixed]
     return Proposal(
         "mfa-for-administrative-roles",
         "Ask for MFA in the trust policies of administrative roles",
@@ -102,14 +102,14 @@ def external_ids(account: Account) -> Proposal:
         tuple(f"account {each}, until it sends the external id" for each in numbers),
         ("the external ids: the proof was made with a placeholder in the place of each, and the "
          "script asks for them; first the other account has to send what it is to be",),
-        to_fill=tuple((variable(each), f"the external id that account {each} sends")
-                      for each in numbers),
+        to_fill=tuple(map(_external_id, numbers)),
     )  # fmt: skip
 
 
-def variable(number: str) -> str:
-    """Return the name of the shell variable for the external id of an account."""
-    return f"EXTERNAL_ID_{number}"
+def _external_id(number: str) -> Blank:
+    """The external id of an account."""
+    meaning = f"the external id that account {number} sends"
+    return Blank(f"EXTERNAL_ID_{number}", meaning, f"the-external-id-of-{number}")
 
 
 def _with_ids(account: Account, role: str, numbers: list[str]) -> changes.Change:
@@ -124,11 +124,11 @@ def _with_ids(account: Account, role: str, numbers: list[str]) -> changes.Change
             if not meant or EXTERNAL_ID in json.dumps(statement.get("Condition")):
                 made.append(statement)
                 continue
-            condition = ("StringEquals", EXTERNAL_ID, f"@{variable(number)}@")
-            apart = _apart(statement, "AWS", meant, condition)
+            condition = ("StringEquals", EXTERNAL_ID, _external_id(number).example)
+            found = apart(statement, "AWS", meant, condition)
             if "Sid" in statement:
-                apart[-1]["Sid"] = f"{statement['Sid']}ExternalId{number}"
-            made += apart
+                found[-1]["Sid"] = f"{statement['Sid']}ExternalId{number}"
+            made += found
         statements = made
     return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": statements})
 
@@ -147,11 +147,11 @@ def trusting(
         who = statement.get("Principal")
         meant = who.get(kind) if isinstance(who, dict) else None
         condition = (operator, key, value)
-        made += _apart(statement, kind, listed(meant), condition) if meant else [statement]
+        made += apart(statement, kind, listed(meant), condition) if meant else [statement]
     return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": made})
 
 
-def _users_apart(account: Account, role: str) -> changes.Change:
+def _usersapart(account: Account, role: str) -> changes.Change:
     """Users in a statement of their own, which asks for MFA: roles and services have none."""
     document = trust_of(account, role)
     made: list[Statement] = []
@@ -159,25 +159,29 @@ def _users_apart(account: Account, role: str) -> changes.Change:
         who = statement.get("Principal")
         named = listed(who.get("AWS")) if isinstance(who, dict) else []
         users = [each for each in named if ":user/" in each]
-        made += _apart(statement, "AWS", users, ("Bool", MFA, "true")) if users else [statement]
+        made += apart(statement, "AWS", users, ("Bool", MFA, "true")) if users else [statement]
     return changes.UpdateAssumeRolePolicy(role, {**document, "Statement": made})
 
 
-def _apart(
+def apart(
     statement: Statement, kind: str, meant: list[str], condition: tuple[str, str, str]
 ) -> list[Statement]:
-    """A condition for the principals that are meant: in a statement of their own beside others."""
+    """
+    Return an allowing statement with a condition for the principals that are meant.
+
+    Others named beside them keep a statement without it.
+    """
     if statement.get("Effect") != "Allow":
         return [statement]
     who = statement["Principal"]
     others = {**who, kind: [each for each in listed(who[kind]) if each not in meant]}
     others = {name: each for name, each in others.items() if each}
     operator, key, value = condition
-    apart = copy.deepcopy(statement)
-    apart.setdefault("Condition", {}).setdefault(operator, {})[key] = value
+    made = copy.deepcopy(statement)
+    made.setdefault("Condition", {}).setdefault(operator, {})[key] = value
     if not others:
-        return [apart]
-    apart["Principal"] = {kind: meant}
-    if "Sid" in apart:
-        apart["Sid"] = f"{apart['Sid']}With{key.partition(':')[2]}"
-    return [{**statement, "Principal": others}, apart]
+        return [made]
+    made["Principal"] = {kind: meant}
+    if "Sid" in made:
+        made["Sid"] = f"{made['Sid']}With{key.partition(':')[2]}"
+    return [{**statement, "Principal": others}, made]

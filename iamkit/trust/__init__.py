@@ -3,7 +3,7 @@
 from iamkit.trust.across_accounts import CrossAccountEntry, foreign_entries
 from iamkit.trust.assumable_roles import AssumableRoles
 from iamkit.trust.federated_entries import FederatedEntry, federated_entries
-from iamkit.trust.federation import built_in
+from iamkit.trust.federation import built_in, issuer
 from iamkit.trust.inbound import (
     FEDERATED,
     OUTSIDE,
@@ -53,6 +53,7 @@ __all__ = [
     "days_idle",
     "federated_entries",
     "foreign_entries",
+    "issuer",
     "known_accounts",
     "mfa_statements",
     "named_platform_roles",

@@ -51,7 +51,8 @@ def test_each_account_is_asked_for_its_own_id_beside_the_others(
     assert found.keys() == {f"{ARN}role/one", f"{ARN}role/both"}
 
     def asking(who: str, number: str, **more: Any) -> dict[str, Any]:
-        asked = {"StringEquals": {"sts:ExternalId": f"@EXTERNAL_ID_{number}@"}}
+        (blank,) = (each for each in remedy.proposal.to_fill if number in each.name)
+        asked = {"StringEquals": {"sts:ExternalId": blank.example}}
         return trusting(who, **more, Condition=asked)
 
     (one,) = found[f"{ARN}role/one"]
@@ -71,7 +72,7 @@ def test_the_proof_says_that_it_was_made_with_a_placeholder(
     assert {("vendor_without_external_id", name) for name in ("one", "both")} <= ended
     assert remedy.new.empty
     assert "with a placeholder" in remedy.proposal.not_known[0]
-    assert [name for name, _ in remedy.proposal.to_fill] == [f"EXTERNAL_ID_{SECOND}", NAME]
+    assert [each.name for each in remedy.proposal.to_fill] == [f"EXTERNAL_ID_{SECOND}", NAME]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="runs a shell script")

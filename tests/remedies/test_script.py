@@ -54,7 +54,7 @@ class Site:
                 patch.setattr(proof, "tried", counted)
             self.found, self.refused = remedies(self.before)
         for each in self.found:  # what the script asks a person for
-            self.env |= {name: "agreed-1" for name, _ in each.proposal.to_fill}
+            self.env |= {blank.name: blank.example for blank in each.proposal.to_fill}
         self.script = write(folder / "remedies", self.before, self.found, self.refused)
 
     def collected(self) -> Account:

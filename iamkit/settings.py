@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from iamkit.errors import SettingsError
 from iamkit.values import instead, json_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What AWS's own example leaves open without MFA, so that a user can enrol a device: IAM User Guide,
 # "AWS: Allows MFA-authenticated IAM users to manage their own credentials on the Security
@@ -371,6 +372,8 @@ class Settings:
 
     def describe(self) -> pd.DataFrame:
         """One row per setting: `setting`, `value`, `default`, `meaning`, `source`."""
+        import pandas as pd
+
         return pd.DataFrame(
             [
                 {

@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from iamkit.errors import SettingsError
 from iamkit.settings import Settings, acceptance
 from iamkit.values import instead
 from iamkit.yaml_file import YamlFile, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAMES: Final = ("iamkit.yaml", "iamkit.yml")
 VARIABLE: Final = "IAMKIT_SETTINGS"
@@ -295,6 +296,8 @@ def in_force(file: Path | None, given: Mapping[str, str]) -> pd.DataFrame:
     `given` are settings of a command line, as texts, which win over the file. Raises
     `SettingsError` for what does not fit.
     """
+    import pandas as pd
+
     ours = read(file) if file else Settings()
     shown = ours.describe()
     differs = [getattr(ours, name) != getattr(Settings(), name) for name in shown["setting"]]

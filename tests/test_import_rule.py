@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "iamkit"
-ORDER = """errors, badges counts memory values lock whole_file exit_codes, progress,
+ORDER = """errors, arns badges counts memory values lock whole_file exit_codes, progress,
     answer yaml_file settings table, reference settings_files, policy, evidence, storage, tables,
     access, trust restrictions lint, escalation, checks, results, account, confirm,
     remedies charts, pages, report demo, __init__, fleet rotation, terminal,

@@ -123,3 +123,22 @@ def test_importing_opens_no_file_and_no_socket_and_prints_nothing():
 def test_importing_iamkit_leaves_the_big_libraries_outside():
     heavy = python("import sys, iamkit; print(*sys.modules)").split()
     assert {"boto3", "matplotlib", "nbconvert", "papermill"} & set(heavy) == set()
+
+
+@pytest.mark.parametrize("module", ["iamkit.cli", "iamkit.report"])
+def test_the_command_line_begins_without_pandas(module: str):
+    """So that the process that audits starts at once, and this one imports beside it."""
+    heavy = {"boto3", "matplotlib", "numpy", "pandas", "papermill", "scipy"}
+    said = f"import sys, {module}; print(*sorted({heavy} & {{*sys.modules}}))"
+    found = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
+def test_what_the_package_offers_is_there_by_name_and_listed():
+    import iamkit
+
+    for name in iamkit.__all__:
+        assert name in dir(iamkit)
+        assert getattr(iamkit, name) is not None
+    with pytest.raises(AttributeError, match="'iamkit' has no attribute 'lod'"):
+        _ = iamkit.lod

@@ -21,15 +21,8 @@ from iamkit.access.administrators import ADMINISTRATORS, EVERYTHING, SELF_PROMOT
 from iamkit.access.contexts import DEFAULT_CONTEXTS
 from iamkit.access.permissions import COLUMNS, Permissions
 from iamkit.access.principals import Principals
-from iamkit.policy import (
-    ABSENT,
-    AWS_MANAGED,
-    POSSIBLE,
-    Decision,
-    PolicyLayers,
-    RequestContext,
-    decide,
-)
+from iamkit.arns import AWS_MANAGED
+from iamkit.policy import ABSENT, POSSIBLE, Decision, PolicyLayers, RequestContext, decide
 from iamkit.table import Table, stack
 
 POSSIBLE_ADMINISTRATORS: Final = Table(

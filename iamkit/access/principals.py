@@ -30,6 +30,7 @@ from iamkit.access.contexts import (
     SOURCE_IP,
     Place,
 )
+from iamkit.arns import account_of
 from iamkit.errors import SettingsError
 from iamkit.memory import Memo
 from iamkit.policy import (
@@ -42,7 +43,6 @@ from iamkit.policy import (
     Profile,
     RequestContext,
     Statement,
-    account_of,
     choices,
     cidr,
     decide,

@@ -20,8 +20,9 @@ from functools import cache
 from typing import Any, Final
 
 from iamkit.access.principals import Principals
+from iamkit.arns import arn_parts
 from iamkit.errors import SettingsError
-from iamkit.policy import ABSENT, Decision, Policy, arn_parts, decide
+from iamkit.policy import ABSENT, Decision, Policy, decide
 from iamkit.reference import EVERY_ACTION, load_catalog
 from iamkit.tables import REPORT_ONLY
 

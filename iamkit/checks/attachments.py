@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED
 from iamkit.checks.deletions import asked_for, beside
 from iamkit.checks.facts import graded, kept_for_emergencies
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, names_by_key
 from iamkit.counts import counted
-from iamkit.policy import AWS_MANAGED
 from iamkit.table import COUNT, TEXT
 
 DELETE_GROUP = "Delete the group: anyone who is added to it gets its permissions."

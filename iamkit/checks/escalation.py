@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from iamkit.access import CONTEXTS, Permissions, changes_most, risky_actions, with_mfa
+from iamkit.arns import AWS_MANAGED
 from iamkit.checks.administrators import COMPUTE
 from iamkit.checks.facts import as_platforms_want, graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, status
 from iamkit.evidence import requests
-from iamkit.policy import ANYWHERE, AWS_MANAGED, CERTAIN, POSSIBLE
+from iamkit.policy import ANYWHERE, CERTAIN, POSSIBLE
 from iamkit.reference import escalation_methods
 from iamkit.table import TEXT, lists_by_key, stack
 from iamkit.tables import ASSIGNED, service_linked_arns

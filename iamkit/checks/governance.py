@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED
 from iamkit.checks.populations import with_password
 from iamkit.checks.registry import check
 from iamkit.checks.wording import status
-from iamkit.policy import AWS_MANAGED
 from iamkit.reference import oidc_providers
 
 PRACTICES: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"

@@ -6,11 +6,11 @@ from typing import Final
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED
 from iamkit.checks.deletions import beside
 from iamkit.checks.facts import kept_for_emergencies, of_platforms
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import GUIDE, ago, status
-from iamkit.policy import AWS_MANAGED
 from iamkit.settings import Settings
 from iamkit.table import TEXT
 from iamkit.tables import without_service_linked

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED
 from iamkit.checks.facts import graded, of_platforms
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
-from iamkit.policy import AWS_MANAGED
 from iamkit.reference import platform_roles as known_platforms
 from iamkit.reference import service_deputies
 from iamkit.table import TEXT, lists_by_key, stack

@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Any, Final
 
 from iamkit.account import Account
+from iamkit.arns import arn_parts
 from iamkit.policy import (
     DOUBT,
     Decision,
@@ -30,7 +31,6 @@ from iamkit.policy import (
     PolicyLayers,
     RequestContext,
     Statement,
-    arn_parts,
     decide,
 )
 from iamkit.reference import load_catalog

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from iamkit.access import BOUNDARY, NOWHERE, ResourceSet, certainly, members, union
+from iamkit.arns import AWS_MANAGED
 from iamkit.escalation.assuming import Assuming
 from iamkit.escalation.callers import KIND, Caller, Callers
 from iamkit.escalation.new_principals import ASSUME, NewPrincipals
@@ -23,7 +24,7 @@ from iamkit.escalation.prerequisites import DECIDED_ELSEWHERE, Prerequisites
 from iamkit.escalation.saml_providers import KIND as SAML_PROVIDER
 from iamkit.escalation.saml_providers import SamlProviders
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, AWS_MANAGED, UNKNOWN, RequestContext
+from iamkit.policy import ABSENT, UNKNOWN, RequestContext
 from iamkit.reference import (
     NEEDS_NO_RESOURCE,
     NEW_PRINCIPALS,

@@ -1,13 +1,13 @@
 """
 How evidence is taken and kept: what is asked of AWS, what it answers, and the snapshot.
 
-`aws` and `sessions`, which import boto3, and `cli_files` are imported where they are used.
+`aws` and `sessions`, which import boto3, `redaction`, which imports pandas, and `cli_files` are
+imported where they are used.
 """
 
 from iamkit.evidence import (
     of_report,
     pseudonyms,
-    redaction,
     requests,
     responses,
     snapshot,

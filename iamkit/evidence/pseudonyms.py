@@ -24,8 +24,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from iamkit.arns import is_account
 from iamkit.errors import WriteError, one_line
-from iamkit.policy import is_account
 
 FORMAT: Final = 1
 HEX: Final = 10  # digits of a pseudonym

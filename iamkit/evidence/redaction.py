@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
+from iamkit.arns import is_account
 from iamkit.evidence.no_names import (
     CLAIMS,
     DOCUMENTS,
@@ -34,7 +35,7 @@ from iamkit.evidence.no_names import (
 )
 from iamkit.evidence.pseudonyms import UNIQUE_ID, WILD, Pseudonyms, is_unique_id
 from iamkit.evidence.snapshot import LAST_CHANGE, Snapshot
-from iamkit.policy import Pattern, is_account
+from iamkit.policy import Pattern
 from iamkit.reference import oidc_providers, platform_roles
 
 ADDRESS: Final = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d+)?|[0-9a-fA-F:]*::?[0-9a-fA-F:]*(/\d+)?")

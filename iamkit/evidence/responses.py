@@ -17,11 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from iamkit.arns import AWS_MANAGED, arn_parts
 from iamkit.counts import part_of
 from iamkit.errors import CollectError
 from iamkit.evidence import snapshot
 from iamkit.evidence.requests import CALLER, DETAILS, REPORT, SUMMARY, Request, by_call, by_file
-from iamkit.policy import AWS_MANAGED, arn_parts
 from iamkit.values import as_count, as_dict, as_list
 
 ROOT_NAME: Final = "<root_account>"  # what the credential report calls the root user

@@ -27,9 +27,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from iamkit.arns import is_account
 from iamkit.errors import SnapshotError, SnapshotExistsError, WriteError
 from iamkit.lock import new_folder, remove_left
-from iamkit.policy import is_account
 
 FORMAT: Final = 1
 YEARS: Final = range(2006, 2200)  # AWS began in 2006

@@ -28,6 +28,7 @@ import pandas as pd
 from iamkit.access import MAYBE
 from iamkit.account import Account, load
 from iamkit.answer import Answer
+from iamkit.arns import arn_parts, is_account
 from iamkit.checks import AUDIT_TABLES
 from iamkit.counts import counted
 from iamkit.errors import IamkitError, SettingsError, SnapshotError, one_line
@@ -37,7 +38,6 @@ from iamkit.fleet.assumed_roles import Trusting, organization_of
 from iamkit.fleet.between_accounts import assumed, cross_account_roles, entries_of
 from iamkit.fleet.joined_graph import AccountPart
 from iamkit.fleet.paths import Graphs, account_paths, choke_points_between, paths_between
-from iamkit.policy import arn_parts, is_account
 from iamkit.results import AuditRecord, joined, record, stored
 from iamkit.settings import Settings, restored
 from iamkit.storage import Storage, is_address, local, newest, storage

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from iamkit.arns import is_account
 from iamkit.errors import SettingsError
 from iamkit.evidence import Member, Organization
-from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.values import instead
 

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from iamkit.arns import is_account
 from iamkit.errors import IamkitError, SettingsError
 from iamkit.evidence import requests
 from iamkit.fleet.organization_rules import OrganizationRules
 from iamkit.fleet.organization_rules import fit as organization_rules
-from iamkit.policy import is_account
 from iamkit.settings import shortened
 from iamkit.settings_files import account_of
 from iamkit.storage import Storage, storage

@@ -5,7 +5,6 @@ Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements 
 """
 
 from iamkit.policy import choices, cidr, conditions
-from iamkit.policy.arns import AWS_MANAGED, SERVICE_LINKED, account_of, arn_parts, is_account
 from iamkit.policy.cidr import Network
 from iamkit.policy.conditions import KeyTest, Truth
 from iamkit.policy.context import ABSENT, UNKNOWN, Mark, RequestContext, Value, value_text
@@ -58,7 +57,6 @@ from iamkit.policy.patterns import WILD, Pattern, resolve, variable_keys
 __all__ = [
     "ABSENT",
     "ANYWHERE",
-    "AWS_MANAGED",
     "CALLER_KEY",
     "CERTAIN",
     "DOUBT",
@@ -73,7 +71,6 @@ __all__ = [
     "POSSIBLE",
     "PRINCIPAL_TAG",
     "PROTECTED",
-    "SERVICE_LINKED",
     "SOURCE_IP_KEYS",
     "STRENGTHS",
     "TAG_OR_PROVIDER_KEY",
@@ -98,16 +95,13 @@ __all__ = [
     "Statement",
     "Truth",
     "Value",
-    "account_of",
     "add",
-    "arn_parts",
     "certainly_allowed",
     "certainly_stopped",
     "choices",
     "cidr",
     "conditions",
     "decide",
-    "is_account",
     "on_resource",
     "read_document",
     "resolve",

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from iamkit.policy.arns import account_of
+from iamkit.arns import account_of
 from iamkit.reference import EVERY_ACTION
 from iamkit.values import as_dict, as_text, json_of, listed
 

@@ -134,34 +134,42 @@ def _setting(name: str, text: str) -> Any:
 
 
 def account_arguments(
-    snapshot: Path,
-    settings: Path | None,
+    snapshot: Path, settings: Path | None, given: Mapping[str, str]
+) -> dict[str, Any]:
+    """
+    The arguments of `iamkit.load` for the account as the notebooks will see it.
+
+    Raises `SettingsError` for a threshold that does not fit.
+    """
+    return {
+        "path": str(snapshot),
+        "settings_file": str(settings or ""),
+        "account_id": given.get("account_id") or None,
+        **thresholds(given),
+    }
+
+
+def settings_in_force(
+    arguments: Mapping[str, Any],
     given: Mapping[str, str],
     sources: Sequence[SourceNotebook] = (),
-) -> tuple[dict[str, Any], Settings]:
+) -> Settings:
     """
-    The arguments of `iamkit.load` for the account as the notebooks will see it, and its settings.
+    The settings of an account, by its `account_arguments`.
 
     Raises at once what the notebooks would raise one by one: errors in the settings, the account
-    id, the thresholds, the user's own checks, and parameters of the notebooks that name what is
-    not there.
+    id, the user's own checks, and parameters of the notebooks that name what is not there.
     """
     from iamkit import account
     from iamkit.checks import every
     from iamkit.reference import chosen_controls
     from iamkit.report.named_values import NAMED
 
-    arguments: dict[str, Any] = {
-        "path": str(snapshot),
-        "settings_file": str(settings or ""),
-        "account_id": given.get("account_id") or None,
-        **thresholds(given),
-    }
     opened = account.load(**arguments)
     try:
         every(opened.settings)
     except SettingsError as error:  # of an accepted risk, which the settings file has
-        raise SettingsError(f"settings file {settings}: {error}") from error
+        raise SettingsError(f"settings file {arguments['settings_file']}: {error}") from error
     try:
         chosen_controls(opened.settings.frameworks)
     except SettingsError as error:
@@ -172,7 +180,7 @@ def account_arguments(
                 NAMED.get(kind, _anything)(opened, text)
             except SettingsError as error:
                 raise SettingsError(f"parameter {name!r}: {error}") from error
-    return arguments, opened.settings
+    return opened.settings
 
 
 def _anything(account: "Account", value: str) -> None:

@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iamkit.errors import ReportError, SnapshotError
-from iamkit.evidence import Snapshot, pseudonyms, redaction
+from iamkit.evidence import Snapshot, pseudonyms
 from iamkit.evidence import snapshot as snapshots
 from iamkit.report.rebuild import as_yaml
 from iamkit.settings import Settings
 from iamkit.settings_files import read as read_settings
+
+if TYPE_CHECKING:
+    from iamkit.evidence import redaction
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def redact(
     texts may name anybody; SnapshotError if other evidence is already there; WriteError if
     something cannot be written.
     """
+    from iamkit.evidence import redaction  # which imports pandas
+
     opened = snapshots.read(snapshot.absolute())
     if mapping.resolve().is_relative_to(out.resolve()):
         said = f"{mapping} turns pseudonyms back into names, and lies in the folder to be shared"

@@ -35,6 +35,7 @@ from iamkit.report.notebooks import (
     account_arguments,
     parameter_values,
     read_notebooks,
+    settings_in_force,
     thresholds,
 )
 from iamkit.report.printing import PDF, Printer, printed_with
@@ -120,17 +121,18 @@ def render(
     notebooks = (notebooks or NOTEBOOKS).absolute()
     _refuse_place(out, opened.path, notebooks)
     with closing(ForkServer()) as server, without_grammar():
-        sources = read_notebooks(notebooks)
         given = Given(server.folder, opened.path, settings)
+        arguments = account_arguments(opened.path, settings, parameters)
+        server.audit(arguments | given.arguments)  # while this process imports and reads the rest
+        sources = read_notebooks(notebooks)
         own = {"snapshot": given.snapshot, "settings": given.settings}
         values = parameter_values(sources, parameters, own)
-        arguments, in_force = account_arguments(opened.path, settings, parameters, sources)
+        in_force = settings_in_force(arguments, parameters, sources)
         facts = made_from(opened, in_force, settings, parameters, sources)
         facts |= {"earlier_audits": earlier_audits(opened)}
         with ReportFolder(out) as folder:
             pages = _Pages(sources, values, parameters, opened, folder, printer)
             folder.refuse(pages.files)
-            server.audit(arguments | given.arguments)
             written = _written(server)
             tidier = Tidier(opened, server.folder, given, notebooks)
             kernels = _kernels(server, notebooks, in_force)

@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from iamkit.arns import is_account
 from iamkit.errors import SnapshotError, WriteError, one_line
 from iamkit.evidence import snapshot as snapshots
-from iamkit.policy import is_account
 from iamkit.storage.objects import Objects, each
 
 COMMITS: Final = "commits"

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from iamkit import settings_files
+from iamkit.arns import is_account
 from iamkit.errors import SnapshotError, WriteError, one_line
 from iamkit.evidence import snapshot as snapshots
-from iamkit.policy import is_account
 from iamkit.storage.address import Storage, is_address, storage
 from iamkit.storage.audits import RUNS, Commit, StoredAudits
 from iamkit.storage.objects import each, opened

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED, SERVICE_LINKED
 from iamkit.evidence import requests
-from iamkit.policy import AWS_MANAGED, SERVICE_LINKED, read_document, trust_row
+from iamkit.policy import read_document, trust_row
 from iamkit.table import objects, times
 from iamkit.tables import aws_managed, schema
 from iamkit.tables.frames import column, frame

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.arns import AWS_MANAGED, SERVICE_LINKED
 from iamkit.evidence import ROOT_NAME, requests, snapshot
-from iamkit.policy import AWS_MANAGED, SERVICE_LINKED, read_document, trust_row
+from iamkit.policy import read_document, trust_row
 from iamkit.table import times
 from iamkit.tables.details import KINDS, AuthorizationDetails
 from iamkit.tables.schema import UNSHOWN

@@ -21,10 +21,10 @@ import pandas as pd
 
 from iamkit import settings, settings_files
 from iamkit.answer import Answer
+from iamkit.arns import is_account
 from iamkit.counts import counted
 from iamkit.errors import SettingsError
 from iamkit.evidence import Snapshot, of_report, requests, snapshot
-from iamkit.policy import is_account
 from iamkit.progress import working_on
 from iamkit.settings import Settings
 from iamkit.storage import audit_named

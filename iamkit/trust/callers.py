@@ -26,8 +26,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.arns import arn_parts
 from iamkit.memory import Memo
-from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, arn_parts, conditions
+from iamkit.policy import ABSENT, ENDPOINT_KEYS, UNKNOWN, RequestContext, conditions
 from iamkit.trust import value_classes
 from iamkit.trust.key_tests import KeyTests
 from iamkit.trust.trust_policy import ANYONE, ASSUMES, CallerKind, TrustEntry

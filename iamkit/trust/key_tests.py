@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from iamkit.policy import (
-    UNKNOWN,
-    KeyTest,
-    Network,
-    Pattern,
-    account_of,
-    arn_parts,
-    cidr,
-)
+from iamkit.arns import account_of, arn_parts
+from iamkit.policy import UNKNOWN, KeyTest, Network, Pattern, cidr
 from iamkit.trust.trust_policy import TrustEntry
 from iamkit.trust.value_classes import NAMES, Form, classes, glob, text
 from iamkit.values import as_dict

@@ -13,7 +13,8 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import Principals, context_of
-from iamkit.policy import UNKNOWN, Decision, Pattern, account_of, arn_parts, decide, widest
+from iamkit.arns import account_of, arn_parts
+from iamkit.policy import UNKNOWN, Decision, Pattern, decide, widest
 from iamkit.reference import covers_action
 from iamkit.table import COUNT, TEXT, TRUTH, Column, Table
 from iamkit.tables import AccountTables, without_service_linked

@@ -21,17 +21,9 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from iamkit.arns import arn_parts
 from iamkit.memory import Memo
-from iamkit.policy import (
-    KEY,
-    PASSWORD,
-    PROTECTED,
-    UNKNOWN,
-    RequestContext,
-    Truth,
-    arn_parts,
-    conditions,
-)
+from iamkit.policy import KEY, PASSWORD, PROTECTED, UNKNOWN, RequestContext, Truth, conditions
 from iamkit.reference import covered_actions
 from iamkit.table import objects
 from iamkit.tables import without_service_linked

@@ -39,6 +39,7 @@ AVAILABLE = hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform
 # pyplot is not here: it must be imported after a kernel's shell exists, to show figures in it.
 IMPORTS = (
     "ipykernel.kernelapp",
+    *("ipykernel.debugger", "pdb", "sqlite3", "tornado.platform.asyncio"),  # a kernel's own
     "pandas",
     "matplotlib.backends.backend_svg",
     "iamkit",

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -79,7 +80,7 @@ class Expected:
         """Whether anything that the remedy is made for can be counted."""
         return bool(_counted(self.proposal.id))
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many of them each severity has, the gravest first; without zeros."""
         found = self.ends["severity"].value_counts()

@@ -373,15 +373,12 @@ def left(account: Account, offer: Offer, of_check: Mapping[str, str]) -> list[ch
     `of_check` says where each check is explained.
     """
     ended = _ended(offer)
+    counted_by = [(each, Counter(each.ends["check"])) for each in offer.remedies]
     made = []
     for check, rows in offer.failing.groupby("check", sort=False):
         pairs = zip(rows["check"], rows["subject"], strict=True)
         open_ones = rows[np.array([pair not in ended for pair in pairs], dtype=bool)]
-        by = [
-            (each, int(each.ends["check"].eq(check).sum()))
-            for each in offer.remedies
-            if each.ends["check"].eq(check).any()
-        ]
+        by = [(each, of[check]) for each, of in counted_by if of[check]]
         parts = [
             charts.link(f"{number:,} ended by:", f"#{_anchor(each)}", each.proposal.title)
             for each, number in by

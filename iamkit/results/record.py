@@ -18,13 +18,14 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from iamkit.checks import AUDIT_TABLES, Status
+from iamkit.results.controls import chosen_matrix
 from iamkit.results.measures import measures
 from iamkit.results.privileges import allowed_in_any_context
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
-ANALYSIS: Final = 3
+ANALYSIS: Final = 4
 
 OF_AUDIT: Final = (
     Column("account_id", TEXT, "account"),
@@ -160,6 +161,16 @@ ADMITTED: Final = _table(
     Column("problem", TEXT, "what is wrong; missing: nothing"),
 )
 
+STANDINGS: Final = _table(
+    "standings",
+    "one control of one audit, of the frameworks that its settings choose",
+    ("framework", "version", "control"),
+    Column("framework", TEXT, "who asks for it"),
+    Column("version", TEXT, "version of the framework"),
+    Column("control", TEXT, "number or name of the control there"),
+    Column("standing", TEXT, "how it stands; see `status` of `matrix`"),
+)
+
 TABLES: Final = (
     AUDITS,
     MEASURES,
@@ -170,6 +181,7 @@ TABLES: Final = (
     SECRETS,
     DOCUMENTS,
     ADMITTED,
+    STANDINGS,
 )
 
 
@@ -185,6 +197,7 @@ class AuditRecord(NamedTuple):
     held: pd.DataFrame
     documents: pd.DataFrame
     admitted: pd.DataFrame
+    standings: pd.DataFrame
 
     def of(self, evidence: str) -> AuditRecord:
         """The record of one audit."""
@@ -232,6 +245,7 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
         _held(account, ids),
         _documents(account),
         _admitted(account, ids),
+        _standings(account),
     )
     return AuditRecord(
         *(
@@ -423,3 +437,8 @@ def _admitted(account: Any, ids: Mapping[str, str]) -> pd.DataFrame:
         name=once["role_name"],
         problem=once["problem"].where(once["problem"] != "", None),
     )
+
+
+def _standings(account: Any) -> pd.DataFrame:
+    rows = chosen_matrix(account.audit.results, account.settings)
+    return rows.rename(columns={"id": "control", "status": "standing"})

@@ -54,13 +54,15 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "an AWS organization whose accounts `iamkit run` audits, new ones included: `profile` is "
         "of the management account or of a delegated administrator, `role_name` the role to assume "
         "in each other account; `include` and `exclude` name accounts, organizational units by id "
-        "or by path, and tags; an account that is in `accounts`, too, keeps what is said there",
+        "or by path, and tags; an account that is in `accounts`, too, keeps what is said there; "
+        "`team_tag` is a tag of accounts by which the page over all accounts groups findings, too",
         """
   profile: management
   role_name: iamkit-audit
   external_id: our-audits
   include: [/Workloads, ou-ab12-c3d4e5f6]
-  exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]""",
+  exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]
+  team_tag: team""",
     ),
     "reports": (
         "folder of all evidence and reports, from where this file is; or object storage, such as "

@@ -37,6 +37,7 @@ from iamkit.fleet import (
     GROUPS,
     MONTHS_OVER,
     PATHS_BETWEEN,
+    TRUST_OVER,
 )
 from iamkit.report import definitions, findings_json, ocsf, workbook
 from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
@@ -57,7 +58,15 @@ FLEET = (
     ACCOUNT_PATHS,
     CHOKE_POINTS_BETWEEN,
 )
-OVER = (MONTHS_OVER, GROUPS, CHECKS_OVER, FRAMEWORKS_OVER, CONTROLS_OVER, GAPS_OVER)
+OVER = (
+    MONTHS_OVER,
+    GROUPS,
+    CHECKS_OVER,
+    FRAMEWORKS_OVER,
+    CONTROLS_OVER,
+    TRUST_OVER,
+    GAPS_OVER,
+)
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n\n"

@@ -85,6 +85,11 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "command that is run at the end, with the results as JSON on its standard input",
         "[python3, send_mail.py, security@example.com]",
     ),
+    "paths": (
+        "true: the page over all accounts says who in one account can become administrator in "
+        "another; each account is loaded several times for that, one after the other",
+        "true",
+    ),
     "pdf": ("true: each report is also printed as one PDF, where a Chromium is found", "true"),
 }
 

@@ -18,6 +18,7 @@ from iamkit.fleet.over_accounts import (
     GAPS_OVER,
     GROUPS,
     MONTHS_OVER,
+    TRUST_OVER,
 )
 from iamkit.fleet.paths import ACCOUNT_PATHS, CHOKE_POINTS_BETWEEN, PATHS_BETWEEN
 from iamkit.fleet.run_file import RunFile, read, read_all
@@ -38,6 +39,7 @@ __all__ = [
     "GROUPS",
     "MONTHS_OVER",
     "PATHS_BETWEEN",
+    "TRUST_OVER",
     "Fleet",
     "Log",
     "RunFile",

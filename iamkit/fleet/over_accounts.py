@@ -16,6 +16,7 @@ import pandas as pd
 
 from iamkit.checks import SEVERITIES, STATUSES, Status, every
 from iamkit.fleet.account_result import AccountResult
+from iamkit.fleet.paths_over import PathsOver
 from iamkit.fleet.rolled_up import RolledUp
 from iamkit.reference import chosen_controls
 from iamkit.results import GRAVE, STANDINGS
@@ -28,6 +29,7 @@ NO_TAG: Final = "(no tag)"
 UNREACHED: Final = "not reached"
 NOT_ASKED: Final = "not asked"
 REFUSED: Final = "answer missing"
+STRANGER: Final = "unknown account"  # as `trusted_principals` calls one that is not known as ours
 
 _FAILING: Final = Column("failing_count", COUNT, "accounts in which it fails", label="Fails in")
 _UNKNOWN: Final = Column(
@@ -144,13 +146,37 @@ GAPS_OVER: Final = Table(
     ),
 )  # fmt: skip
 
+TRUST_OVER: Final = Table(
+    name="trust_over_accounts",
+    row="two accounts of the run, of which roles of the first trust the second",
+    key=("of_account", "trusted_account"),
+    columns=(
+        Column("of_account", TEXT, "account of the roles"),
+        Column("trusted_account", TEXT, "account that they trust, or identities of it"),
+        Column("roles", OBJECT, "list of the roles, by name"),
+        Column(
+            "strangers",
+            OBJECT,
+            "list of those whose report takes the account for one that is not yours; name it in "
+            "`known_accounts` of the settings",
+            label="Taken for not yours by",
+        ),
+    ),
+)
+
 
 @dataclass(frozen=True)
 class OverAccounts:
-    """What the accounts of a run come to; `results` are all of the run, `known` what is kept."""
+    """
+    What the accounts of a run come to.
+
+    `results` are all of the run, `known` what is kept, `paths` those between accounts; None: they
+    were not asked for.
+    """
 
     results: Sequence[AccountResult]
     known: RolledUp
+    paths: PathsOver | None = None
 
     @cached_property
     def asked(self) -> list[AccountResult]:
@@ -259,6 +285,21 @@ class OverAccounts:
         if value is None:
             return None
         return f"{value:,}" if of is None else f"{value:,} of {of:,}"
+
+    @cached_property
+    def trust(self) -> pd.DataFrame:
+        """Which accounts' roles trust which other accounts of the run. Rows: see `TRUST_OVER`."""
+        rows = self.known.admitted
+        ours = {each.account_id for each in self.asked}
+        trusted = rows["principal"].str.extract(r"(?:^|::)(\d{12})(?:$|:)", expand=False)
+        rows = rows.assign(trusted_account=trusted)[trusted.isin(list(ours))]
+        rows = rows[rows["trusted_account"].ne(rows["account_id"])]
+        made = []
+        for (of_account, other), those in rows.groupby(["account_id", "trusted_account"]):
+            strange = those.loc[those["who"].eq(STRANGER), "name"]
+            lists = {"roles": sorted({*those["name"]}), "strangers": sorted({*strange})}
+            made.append({"of_account": of_account, "trusted_account": other, **lists})
+        return TRUST_OVER.conform(pd.DataFrame(made, columns=TRUST_OVER.names))
 
     @cached_property
     def gaps(self) -> pd.DataFrame:

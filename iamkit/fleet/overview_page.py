@@ -23,9 +23,12 @@ from iamkit.fleet.over_accounts import (
     GAPS_OVER,
     GROUPS,
     MONTHS_OVER,
+    TRUST_OVER,
     OverAccounts,
 )
 from iamkit.fleet.overview import BOOK, CSV, SHOWN, WORKBOOK, Row, worst_first
+from iamkit.fleet.paths import ACCOUNT_PATHS, CHOKE_POINTS_BETWEEN, PATHS_BETWEEN
+from iamkit.reference import chosen_controls, is_newest
 from iamkit.report import installed_version, page
 from iamkit.report import workbook as workbooks
 from iamkit.results import GRAVE, MEASURES
@@ -83,6 +86,7 @@ def html(rows: Sequence[Row], run: str, elsewhere: Sequence[str], over: OverAcco
             elsewhere=elsewhere,
             files=[WORKBOOK, CSV, "results.json"],
             tables=_tables(over),
+            paths=_paths(over),
         )
     )
 
@@ -104,20 +108,79 @@ def _grave(row: Row) -> bool:
 def _tables(over: OverAccounts) -> dict[str, Any]:
     """The tables of the page, by name, as the template takes them."""
     groups, controls = over.groups, over.controls
-    failing = controls[controls["failing_count"] > 0]
+    current = chosen_controls()
+    current = current[is_newest(current)].drop_duplicates(["framework", "version"])
+    newest = pd.MultiIndex.from_frame(controls[["framework", "version"]]).isin(
+        pd.MultiIndex.from_frame(current[["framework", "version"]])
+    )
+    failing = controls[(controls["failing_count"] > 0) & newest]
     teams, units = (groups[groups["kind"].eq(each)] for each in ("team", "unit"))
-    pages = {
-        each.name: each.report for each in over.asked if each.report and each.account_id
-    }  # a name leads to the first page of the account's report
     return {
         "months": shown(MONTHS_OVER, over.months, "Months"),
         "units": shown(GROUPS, units, "Organizational units", without=("kind",)),
         "teams": shown(GROUPS, teams, "Teams", without=("kind",)),
         "checks": shown(CHECKS_OVER, over.checks, "Checks that fail", without=("check",)),
         "frameworks": shown(FRAMEWORKS_OVER, over.frameworks, "Frameworks"),
-        "controls": shown(CONTROLS_OVER, failing, "Controls that fail", without=("standing",)),
-        "gaps": shown(GAPS_OVER, over.gaps, "What is not known", links={"account": pages}),
+        "controls": shown(
+            CONTROLS_OVER,
+            failing,
+            "Controls of the newest versions that fail",
+            without=("standing",),
+        ),
+        "trust": shown(
+            TRUST_OVER, _called(over, over.trust), "Trust between accounts", links=_links(over)
+        ),
+        "gaps": shown(GAPS_OVER, over.gaps, "What is not known", links=_links(over)),
     }
+
+
+def _paths(over: OverAccounts) -> dict[str, Any] | None:
+    """What the page says of paths between accounts; None: they were not asked for."""
+    found = over.paths
+    if found is None:
+        return None
+    sure, perhaps = (found.to_management(certain=each) for each in (True, False))
+    accounts, people = _called(over, found.accounts), _called(over, found.people)
+    chokes = _called(over, found.choke_points)
+    return {
+        "left_out": found.left_out,
+        "knows_management": found.knows_management,
+        "reaching": _called(over, sure)["of_account"].tolist(),
+        "possibly": _called(over, perhaps)["of_account"].tolist(),
+        "accounts": shown(
+            ACCOUNT_PATHS, accounts, "Accounts that reach others", links=_links(over)
+        ),
+        "choke_points": shown(CHOKE_POINTS_BETWEEN, chokes, "What to remove first"),
+        "people": shown(
+            PATHS_BETWEEN,
+            people,
+            "Identities",
+            without=("context", "principal_arn"),
+            links=_links(over),
+        ),
+        "drawings": list(found.drawings()),
+    }
+
+
+def _called(over: OverAccounts, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose accounts are called as the run calls them."""
+    names = {each.account_id: _name(each) for each in over.results if each.account_id}
+    columns = [each for each in ("of_account", "admin_account", "trusted_account") if each in frame]
+    return frame.assign(**{each: frame[each].replace(names) for each in columns})
+
+
+def _name(result: AccountResult) -> str:
+    """The name of an account with its id, once."""
+    own = str(result.account_id)
+    return result.name if own in result.name else f"{result.name} ({own})"
+
+
+def _links(over: OverAccounts) -> dict[str, dict[str, str]]:
+    """Where names of accounts lead: to the first page of the report, if this run made one."""
+    made = [(each, each.report) for each in over.asked if each.report]
+    called = {_name(each): report for each, report in made if each.account_id}
+    own = {each.name: report for each, report in made}
+    return {"account": own, "of_account": called, "admin_account": called}
 
 
 def shown(
@@ -168,9 +231,16 @@ def _sheets(rows: Sequence[Row], over: OverAccounts) -> Iterator[workbooks.Rows]
         ("Frameworks", FRAMEWORKS_OVER, over.frameworks),
         ("Controls", CONTROLS_OVER, over.controls),
         ("Checks that fail", CHECKS_OVER, over.checks),
+        ("Trust", TRUST_OVER, over.trust),
         ("Gaps", GAPS_OVER, over.gaps),
     ):
         yield workbooks.Rows(title, table, frame)
+    if over.paths is not None:
+        notes = over.paths.left_out
+        yield workbooks.Rows("Paths by account", ACCOUNT_PATHS, over.paths.accounts, notes)
+        yield workbooks.Rows("Paths by identity", PATHS_BETWEEN, over.paths.people, notes)
+        chokes = over.paths.choke_points
+        yield workbooks.Rows("Choke points", CHOKE_POINTS_BETWEEN, chokes, notes)
 
 
 def account_figures(rows: Sequence[Row]) -> pd.DataFrame:

@@ -38,6 +38,7 @@ from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
 from iamkit.fleet.meaning import code_of, meaning
 from iamkit.fleet.over_accounts import OverAccounts
+from iamkit.fleet.paths_over import paths_over
 from iamkit.fleet.places import LOCK, RESULTS, Place, place_of
 from iamkit.fleet.rolled_up import roll_up
 from iamkit.fleet.run_file import Entry, RunFile
@@ -246,9 +247,11 @@ class _Run:
     def _over(self, results: Sequence[AccountResult]) -> OverAccounts:
         """What the accounts come to, by what their audits have kept."""
         made = [each.audit for each in results if each.audit]
-        return OverAccounts(
-            results, roll_up(self.place, made, {str(each.account_id) for each in results})
-        )
+        known = roll_up(self.place, made, {str(each.account_id) for each in results})
+        if not self.file.paths:
+            return OverAccounts(results, known)
+        self.log.say("paths between accounts are looked for")
+        return OverAccounts(results, known, paths_over(self.file.reports))
 
     def _elsewhere(self, results: Sequence[AccountResult]) -> list[str]:
         """Accounts that have audits here, of which the run has none: they are not looked at."""

@@ -1,7 +1,5 @@
 """
-Tables as a workbook: a sheet per table, for people who filter and sort.
-
-`workbook` makes that of an account, `book` one of any tables.
+The tables of an account as a workbook: a sheet per table, for people who filter and sort.
 
 The first sheet says of which account, moment and evidence it is, lists the sheets and says what
 each of them lacks; the second says what each column means. Every sheet has its title, the meanings,

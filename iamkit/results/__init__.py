@@ -3,6 +3,7 @@
 from iamkit.results import changes
 from iamkit.results.attacks import techniques_of_findings
 from iamkit.results.controls import MATRIX, STANDINGS, chosen_matrix, matrix
+from iamkit.results.finding_rows import FOUND_ROWS, found, with_ids
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import (
     HISTORY,
@@ -20,7 +21,7 @@ from iamkit.results.identity_facts import FOLLOWS, facts_of, identity_facts
 from iamkit.results.measures import GRAVE, MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
-from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
+from iamkit.results.record import OF_AUDIT, AuditRecord, record
 from iamkit.results.record import TABLES as RECORD_TABLES
 from iamkit.results.requests_in_words import caller, request, with_requests
 from iamkit.results.since import (

@@ -27,7 +27,7 @@ def known(**rows: list[dict[str, Any]]) -> RolledUp:
         made = []
         for row in rows.get(table.name, []):
             account, month = row["audit"].split()
-            own = {"account_id": account, "as_of": pd.Timestamp(f"{month}-01", tz="UTC")}
+            own = {"account_id": account, "as_of": pd.Timestamp(month, tz="UTC")}
             rest = {name: value for name, value in row.items() if name != "audit"}
             made.append({**own, "evidence": row["audit"], **rest})
         frames.append(table.rows(*made))
@@ -175,10 +175,13 @@ def test_a_month_has_the_last_audit_of_each_account_in_it() -> None:
         return {"audit": audit, "measure": "mfa_enforced", "value": value, "of": of}
 
     found = known(
-        audits=[{"audit": each} for each in ("a 2026-10", "a 2026-11", "b 2026-11")],
+        audits=[
+            {"audit": each} for each in ("a 2026-10", "a 2026-11", "a 2026-11-20", "b 2026-11")
+        ],
         measures=[
             shares("a 2026-10", None, None),
-            shares("a 2026-11", 1000, 2000),
+            shares("a 2026-11", 1, 1),
+            shares("a 2026-11-20", 1000, 2000),
             shares("b 2026-11", 2, 3),
         ],
     )
@@ -187,6 +190,27 @@ def test_a_month_has_the_last_audit_of_each_account_in_it() -> None:
     assert rows["accounts"].tolist() == [1, 2]
     assert pd.isna(rows["mfa_enforced"].iloc[0])
     assert rows["mfa_enforced"].iloc[1] == "1,002 of 2,003"
+
+
+def test_trust_between_accounts_of_the_run_names_those_taken_for_strangers() -> None:
+    one, two, three = "111111111111", "222222222222", "333333333333"
+    rows = [
+        (f"arn:aws:iam::{two}:root", "audit", "known account"),
+        (two, "deploy", "unknown account"),
+        (f"arn:aws:iam::{two}:role/x", "deploy", "unknown account"),
+        (f"arn:aws:iam::{three}:root", "vendor", "unknown account"),
+        (f"arn:aws:iam::{one}:root", "own", "own account"),
+        (f"arn:aws:iam::{one}:saml-provider/{two}", "saml", "SAML"),
+    ]
+    found = known(
+        admitted=[
+            {"audit": f"{one} 2026-11", "role": name, "principal": principal, "who": who,
+             "name": name}
+            for principal, name, who in rows
+        ]
+    )  # fmt: skip
+    over = OverAccounts([result(one), result(two)], found)
+    assert over.trust.to_numpy().tolist() == [[one, two, ["audit", "deploy"], ["deploy"]]]
 
 
 def test_gaps_name_accounts_that_are_not_reached_and_answers_that_are_missing() -> None:

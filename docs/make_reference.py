@@ -28,9 +28,16 @@ from iamkit.exit_codes import MEANINGS
 from iamkit.fleet import (
     ACCOUNT_PATHS,
     ACCOUNTS,
+    CHECKS_OVER,
     CHOKE_POINTS_BETWEEN,
+    CONTROLS_OVER,
     CROSS_ACCOUNT_ROLES,
+    FRAMEWORKS_OVER,
+    GAPS_OVER,
+    GROUPS,
+    MONTHS_OVER,
     PATHS_BETWEEN,
+    TRUST_OVER,
 )
 from iamkit.report import definitions, findings_json, ocsf, workbook
 from iamkit.report.exports import FINDINGS, OCSF, WORKBOOK
@@ -50,6 +57,15 @@ FLEET = (
     PATHS_BETWEEN,
     ACCOUNT_PATHS,
     CHOKE_POINTS_BETWEEN,
+)
+OVER = (
+    MONTHS_OVER,
+    GROUPS,
+    CHECKS_OVER,
+    FRAMEWORKS_OVER,
+    CONTROLS_OVER,
+    TRUST_OVER,
+    GAPS_OVER,
 )
 GLOSSARY = Path(iamkit.__file__).parent / "data" / "page" / "glossary.md"
 FOLDER = Path(__file__).parent / "reference"
@@ -76,9 +92,13 @@ def tables() -> str:
         _contents(
             'Of `fleet.open("reports")`, which also has those that are kept of audits', FLEET
         ),
+        _contents("Of the page over all accounts of `iamkit run`, and of its workbook", OVER),
         _contents("Of `plan(account)` of `iamkit.rotation`", (ROTATION,)),
         _contents("Of `iamkit.confirm.compare(…)`, and of `iamkit confirm`", (CONFIRMATION,)),
-        *map(_table, (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET)),
+        *map(
+            _table,
+            (*schema.TABLES, *derived, *AUDIT_TABLES, *ASKED, *SINCE, *HISTORY, *FLEET, *OVER),
+        ),
         _table(ROTATION),
         _table(CONFIRMATION),
     ]

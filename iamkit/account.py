@@ -302,7 +302,7 @@ class Account(AccountTables):
         "mfa_enforcement",
         "network_restrictions",
         "admin_paths",
-        optional=("audit",),
+        optional=("audit", "role_holders"),
         definition=IDENTITIES,
     )
     def identities(self) -> pd.DataFrame:

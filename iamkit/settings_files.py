@@ -55,13 +55,15 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
         "an AWS organization whose accounts `iamkit run` audits, new ones included: `profile` is "
         "of the management account or of a delegated administrator, `role_name` the role to assume "
         "in each other account; `include` and `exclude` name accounts, organizational units by id "
-        "or by path, and tags; an account that is in `accounts`, too, keeps what is said there",
+        "or by path, and tags; an account that is in `accounts`, too, keeps what is said there; "
+        "`team_tag` is a tag of accounts by which the page over all accounts groups findings, too",
         """
   profile: management
   role_name: iamkit-audit
   external_id: our-audits
   include: [/Workloads, ou-ab12-c3d4e5f6]
-  exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]""",
+  exclude: ["666677778888", /Workloads/Sandboxes, "tag:audit=no"]
+  team_tag: team""",
     ),
     "reports": (
         "folder of all evidence and reports, from where this file is; or object storage, such as "
@@ -83,6 +85,11 @@ RUN: Final[Mapping[str, tuple[str, str]]] = {
     "announce": (
         "command that is run at the end, with the results as JSON on its standard input",
         "[python3, send_mail.py, security@example.com]",
+    ),
+    "paths": (
+        "true: the page over all accounts says who in one account can become administrator in "
+        "another; each account is loaded several times for that, one after the other",
+        "true",
     ),
     "pdf": ("true: each report is also printed as one PDF, where a Chromium is found", "true"),
 }

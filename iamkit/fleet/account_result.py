@@ -24,7 +24,9 @@ class AccountResult:
     reports; None if there is none. `error` is what went wrong; the report can be there all the
     same, with what could be said. `new` and `fixed` compare with the audit before, whose evidence
     is of `before`; they are empty if there is none. `not_asked` is why an account of the
-    organization is not audited, which is no failure.
+    organization is not audited, which is no failure. `unit` is the path of its organizational
+    unit, `team` the value of the tag that the run file names, empty without that tag; None: not
+    known.
     """
 
     name: str
@@ -45,6 +47,8 @@ class AccountResult:
     required: tuple[str, ...] = ()  # of it, what the run file requires
     notes: tuple[str, ...] = ()
     not_asked: str | None = None
+    unit: str | None = None
+    team: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the values as JSON can hold them."""

@@ -213,7 +213,9 @@ class Fleet:
         """
         if context not in self._paths:
             _, place = mode_and_place(context)
-            self._paths[context] = paths_between(self._graphs(place), context, self._managers)
+            self._paths[context] = paths_between(
+                self._graphs(place), context, self.management_accounts
+            )
         return self._paths[context]
 
     def account_paths(self, context: str = "stolen-key") -> pd.DataFrame:
@@ -223,7 +225,7 @@ class Fleet:
         Rows: see `ACCOUNT_PATHS`. Raises `SettingsError` as `admin_paths` does.
         """
         paths, (_, place) = self.admin_paths(context), mode_and_place(context)
-        return account_paths(self._graphs(place), paths, self._managers)
+        return account_paths(self._graphs(place), paths, self.management_accounts)
 
     def choke_points(self, context: str = "stolen-key", number: int = 6) -> pd.DataFrame:
         """
@@ -259,7 +261,7 @@ class Fleet:
         ]
 
     @cached_property
-    def _managers(self) -> frozenset[str] | None:
+    def management_accounts(self) -> frozenset[str] | None:
         """The management accounts; None if no evidence says which they are."""
         found: set[str] = set()
         for account in self.each(None):
@@ -346,7 +348,10 @@ class Fleet:
 
 
 def load_fleet(
-    reports: str | Path = "reports", settings: str | Path | Settings = "", *, keep: int = 4
+    reports: str | Path | Storage = "reports",
+    settings: str | Path | Settings = "",
+    *,
+    keep: int = 4,
 ) -> Fleet:
     """
     Open the newest audit of each account under a folder of reports, or in object storage.
@@ -355,8 +360,8 @@ def load_fleet(
     `keep` is how many accounts stay in memory once they are loaded. Raises `SnapshotError` if there
     is no audit.
     """
-    if is_address(reports):
-        there = storage(str(reports))
+    if isinstance(reports, Storage) or is_address(reports):
+        there = reports if isinstance(reports, Storage) else storage(str(reports))
         return Fleet(newest(there), settings, max(keep, 1), there)
     folder = Path(reports)
     if not folder.is_dir():

@@ -40,12 +40,19 @@ class Chosen:
     """
     The accounts to ask, and the results of those that are not.
 
-    `answers` gives what the organization answers about an account, which may not ask it itself.
+    `answers` gives what the organization answers about an account, which may not ask it itself;
+    `group` its unit and its team, each None if that is not known.
     """
 
     entries: tuple[Entry, ...]
     others: tuple[AccountResult, ...] = ()
     answers: Callable[[str], Sequence[Any]] = _no_answers
+    group: Callable[[str], tuple[str | None, str | None]] = lambda account_id: (None, None)
+
+    def grouped(self, result: AccountResult) -> AccountResult:
+        """Return a result with the unit and the team of its account."""
+        unit, team = self.group(result.account_id) if result.account_id else (None, None)
+        return replace(result, unit=unit, team=team)
 
 
 def chosen(file: RunFile, log: Log) -> Chosen:
@@ -97,7 +104,41 @@ def _of_organization(file: RunFile, rules: OrganizationRules, log: Log) -> Chose
         else:
             entries.append(_through(Entry(name, account_id), rules, organization))
     log.say(f"{counted(len(members), 'accounts')} listed, {len(entries)} to ask", NAME)
-    return Chosen(tuple(entries), tuple(others), organization.answers)
+    groups = _Groups(organization, rules.team_tag, log)
+    return Chosen(tuple(entries), tuple(others), organization.answers, groups.of)
+
+
+class _Groups:
+    """The unit and the team of accounts; what AWS refuses to say is asked once, and said."""
+
+    def __init__(self, organization: Organization, tag: str | None, log: Log) -> None:
+        self._organization, self._tag, self._log = organization, tag, log
+        self._members = {each.account_id for each in organization.accounts}
+        self._refused: set[str] = set()
+
+    def of(self, account_id: str) -> tuple[str | None, str | None]:
+        """Path of the unit, or its id if names are refused, and value of the tag."""
+        if account_id not in self._members:
+            return None, None
+        unit = self._asked("names of units", self._organization.path, account_id)
+        unit = unit or self._asked("units", self._unit, account_id)
+        return unit, self._asked("tags", self._team, account_id) if self._tag else None
+
+    def _unit(self, account_id: str) -> str:
+        return self._organization.above(account_id)[0]
+
+    def _team(self, account_id: str) -> str:
+        return self._organization.tags(account_id).get(self._tag or "", "")
+
+    def _asked(self, what: str, ask: Callable[[str], str], account_id: str) -> str | None:
+        if what in self._refused:
+            return None
+        try:
+            return ask(account_id)
+        except CollectError as error:
+            self._refused.add(what)
+            self._log.warn(f"{what} of accounts are not known: {one_line(error)}", NAME)
+            return None
 
 
 def _reasons(

@@ -26,6 +26,7 @@ class OrganizationRules:
     `include` and `exclude` hold account ids, ids of OUs, paths of names such as `/Workloads`, and
     tags such as `tag:audit=no` or `tag:audit`; an OU stands for everything under it. An account is
     asked if something included fits it, or nothing is included, and nothing excluded does.
+    `team_tag` is the tag of accounts that says whose they are.
     """
 
     role_name: str
@@ -35,6 +36,7 @@ class OrganizationRules:
     last_accessed: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    team_tag: str | None = None
 
     def role_arn(self, account_id: str, partition: str) -> str:
         """The ARN of the role to assume in an account."""
@@ -51,7 +53,7 @@ def fit(name: str, given: Any) -> OrganizationRules:
         if each not in known:
             raise SettingsError(f"{name} has no {shortened(each)}; {instead(each, known)}")
     values = {key: value for key, value in given.items() if value is not None}
-    for each in ("profile", "role_name", "external_id", "region"):
+    for each in ("profile", "role_name", "external_id", "region", "team_tag"):
         if each in values and not (isinstance(values[each], str) and values[each].strip()):
             raise SettingsError(f"{each} is text, not {shortened(values[each])}; quote it")
     if "role_name" not in values:

@@ -1,54 +1,75 @@
 """
-The page over all accounts of a run, and the same as CSV.
+The figures of each account of a run: as rows of the page over all accounts, and as CSV.
 
-Its figures come from the history that each report keeps, so it costs no analysis. An account that
-could not be audited has a row that says so; its last known figures are those of an earlier run, and
-are marked as such, never shown as today's.
+They come from the history that each report keeps, so they cost no analysis. An account that could
+not be audited has a row that says so; its last known figures are those of an earlier run, and are
+marked as such, never shown as today's. `overview_page` is the page, `over_accounts` what all
+accounts come to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from iamkit.checks import Status
 from iamkit.errors import ReportError
 from iamkit.fleet.account_result import AccountResult
-from iamkit.report import MARK, as_csv, installed_version
-from iamkit.results import MEASURES, AuditRecord, kept
+from iamkit.fleet.over_accounts import OverAccounts
+from iamkit.fleet.rolled_up import TIME_OF_AUDIT
+from iamkit.report import MARK, as_csv
+from iamkit.results import GRAVE, MEASURES
 from iamkit.whole_file import write_whole
 
 INDEX: Final = "index.html"
 CSV: Final = "overview.csv"
+WORKBOOK: Final = "organization.xlsx"
+WRITTEN: Final = (INDEX, WORKBOOK, CSV)
+BOOK: Final = "by iamkit"  # in the properties of the workbook
 GENERATOR: Final = b'<meta name="generator" content="iamkit'
 
 # The columns of the page: measure → heading.
 SHOWN: Final[Mapping[str, str]] = {
     "findings_critical": "Critical findings",
     "findings_high": "High findings",
-    "findings_medium": "Medium findings",
-    "findings_low": "Low findings",
-    "mfa_registered": "MFA registered",
     "mfa_enforced": "MFA enforced",
     "administrators": "Administrators",
     "network_restricted": "Restricted to networks",
     "old_passwords": "Old passwords",
     "old_keys": "Old access keys",
+    "can_become_administrator": "Can become administrator",
+    "mfa_registered": "MFA registered",
     "unused_credentials": "Unused credentials",
+    "findings_medium": "Medium findings",
+    "findings_low": "Low findings",
 }
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, what it was in the audit before in words, and whether that is good or bad."""
+    """
+    A figure, what it was in the audit before in words, and whether that is good or bad.
+
+    `value` and `of` are the figure as numbers; `to` is the page of the account that shows it, empty
+    if the report does not have it.
+    """
 
     text: str
     was: str = ""
     tone: str = "plain"
+    value: float | None = None
+    of: float | None = None
+    to: str = ""
+
+    @property
+    def by(self) -> float | None:
+        """What rows are sorted and compared by: the share of a part, else the number itself."""
+        if self.value is None or self.of is None:
+            return self.value
+        return self.value / self.of if self.of else None
 
 
 @dataclass(frozen=True)
@@ -62,70 +83,86 @@ class Row:
     not_assessed: int | None = None  # checks that the numbers of findings leave out; None: unknown
 
 
+class Pages(Protocol):
+    """Where reports are, and where the page over all of them is written; see `places.Place`."""
+
+    front: Path
+
+    def pages(self, audits: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The names of the pages that the reports of some audits have."""
+
+
 def refuse(reports: Path) -> None:
     """Raise `ReportError` if what is at the place of the page or the table is not iamkit's."""
-    for name, begins in ((INDEX, GENERATOR), (CSV, f"{MARK}account,name,".encode())):
-        path = reports / name
-        if path.exists() and begins not in path.read_bytes()[:20_000]:
-            raise ReportError(
-                f"{path} was not made by iamkit and is where the overview would be; move it away, "
-                "or name another folder as `reports` in the run file"
-            )
+    marks = {INDEX: GENERATOR, CSV: f"{MARK}account,name,".encode()}
+    strange = [
+        name
+        for name, begins in marks.items()
+        if (reports / name).exists() and begins not in (reports / name).read_bytes()[:20_000]
+    ]
+    if (reports / WORKBOOK).exists():
+        from iamkit.report import workbook
+
+        strange += [] if BOOK in workbook.comments_of(reports / WORKBOOK) else [WORKBOOK]
+    for name in strange:
+        raise ReportError(
+            f"{reports / name} was not made by iamkit and is where the overview would be; move it "
+            "away, or name another folder as `reports` in the run file"
+        )
 
 
-def write(
-    reports: Path, results: Sequence[AccountResult], run: str, elsewhere: Sequence[str] = ()
-) -> Path:
+def write(place: Pages, over: OverAccounts, run: str, elsewhere: Sequence[str] = ()) -> None:
     """
-    Write the page and the CSV file; return the page's path.
+    Write the page, the workbook and the CSV file.
 
     `elsewhere` are accounts of which there are audits, and no result of the run.
     """
-    rows = rows_of(reports, results)
-    write_whole(reports / CSV, (MARK + as_csv(table(rows))).encode("utf-8", "replace"))
-    write_whole(reports / INDEX, html(rows, run, elsewhere, results).encode("utf-8", "replace"))
-    return reports / INDEX
+    from iamkit.fleet import overview_page
+
+    rows = rows_of(over, place)
+    text = {CSV: MARK + as_csv(table(rows)), INDEX: overview_page.html(rows, run, elsewhere, over)}
+    for name, content in text.items():
+        write_whole(place.front / name, content.encode("utf-8", "replace"))
+    write_whole(place.front / WORKBOOK, overview_page.workbook(rows, run, over))
 
 
-def rows_of(reports: Path, results: Sequence[AccountResult]) -> list[Row]:
+def rows_of(over: OverAccounts, place: Pages) -> list[Row]:
     """Return a row per account that was asked, in their order."""
-    return [_row(reports, result) for result in results if not result.not_asked]
-
-
-def html(
-    rows: Sequence[Row],
-    run: str,
-    elsewhere: Sequence[str] = (),
-    results: Sequence[AccountResult] = (),
-) -> str:
-    """
-    Return the page over all accounts.
-
-    `results` are all of the run, those of the organization that were not asked included.
-    """
-    from iamkit.report import page
-
-    failed = [row.result for row in rows if row.result.error]
-    lacking = [row.result for row in rows if row.result.missing and not row.result.error]
-    audited = len(failed) < len(rows)
-    worst = {
-        name: None if not audited else sum(row.result.findings.get(name, 0) for row in rows)
-        for name in ("critical", "high", "medium", "low")
+    of_account = {
+        str(account_id): audits
+        for account_id, audits in over.known.audits.groupby("account_id", sort=False)
     }
-    template = page.templates(installed_version("iamkit")).get_template("overview.html.j2")
-    return str(
-        template.render(
-            rows=rows,
-            headings=list(SHOWN.values()),
-            run=run,
-            failed=failed,
-            lacking=lacking,
-            not_asked=[each for each in results if each.not_asked],
-            findings=worst,
-            elsewhere=elsewhere,
-            csv=CSV,
-        )
-    )
+    shown = [(each, *_audits(each, of_account.get(str(each.account_id)))) for each in over.asked]
+    pages = place.pages(audit for _, audits, audit in shown if audits)
+    leads = _leads()
+    return [
+        _row(over, result, audits, audit, {name: page for name, page in leads.items()
+                                           if page in pages.get(audit, ())})
+        for result, audits, audit in shown
+    ]  # fmt: skip
+
+
+def _leads() -> Mapping[str, str]:
+    """The page of a report that shows each figure."""
+    from iamkit.pages import overview as five
+
+    found = dict.fromkeys(SHOWN, INDEX) | {
+        "mfa_registered": f"{five.MFA}.html",
+        "can_become_administrator": f"{five.ESCALATION}.html",
+        "unused_credentials": f"{five.CREDENTIALS}.html",
+    }
+    return found | {each.measure: f"{each.page}.html" for each in five.PRACTICES}
+
+
+def _audits(result: AccountResult, known: pd.DataFrame | None) -> tuple[list[tuple[Any, Any]], str]:
+    """Evidence and time of the audit that is shown and the one before it; where the first is."""
+    if known is None:
+        return [], ""
+    audits = list(zip(known["evidence"], known["as_of"], strict=True))
+    at = next((at for at, each in enumerate(audits) if each[0] == result.evidence), -1)
+    chosen = audits[: at + 1] if at >= 0 else audits
+    place = f"{result.account_id}/{chosen[-1][1]:{TIME_OF_AUDIT}}"
+    return chosen[:-3:-1], place
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -152,51 +189,71 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     return frame.astype({"checks_not_assessed": "Int64"})
 
 
-def _row(reports: Path, result: AccountResult) -> Row:
-    record = kept(reports / result.account_id) if result.account_id else None
-    if record is None or record.audits.empty:
+def _row(
+    over: OverAccounts,
+    result: AccountResult,
+    audits: Sequence[tuple[Any, Any]],
+    audit: str,
+    leads: Mapping[str, str],
+) -> Row:
+    """The row of an account: `audits` are the one shown and the one before, `leads` its pages."""
+    if not audits:
         return Row(result, tuple(Cell("not known") for _ in SHOWN), "", stale=True)
-    audits = record.audits.sort_values("as_of", kind="stable")
-    evidence = audits["evidence"].tolist()
-    at = evidence.index(result.evidence) if result.evidence in evidence else len(evidence) - 1
-    cells = tuple(_cell(record, name, evidence[max(at - 1, 0) : at + 1]) for name in SHOWN)
-    moment = audits["as_of"].iloc[at]
-    checked = record.checked[record.checked["evidence"] == evidence[at]]
-    unknown = int(checked["status"].eq(Status.NOT_ASSESSED).sum())
-    stale = evidence[at] != result.evidence
-    return Row(result, cells, f"{moment:%Y-%m-%d %H:%M}", stale, unknown)
+    evidence, moment = audits[0]
+    of = [
+        {name: over.values.get((each, name), (None, None)) for name in SHOWN} for each, _ in audits
+    ]
+    cells = tuple(
+        _cell(name, [each[name] for each in of], f"{audit}/{leads[name]}" if name in leads else "")
+        for name in SHOWN
+    )
+    unknown, _ = over.values.get((evidence, "checks_not_assessed"), (None, None))
+    stale = evidence != result.evidence
+    not_assessed = None if pd.isna(unknown) else int(unknown)
+    return Row(result, cells, f"{moment:%Y-%m-%d %H:%M}", stale, not_assessed)
 
 
-def _cell(record: AuditRecord, measure: str, audits: Sequence[str]) -> Cell:
-    """A measure of the last of one or two audits, and what it was in the first."""
-    rows = record.measures[record.measures["measure"] == measure].set_index("evidence")
-    values = [rows.loc[each, ["value", "of"]] for each in audits if each in rows.index]
-    if not values or pd.isna(values[-1]["value"]):
-        return Cell("not assessed", tone="note")
-    text = _said(values[-1])
-    if len(values) < 2 or pd.isna(values[0]["value"]):
-        return Cell(text)
-    before, now = (_number(each) for each in values)
-    if _said(values[0]) == text:
-        return Cell(text)
-    if before is None or now is None or before == now:
-        return Cell(text, f"was {_said(values[0])}")
+def _cell(measure: str, values: Sequence[tuple[Any, Any]], to: str) -> Cell:
+    """A measure of an audit and of the one before it."""
+    cell, *earlier = (_figure(*each, to) for each in values)
+    if cell.value is None or not earlier or earlier[0].value is None:
+        return cell
+    [before] = earlier
+    if before.text == cell.text:
+        return cell
+    if before.by is None or cell.by is None or before.by == cell.by:
+        return replace(cell, was=f"was {before.text}")
     better = MEASURES[measure].better
-    good = (now > before) == (better == "more")
-    arrow = "▲" if now > before else "▼"
+    good = (cell.by > before.by) == (better == "more")
     tone = "plain" if better == "neither" else "good" if good else "bad"
-    return Cell(text, f"{arrow} was {_said(values[0])}", tone)
+    return replace(cell, was=f"{'▲' if cell.by > before.by else '▼'} was {before.text}", tone=tone)
 
 
-def _said(row: Any) -> str:
-    """A measure as text: "3", or "3 of 7"."""
-    if pd.isna(row["of"]):
-        return f"{row['value']:,.0f}"
-    return f"{row['value']:,.0f} of {row['of']:,.0f}" if row["of"] else "nobody"
+def _figure(value: Any, of: Any, to: str) -> Cell:
+    """A measure by itself."""
+    if pd.isna(value):
+        return Cell("not assessed", tone="note", to=to)
+    whole = None if pd.isna(of) else float(of)
+    return Cell(_said(value, whole), value=float(value), of=whole, to=to)
 
 
-def _number(row: Any) -> float | None:
-    """What is compared: a share where it is part of something, else the number itself."""
-    if pd.isna(row["of"]):
-        return float(row["value"])
-    return float(row["value"] / row["of"]) if row["of"] else None
+def _said(value: float, of: float | None) -> str:
+    """
+    A measure as text.
+
+    >>> _said(3, 7), _said(1200, None), _said(0, 0)
+    ('3 of 7', '1,200', 'nobody')
+    """
+    if of is None:
+        return f"{value:,.0f}"
+    return f"{value:,.0f} of {of:,.0f}" if of else "nobody"
+
+
+def worst_first(rows: Collection[Row]) -> list[Row]:
+    """Rows of accounts that are not known, then those with the gravest findings first."""
+    grave = [list(SHOWN).index(f"findings_{each}") for each in GRAVE]
+
+    def rank(row: Row) -> tuple[bool, list[float]]:
+        return not row.stale, [-(row.cells[at].value or 0) for at in grave]
+
+    return sorted(rows, key=rank)

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -75,8 +75,14 @@ class Place(Protocol):
     def desk(self, job: Job) -> Any:
         """A context in which there is a `Desk` for an account."""
 
-    def bring_history(self, results: Sequence[AccountResult]) -> None:
-        """Have what the page over all accounts takes of each account below `front`."""
+    def bring_rolled_up(self) -> None:
+        """Have what the run before has rolled up below `front`; see `rolled_up`."""
+
+    def bring_records(self, audits: Iterable[str]) -> None:
+        """Have what some audits keep as history below `front`."""
+
+    def pages(self, audits: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The names of the pages that the reports of some audits have."""
 
     def publish(self, run: str) -> str:
         """Let everybody see what is in `front`; return where the page is."""
@@ -166,8 +172,18 @@ class FolderPlace:
         """The folder itself."""
         yield FolderDesk(self.front, job)
 
-    def bring_history(self, results: Sequence[AccountResult]) -> None:
+    def bring_rolled_up(self) -> None:
         """It is there."""
+
+    def bring_records(self, audits: Iterable[str]) -> None:
+        """They are there."""
+
+    def pages(self, audits: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The names of the pages that the reports of some audits have."""
+        return {
+            audit: frozenset(path.name for path in (self.front / audit).glob("*.html"))
+            for audit in audits
+        }
 
     def publish(self, run: str) -> str:
         """Everybody sees the folder; what the processes of the run told each other goes."""

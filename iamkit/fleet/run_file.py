@@ -75,6 +75,7 @@ class RunFile:
     require: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()
     pdf: bool = False
+    paths: bool = False
 
 
 def read(path: Path) -> RunFile:
@@ -309,4 +310,5 @@ _FITS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "require": _evidence,
     "announce": _command,
     "pdf": _yes_or_no,
+    "paths": _yes_or_no,
 }

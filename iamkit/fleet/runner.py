@@ -5,9 +5,11 @@ An account that fails does not stop the others. A run that is cut off is gone on
 (`journal`), and two runs never write to the same place at once. Beside the accounts' folders a run
 leaves
 
-    index.html      a row per account, with its figures, what they were before, and a link
-    overview.csv    the same for a spreadsheet
-    results.json    what the run did, which the command of `announce` gets, too
+    index.html           each account, and what all of them come to
+    organization.xlsx    the same as a workbook
+    overview.csv         the figures of each account, for a spreadsheet
+    results.json         what the run did, which the command of `announce` gets, too
+    history/             what the next run's page compares with
 
 The accounts are done one after the other, or by workers (`workers`); the place of the reports is a
 folder or object storage (`places`).
@@ -35,7 +37,10 @@ from iamkit.fleet.announce import announce
 from iamkit.fleet.journal import Journal
 from iamkit.fleet.log import Log
 from iamkit.fleet.meaning import code_of, meaning
+from iamkit.fleet.over_accounts import OverAccounts
+from iamkit.fleet.paths_over import paths_over
 from iamkit.fleet.places import LOCK, RESULTS, Place, place_of
+from iamkit.fleet.rolled_up import roll_up
 from iamkit.fleet.run_file import Entry, RunFile
 from iamkit.fleet.workers import Workers, workers
 from iamkit.report import installed_version
@@ -125,11 +130,11 @@ class _Run:
             for name, result in self._results(wave, by_name):
                 by_name[name] = result
         names = [entry.name for entry in self.chosen.entries]
-        results = [by_name[name] for name in names if name in by_name] + [*self.chosen.others]
+        done = [by_name[name] for name in names if name in by_name] + [*self.chosen.others]
+        results = [self.chosen.grouped(each) for each in done]
         deleted = self._deleted(results)
         said = self._said(results, deleted)
-        self.place.bring_history(results)
-        overview.write(self.place.front, results, self.journal.run, self._elsewhere(results))
+        overview.write(self.place, self._over(results), self.journal.run, self._elsewhere(results))
         code = code_of(self.file, results)
         if (failure := self._announced(said)) is not None:
             code = max(code, ExitCode.FAILED)
@@ -238,6 +243,15 @@ class _Run:
                 names.append(name)
         if names:
             self.journal.note_deleting(names)
+
+    def _over(self, results: Sequence[AccountResult]) -> OverAccounts:
+        """What the accounts come to, by what their audits have kept."""
+        made = [each.audit for each in results if each.audit]
+        known = roll_up(self.place, made, {str(each.account_id) for each in results})
+        if not self.file.paths:
+            return OverAccounts(results, known)
+        self.log.say("paths between accounts are looked for")
+        return OverAccounts(results, known, paths_over(self.file.reports))
 
     def _elsewhere(self, results: Sequence[AccountResult]) -> list[str]:
         """Accounts that have audits here, of which the run has none: they are not looked at."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,17 +25,17 @@ from iamkit.fleet import journal as journals
 from iamkit.fleet.account_audit import Desk, Job
 from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.journal import Journal
+from iamkit.fleet.rolled_up import FILES
 from iamkit.lock import Lock, new_folder, remove_left
-from iamkit.results import HISTORY, gather
-from iamkit.storage import CommittedError, Lease, Objects, Storage, StoredAudits, opened
+from iamkit.results import HISTORY
+from iamkit.storage import Commit, CommittedError, Lease, Objects, Storage, StoredAudits, opened
 
 RESULTS: Final = "results.json"
 RUNS: Final = "runs"
 PREFIX: Final = "iamkit-run-"
 BEGUN: Final = "begun.json"
-_FRONT: Final = (overview.INDEX, overview.CSV, RESULTS)
+_FRONT: Final = (*overview.WRITTEN, RESULTS, HISTORY)
 _OF_READING: Final = (f"{snapshots.FOLDER}/", f"{HISTORY}/", "report-manifest.json")
-_OF_HISTORY: Final = (f"{snapshots.FOLDER}/{snapshots.MANIFEST}", f"{HISTORY}/")
 
 
 def _folder() -> tuple[Path, Lock]:
@@ -54,6 +54,7 @@ class StoredPlace:
         self._lease = Lease(self.objects)
         self._lock: Lock | None = None
         self.front = Path()
+        self._commits: dict[str, Commit] = {}
 
     def take(self) -> None:
         """Hold the storage."""
@@ -132,15 +133,33 @@ class StoredPlace:
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
 
-    def bring_history(self, results: Sequence[AccountResult]) -> None:
-        """Download what the last two audits of each account have kept; see `overview`."""
-        places = self._stored.audits()
-        for account_id in {each.account_id for each in results if each.account_id}:
-            own = sorted(place for place in places if place.startswith(f"{account_id}/"))
-            for place in own[-2:]:
-                if commit := self._stored.commit(place, places[place]):
-                    self._stored.pull(commit, lambda name: name.startswith(_OF_HISTORY))
-            gather(self.front / account_id)
+    def bring_rolled_up(self) -> None:
+        """Download what the last run has rolled up."""
+        runs = self._stored.places(RUNS)
+        if not runs:
+            return
+        place = max(runs)
+        self._stored.pull_each({place: runs[place]}, lambda name: name in FILES)
+        left = self.front / place / HISTORY
+        if left.is_dir():
+            left.rename(self.front / HISTORY)
+
+    def bring_records(self, audits: Iterable[str]) -> None:
+        """Download what some audits keep as history, as far as the page takes it."""
+        there = self._stored.audits()
+        places = {audit: there[audit] for audit in audits if audit in there}
+        self._commits |= self._stored.pull_each(places, lambda name: name in FILES)
+
+    def pages(self, audits: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The names of the pages that the reports of some audits have."""
+        there, wanted = self._stored.audits(), [*audits]
+        more = {each: there[each] for each in wanted if each in there.keys() - self._commits.keys()}
+        self._commits |= self._stored.pull_each(more, lambda name: False)
+        return {
+            audit: frozenset(name for name in commit.files if name.endswith(".html"))
+            for audit, commit in self._commits.items()
+            if audit in wanted
+        }
 
     def publish(self, run: str) -> str:
         """Commit the page over all accounts, with which the run ends."""
@@ -148,7 +167,7 @@ class StoredPlace:
         folder = self.front / place
         folder.mkdir(parents=True, exist_ok=True)
         for name in _FRONT:
-            (self.front / name).replace(folder / name)
+            (self.front / name).rename(folder / name)
         commit = self._stored.publish(place, run)
         sha256 = commit.files[overview.INDEX]["sha256"]
         return f"{self.name}/files/{place}/{sha256}/{overview.INDEX}"

@@ -6,12 +6,18 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.pages import titles
+from iamkit.results import with_ids
 
 
 def found_by(account: Account, *checks: str) -> pd.DataFrame:
-    """Return what some checks found, accepted or not: name, detail, next_step."""
-    findings = account.audit.findings
-    return findings[findings["check"].isin(checks)][["name", "detail", "next_step"]]
+    """
+    Return what some checks found, accepted or not: name, detail, next_step.
+
+    Where it is about roles of which it is known who has them, there is a column `people`, too.
+    """
+    findings = with_ids(account)
+    found = findings[findings["check"].isin(checks)][["name", "people", "detail", "next_step"]]
+    return found if found["people"].notna().any() else found.drop(columns="people")
 
 
 def checks_of(account: Account, subject: str) -> pd.DataFrame:

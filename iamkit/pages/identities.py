@@ -90,6 +90,7 @@ def _fold(
     parts = [
         charts.text("Why it is", why(row, wrong)),
         *(charts.text("MFA:", said) for said in both),
+        *people(row),
         charts.within(charts.table(reasons, "Findings", severity="severity", links={"title": to})),
         charts.within(charts.table(said, "What the evidence says", rows=MOST_FACTS)),
     ]
@@ -100,6 +101,13 @@ def _fold(
         severity=row.verdict,
         note=_note(row),
     )
+
+
+def people(row: Any) -> list[charts.Part]:
+    """Return who has a role by IAM Identity Center, if that is known."""
+    if not isinstance(row.people, list):
+        return []
+    return [charts.text("People behind it:", ", ".join(row.people) or "nobody")]
 
 
 def why(row: Any, wrong: pd.DataFrame) -> str:

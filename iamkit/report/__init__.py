@@ -6,7 +6,7 @@ Notebooks to HTML pages and CSV files: `render` makes the report of one snapshot
     print(render(snapshot).index)
 
 `verify` says whether a report is as it was made, `rebuild` whether it is what its evidence says.
-`page`, which takes long to import, is imported where it is used.
+`page` and `workbook`, which take long to import, are imported where they are used.
 """
 
 from iamkit.report.archive import archive
@@ -38,5 +38,6 @@ __all__ = [
     "redact",
     "render",
     "verify",
+    "workbook",
     "workspace",
 ]

@@ -8,8 +8,8 @@ from markupsafe import Markup, escape
 
 from iamkit.badges import TONES, look
 
-# Where a page may lead: another page of the report, a place on it, or the web.
-SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|[\w-]+\.html(#[\w-]+)?")
+# Where a page may lead: another page of the report, or of one below it, a place on it, or the web.
+SAFE_ADDRESS = re.compile(r"https://\S+|#[\w-]+|([\w-]+/)*[\w-]+\.html(#[\w-]+)?")
 MISSING = "–"
 LONG = 28
 PRINTED = 10  # rows of a table on paper, as print.css cuts it

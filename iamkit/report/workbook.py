@@ -15,11 +15,16 @@ Source: Microsoft, "Excel specifications and limits"; XlsxWriter.
 
 from __future__ import annotations
 
+import html
 import io
 import math
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 import xlsxwriter
@@ -55,6 +60,15 @@ class Sheet:
     table: Table
     rows: Callable[[Account], pd.DataFrame]
     derived: str = ""  # the account's name for it, by which it is known what evidence it lacks
+
+
+class Rows(NamedTuple):
+    """What a sheet shows: its name, what the table is, the rows, and what to know of them."""
+
+    title: str
+    table: Table
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def sheets() -> list[Sheet]:
@@ -109,25 +123,73 @@ def _proven_escalations(account: Account) -> pd.DataFrame:
 
 def workbook(account: Account) -> bytes:
     """Return the workbook of an account, as bytes. Raises ReportError if it cannot be made."""
+    of = of_audit(account)
+    facts = {
+        "Account": of["account_id"],
+        **({"Alias": account.alias} if account.alias else {}),
+        "Evidence as of": of["as_of"],
+        "Evidence SHA-256": of["evidence_sha256"],
+        "iamkit": installed_version("iamkit"),
+    }
+    return book(
+        f"Identity and access of account {of['account_id']}",
+        facts,
+        (_rows_of(each, account) for each in sheets()),
+        named=f"IAM of account {of['account_id']}, {of['as_of']}",
+        comments=f"Evidence {of['evidence_sha256']}",
+        made=account.as_of.tz_localize(None).to_pydatetime(),
+    )
+
+
+def _rows_of(sheet: Sheet, account: Account) -> Rows:
+    """What a sheet shows; a table that cannot be made must not cost the other sheets."""
+    notes = []
+    try:
+        frame = sheet.table.cast(sheet.rows(account))
+    except Exception as error:
+        said = f"not made: {type(error).__name__}: {one_line(error)}"
+        return Rows(sheet.title, sheet.table, sheet.table.rows(), (said,))
+    if sheet.derived and (lacks := account.missing(sheet.derived)):
+        notes.append(f"incomplete, as evidence is missing: {lacks}")
+    return Rows(sheet.title, sheet.table, frame, tuple(notes))
+
+
+def book(
+    title: str,
+    facts: Mapping[str, str],
+    given: Iterable[Rows],
+    *,
+    named: str,
+    comments: str,
+    made: datetime,
+) -> bytes:
+    """
+    Return a workbook with a sheet for each table, as bytes. Raises ReportError if it cannot be.
+
+    `title` and `facts` are on its first sheet; `named`, `comments` and when it was `made`, UTC
+    without a zone, are its properties.
+    """
     content = io.BytesIO()
-    book = xlsxwriter.Workbook(
+    written = xlsxwriter.Workbook(
         content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     )
-    of = of_audit(account)
-    book.set_properties(
-        {
-            "title": f"IAM of account {of['account_id']}, {of['as_of']}",
-            "comments": f"Evidence {of['evidence_sha256']}",
-            "created": account.as_of.tz_localize(None).to_pydatetime(),
-        }
-    )
-    looks = _Looks(book)
-    first, second = book.add_worksheet("Report"), book.add_worksheet("Columns")
-    listed = [_Filled(book.add_worksheet(each.title), each, account, looks) for each in sheets()]
-    _contents(first, account, of, listed, looks)
+    written.set_properties({"title": named, "comments": comments, "created": made})
+    looks = _Looks(written)
+    first, second = written.add_worksheet("Report"), written.add_worksheet("Columns")
+    listed = [_Filled(written.add_worksheet(each.title), each, looks) for each in given]
+    _contents(first, title, facts, listed, looks)
     _columns(second, listed, looks)
-    book.close()
+    written.close()
     return content.getvalue()
+
+
+def comments_of(path: Path) -> str:
+    """Return the comments in the properties of a workbook; empty if it is none."""
+    with suppress(OSError, zipfile.BadZipFile, KeyError, ValueError):
+        with zipfile.ZipFile(path) as opened:
+            core = opened.read("docProps/core.xml").decode("utf-8", "replace")
+        return html.unescape(core.partition("<dc:description>")[2].partition("</")[0])
+    return ""
 
 
 class _Looks:
@@ -158,20 +220,20 @@ class _Looks:
 class _Filled:
     """A sheet with its table, and what the workbook's first sheets say of it."""
 
-    def __init__(self, page: Worksheet, sheet: Sheet, account: Account, looks: _Looks) -> None:
+    def __init__(self, page: Worksheet, sheet: Rows, looks: _Looks) -> None:
         self.sheet = sheet
-        self.notes: list[str] = []
-        self.headers = [said for said, _ in column_headers(sheet.table.names)]
+        self.notes = [*sheet.notes]
+        columns, named = sheet.table.columns, column_headers(sheet.table.names)
+        self.headers = [of.label or said for of, (said, _) in zip(columns, named, strict=True)]
         self._page = page
         self._cut = 0
-        frame = self._frame(account)
+        frame = sheet.frame
         self.rows = len(frame)
         if self.rows > MOST_ROWS - ABOVE:
             frame = frame.head(MOST_ROWS - ABOVE)
             self.notes.append(
                 f"first {len(frame):,} of {counted(self.rows, 'rows')}: a sheet has no more"
             )
-        columns = sheet.table.columns
         for position, (column, said) in enumerate(zip(columns, self.headers, strict=True)):
             values = frame[column.name].tolist()
             width = self._column(position, column, values, looks.time)
@@ -187,18 +249,6 @@ class _Filled:
         page.set_row(1, 48)
         page.freeze_panes(ABOVE, 0)
         page.autofilter(2, 0, 2 + len(frame), len(columns) - 1)
-
-    def _frame(self, account: Account) -> pd.DataFrame:
-        """The table; what cannot be made must not cost the other sheets."""
-        try:
-            frame = self.sheet.table.cast(self.sheet.rows(account))
-        except Exception as error:
-            self.notes.append(f"not made: {type(error).__name__}: {one_line(error)}")
-            return self.sheet.table.rows()
-        lacks = account.missing(self.sheet.derived) if self.sheet.derived else ""
-        if lacks:
-            self.notes.append(f"incomplete, as evidence is missing: {lacks}")
-        return frame
 
     def _column(self, position: int, column: Column, values: list[Any], times: Format) -> int:
         """Write the values of a column; return how many characters wide it is."""
@@ -269,22 +319,15 @@ def _time(value: pd.Timestamp) -> Any:
 
 
 def _contents(
-    page: Worksheet, account: Account, of: dict[str, str], listed: list[_Filled], looks: _Looks
+    page: Worksheet, title: str, facts: Mapping[str, str], listed: list[_Filled], looks: _Looks
 ) -> None:
     """Write the first sheet: of what the workbook is, and a row per sheet."""
-    facts = [
-        ("Account", of["account_id"]),
-        *([("Alias", account.alias)] if account.alias else []),
-        ("Evidence as of", of["as_of"]),
-        ("Evidence SHA-256", of["evidence_sha256"]),
-        ("iamkit", installed_version("iamkit")),
-    ]
     page.set_column(0, 0, 22, looks.text)
     page.set_column(1, 1, 70, looks.wrapped)
     page.set_column(2, 2, 10, looks.count)
     page.set_column(3, 3, 70, looks.wrapped)
-    page.write_string(0, 0, f"Identity and access of account {of['account_id']}", looks.title)
-    for row, (name, value) in enumerate(facts, start=2):
+    page.write_string(0, 0, title, looks.title)
+    for row, (name, value) in enumerate(facts.items(), start=2):
         page.write_string(row, 0, name, looks.header)
         page.write_string(row, 1, clean(value))
     first = len(facts) + 3

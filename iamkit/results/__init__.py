@@ -2,24 +2,26 @@
 
 from iamkit.results import changes
 from iamkit.results.attacks import techniques_of_findings
-from iamkit.results.controls import MATRIX, chosen_matrix, matrix
+from iamkit.results.controls import MATRIX, STANDINGS, chosen_matrix, matrix
+from iamkit.results.finding_rows import FOUND_ROWS, found, with_ids
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import (
     HISTORY,
     History,
     forget,
-    gather,
     history_of,
     joined,
     kept,
+    read,
     stored,
+    write_tables,
 )
 from iamkit.results.identities import CLASSES, IDENTITIES, identities, matters
 from iamkit.results.identity_facts import FOLLOWS, facts_of, identity_facts
-from iamkit.results.measures import MEASURES
+from iamkit.results.measures import GRAVE, MEASURES
 from iamkit.results.permission_changes import PERMISSION_CHANGES, permission_changes
 from iamkit.results.privileges import PRIVILEGES, allowed_in_any_context
-from iamkit.results.record import FOUND_ROWS, OF_AUDIT, AuditRecord, found, record, with_ids
+from iamkit.results.record import OF_AUDIT, AuditRecord, record
 from iamkit.results.record import TABLES as RECORD_TABLES
 from iamkit.results.requests_in_words import caller, request, with_requests
 from iamkit.results.since import (
@@ -44,6 +46,7 @@ __all__ = [
     "FINDING_STATES",
     "FOLLOWS",
     "FOUND_ROWS",
+    "GRAVE",
     "HISTORY",
     "IDENTITIES",
     "MATRIX",
@@ -54,6 +57,7 @@ __all__ = [
     "PERMISSION_CHANGES",
     "PRIVILEGES",
     "RECORD_TABLES",
+    "STANDINGS",
     "STATES",
     "WORSE",
     "AuditRecord",
@@ -70,7 +74,6 @@ __all__ = [
     "finding_states",
     "forget",
     "found",
-    "gather",
     "got_worse",
     "history_of",
     "identities",
@@ -81,6 +84,7 @@ __all__ = [
     "matters",
     "not_compared",
     "permission_changes",
+    "read",
     "record",
     "request",
     "stored",
@@ -89,4 +93,5 @@ __all__ = [
     "why_both",
     "with_ids",
     "with_requests",
+    "write_tables",
 ]

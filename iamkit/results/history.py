@@ -58,9 +58,14 @@ def schema_of(table: Table) -> pa.Schema:
 
 def write(folder: Path, record: AuditRecord) -> None:
     """Write a record into a folder, a file per table. Raises OSError if it cannot be written."""
+    write_tables(folder, dict(zip(TABLES, record, strict=True)))
+
+
+def write_tables(folder: Path, frames: Mapping[Table, pd.DataFrame]) -> None:
+    """Write some tables into a folder, a file each. Raises OSError if they cannot be written."""
     for each in (folder.parent, folder):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for table, frame in zip(TABLES, record, strict=True):
+    for table, frame in frames.items():
         schema = schema_of(table)
         content = pa.Table.from_pandas(frame, schema, preserve_index=False, safe=False)
         for left in folder.glob(f".{table.name}.*"):  # by a run that was killed
@@ -122,17 +127,6 @@ def forget(account_folder: Path) -> None:
                 shutil.rmtree(folder)
             elif len(left.audits) < len(record.audits):
                 write(folder, left)
-
-
-def gather(account_folder: Path) -> None:
-    """Write the yearly files of an account anew from the records that its audits have kept."""
-    years: dict[Path, list[AuditRecord]] = {}
-    for audit in snapshots.audits(account_folder):
-        if record := stored(audit):
-            year = account_folder / HISTORY / str(record.audits["as_of"][0].year)
-            years.setdefault(year, []).append(record)
-    for folder, records in years.items():
-        _keep(folder, joined(records))
 
 
 def stored(audit: Path) -> AuditRecord | None:

@@ -30,6 +30,7 @@ from iamkit.results.privileges import (
 )
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, TRUTH, Column, Table, lists_by_key, objects
 from iamkit.tables import ASSIGNED, without_service_linked
+from iamkit.trust import people_by_role
 
 # Risk classes of actions, the worst first.
 CLASSES: Final = (
@@ -136,6 +137,12 @@ IDENTITIES: Final = Table(
             TEXT,
             "value of its tag owner, contact or team, the first of these that it has",
         ),
+        Column(
+            "people",
+            OBJECT,
+            "list of the people who have the role by IAM Identity Center or account access "
+            "manager; empty: nobody has; missing: it is no such role, or that is not known",
+        ),
         Column("findings", COUNT, "number of findings that fail"),
         Column("next_steps", OBJECT, f"list of the most useful next steps, {MOST_STEPS} at most"),
         Column("principal_arn", TEXT, "ARN"),
@@ -203,6 +210,7 @@ def _described(account: Any, who: pd.DataFrame, credentials: pd.DataFrame) -> pd
             "admin_steps": steps.mask(is_root, 0),
             "last_used": who["last_used"],
             "owner": [_owner(tags) for tags in who["tags"]],
+            "people": objects(map(people_by_role(account.role_holders).get, arns)),
         }
     )
 

@@ -182,6 +182,12 @@ def _trust(tables: _Tables, arn: str) -> Iterator[Fact]:
     for row in tables.of("trusted_principals", "role_arn", arn):
         problem = f": {row.problem}" if pd.notna(row.problem) and row.problem else ""
         yield "who may assume it", row.who, f"{row.principal}{problem}"
+    for row in tables.of("identities", "principal_arn", arn):
+        if isinstance(row.people, list):
+            yield "who may assume it", "people", row.people
+    for row in tables.of("role_holders", "role_arn", arn):
+        if pd.notna(row.note):
+            yield "who may assume it", "people who are not named", row.note
 
 
 def _escalation(tables: _Tables, arn: str) -> Iterator[Fact]:

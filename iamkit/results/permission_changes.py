@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from iamkit.results.finding_rows import identifiers
 from iamkit.results.privileges import allowed_in_any_context
-from iamkit.results.record import identifiers
 from iamkit.table import COUNT, OBJECT, TEXT, Column, Table, own_texts
 
 PERMISSION_CHANGES: Final = Table(

@@ -12,26 +12,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from iamkit.checks import AUDIT_TABLES, Status
+from iamkit.checks import Status
+from iamkit.results.controls import chosen_matrix
+from iamkit.results.finding_rows import FINDING, found, identifiers
 from iamkit.results.measures import measures
 from iamkit.results.privileges import allowed_in_any_context
 from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
-ANALYSIS: Final = 3
+ANALYSIS: Final = 4
 
 OF_AUDIT: Final = (
     Column("account_id", TEXT, "account"),
     Column("as_of", TIME, "time of the evidence"),
     Column("evidence", TEXT, "SHA-256 of the evidence"),
 )
-FINDING: Final = Column("finding", TEXT, "id of the finding: the same in each audit")
 NUMBER: Final = "float64"
 
 
@@ -81,9 +81,6 @@ FOUND: Final = _table(
     Column("detail", TEXT, "what is wrong with this subject"),
     Column("acceptance", TEXT, "who accepts it, until when; or that the acceptance has expired"),
 )
-
-# The findings of an audit as files hold them: several rows may be about one check and subject.
-FOUND_ROWS: Final = replace(AUDIT_TABLES[0], columns=(FINDING, *AUDIT_TABLES[0].columns))
 
 # What the evidence before gives under the settings and the analysis of this audit, if they differ.
 REJUDGED: Final = _table(
@@ -160,6 +157,16 @@ ADMITTED: Final = _table(
     Column("problem", TEXT, "what is wrong; missing: nothing"),
 )
 
+STANDINGS: Final = _table(
+    "standings",
+    "one control of one audit, of the frameworks that its settings choose",
+    ("framework", "version", "control"),
+    Column("framework", TEXT, "who asks for it"),
+    Column("version", TEXT, "version of the framework"),
+    Column("control", TEXT, "number or name of the control there"),
+    Column("standing", TEXT, "how it stands; see `status` of `matrix`"),
+)
+
 TABLES: Final = (
     AUDITS,
     MEASURES,
@@ -170,6 +177,7 @@ TABLES: Final = (
     SECRETS,
     DOCUMENTS,
     ADMITTED,
+    STANDINGS,
 )
 
 
@@ -185,6 +193,7 @@ class AuditRecord(NamedTuple):
     held: pd.DataFrame
     documents: pd.DataFrame
     admitted: pd.DataFrame
+    standings: pd.DataFrame
 
     def of(self, evidence: str) -> AuditRecord:
         """The record of one audit."""
@@ -232,6 +241,7 @@ def record(account: Any, *, iamkit: str = "", before: Any = None) -> AuditRecord
         _held(account, ids),
         _documents(account),
         _admitted(account, ids),
+        _standings(account),
     )
     return AuditRecord(
         *(
@@ -290,56 +300,6 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 def not_known(account: Any) -> list[str]:
     """The aspects of which the evidence as a whole says nothing."""
     return [aspect for aspect, tables in NEEDS.items() if account.missing(*tables)]
-
-
-def identifiers(account: Any) -> dict[str, str]:
-    """
-    The unique id of each identity by its ARN.
-
-    Where the evidence has none, or several identities share one (AWS never gives it twice: the
-    evidence is made up or damaged), it is the ARN.
-    """
-    who = account.principals[["principal_arn", "id"]].dropna(subset="principal_arn")
-    ids = who["id"].mask(who["id"].duplicated(keep=False)).fillna(who["principal_arn"])
-    return dict(zip(who["principal_arn"], ids, strict=True))
-
-
-def finding_id(account_id: str, check: str, subject: str) -> str:
-    """
-    The id of a finding, the same in each audit: of the check and the subject's unique id or ARN.
-
-    >>> finding_id("111122223333", "old_access_key", "AIDAEXAMPLE")
-    'a202a4f435459c0f'
-    """
-    joined = "\x1f".join((account_id, check, subject))
-    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-_WORST: Final = (Status.FAIL, Status.NOT_ASSESSED, Status.ACCEPTED, Status.NOTED)
-
-
-def with_ids(account: Any) -> pd.DataFrame:
-    """The findings of an account's audit, each with its id. Rows: see `FOUND_ROWS`."""
-    ids = identifiers(account)
-    findings: pd.DataFrame = account.audit.findings
-    names = [
-        finding_id(account.account_id, check, ids.get(subject, subject))
-        for check, subject in zip(findings["check"], findings["subject"], strict=True)
-    ]
-    return FOUND_ROWS.conform(findings.assign(finding=pd.Series(names, findings.index, TEXT)))
-
-
-def found(account: Any) -> pd.DataFrame:
-    """One row per check and subject: the worst of what the check says of it."""
-    findings = with_ids(account)
-    ordered = findings.assign(worse=findings["status"].map(_WORST.index)).sort_values(
-        "worse", kind="stable"
-    )
-    by = ordered.groupby(["check", "subject"], sort=False)
-    once = ordered.drop_duplicates(["check", "subject"])
-    details = by["detail"].agg(lambda each: "; ".join(dict.fromkeys(each)))
-    keys = pd.MultiIndex.from_frame(once[["check", "subject"]])
-    return once.assign(detail=details.reindex(keys).array).drop_duplicates("finding")
 
 
 def _rejudged(before: Any) -> pd.DataFrame:
@@ -423,3 +383,8 @@ def _admitted(account: Any, ids: Mapping[str, str]) -> pd.DataFrame:
         name=once["role_name"],
         problem=once["problem"].where(once["problem"] != "", None),
     )
+
+
+def _standings(account: Any) -> pd.DataFrame:
+    rows = chosen_matrix(account.audit.results, account.settings)
+    return rows.rename(columns={"id": "control", "status": "standing"})

@@ -16,12 +16,13 @@ folder that looks as `iamkit run` would have made it, each file checked against 
 """
 
 from iamkit.storage.address import Storage, is_address, storage
-from iamkit.storage.audits import CommittedError, StoredAudits
+from iamkit.storage.audits import Commit, CommittedError, StoredAudits
 from iamkit.storage.cache import audit_named, fetch, local, newest
 from iamkit.storage.lease import Lease
 from iamkit.storage.objects import Objects, opened
 
 __all__ = [
+    "Commit",
     "CommittedError",
     "Lease",
     "Objects",

@@ -123,12 +123,26 @@ class StoredAudits:
 
     def pull_files(self, place: str, files: Files) -> None:
         """Download files of a place, where the folder does not have them."""
-        lacking = [
-            (name, of["sha256"])
-            for name, of in sorted(files.items())
-            if _sha256(self.folder / place / name) != of["sha256"]
-        ]
-        for _ in each(lambda one: self._pull(place, *one), lacking):
+        self._pull_all((place, name, of["sha256"]) for name, of in sorted(files.items()))
+
+    def pull_each(
+        self, places: Mapping[str, int], wanted: Callable[[str], bool] = lambda name: True
+    ) -> dict[str, Commit]:
+        """Download what is wanted of several places, side by side; return their commits."""
+        found = each(lambda place: self.commit(place, places[place]), places)
+        commits = {one.place: one for one in found if one}
+        self._pull_all(
+            (place, name, of["sha256"])
+            for place, one in commits.items()
+            for name, of in sorted(one.files.items())
+            if wanted(name)
+        )
+        return commits
+
+    def _pull_all(self, files: Iterable[tuple[str, str, str]]) -> None:
+        """Download files, by place, name and hash, where the folder does not have them."""
+        lacking = [one for one in files if _sha256(self.folder / one[0] / one[1]) != one[2]]
+        for _ in each(lambda one: self._pull(*one), lacking):
             pass
 
     def _pull(self, place: str, name: str, sha256: str) -> None:

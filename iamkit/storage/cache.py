@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -158,7 +157,7 @@ def newest(where: Storage) -> Path:
     _make_private(stored.folder)
     places = stored.audits()
     _forget(stored.folder, "", places)
-    _pull(stored, _last(places), lambda name: name == _MANIFEST or name.startswith("history/"))
+    stored.pull_each(_last(places), lambda name: name == _MANIFEST or name.startswith("history/"))
     _pull_run(stored, stored.folder)
     return stored.folder
 
@@ -177,7 +176,7 @@ def fetch(where: Storage, out: Path, *, every: bool, progress: Progress) -> Path
     _make_private(stored.folder)
     chosen = places if every else _last(places)
     for done, (place, number) in enumerate(sorted(chosen.items()), start=1):
-        _pull(stored, {place: number}, lambda name: True)
+        stored.pull_each({place: number})
         progress(place, done, len(chosen))
     _pull_run(stored, stored.folder)
     return stored.folder
@@ -189,20 +188,16 @@ def _last(places: dict[str, int]) -> dict[str, int]:
     return {place: places[place] for place in last.values()}
 
 
-def _pull(stored: StoredAudits, places: dict[str, int], wanted: Callable[[str], bool]) -> None:
-    for place, number in places.items():
-        if commit := stored.commit(place, number):
-            stored.pull(commit, wanted)
-
-
 def _pull_run(stored: StoredAudits, out: Path) -> None:
     """Put what the last run left of all accounts into a folder itself."""
     runs = stored.places(RUNS)
     if not runs:
         return
     place = max(runs)
-    _pull(stored, {place: runs[place]}, lambda name: True)
-    with suppress(FileNotFoundError):
-        for path in (stored.folder / place).iterdir():
-            path.replace(out / path.name)
+    stored.pull_each({place: runs[place]})
+    left = stored.folder / place
+    for path in [one for one in left.rglob("*") if one.is_file()]:
+        there = out / path.relative_to(left)
+        there.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.replace(there)
     shutil.rmtree(stored.folder / RUNS, ignore_errors=True)

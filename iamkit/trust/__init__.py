@@ -23,7 +23,12 @@ from iamkit.trust.platform_roles import (
     PLATFORM_ROLES,
     named_platform_roles,
 )
-from iamkit.trust.role_holders import ROLE_HOLDERS, UNKNOWN_HOLDERS, role_holders
+from iamkit.trust.role_holders import (
+    ROLE_HOLDERS,
+    UNKNOWN_HOLDERS,
+    people_by_role,
+    role_holders,
+)
 from iamkit.trust.session_grants import SET_SOURCE_IDENTITY, TAG_SESSION, SessionGrants
 from iamkit.trust.trust_policy import ANYONE, AWS, Principal
 
@@ -58,6 +63,7 @@ __all__ = [
     "mfa_statements",
     "named_platform_roles",
     "outbound_roles",
+    "people_by_role",
     "role_holders",
     "trusted_principals",
     "with_callers",

@@ -83,6 +83,26 @@ def role_holders(account: AccountTables) -> pd.DataFrame:
     return ROLE_HOLDERS.conform(pd.DataFrame(rows, columns=ROLE_HOLDERS.names))
 
 
+def people_by_role(holders: pd.DataFrame) -> dict[str, list[str]]:
+    """
+    Return the people who have each role, by its ARN: empty for nobody, no entry if not known.
+
+    A person who has a role by a group is named with it, and so is that somebody is disabled.
+    """
+    known = holders[holders["note"].fillna("").ne(UNKNOWN_HOLDERS)]
+    found: dict[str, list[str]] = {arn: [] for arn in known["role_arn"]}
+    people = known[known["user_id"].notna()].sort_values(
+        "group_name", na_position="first", kind="stable"
+    )
+    for row in people.drop_duplicates(["role_arn", "user_id"]).to_dict("records"):
+        name = row["user_id"] if pd.isna(row["user_name"]) else row["user_name"]
+        group = None if pd.isna(row["group_name"]) else f"by {row['group_name']}"
+        disabled = "disabled" if pd.notna(row["enabled"]) and not row["enabled"] else None
+        more = ", ".join(filter(None, (group, disabled)))
+        found[row["role_arn"]].append(f"{name} ({more})" if more else name)
+    return found
+
+
 def _holders(answer: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
     """Who is assigned to a permission set, or why nobody is named."""
     sets = [each for each in as_list(answer.get("PermissionSets")) if _is_called(each, name)]

@@ -11,7 +11,9 @@ from iamkit.evidence import pseudonyms, redaction, snapshot
 from iamkit.evidence.identity_center import IdentityCenter
 from iamkit.evidence.requests import ACCOUNT_ACCESS, IDENTITY_CENTER
 from iamkit.evidence.responses import Response, ResponseStatus
-from iamkit.pages import trust
+from iamkit.pages import identities, trust
+from iamkit.pages.findings import found_by
+from iamkit.results import with_ids
 from tests.accounts import ACCOUNT, ARN, account, details, role
 from tests.policies import trusts
 
@@ -237,3 +239,33 @@ def test_pseudonyms_hide_people_and_keep_who_has_what(tmp_path: Path) -> None:
     assert sorted(found["note"].isna()) == sorted(each[-1] is None for each in EXPECTED)
     assert found["user_name"].nunique() == 2
     assert found["enabled"].sum() == 2
+
+
+def test_identities_findings_and_pages_name_the_people_behind_a_role(tmp_path: Path) -> None:
+    opened = made(tmp_path, answered(FakeAws()).content)
+    people = opened.identities.set_index("name")["people"]
+    named = [people[f"AWSReservedSSO_{each}_{SUFFIX}"] for each in ("admin", "read_only", "gone")]
+    assert named == [["ann", "bob (by Operations, disabled)"], [], []]
+    assert people[f"AWSReservedSSO_admin_{SUFFIX[::-1]}"] is None, "its path is not AWS's"
+    found = with_ids(opened).set_index("name")["people"]
+    admin = found[[f"AWSReservedSSO_admin_{SUFFIX}"]]
+    assert set(admin) == {"ann, bob (by Operations, disabled)"}
+    check = with_ids(opened).query("people.notna()")["check"].iloc[0]
+    assert "people" in found_by(opened, check)
+    assert "people" not in found_by(opened, "root_used")
+    facts = opened.identity(f"AWSReservedSSO_admin_{SUFFIX}")
+    assert facts.query("fact == 'people'")["value"].tolist() == [
+        "ann; bob (by Operations, disabled)"
+    ]
+    [row] = opened.identities.query(f"name == 'AWSReservedSSO_admin_{SUFFIX}'").itertuples()
+    [part] = identities.people(row)
+    assert part["text"] == "ann, bob (by Operations, disabled)"
+
+
+def test_people_who_are_not_known_are_not_nobody(tmp_path: Path) -> None:
+    opened = made(tmp_path, None)
+    people = opened.identities["people"]
+    assert people.isna().all()
+    facts = opened.identity(f"AWSReservedSSO_admin_{SUFFIX}")
+    assert facts.query("fact == 'people who are not named'")["value"].str.contains("evidence").all()
+    assert "people" not in facts["fact"].tolist()

@@ -13,6 +13,7 @@ from iamkit import load
 from iamkit.cli import main
 from iamkit.evidence import pseudonyms, redaction, snapshot
 from iamkit.fleet import Log, organization, read, runner
+from iamkit.fleet.account_result import AccountResult
 from tests.aws import moto_organizations as standin
 from tests.aws.account import ACCOUNT, backend
 from tests.aws.faults import FaultProxy, error, forward
@@ -92,7 +93,7 @@ OURS = {"role_name": "audit", "external_id": "ours"}
 
 
 def test_every_active_account_is_asked_and_the_others_are_said(here: Path) -> None:
-    run_file(here, organization=OURS)
+    run_file(here, organization={**OURS, "team_tag": "audit"})
     ended = ran()
     assert ended.exit_code == 4, ended.stderr
     said = results(here)
@@ -113,6 +114,13 @@ def test_every_active_account_is_asked_and_the_others_are_said(here: Path) -> No
     assert f"old ({OLD}): the account is suspended" in page
     assert "<h1>IAM audits of 5 accounts</h1>" in page
     assert "<b>play" not in page
+    groups = {each: (said[each]["unit"], said[each]["team"]) for each in (SHOP, PLAY, SECOND)}
+    assert groups == {
+        SHOP: ("/Workloads/Production", ""),
+        PLAY: ("/Workloads/Sandboxes", "no"),
+        SECOND: ("/", ""),
+    }
+    assert "/Workloads/Production" in page.replace("<wbr>", "")
     table = (here / "reports/overview.csv").read_text()
     assert OLD not in table
 
@@ -184,6 +192,35 @@ def test_accounts_are_chosen_by_id_unit_path_and_tag(
     assert left[OLD] == "the account is suspended", "whatever the rules say"
     others = [left[each] for each in left if each not in (OLD, CLOSING)]
     assert all("run file" in str(each) for each in others)
+
+
+@pytest.mark.parametrize(
+    ("refused", "unit", "team"),
+    [
+        ("DescribeOrganizationalUnit", "ou-", "no"),
+        ("ListTagsForResource", "/Workloads/Sandboxes", None),
+    ],
+)
+def test_what_aws_refuses_to_say_of_units_and_teams_is_said_once(
+    here: Path,
+    aws: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refused: str,
+    unit: str,
+    team: str | None,
+) -> None:
+    path = run_file(here, organization={**OURS, "team_tag": "audit"})
+    step = error(403, "AccessDeniedException", "not you")
+    with FaultProxy(aws, {refused: step}) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        found = organization.chosen(read(path), Log(quiet=True))
+        made = [found.grouped(AccountResult("a", each)) for each in (PLAY, SHOP, PLAY)]
+    assert str(made[0].unit).startswith(unit)
+    assert made[0] == made[2]
+    assert made[0].team == team
+    assert proxy.calls.count(f"organizations:{refused}") == 1
+    assert capsys.readouterr().err.count("are not known") == 1
 
 
 def test_a_rule_that_includes_nothing_is_a_failure(here: Path) -> None:

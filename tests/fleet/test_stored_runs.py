@@ -14,6 +14,7 @@ from iamkit.cli import main
 from iamkit.errors import NotebookError
 from iamkit.evidence import responses
 from iamkit.fleet import Log, account_audit, load_fleet, read, run, stored_place
+from iamkit.fleet.rolled_up import FILES
 from iamkit.storage import Lease, StoredAudits, cache, opened, storage
 from tests.aws.server import moto_server
 from tests.examples import thorough
@@ -81,6 +82,12 @@ def test_two_months_in_a_bucket_are_as_in_a_folder(address: str, tmp_path: Path)
     assert not [name for name in names(address) if name.startswith(("lock", "runs"))]
     table = (tmp_path / "reports/overview.csv").read_text()
     assert (tmp_path / "fetched/overview.csv").read_text() == table
+    for name in ("organization.xlsx", "index.html", *FILES):
+        assert (tmp_path / "fetched" / name).stat().st_size > 0
+    page = (tmp_path / "fetched/index.html").read_text()
+    assert f'<a href="{ONE}/2026-12-01T060000Z/index.html">' in page
+    months = page[page.index('id="months"') : page.index('id="groups"')]
+    assert months.index("2026-11") < months.index("2026-12")
     for path in (tmp_path / "reports" / ONE / "2026-12-01T060000Z").rglob("*"):
         fetched = tmp_path / "fetched" / path.relative_to(tmp_path / "reports")
         assert fetched.exists(), path

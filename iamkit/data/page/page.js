@@ -10,7 +10,7 @@
   const written = (number) => number.toLocaleString("en");
 
   function keyOf(text, kind) {
-    if (text === MISSING) return null;
+    if (text === MISSING || text === "") return null;
     if (kind === "number") return Number(text);
     if (kind === "severity" && RANK.includes(text)) return String.fromCharCode(RANK.indexOf(text));
     return text.toLowerCase();
@@ -105,7 +105,7 @@
       const down = header.getAttribute("aria-sort") === "ascending";
       for (const other of headers) other.removeAttribute("aria-sort");
       header.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const keys = new Map(rows.map((row) => [row, keyOf(row.cells[column].textContent.trim(), header.dataset.kind)]));
+      const keys = new Map(rows.map((row) => [row, keyOf(row.cells[column].dataset.sort ?? row.cells[column].textContent.trim(), header.dataset.kind)]));
       order = [...rows].sort((a, b) => {
         const [one, other] = [keys.get(a), keys.get(b)];
         const both = one !== null && other !== null;

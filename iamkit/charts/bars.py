@@ -19,9 +19,17 @@ NAVY = "#2c3e66"
 SILVER = "#8d96a1"
 PINE = "#0d4f3c"
 ASH = "#8a939f"
+STEEL = "#7393b3"
+SLATE = "#3a4149"
 PARTS = (NAVY, AMBER, PINE, SILVER, WINE)
-LIGHT: Final = frozenset({AMBER, SILVER, ASH})
-HATCHES: Final[Mapping[str, str]] = {WINE: "////", NAVY: "....", ASH: "xxxx"}
+LIGHT: Final = frozenset({AMBER, SILVER, ASH, STEEL})
+HATCHES: Final[Mapping[str, str]] = {
+    WINE: "////",
+    NAVY: "....",
+    ASH: "xxxx",
+    STEEL: "||||",
+    SLATE: "----",
+}
 
 
 _LINE: Final = 104  # characters of a label's size beside each other on a chart of usual width

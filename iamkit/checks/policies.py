@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 
 from iamkit.access import THROUGH_IAM
-from iamkit.checks.facts import as_platforms_want, graded
+from iamkit.checks.facts import as_platforms_want, graded, reported_elsewhere
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.role_widths import BEGINNING, CLOSED, NAME, role_widths
 from iamkit.checks.wording import (
@@ -211,8 +211,8 @@ def _escalating(
     """
     Fail where a policy alone allows an escalation method; the detail says how many and which.
 
-    If a holder can use the method, the checks of users and roles report it, and the policy is noted
-    as a fact. A policy that nobody has is of low severity.
+    If a holder can use the method, the checks of users and roles report the holder, and the policy
+    is noted; one of an administrator is a fact. A policy that nobody has is of low severity.
     """
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
@@ -221,11 +221,15 @@ def _escalating(
     found["next_step"] = several.map({True: WITHOUT_ONE_OF_EACH, False: WITHOUT_ONE})
     if policy_assignments is None or escalations is None or administrators is None:
         return found
-    able = {*escalations["principal_arn"], *administrators["principal_arn"]}
-    used = policy_assignments.loc[policy_assignments["principal_arn"].isin(able), "policy_arn"]
+    holders = policy_assignments["principal_arn"]
+    by_admins = holders.isin(administrators["principal_arn"])
+    by_others = holders.isin(escalations["principal_arn"]) & ~by_admins
     held = found["subject"].isin(policy_assignments["policy_arn"])
     severity = held.map({True: "high", False: "low"})
-    return graded(found, severity, frozenset(used))
+    used, reported = (
+        policy_assignments.loc[by, "policy_arn"] for by in (by_admins | by_others, by_others)
+    )
+    return reported_elsewhere(graded(found, severity, used), reported, "can_escalate")
 
 
 WITHOUT_ONE_OF_EACH: Final = (
@@ -392,7 +396,8 @@ def whole_services_everywhere(
     only_iam = mine.loc[said.eq("iam:*").fillna(value=False), "policy_arn"]
     through = administrators.loc[administrators["admin"].eq(THROUGH_IAM), "principal_arn"]
     held = policy_assignments[policy_assignments["principal_arn"].isin(through)]
-    return graded(found, "medium", frozenset(only_iam) & frozenset(held["policy_arn"]))
+    noted = frozenset(only_iam) & frozenset(held["policy_arn"])
+    return graded(found, "medium", noted, "administrator_through_iam")
 
 
 def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:

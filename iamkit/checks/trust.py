@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from iamkit.checks.facts import graded, of_platforms
+from iamkit.checks.facts import graded, of_platforms, reported_elsewhere
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
@@ -252,7 +252,8 @@ def service_without_source(
     beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of impostors, see their own check
     known &= ~found["subject"].isin(list(beside))  # a role of a platform is changed its own way
     found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
-    return graded(found, "low", beside)
+    impostors = of_platforms(platform_roles, IMPOSTOR)
+    return reported_elsewhere(graded(found, "low", beside), impostors, "platform_role_impostor")
 
 
 @check(

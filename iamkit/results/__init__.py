@@ -2,7 +2,7 @@
 
 from iamkit.results import changes
 from iamkit.results.attacks import techniques_of_findings
-from iamkit.results.controls import MATRIX, chosen_matrix, matrix
+from iamkit.results.controls import MANUAL, MATRIX, chosen_matrix, matrix
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import (
     HISTORY,
@@ -46,6 +46,7 @@ __all__ = [
     "FOUND_ROWS",
     "HISTORY",
     "IDENTITIES",
+    "MANUAL",
     "MATRIX",
     "MEASURES",
     "MFA_VERDICTS",

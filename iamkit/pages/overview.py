@@ -22,6 +22,7 @@ from iamkit.counts import agreeing, counted, part_of
 from iamkit.pages import counts, credentials, remedies, trend
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
+from iamkit.tables import without_service_linked
 from iamkit.values import few
 
 MFA, CREDENTIALS, NETWORK = "01-mfa", "02-credentials", "03-network"
@@ -99,7 +100,7 @@ def number(account: Account, measure: str) -> Number:
         return Number(missing=missing)
     part, whole = made.count(account)
     if measure == "administrators":  # which are a part of the users and roles
-        whole = len(account.permissions.principals)
+        whole = counts.users_and_roles(account)
     return Number(int(part), int(whole or 0))
 
 
@@ -160,7 +161,8 @@ def _networks(account: Account) -> str:
         UNRESTRICTED: ("is not restricted", "are not restricted"),
         NOTHING_TO_PROTECT: ("has no permissions", "have no permissions"),
     }
-    verdicts = account.network_restrictions["verdict"].value_counts()
+    restrictions = without_service_linked(account.network_restrictions, account.roles)
+    verdicts = restrictions["verdict"].value_counts()
     there = {name: int(verdicts[name]) for name in words if name in verdicts}
     rest = [f"{there[name]:,} {words[name][there[name] > 1]}" for name in there]
     return f"{made} {'; '.join(rest)}." if rest else made

@@ -24,7 +24,7 @@ from iamkit.table import COUNT, TEXT, TIME, TRUTH, Column, Table, own_texts
 from iamkit.tables import without_service_linked
 
 # Raised whenever the same evidence and settings would leave another record.
-ANALYSIS: Final = 3
+ANALYSIS: Final = 4
 
 OF_AUDIT: Final = (
     Column("account_id", TEXT, "account"),

@@ -148,8 +148,8 @@ def anyone_may_assume(
     A condition that names organizations, accounts, sources, networks or endpoints is enough. A
     condition that an outsider can meet is not enough. An outsider can choose names, paths, tags,
     session names and the kind of identity. A wildcard for an account, organization, VPC or endpoint
-    matches the outsider's own. A list of 2**20 IPv4 addresses (a /12) or more, or of more than a
-    /32 of IPv6, is too wide. An sts:ExternalId alone is not enough, because AWS does not treat it
+    matches the outsider's own. A list of a million IPv4 addresses (a /12) or more, or of more than
+    a /32 of IPv6, is too wide. An sts:ExternalId alone is not enough, because AWS does not treat it
     as a secret.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS

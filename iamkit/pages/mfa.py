@@ -59,7 +59,7 @@ def registered(account: Account) -> object:
 
 def enforced(account: Account, of: str) -> object:
     """Return the figure that says for which share of users or administrators MFA is enforced."""
-    found = enforced_shares(account).set_index("of").loc[of]
+    found: Any = enforced_shares(account).set_index("of").loc[of]
     said = part_of(int(found["part"]), int(found["whole"]), _ENFORCED_FOR[of])
     return charts.assessed((found["share"], said), account.missing("mfa_enforcement"))
 

@@ -8,7 +8,6 @@ shows as well; its state is that of its checks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +18,8 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status, every
 from iamkit.counts import agreeing, counted, part_of
-from iamkit.pages import counts, credentials, remedies, trend
+from iamkit.pages import counts, credentials, remedies, titles, trend
+from iamkit.pages.findings import gravest_first
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
 from iamkit.tables import without_service_linked
@@ -70,7 +70,6 @@ _KEYS: Final = frozenset(
         "unused_access_key",
     }
 )
-_CALL: Final = re.compile(r" \([\w-]+:\w+: \w+\)")  # that was refused, in a reason
 
 
 @dataclass(frozen=True)
@@ -353,7 +352,8 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     """
     Return the checks to begin with: the most severe, and of those the ones with most findings.
 
-    `first_step` is the next step of the first finding, with its name where there are several.
+    `first_step` is the next step of the gravest finding, with its name where there are several: of
+    findings alike, of the identity that needs attention most.
     """
     results, findings = account.audit.results, account.audit.findings
     failing = results[results["status"] == Status.FAIL]
@@ -365,7 +365,7 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     wrong = findings[findings["status"] == Status.FAIL]
     first: Any  # a row
     for first in order.head(most).itertuples():
-        those = wrong[wrong["check"] == first.check].drop_duplicates("subject")
+        those = gravest_first(account, wrong[wrong["check"] == first.check])
         step, name = first.remedy, ""
         if len(those) and pd.notna(those["next_step"].iloc[0]):
             step, name = those["next_step"].iloc[0], those["name"].iloc[0]
@@ -433,7 +433,7 @@ def facts(account: Account) -> dict[str, Any]:
     open_ones = results[results["status"] == Status.NOT_ASSESSED]
     pages = page_of(account)
     lacking = open_ones[["title"]].assign(
-        reason=open_ones["reason"].fillna("").str.replace(_CALL, "", regex=True),
+        reason=open_ones["reason"].fillna("").map(titles.without_calls),
         page=[pages.get(name, CONTROLS) for name in open_ones["check"]],
     )
     return {

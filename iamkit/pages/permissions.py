@@ -150,7 +150,7 @@ def changes(account: Account) -> pd.DataFrame:
     """Return what each identity can change, or the credentials it gets; no administrators."""
     found = account.identities.dropna(subset="privilege_detail")
     found = found.assign(rank=found["privilege"].map(_MOST_FIRST))
-    order = ["rank", "infrastructure modification", "credential exposure"]
+    order = ["rank", "infrastructure_modification_actions", "credential_exposure_actions"]
     found = found.sort_values(order, ascending=[True, False, False])
     said = found["privilege_detail"].map(_few_names)
     return found.assign(privilege=said)[["kind", "name", "privilege"]]

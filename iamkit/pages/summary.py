@@ -13,7 +13,7 @@ from iamkit.account import Account
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.counts import agreeing
-from iamkit.pages import counts, mfa, trend
+from iamkit.pages import counts, mfa, titles, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
 from iamkit.results import (
     CLASSES,
@@ -203,5 +203,5 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    shown = found.assign(reason=counts.phrases(found["reason"], 3))
-    return shown[["severity", "status", "title", "reason"]]
+    reason = found["reason"].map(titles.without_calls, na_action="ignore")
+    return found.assign(reason=counts.phrases(reason, 3))[["severity", "status", "title", "reason"]]

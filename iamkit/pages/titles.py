@@ -21,6 +21,19 @@ _ID: Final = re.compile(
 )
 
 
+_CALL: Final = re.compile(r" \([\w-]+:\w+: [\w ]+\)")  # that was refused, in a reason
+
+
+def without_calls(reason: str) -> str:
+    """
+    Return a reason without the calls to AWS, which the table of missing evidence names.
+
+    >>> without_calls("roles are not known (iam:ListRoles: AccessDenied); so are users")
+    'roles are not known; so are users'
+    """
+    return _CALL.sub("", reason)
+
+
 def titles(account: Account) -> dict[str, str]:
     """Return the title of each check, by its id; of own checks, too."""
     return {name: each.title for name, each in every(account.settings).items()}
@@ -54,6 +67,7 @@ def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
     fine = results["status"].isin([Status.PASS, Status.NOT_APPLICABLE])
     said = pd.Series([_fine(row) for row in results.to_dict("records")], results.index, "object")
     return results.assign(
+        reason=results["reason"].map(without_calls, na_action="ignore"),
         title=results["title"].where(~fine, said),
         severity=results["severity"].mask(fine),
         remedy=results["remedy"].mask(fine),
@@ -87,7 +101,7 @@ def outcome(result: Any, counted: str) -> str:
     'A role is unused: not assessed, no roles are known'
     """
     title, status = result["title"], result["status"]
-    reason = "" if pd.isna(result["reason"]) else str(result["reason"]).split("; ")[0]
+    reason = "" if pd.isna(result["reason"]) else without_calls(result["reason"]).split("; ")[0]
     if status == Status.PASS:
         return f"{_fine(result)} ({counted})"
     if status in (Status.NOT_ASSESSED, Status.NOT_APPLICABLE):

@@ -63,6 +63,7 @@ MATRIX: Final = Table(
             "list of the checks that answer it, and of those that report problems of what these "
             "note",
         ),
+        Column("check_titles", TEXT, "titles of these checks in their order, with semicolons"),
         Column("failing_checks", OBJECT, "list of those that fail"),
         Column("not_assessed_checks", OBJECT, "list of those that are not assessed"),
         Column("noted_checks", OBJECT, "list of those that note facts"),
@@ -92,47 +93,43 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
         Rows of `CONTROLS`; by default all of `data/controls.yaml`.
     """
     controls = load_controls() if controls is None else controls.reset_index(drop=True)
+    titles = dict(zip(results["check"], results["title"], strict=True))
     pairs = zip(results["check"], results["reported_by"], strict=True)
     elsewhere = {check: names for check, names in pairs if isinstance(names, list)}
     answering = objects(_answering(names, elsewhere) for names in controls["checks"])
-    asked = answering.explode().dropna().rename("check").rename_axis("control")
-    says = pd.Series([_sentence(each) for each in results.itertuples()], results.index, "str")
-    told = results[["check", "status", "noted"]].assign(says=says)
-    told = asked.astype("str").reset_index().merge(told, how="left", on="check")
-    told["says"] = told["says"].fillna(told["check"] + " is not assessed: it was not run")
-    answered = told["status"].isin([*VERBS, Status.NOT_APPLICABLE])
-    told["status"] = told["status"].where(answered, Status.NOT_ASSESSED)
+    told = _told(results, answering)
 
     def listed(column: str, rows: pd.Series[bool]) -> pd.Series[Any]:
         """Return the list of a column's values per control, empty where there are none."""
         lists = told[rows].groupby("control")[column].agg(list)
         return pd.Series([lists.get(each, []) for each in controls.index], dtype="object")
 
-    def those(status: str) -> pd.Series[Any]:
-        return listed("check", told["status"].eq(status))
-
-    fails, unknown = those(Status.FAIL), those(Status.NOT_ASSESSED)
+    lists = {name: listed("check", told["status"].eq(name)) for name in STANDINGS}
     # One that fails or is accepted for some may note facts about others.
-    noted = listed("check", told["status"].eq(Status.NOTED) | told["noted"].fillna(0).gt(0))
+    noted = told["status"].eq(Status.NOTED) | told["noted"].fillna(0).gt(0)
+    lists[Status.NOTED] = listed("check", noted)
     says = listed("says", told["says"].notna()).str.join("; ")
-    status = pd.Series(Status.NOT_APPLICABLE, controls.index, "str")
-    status[those(Status.PASS).astype(bool)] = Status.PASS
-    status[those(Status.ACCEPTED).astype(bool)] = Status.ACCEPTED
-    status[controls["manual"].notna()] = MANUAL
-    status[noted.astype(bool)] = Status.NOTED
-    status[unknown.astype(bool)] = Status.NOT_ASSESSED
-    status[fails.astype(bool)] = Status.FAIL
     return MATRIX.conform(
         controls.assign(
-            status=status,
+            status=_standing(controls["manual"].notna(), lists),
             checks=answering,
-            failing_checks=fails,
-            not_assessed_checks=unknown,
-            noted_checks=noted,
+            check_titles=objects(_titles(names, titles) for names in answering),
+            failing_checks=lists[Status.FAIL],
+            not_assessed_checks=lists[Status.NOT_ASSESSED],
+            noted_checks=lists[Status.NOTED],
             evidence=says.mask(says == ""),
-            note=_notes(controls, noted.astype(bool)),
+            note=_notes(controls, lists[Status.NOTED].astype(bool)),
         )
     )
+
+
+def _titles(checks: list[str], titles: Mapping[str, Any]) -> str | None:
+    """The titles of checks, in one text; the id of one that was not run."""
+    named = (titles.get(name) for name in checks)
+    said = [
+        title if isinstance(title, str) else name for name, title in zip(checks, named, strict=True)
+    ]
+    return "; ".join(said) or None
 
 
 def _answering(checks: list[str], elsewhere: Mapping[str, list[str]]) -> list[str]:
@@ -141,6 +138,26 @@ def _answering(checks: list[str], elsewhere: Mapping[str, list[str]]) -> list[st
     for each in found:  # which grows
         found += [name for name in elsewhere.get(each, ()) if name not in found]
     return found
+
+
+def _standing(manual: pd.Series[bool], lists: Mapping[str, pd.Series[Any]]) -> pd.Series[str]:
+    """How each control stands: the first of `STANDINGS` that is true of it."""
+    status = pd.Series(Status.NOT_APPLICABLE, manual.index, "str")
+    for name in reversed(STANDINGS):
+        status[manual if name == MANUAL else lists[name].astype(bool)] = name
+    return status
+
+
+def _told(results: pd.DataFrame, answering: pd.Series[Any]) -> pd.DataFrame:
+    """What each check says of each control that it answers: a row for each pair of them."""
+    asked = answering.explode().dropna().rename("check").rename_axis("control")
+    says = pd.Series([_sentence(each) for each in results.itertuples()], results.index, "str")
+    told = results[["check", "status", "noted"]].assign(says=says)
+    told = asked.astype("str").reset_index().merge(told, how="left", on="check")
+    told["says"] = told["says"].fillna(told["check"] + " is not assessed: it was not run")
+    answered = told["status"].isin([*VERBS, Status.NOT_APPLICABLE])
+    told["status"] = told["status"].where(answered, Status.NOT_ASSESSED)
+    return told
 
 
 def chosen_matrix(results: pd.DataFrame, settings: Settings) -> pd.DataFrame:

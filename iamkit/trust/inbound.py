@@ -107,7 +107,9 @@ TRUSTED_PRINCIPALS: Final = Table(
             "of action, resource, caller, context and effect; missing: no such problem, or no "
             "caller found",
         ),
-        Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
+        Column(
+            "last_used", TIME, "last use of the role; missing: none within AWS's tracking period"
+        ),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
     ),
 )

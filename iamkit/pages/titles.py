@@ -15,6 +15,8 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import Status, every
+from iamkit.counts import counted
+from iamkit.settings import Settings
 
 _ID: Final = re.compile(
     r"(?P<article>\b(?:the )?check )?(?P<id>\b[a-z0-9]+(?:_[a-z0-9]+)+\b)", re.IGNORECASE
@@ -32,6 +34,9 @@ def without_calls(reason: str) -> str:
     'roles are not known; so are users'
     """
     return _CALL.sub("", reason)
+
+
+_SETTING: Final = re.compile(r"(?:\bthe settings?(?:'s?)? )?`(?:settings\.)?(?P<name>[a-z_]+)`")
 
 
 def titles(account: Account) -> dict[str, str]:
@@ -56,6 +61,27 @@ def spelled(text: str, named: Mapping[str, str]) -> str:
         return f"{found['article'] or 'the check '}“{named[found['id']]}”"
 
     return _ID.sub(title, text)
+
+
+def in_numbers(text: str, settings: Settings) -> str:
+    """
+    Return a text with the numbers of the settings in place of their names.
+
+    >>> in_numbers("Keys made more than `max_key_age_days` ago.", Settings())
+    'Keys made more than 90 days ago.'
+    >>> in_numbers("More than the setting `max_administrators`.", Settings())
+    'More than 5.'
+    """
+    values = settings.values()
+
+    def number(found: re.Match[str]) -> str:
+        name = found["name"]
+        value = values.get(name)
+        if not isinstance(value, int):
+            return found[0]
+        return counted(value, "days") if name.endswith("_days") else f"{value:,}"
+
+    return _SETTING.sub(number, text)
 
 
 def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:

@@ -109,16 +109,17 @@ def matrix(results: pd.DataFrame, controls: pd.DataFrame | None = None) -> pd.Da
     noted = told["status"].eq(Status.NOTED) | told["noted"].fillna(0).gt(0)
     lists[Status.NOTED] = listed("check", noted)
     says = listed("says", told["says"].notna()).str.join("; ")
+    status = _standing(controls["manual"].notna(), lists)
     return MATRIX.conform(
         controls.assign(
-            status=_standing(controls["manual"].notna(), lists),
+            status=status,
             checks=answering,
             check_titles=objects(_titles(names, titles) for names in answering),
             failing_checks=lists[Status.FAIL],
             not_assessed_checks=lists[Status.NOT_ASSESSED],
             noted_checks=lists[Status.NOTED],
             evidence=says.mask(says == ""),
-            note=_notes(controls, lists[Status.NOTED].astype(bool)),
+            note=_notes(controls, status.eq(Status.NOTED)),
         )
     )
 

@@ -157,6 +157,7 @@ def test_a_fact_hides_no_problem_and_nothing_unknown(other: str, status: str) ->
     rows = result("a", "noted"), result("b", other, reason="refused")
     row = judged(["a", "b"], *rows)
     assert row["status"] == status
+    assert (row["note"] == HOLD_AGAINST) is (status == "noted"), "a person has to look"
     assert row["noted_checks"] == ["a"]
     assert "are noted in a" in row["evidence"]
 

@@ -92,7 +92,7 @@ def becoming(account: Account) -> pd.DataFrame:
     """
     Return the identities that can become administrator and are none, the nearest first.
 
-    Whoever is an administrator in another context is one: see `administrators_by_steps`.
+    An administrator of another context is one: see `administrators_by_steps`.
     """
     paths = usable(account).query("steps > 0")
     return paths[~_is_administrator(account, paths)].sort_values(["steps", "kind", "name"])

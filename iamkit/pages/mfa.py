@@ -19,7 +19,7 @@ ADMINISTRATORS_ENFORCED: Final = "Administrators, MFA enforced"  # the label of 
 # Of whom the share is, whose MFA is enforced.
 _ENFORCED_FOR: Final[Mapping[str, str]] = {
     "users": "users with permissions",
-    "administrators": "administrators: users, and roles that AWS principals may assume",
+    "administrators": "administrators, without roles for services",
 }
 
 # How bars show who has a device.

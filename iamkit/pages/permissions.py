@@ -23,13 +23,6 @@ CONTEXTS: Final[Mapping[str, str]] = {
     "mfa-outside": "MFA, from outside",
     "mfa-inside": "MFA, from inside",
 }
-# How much a mistake in a policy changes what the policy does, by the severity of its rule.
-_CHANGES: Final[Mapping[str, str]] = {
-    "high": "much",
-    "medium": "somewhat",
-    "low": "little",
-    "info": "not by itself",
-}
 # The checks that report mistakes: by the rule, and by its severity.
 _REPORTING: Final[Mapping[str, tuple[str, ...]]] = {
     "unknown-action": ("policy_names_nothing",),
@@ -266,10 +259,10 @@ def _own_mistakes(account: Account) -> pd.DataFrame:
 
 def policy_problems(account: Account) -> pd.DataFrame:
     """
-    Return the mistakes in the account's own policies, those that change most of a policy first.
+    Return the mistakes in the account's own policies, the gravest first.
 
-    `changes_its_effect` is how much. `severity` is that of the finding which reports the mistake,
-    as on every page; missing: no check reports it.
+    `severity` is that of the finding which reports the mistake, as on every page; missing: no check
+    reports it. Of mistakes alike, those that change most of what a policy does come first.
     """
     findings = account.audit.findings
     failing = findings[findings["status"].isin([Status.FAIL, Status.ACCEPTED])]
@@ -281,6 +274,7 @@ def policy_problems(account: Account) -> pd.DataFrame:
         keys = [(check, row.policy_arn) for check in checks]
         there = (severities[key] for key in keys if key in severities)
         reported.append(min(there, key=SEVERITIES.index, default=None))
-    changes = found["severity"].map(_CHANGES)
-    found = found.assign(changes_its_effect=changes, severity=objects(reported, found.index))
-    return found[["changes_its_effect", "severity", "policy_name", "sid", "problem", "suggestion"]]
+    rank = pd.Series([SEVERITIES.index(each or SEVERITIES[-1]) for each in reported], found.index)
+    shown = found.assign(severity=objects(reported, found.index))
+    shown = shown.loc[rank.sort_values(kind="stable").index]
+    return shown[["severity", "policy_name", "sid", "problem", "suggestion"]]

@@ -103,8 +103,8 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one caller that the statement allows but should not, because of the problem: a dict "
-            "of action, resource, caller, context and effect; missing: no such problem, or no "
+            "one caller that the statement allows but should not, because of the problem: its "
+            "action, resource, caller, context and effect; missing: no such problem, or no "
             "caller found",
         ),
         Column(

@@ -235,7 +235,7 @@ class _Filled:
 
     def _count(self, row: int, position: int, value: Any) -> int:
         """Write a number into a column of texts, whose format would show it as one."""
-        return self._page.write_number(row, position, value, self._looks.count)
+        return int(self._page.write_number(row, position, value, self._looks.count))
 
     def _whole(self, text: str) -> str:
         """A text that fits a cell: what is too long is cut, and says so."""

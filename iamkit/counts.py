@@ -43,6 +43,17 @@ def counted(number: int, nouns: str) -> str:
     return f"{number:,} {noun(number, nouns)}"
 
 
+def days_ago(number: float) -> str:
+    """
+    Return how many days ago, in words.
+
+    >>> days_ago(0), days_ago(1), days_ago(505)
+    ('today', 'yesterday', '505 days ago')
+    """
+    near = "today" if number <= 0 else "yesterday" if number == 1 else ""
+    return near or f"{counted(int(number), 'days')} ago"
+
+
 def part_of(part: int, whole: int, nouns: str) -> str:
     """
     Return a part of a whole with what is counted; of nothing, that there is nothing.

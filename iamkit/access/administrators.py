@@ -70,7 +70,7 @@ ADMINISTRATORS: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one administrator request that is allowed to it, a dict of action, resource, context "
+            "one administrator request that is allowed to it: its action, resource, context "
             "and effect; missing: none was found",
         ),
     ),

@@ -23,7 +23,7 @@ from iamkit.charts.axes import (
     paths_to_admin,
     survival,
 )
-from iamkit.charts.bars import AMBER, ASH, NAVY, PARTS, PINE, SILVER, WINE, bars
+from iamkit.charts.bars import AMBER, ASH, NAVY, PARTS, PINE, SILVER, SLATE, STEEL, WINE, bars
 from iamkit.charts.display import (
     Figures,
     Sentence,
@@ -66,6 +66,8 @@ __all__ = [
     "SERIES",
     "SEVERITY_COLORS",
     "SILVER",
+    "SLATE",
+    "STEEL",
     "TEAL",
     "THRESHOLDS",
     "WINE",

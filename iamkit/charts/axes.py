@@ -53,6 +53,7 @@ SEVERITY_COLORS = {
     "info": "#7b8794",
 }
 
+WIDTH: Final = 7.2  # inches of a chart
 THRESHOLDS = (30, 60, 90, 180)  # days; what organizations choose from
 KIND_COLORS = {"user": BLUE, "role": TEAL, "group": PURPLE, "admin": ORANGE}
 MOST_VECTOR_MARKS = 3000
@@ -132,7 +133,9 @@ def _arrange(figure: Figure) -> None:
         figure.set_layout_engine(None)
 
 
-def new(ax: Axes | None = None, *, width: float = 7.2, height: float = 3.0, alt: str = "") -> Axes:
+def new(
+    ax: Axes | None = None, *, width: float = WIDTH, height: float = 3.0, alt: str = ""
+) -> Axes:
     """
     The caller's Axes, or a new `Chart` of this size in inches with its own figure.
 

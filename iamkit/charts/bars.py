@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from iamkit.charts.axes import BLUE, INK, new, styled
+from iamkit.charts.axes import BLUE, INK, MUTED, WIDTH, new, styled
 from iamkit.charts.display import Sentence, not_assessed, say
 from iamkit.counts import noun
 
@@ -19,12 +19,22 @@ NAVY = "#2c3e66"
 SILVER = "#8d96a1"
 PINE = "#0d4f3c"
 ASH = "#8a939f"
+STEEL = "#7393b3"
+SLATE = "#3a4149"
 PARTS = (NAVY, AMBER, PINE, SILVER, WINE)
-LIGHT: Final = frozenset({AMBER, SILVER, ASH})
-HATCHES: Final[Mapping[str, str]] = {WINE: "////", NAVY: "....", ASH: "xxxx"}
+LIGHT: Final = frozenset({AMBER, SILVER, ASH, STEEL})
+HATCHES: Final[Mapping[str, str]] = {
+    WINE: "////",
+    NAVY: "....",
+    ASH: "xxxx",
+    STEEL: "||||",
+    SLATE: "----",
+}
 
 
 _LINE: Final = 104  # characters of a label's size beside each other on a chart of usual width
+_LONG: Final = 24  # characters of a label that has room beside its bar
+_NARROW: Final = 5.0  # inches: the width of a chart with labels above the bars, for phones
 
 
 @styled
@@ -66,18 +76,22 @@ def bars(
         return say(f"{title}: no {unit}.")
     labels = [", ".join(label) if isinstance(label, tuple) else str(label) for label in parts.index]
     total = parts.sum(axis=1)
-    room = _LINE - max(map(len, labels))
+    above = max(map(len, labels)) > _LONG
+    room = int(_LINE * _NARROW / WIDTH) if above else _LINE - max(map(len, labels))
     columns = _columns(parts.columns, room)
     heading = title + _told(counts, tell)
     if len(heading) > 0.88 * room:  # it is larger than the labels
         heading = title + _told(counts, tell).replace(": ", ":\n", 1)
     lines = heading.count("\n"), len(parts), (len(parts.columns) - 1) // columns
-    height = 0.75 + float(np.dot((0.18, 0.36, 0.2), lines))
-    ax = new(ax, height=height, alt=f"{title}. {_said(labels, parts, unit)}.")
+    height = 0.75 + float(np.dot((0.18, 0.46 if above else 0.36, 0.2), lines))
+    width = _NARROW if above else WIDTH
+    ax = new(ax, width=width, height=height, alt=f"{title}. {_said(labels, parts, unit)}.")
     stacked = isinstance(counts, pd.DataFrame)
-    _draw(ax, parts, (colors or {}) if stacked else {unit: BLUE}, stacked=stacked)
-    ax.set_yticks(range(len(parts)), labels)
+    _draw(ax, parts, (colors or {}) if stacked else {unit: BLUE}, stacked=stacked, above=above)
+    ax.set_yticks([] if above else range(len(parts)), [] if above else labels)
     ax.invert_yaxis()
+    for place, label in enumerate(labels if above else ()):
+        ax.annotate(label, (0, place - 0.24), va="bottom", fontsize=9, color=MUTED)
     ax.set_title(heading, fontsize=10.5)
     ax.set_xlim(0, max(total.max(), 1) * 1.1)
     ax.spines[["bottom", "left"]].set_visible(False)
@@ -104,15 +118,18 @@ def _said(labels: Iterable[str], parts: pd.DataFrame, unit: str) -> str:
     )
 
 
-def _draw(ax: Axes, parts: pd.DataFrame, colors: Mapping[str, str], *, stacked: bool) -> None:
-    """Draw each part after the one before it, and the sum at the end."""
+def _draw(
+    ax: Axes, parts: pd.DataFrame, colors: Mapping[str, str], *, stacked: bool, above: bool
+) -> None:
+    """Draw each part after the one before it, and the sum at the end; `above`: below labels."""
     total = parts.sum(axis=1)
     left = np.zeros(len(parts))
     for number, name in enumerate(parts.columns):
         color = colors.get(name, PARTS[number % len(PARTS)])
         values = parts[name].to_numpy(dtype=float)
         ax.barh(
-            range(len(parts)), values, left=left, height=0.62, color=color, label=str(name),
+            range(len(parts)), values, left=left, height=0.46 if above else 0.62, color=color,
+            label=str(name),
             edgecolor="white", linewidth=1, hatch=HATCHES.get(color) if stacked else None,
         )  # fmt: skip
         if stacked:

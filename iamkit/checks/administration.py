@@ -1,9 +1,8 @@
 """
 Policies that give administrator access, now or as soon as somebody attaches or restores them.
 
-For a policy in use this is noted as a fact, because somebody has to administer an account. The
-checks in `administrators`, `mfa` and `trust` report problems of the principals that have the
-policy.
+For a policy in use this is noted, because somebody has to administer an account. The checks in
+`administrators`, `mfa` and `trust` report problems of the principals that have the policy.
 
 A policy is evaluated by itself, with its Deny statements, for a caller who meets its conditions on
 MFA and networks: see `access.policy_grants`.
@@ -17,7 +16,7 @@ import pandas as pd
 
 from iamkit.access import Principals, administrative
 from iamkit.checks.deletions import asked_for
-from iamkit.checks.facts import of_platforms
+from iamkit.checks.facts import of_platforms, reported_elsewhere
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.wording import ERRS_ON_CONDITIONS, GUIDE, THEN_OLD, names_by_key, policy_rows
 
@@ -39,7 +38,12 @@ def _administrative(policies: pd.DataFrame, attachments: pd.DataFrame) -> pd.Dat
     )
     detail += conditional.map({True: ", if its conditions are met", False: ""})
     detail += ("; on " + on).fillna("")
-    return policy_rows(policies, policies["administrative"], detail)
+    found = policy_rows(policies, policies["administrative"], detail)
+    for kind in ("role", "user"):  # a user with the policy is the graver problem
+        of_kind = attachments["principal_arn"].str.contains(f":{kind}/", na=False)
+        held = attachments.loc[of_kind & attachments["how"].ne("boundary"), "policy_arn"]
+        found = reported_elsewhere(found, held, f"administrator_{kind}")
+    return found
 
 
 def _of_kind(

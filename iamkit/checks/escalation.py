@@ -10,7 +10,7 @@ import pandas as pd
 from iamkit.access import CONTEXTS, Permissions, changes_most, risky_actions, with_mfa
 from iamkit.arns import AWS_MANAGED
 from iamkit.checks.administrators import COMPUTE
-from iamkit.checks.facts import as_platforms_want, graded, of_platforms
+from iamkit.checks.facts import as_platforms_want, graded, of_platforms, reported_elsewhere
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, LEAST_PRIVILEGE, status
 from iamkit.evidence import requests
@@ -125,11 +125,12 @@ def can_escalate(
     severity = severity.mask(of_services, "low")
     step = pd.Series(None, found.index, "object")
     found = found.assign(next_step=step.mask(of_services, LIMIT_PASSING))
-    told: set[str] = {*as_platforms_want(platform_roles)}
+    wanted, told = as_platforms_want(platform_roles), set[str]()
     if admin_paths is not None:
         able = _able(admin_paths, administrators)
         told.update(able.loc[able["steps"].notna(), "principal_arn"])
-    proven = graded(found, severity, told)
+    proven = graded(found, severity, wanted | told)
+    proven = reported_elsewhere(proven, told - wanted, "can_become_administrator")
     if permissions is None or admin_paths is None or incomplete is None:
         return proven
     beside = {*proven["subject"], *administrators["principal_arn"]}

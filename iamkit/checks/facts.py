@@ -15,16 +15,30 @@ from iamkit.checks.registry import INFO
 from iamkit.trust import GENUINE
 
 
-def graded(found: pd.DataFrame, severity: Any, noted: Collection[str]) -> pd.DataFrame:
+def graded(
+    found: pd.DataFrame, severity: Any, noted: Collection[str], reported_by: str = ""
+) -> pd.DataFrame:
     """
     Give rows a severity, one for all or one each: that of facts where they are about the noted.
+
+    `reported_by` is the check that reports a problem of the noted; without one they are facts.
 
     >>> found = pd.DataFrame({"subject": ["u", "v"]})
     >>> graded(found, "high", {"u"}).severity.tolist()
     ['info', 'high']
+    >>> graded(found, "high", {"u"}, "root_without_mfa").reported_by.dropna().to_dict()
+    {0: 'root_without_mfa'}
     """
     severities = pd.Series(severity, found.index, dtype="object")
-    return found.assign(severity=severities.mask(found["subject"].isin(list(noted)), INFO))
+    noted_ones = found["subject"].isin(list(noted))
+    made = found.assign(severity=severities.mask(noted_ones, INFO))
+    return reported_elsewhere(made, noted, reported_by) if reported_by else made
+
+
+def reported_elsewhere(found: pd.DataFrame, subjects: Collection[str], by: str) -> pd.DataFrame:
+    """Name the check that reports a problem of some subjects, which these rows only note."""
+    named = pd.Series(found.get("reported_by"), found.index, dtype="object")
+    return found.assign(reported_by=named.mask(found["subject"].isin(list(subjects)), by))
 
 
 def kept_for_emergencies(break_glass: pd.DataFrame | None) -> frozenset[str]:

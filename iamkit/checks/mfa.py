@@ -104,7 +104,7 @@ def console_user_without_mfa(
     step = pd.Series(None, hit.index, "object").mask(hit["password_use"].eq("used"), keep)
     found["next_step"] = step.mask(idle, gone)
     told = () if administrators is None else frozenset(administrators["principal_arn"])
-    return graded(found, "high", told)
+    return graded(found, "high", told, "administrator_without_mfa")
 
 
 @check(
@@ -114,7 +114,7 @@ def console_user_without_mfa(
         "Codes of an app can be typed into a phishing page, which uses them at once, and the "
         "app's secret can be copied. A passkey or security key works for the real site only."
     ),
-    among="console users",
+    among="console users with hardware MFA asked for",
     remedy="Register a passkey, security key or hardware token, then remove the virtual device.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
     errs=(
@@ -135,12 +135,13 @@ def user_without_hardware_mfa(
     mfa_enforcement: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Console users that `settings.hardware_mfa` names and that have no hardware token or passkey.
+    Console users who are asked for a hardware token or passkey, and have none.
 
-    One such device is enough, even if there are other devices. A user without any device is only
-    noted here, because `console_user_without_mfa` reports it. Users without a password are left
-    out, because they cannot sign in. Where the evidence does not list a user's devices, the user is
-    not assessed, unless it has no device at all. In China there are virtual devices only.
+    The settings say who is asked: administrators, everyone or nobody. One such device is enough,
+    even if there are other devices. A user without any device is only noted here, because
+    `console_user_without_mfa` reports it. Users without a password are left out, because they
+    cannot sign in. Where the evidence does not list a user's devices, the user is not assessed,
+    unless it has no device at all. In China there are virtual devices only.
 
     >>> from iamkit.tables import schema
     >>> arn = "arn:aws:iam::111122223333:user/ana"
@@ -179,7 +180,8 @@ def user_without_hardware_mfa(
         }
     )
     found["next_step"] = stronger_step(hit["user_arn"], none, access_keys, mfa_enforcement)
-    return graded(found, "medium", frozenset(hit.loc[none, "user_arn"]))
+    without = frozenset(hit.loc[none, "user_arn"])
+    return graded(found, "medium", without, "console_user_without_mfa")
 
 
 @check(

@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 
 from iamkit.access import THROUGH_IAM
-from iamkit.checks.facts import as_platforms_want, graded
+from iamkit.checks.facts import as_platforms_want, graded, reported_elsewhere
 from iamkit.checks.registry import INFO, check
 from iamkit.checks.role_widths import BEGINNING, CLOSED, NAME, role_widths
 from iamkit.checks.wording import (
@@ -79,7 +79,10 @@ def full_access_to_cloudtrail(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Policies whose holder can stop the recording of its own actions; administrative ones as well.
+    Policies whose holder can stop the recording of its own actions.
+
+    An administrative policy is noted as a fact: other checks are about it and its holders. A policy
+    that nobody has counts, too.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -105,7 +108,10 @@ def full_access_to_cloudtrail(
 )
 def full_access_to_kms(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
-    Policies whose holder can use, share and delete every key; administrative ones as well.
+    Policies whose holder can use, share and delete every key.
+
+    An administrative policy is noted as a fact: other checks are about it and its holders. A policy
+    that nobody has counts, too.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -136,7 +142,10 @@ def marketplace_subscription(
     policy_grants: pd.DataFrame, attachments: pd.DataFrame
 ) -> pd.DataFrame:
     """
-    Policies whose holder can commit the company to pay; administrative ones as well.
+    Policies whose holder can commit the company to pay.
+
+    An administrative policy is noted as a fact: other checks are about it and its holders. A policy
+    that nobody has counts, too.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -173,7 +182,8 @@ def permissive_role_assumption(
     Policies with sts:AssumeRole on a wildcard: for any role, any account, or any matching name.
 
     Any role is of high severity, a beginning of names of medium, and one name in any account of
-    low severity. What AWS or a platform writes into its own roles is noted as a fact.
+    low severity. What AWS or a platform writes into its own roles is noted as a fact, and so is an
+    administrative policy. A policy that nobody has counts, too.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -211,8 +221,8 @@ def _escalating(
     """
     Fail where a policy alone allows an escalation method; the detail says how many and which.
 
-    If a holder can use the method, the checks of users and roles report it, and the policy is noted
-    as a fact. A policy that nobody has is of low severity.
+    If a holder can use the method, the checks of users and roles report the holder, and the policy
+    is noted; one of an administrator is a fact. A policy that nobody has is of low severity.
     """
     holds = policies["escalations"].map(bool, na_action="ignore").astype(TRUTH)
     detail = policies["escalations"][holds.fillna(value=False)].map(_methods)
@@ -221,11 +231,15 @@ def _escalating(
     found["next_step"] = several.map({True: WITHOUT_ONE_OF_EACH, False: WITHOUT_ONE})
     if policy_assignments is None or escalations is None or administrators is None:
         return found
-    able = {*escalations["principal_arn"], *administrators["principal_arn"]}
-    used = policy_assignments.loc[policy_assignments["principal_arn"].isin(able), "policy_arn"]
+    holders = policy_assignments["principal_arn"]
+    by_admins = holders.isin(administrators["principal_arn"])
+    by_others = holders.isin(escalations["principal_arn"]) & ~by_admins
     held = found["subject"].isin(policy_assignments["policy_arn"])
     severity = held.map({True: "high", False: "low"})
-    return graded(found, severity, frozenset(used))
+    used, reported = (
+        policy_assignments.loc[by, "policy_arn"] for by in (by_admins | by_others, by_others)
+    )
+    return reported_elsewhere(graded(found, severity, used), reported, "can_escalate")
 
 
 WITHOUT_ONE_OF_EACH: Final = (
@@ -264,10 +278,12 @@ def escalating_customer_policy(
     administrators: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Policies that alone allow all calls of an escalation method; administrative ones as well.
+    Policies that alone allow all calls of an escalation method.
 
-    A Deny without MFA, from elsewhere, or of one unrelated resource does not prevent it. Policies
-    attached to nobody count too, because anyone who can attach policies can attach them.
+    A Deny without MFA, from elsewhere, or of one unrelated resource does not prevent it. If a
+    holder can use the method, the policy is noted, because `can_escalate` reports the holder; so is
+    one whose holder is an administrator. Policies attached to nobody count with low severity:
+    anyone who can attach policies can attach them.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS, POLICY_ASSIGNMENTS
@@ -310,6 +326,9 @@ def escalating_inline_policy(
     """
     Inline policies that alone allow all calls of an escalation method.
 
+    If a holder can use the method, the policy is noted, because `can_escalate` reports the holder;
+    so is one whose holder is an administrator.
+
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
     >>> grants = POLICY_GRANTS.rows(dict(policy_arn="u#p", kind="inline", escalations=["sts-001"]))
@@ -335,6 +354,8 @@ def escalating_inline_policy(
 def reads_every_secret(policy_grants: pd.DataFrame, attachments: pd.DataFrame) -> pd.DataFrame:
     """
     Policies that allow reading every secret or every parameter, except administrative ones.
+
+    A policy that nobody has counts, too.
 
     >>> from iamkit.access import POLICY_GRANTS
     >>> from iamkit.tables import ATTACHMENTS
@@ -370,7 +391,8 @@ def whole_services_everywhere(
     """
     Allow statements with `service:*`, or with NotAction, on `*` without a condition.
 
-    A service counts if the policy's denies leave all of it; administrative policies are left out.
+    A service counts if the policy's denies leave all of it; administrative policies are left out,
+    and policies that nobody has are not.
     A policy that gives iam:* and no other service is noted as a fact if it makes a holder an
     administrator, because `administrator_through_iam` reports the holder.
 
@@ -392,7 +414,8 @@ def whole_services_everywhere(
     only_iam = mine.loc[said.eq("iam:*").fillna(value=False), "policy_arn"]
     through = administrators.loc[administrators["admin"].eq(THROUGH_IAM), "principal_arn"]
     held = policy_assignments[policy_assignments["principal_arn"].isin(through)]
-    return graded(found, "medium", frozenset(only_iam) & frozenset(held["policy_arn"]))
+    noted = frozenset(only_iam) & frozenset(held["policy_arn"])
+    return graded(found, "medium", noted, "administrator_through_iam")
 
 
 def _whole_services(policies: pd.DataFrame, statements: pd.DataFrame) -> pd.Series[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from iamkit.checks.registry import population
+from iamkit.settings import Settings
 from iamkit.tables import without_service_linked
 
 
@@ -67,6 +68,17 @@ def users(principals: pd.DataFrame) -> pd.Series[Any]:
 def console_users(credentials: pd.DataFrame) -> pd.Series[Any]:
     """Users with an enabled password, without root."""
     return with_password(credentials)["user_arn"]
+
+
+@population("console users with hardware MFA asked for")
+def asked_for_hardware_mfa(
+    credentials: pd.DataFrame, possible_administrators: pd.DataFrame, settings: Settings
+) -> pd.Series[Any]:
+    """Console users whom the setting `hardware_mfa` names; administrators possibly are ones."""
+    users = with_password(credentials)["user_arn"]
+    admins = possible_administrators["principal_arn"]
+    asked = {"everyone": users, "administrators": users[users.isin(admins)]}
+    return asked.get(settings.hardware_mfa, users[:0])
 
 
 @population("users with active keys")

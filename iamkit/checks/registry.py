@@ -109,7 +109,8 @@ def check(
     thing found: `subject` (an ARN) and `detail`, and, if it likes, `status` ("fail", the default,
     or "not assessed"), `severity` (that of this one) and `next_step` (the remedy for this one).
     Other columns are ignored. What fails with severity "info" is *noted*: it is shown and counted,
-    and no verdict rests on it.
+    and no verdict rests on it; `reported_by` names the check that reports a problem of it, if one
+    does.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ assessed, or fails on its valid rows. It never stops the audit, and never passes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,6 +24,7 @@ class Row(NamedTuple):
     status: str
     next_step: str
     severity: str
+    reported_by: str | None = None
 
 
 def rows_of(
@@ -48,14 +49,19 @@ def rows_of(
         returned = returned[returned["subject"].notna()]
     if returned.empty:
         return [], []
-    usual = {"status": Status.FAIL, "next_step": None, "severity": each.severity}
+    usual = {
+        "status": Status.FAIL,
+        "next_step": None,
+        "severity": each.severity,
+        "reported_by": None,
+    }
     columns = [
         returned[name].tolist() if name in returned else [usual[name]] * len(returned)
         for name in ("subject", "detail", *usual)
     ]
     found: dict[tuple[str, str], Row] = {}
     wrong: dict[str, None] = {}  # in the order in which they come
-    for subject, detail, said, advice, severity in zip(*columns, strict=True):
+    for subject, detail, said, advice, severity, other in zip(*columns, strict=True):
         problem = _problem(subject, said, severity, known)
         if problem:
             wrong[problem] = None
@@ -66,10 +72,34 @@ def rows_of(
         key = (subject, text or each.title)
         if said == Status.FAIL and severity == INFO:
             said = Status.NOTED
-        row = Row(each.name, *key, said, _text(advice) or each.remedy, severity)
+        by = _text(other) if said == Status.NOTED else None
+        row = Row(each.name, *key, said, _text(advice) or each.remedy, severity, by)
         if key not in found or _weight(row) < _weight(found[key]):
             found[key] = row
     return list(found.values()), list(wrong)
+
+
+def resolved(rows: Iterable[Row]) -> list[Row]:
+    """
+    Return the rows of all checks; of what is noted, the check that really reports a problem.
+
+    The named check may only note the same subject, too: because a third one reports it, or as a
+    fact, which no check reports. A check without a row about it is about another subject, such as
+    the holder of a policy.
+    """
+    rows = list(rows)
+    told: dict[tuple[str, str], str | None] = {}
+    for row in sorted(rows, key=_weight, reverse=True):  # the worst of a subject is the last
+        told[row.check, row.subject] = row.reported_by if row.status == Status.NOTED else row.check
+
+    def last(row: Row) -> str | None:
+        by, seen = row.reported_by, {row.check}
+        while by is not None and by not in seen:
+            seen.add(by)
+            by = told.get((by, row.subject), by)
+        return by
+
+    return [row._replace(reported_by=last(row)) for row in rows]
 
 
 def _weight(row: Row) -> tuple[int, int]:

@@ -192,7 +192,8 @@ def root_without_hardware_mfa(
     if virtual_mfa_devices["is_root"].any():
         has, said = has & False, "its MFA device is virtual"
     found = _unless(has, root["user_arn"], said, "whether it has MFA is not known")
-    return graded(found, "high", found.loc[found["detail"].eq(NO_MFA), "subject"].tolist())
+    without = found.loc[found["detail"].eq(NO_MFA), "subject"].tolist()
+    return graded(found, "high", without, "root_without_mfa")
 
 
 @check(

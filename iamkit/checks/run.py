@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -24,13 +25,13 @@ from iamkit.checks.registry import (
     demand,
     needs,
 )
-from iamkit.checks.returned import Row, rows_of
+from iamkit.checks.returned import Row, resolved, rows_of
 from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
 from iamkit.counts import counted
 from iamkit.errors import CheckError
 from iamkit.policy import Pattern
 from iamkit.progress import working_on
-from iamkit.table import COUNT, TEXT, TIME, Column, Table
+from iamkit.table import COUNT, OBJECT, TEXT, TIME, Column, Table, lists_by_key
 
 
 class State:
@@ -73,6 +74,11 @@ FINDINGS: Final = Table(
             TEXT,
             "who accepts it, until when and why, or that the acceptance has expired",
         ),
+        Column(
+            "reported_by",
+            TEXT,
+            "for what is noted: the check that reports its problem, if it has one",
+        ),
     ),
 )
 
@@ -100,6 +106,7 @@ RESULTS: Final = Table(
         Column("accepted", COUNT, "subjects that fail and are accepted"),
         Column("unknown", COUNT, "subjects that could not be assessed"),
         Column("noted", COUNT, "other subjects about which it notes a fact"),
+        Column("reported_by", OBJECT, "list of the checks that report problems of those noted"),
         Column("total", COUNT, "denominator: subjects examined; missing if not known"),
         Column("among", TEXT, "what is counted: users, console users, roles, …"),
         Column(
@@ -299,7 +306,7 @@ def _labelled(
     found: Iterable[list[Row]], named: pd.DataFrame, checks: Mapping[str, Check]
 ) -> pd.DataFrame:
     """All findings as one table, with severities and names."""
-    rows = pd.DataFrame([row for each in found for row in each], columns=Row._fields)
+    rows = pd.DataFrame(resolved(chain.from_iterable(found)), columns=Row._fields)
     gravest = rows["severity"].map(SEVERITIES.index).argsort(kind="stable")
     rows = rows.iloc[gravest].reset_index(drop=True)
     subject = rows["subject"].astype("str")
@@ -326,6 +333,8 @@ def _results(
         subjects.setdefault((check, said), set()).add(subject)
     told = findings[findings["status"].ne(Status.NOT_ASSESSED)]
     gravest = told.drop_duplicates("check").set_index("check")["severity"].to_dict()
+    pairs = findings[["check", "reported_by"]].dropna().drop_duplicates()
+    elsewhere = lists_by_key(pairs["check"], pairs["reported_by"])
     none: set[str] = set()
     rows = []
     for each in ordered:
@@ -347,6 +356,7 @@ def _results(
                 "check": each.name,
                 "status": status,
                 **numbers,
+                "reported_by": elsewhere.get(each.name, []),
                 "severity": gravest.get(each.name, each.severity),
                 "total": total if total or status == Status.NOT_APPLICABLE or not reason else None,
                 "reason": reason or None,
@@ -396,8 +406,7 @@ def _names(account: Any) -> pd.DataFrame:
             whole = getattr(account, table)
             parts.append((whole.assign(kind=kind) if kind else whole)[columns])
     whole = pd.concat([part.set_axis(["arn", "kind", "name"], axis=1) for part in parts])
-    named: pd.DataFrame = whole.dropna(subset="arn").drop_duplicates("arn").set_index("arn")
-    return named
+    return whole.dropna(subset="arn").drop_duplicates("arn").set_index("arn")
 
 
 # Tables of what findings may be about: their kind, if no column says it, and ARN, kind and name.

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.arns import AWS_MANAGED
-from iamkit.checks.facts import graded, of_platforms
+from iamkit.checks.facts import graded, of_platforms, reported_elsewhere
 from iamkit.checks.registry import check
 from iamkit.checks.use import RECENT
 from iamkit.checks.wording import ADMIN, GUIDE, UNSURE, ago, names_by_key
@@ -148,8 +148,8 @@ def anyone_may_assume(
     A condition that names organizations, accounts, sources, networks or endpoints is enough. A
     condition that an outsider can meet is not enough. An outsider can choose names, paths, tags,
     session names and the kind of identity. A wildcard for an account, organization, VPC or endpoint
-    matches the outsider's own. A list of 2**20 IPv4 addresses (a /12) or more, or of more than a
-    /32 of IPv6, is too wide. An sts:ExternalId alone is not enough, because AWS does not treat it
+    matches the outsider's own. A list of a million IPv4 addresses (a /12) or more, or of more than
+    a /32 of IPv6, is too wide. An sts:ExternalId alone is not enough, because AWS does not treat it
     as a secret.
 
     >>> from iamkit.trust import TRUSTED_PRINCIPALS
@@ -252,7 +252,8 @@ def service_without_source(
     beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of impostors, see their own check
     known &= ~found["subject"].isin(list(beside))  # a role of a platform is changed its own way
     found["next_step"] = known.map({True: ADD_SOURCE, False: LOOK_UP}).astype("object")
-    return graded(found, "low", beside)
+    impostors = of_platforms(platform_roles, IMPOSTOR)
+    return reported_elsewhere(graded(found, "low", beside), impostors, "platform_role_impostor")
 
 
 @check(

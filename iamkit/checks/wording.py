@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit.access import EVERYTHING, THROUGH_IAM
-from iamkit.counts import counted
+from iamkit.counts import counted, days_ago
 from iamkit.table import TEXT, lists_by_key
 from iamkit.tables import ASSIGNED
 from iamkit.values import as_dict
@@ -127,17 +127,7 @@ def ago(count: pd.Series[Any]) -> pd.Series[Any]:
     >>> ago(pd.Series([0, 1, 505])).tolist()
     ['today', 'yesterday', '505 days ago']
     """
-
-    def said(days: float) -> str:
-        return (
-            "today"
-            if days <= 0
-            else "yesterday"
-            if days == 1
-            else counted(int(days), "days") + " ago"
-        )
-
-    return in_words(count, said, "an unknown number of days ago")
+    return in_words(count, days_ago, "an unknown number of days ago")
 
 
 def in_words(

@@ -122,7 +122,9 @@ def responses_in(
     responses = [
         found[request][1]
         if request in found
-        else Response(request, ResponseStatus.NOT_ASKED, None, "NotProvided", "no file contains it")
+        else Response(
+            request, ResponseStatus.NOT_ASKED, None, "not provided", "no file contains it"
+        )
         for request in REQUESTS
         if request is not CALLER  # nobody called
     ]

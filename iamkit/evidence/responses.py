@@ -150,7 +150,7 @@ def _gap(response: Response) -> dict[str, Any]:
     """Evidence that is missing, in the manifest."""
     return {
         "call": response.request.call,
-        "code": response.code or "NotAsked",
+        "code": response.code or "not asked",
         "message": response.message,
         "meaning": response.request.meaning,
     }

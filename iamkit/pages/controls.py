@@ -13,7 +13,7 @@ from iamkit.checks import SEVERITIES, STATUSES, Status
 from iamkit.counts import counted, noun
 from iamkit.pages import counts, titles
 from iamkit.reference import chosen_controls, is_newest
-from iamkit.results import matrix
+from iamkit.results import MANUAL, matrix
 from iamkit.table import objects
 from iamkit.values import few
 
@@ -28,14 +28,18 @@ TONES: Final[Mapping[str, str]] = {
     Status.NOT_APPLICABLE: "plain",
 }
 
-# How controls can stand, as bars show them.
+# How controls can stand, as bars show them; one that fails, by the gravest severity of its checks.
+GRAVE: Final = "fail, critical or high"
+MILD: Final = "fail, medium or low"
 COLORS: Final[Mapping[str, str]] = {
-    "fail": charts.WINE,
-    "not assessed": charts.AMBER,
-    "accepted": charts.NAVY,
-    "manual": charts.SILVER,
-    "pass": charts.PINE,
-    "not applicable": charts.ASH,
+    GRAVE: charts.WINE,
+    MILD: charts.AMBER,
+    Status.NOT_ASSESSED: charts.NAVY,
+    Status.NOTED: charts.STEEL,
+    Status.ACCEPTED: charts.SLATE,
+    MANUAL: charts.SILVER,
+    Status.PASS: charts.PINE,
+    Status.NOT_APPLICABLE: charts.ASH,
 }
 
 
@@ -64,11 +68,14 @@ def of_framework(account: Account, framework: str = "") -> pd.DataFrame:
 
 
 def by_framework(account: Account, framework: str = "") -> pd.DataFrame:
-    """Return how many controls of each framework, in its newest version, have each status."""
+    """Return how many controls of each framework, in its newest version, stand how: `COLORS`."""
     versions = ["framework", "version"]
     found = of_framework(account, framework)
     found = found[is_newest(found)]
-    return counts.crossed(found, versions, "status", all_columns=COLORS, sort=False)
+    grave = _severity(account, found).isin(SEVERITIES[:2]).map({True: GRAVE, False: MILD})
+    standing = found["status"].mask(found["status"].eq(Status.FAIL), grave)
+    found = found.assign(standing=standing)
+    return counts.crossed(found, versions, "standing", all_columns=COLORS, sort=False)
 
 
 def controls(account: Account, framework: str = "", *, older: bool = False) -> pd.DataFrame:
@@ -82,18 +89,19 @@ def controls(account: Account, framework: str = "", *, older: bool = False) -> p
     named = found["framework"] + " " + found["version"] + ", " + found["id"]
     said = _outcomes(account)
     evidence = objects((_evidence(each, said) for each in found["checks"]), found.index)
-    gravest = account.audit.results.set_index("check")["severity"]
-    severity = objects(
-        (_gravest(gravest.reindex(names)) for names in found["failing_checks"]), found.index
-    )
-    shown = found.assign(control=named, evidence=evidence, severity=severity)
+    shown = found.assign(control=named, evidence=evidence, severity=_severity(account, found))
     shown = shown.rename(columns={"title": "asks_for"})
     return shown[["control", "asks_for", "status", "severity", "evidence", "note"]]
 
 
-def _gravest(severities: pd.Series[Any]) -> str | None:
-    """The gravest of some severities; None of none."""
-    return min(severities.dropna(), key=SEVERITIES.index, default=None)
+def _severity(account: Account, controls: pd.DataFrame) -> pd.Series[Any]:
+    """The gravest severity of the failing checks of each control; missing if none fails."""
+    of_check = account.audit.results.set_index("check")["severity"]
+    gravest = [
+        min(of_check.reindex(names).dropna(), key=SEVERITIES.index, default=None)
+        for names in controls["failing_checks"]
+    ]
+    return objects(gravest, controls.index)
 
 
 def _outcomes(account: Account) -> dict[str, tuple[int, str]]:
@@ -121,20 +129,31 @@ def _evidence(checks: list[str], said: Mapping[str, tuple[int, str]]) -> str | N
 def checks(account: Account) -> pd.DataFrame:
     """Return the result of each check; the page on the method has its texts and how it errs."""
     results = account.audit.results
-    numbers = ["failing", "total", "among", "accepted", "unknown", "noted"]
-    fail = [_counted(*row) for row in results[numbers].itertuples(index=False)]
+    fail = objects((_counted(row) for row in results.to_dict("records")), results.index)
     shown = titles.of_what_holds(results.assign(fail=fail))
     shown = shown.assign(reason=counts.phrases(shown["reason"], 3))
     return shown[["title", "status", "severity", "fail", "reason"]]
 
 
-def _counted(failing: int, total: Any, among: str, accepted: int, unknown: int, noted: int) -> str:
+def _counted(result: Any) -> str | None:
     """
     Return how many subjects fail, of how many, and which neither fail nor pass, in words.
 
-    >>> _counted(3, 50, "console users", 2, 0, 1)
+    Where none fails and some evidence is missing, nothing is known: that is no "none".
+
+    >>> row = {"status": "fail", "failing": 3, "total": 50, "among": "console users", "noted": 1}
+    >>> _counted(row | {"accepted": 2, "unknown": 0})
     '3 of 50 console users; 2 accepted, 1 noted'
+    >>> row |= {"status": "not assessed", "failing": 0, "noted": 0, "accepted": 0}
+    >>> _counted(row | {"unknown": 0}), _counted(row | {"unknown": 4})
+    (None, '4 of 50 console users not assessed')
     """
-    numbers = {"accepted": accepted, "not assessed": unknown, "noted": noted}
-    others = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
-    return counts.of(failing, total, among) + (f"; {others}" if others else "")
+    total, among = result["total"], result["among"]
+    numbers = {"accepted": "accepted", "not assessed": "unknown", "noted": "noted"}
+    others = {name: f"{result[of]} {name}" for name, of in numbers.items() if result[of]}
+    if result["status"] != Status.NOT_ASSESSED:
+        failing = counts.of(result["failing"], total, among)
+        return "; ".join(filter(None, [failing, ", ".join(others.values())]))
+    if result["unknown"] and pd.notna(total) and not among.startswith("the "):
+        others["not assessed"] = f"{counts.of(result['unknown'], total, among)} not assessed"
+    return ", ".join(others.values()) or None

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from iamkit.account import Account
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.counts import part_of
 from iamkit.table import lists_by_key
+from iamkit.tables import without_service_linked
 from iamkit.values import few
 
 
@@ -75,6 +77,11 @@ def by_severity(number: dict[str, int]) -> str:
     '1 critical, 12 low'
     """
     return ", ".join(f"{count:,} {name}" for name, count in number.items())
+
+
+def users_and_roles(account: Account) -> int:
+    """Return how many users and roles there are whose permissions count: none of AWS's own."""
+    return len(without_service_linked(account.permissions.principals, account.roles))
 
 
 def of(part: int, total: Any, among: str) -> str:

@@ -10,6 +10,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.counts import counted
 
+USED_BEFORE: Final = "used before, not now"  # of a credential that is unused for too long
 ACCESS: Final = ("console", "programmatic", "both", "none")  # kinds of access, as pages order them
 
 
@@ -30,6 +31,12 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
             "Unused": charts.none_is_good(len(unused(account)), unused_for, "note", of=everything),
         },
     )
+
+
+def _use(account: Account, use: pd.Series[Any], idle: pd.Series[Any]) -> pd.Series[Any]:
+    """Return how credentials are used, in words: what is unused for too long is not "used"."""
+    gone = use.eq("used") & idle.ge(account.settings.unused_days).fillna(value=False)
+    return use.mask(gone, USED_BEFORE)
 
 
 def users(account: Account) -> pd.DataFrame:
@@ -68,7 +75,8 @@ def with_password_and_key(account: Account) -> pd.DataFrame:
     """Return the users with a password and active keys, the longest idle password first."""
     idle = active_keys(account).groupby("user_arn")["idle_days"].min().rename("key_idle_days")
     both = users(account).query("access == 'both'").join(idle, on="user_arn")
-    password = ["password_use", "password_idle_days"]
+    use = _use(account, both["password_use"], both["password_idle_days"])
+    both, password = both.assign(password_use=use), ["password_use", "password_idle_days"]
     return both.sort_values("password_idle_days", ascending=False)[
         ["user_name", *password, "keys_active", "key_idle_days", "mfa_registered"]
     ]
@@ -112,6 +120,7 @@ def old_keys(account: Account) -> pd.DataFrame:
     """
     keys = active_keys(account)
     old = keys["age_days"].gt(account.settings.max_key_age_days) | keys["age_days"].isna()
+    keys = keys.assign(use=_use(account, keys["use"], keys["idle_days"]))
     return keys[old].sort_values("age_days", ascending=False)[
         ["user_name", "slot", "age_days", "use", "used", "used_service", "used_region"]
     ]
@@ -131,6 +140,7 @@ def unused(account: Account) -> pd.DataFrame:
         use=with_password["password_use"],
     )
     every = pd.concat([with_password, keys.assign(credential="key " + keys["slot"].astype(str))])
+    every = every.assign(use=_use(account, every["use"], every["idle_days"]))
     idle = every["idle_days"].ge(account.settings.unused_days) | every["idle_days"].isna()
     return every[idle].sort_values("idle_days", ascending=False)[
         ["user_name", "credential", "idle_days", "use"]
@@ -140,6 +150,7 @@ def unused(account: Account) -> pd.DataFrame:
 def two_active_keys(account: Account) -> pd.DataFrame:
     """Return both active keys of users who have two."""
     keys = active_keys(account)
+    keys = keys.assign(use=_use(account, keys["use"], keys["idle_days"]))
     return keys[keys["user_arn"].duplicated(keep=False)][
         ["user_name", "slot", "age_days", "use", "used"]
     ]

@@ -23,13 +23,14 @@ ARRIVALS: Final[Mapping[str, str]] = {
     "mfa-inside": "MFA, from inside",
 }
 _DISTANCES: Final = {0: "administrators", 1: "one step", 2: "two steps", 3: "more steps"}
+_ELSEWHERE: Final = "administrators in another context"
 _UNCERTAIN: Final = {True: "possible", False: "no path known"}
 
 
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page: users and roles, by how they arrive."""
-    maybe = _how_many(_perhaps_becoming(account))
-    anybody = len(account.permissions.principals)
+    able, maybe = becoming(account), _how_many(_perhaps_becoming(account))
+    near = f"; {_how_many(able.query('steps == 1')):,} in one step" if len(able) else ""
     return charts.figures(
         missing=account.missing("escalations"),
         **{
@@ -38,10 +39,15 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
                 account, "no MFA, stolen or used from inside", "stolen-password", "password-inside"
             ),
             "With MFA": _arriving(account, "can become administrator", "mfa-outside", "mfa-inside"),
-            "One step away": charts.none_is_good(
-                _how_many(becoming(account).query("steps == 1")),
-                "users and roles, in some context",
-                of=anybody,
+            "In any context": charts.none_is_good(
+                _how_many(able),
+                f"users and roles can become administrator{near}",
+                of=counts.users_and_roles(account),
+            ),
+            "Administrators by a step": charts.none_is_good(
+                _how_many(_stepping_administrators(account)),
+                "administrators, in a context in which they are none at first",
+                of=len(account.administrators),
             ),
             # None is not good news: what the evidence does show is counted beside it.
             "Possible": (maybe, "depends on unknown conditions", "note" if maybe else "plain"),
@@ -50,11 +56,16 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 
 def _arriving(account: Account, note: str, *contexts: str) -> object:
-    """Return how many can become administrator in some contexts, of those who may arrive so."""
-    found, those = (
-        paths[paths["context"].isin(contexts)] for paths in (becoming(account), usable(account))
+    """
+    Return how many can become administrator in some contexts, of those who may arrive so.
+
+    None is not good where an administrator of another context can.
+    """
+    found, those, beside = (
+        _how_many(paths[paths["context"].isin(contexts)])
+        for paths in (becoming(account), usable(account), _stepping_administrators(account))
     )
-    return charts.none_is_good(_how_many(found), note, of=_how_many(those))
+    return charts.none_is_good(found, note, of=0 if beside else those)
 
 
 def _how_many(paths: pd.DataFrame) -> int:
@@ -72,42 +83,78 @@ def usable(account: Account) -> pd.DataFrame:
     return paths[paths["has_credential"].fillna(value=True)]
 
 
+def _is_administrator(account: Account, paths: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row is about an administrator of any context; see `account.administrators`."""
+    return paths["principal_arn"].isin(account.administrators["principal_arn"])
+
+
 def becoming(account: Account) -> pd.DataFrame:
-    """Return the identities that are not administrators but can become one, the nearest first."""
-    return usable(account).query("steps > 0").sort_values(["steps", "kind", "name"])
+    """
+    Return the identities that can become administrator and are none, the nearest first.
+
+    An administrator of another context is one: see `administrators_by_steps`.
+    """
+    paths = usable(account).query("steps > 0")
+    return paths[~_is_administrator(account, paths)].sort_values(["steps", "kind", "name"])
 
 
 def _perhaps_becoming(account: Account) -> pd.DataFrame:
     """Return the identities that can only possibly become administrator, in any context."""
     paths = usable(account)
     unsure = paths[paths["steps"].isna() & paths["possible_steps"].notna()]
-    return unsure[~unsure["principal_arn"].isin(becoming(account)["principal_arn"])]
+    beside = unsure["principal_arn"].isin(becoming(account)["principal_arn"])
+    return unsure[~beside & ~_is_administrator(account, unsure)]
 
 
 def by_distance(account: Account) -> pd.DataFrame:
-    """Return how many users and roles are each number of steps away from administrator access."""
+    """
+    Return how many users and roles are each number of steps away from administrator access.
+
+    An administrator is one in each row: of this context, or of another one.
+    """
     paths = usable(account)
     steps = paths["steps"].clip(upper=max(_DISTANCES)).astype("object").map(_DISTANCES)
     distance = steps.fillna(paths["possible_steps"].notna().map(_UNCERTAIN))
+    elsewhere = _is_administrator(account, paths) & paths["steps"].ne(0).fillna(value=True)
+    distance = distance.mask(elsewhere, _ELSEWHERE)
     found = counts.crossed(
         paths.assign(distance=distance, arrives_with=paths["context"].map(ARRIVALS)),
         "arrives_with",
         "distance",
         all_rows=ARRIVALS.values() if len(paths) else (),
-        all_columns=[*_DISTANCES.values(), *_UNCERTAIN.values()],
+        all_columns=[
+            *dict.fromkeys((_DISTANCES[0], _ELSEWHERE, *_DISTANCES.values())),
+            *_UNCERTAIN.values(),
+        ],
     )
     return found.rename_axis(index="arrives_with", columns=None)
 
 
-def one_step(account: Account) -> pd.DataFrame:
-    """Return the identities one step from administrator access, with target and method."""
-    found, named = becoming(account).query("steps == 1"), names(account)
-    found = found.assign(
-        becomes=[named.get(route[-1], route[-1]) for route in found["route"]],
-        method=[how[0].partition(" (")[0] for how in found["how"]],
+def who_becomes(account: Account) -> pd.DataFrame:
+    """Return who can become administrator, the nearest first: steps, whom they become, and how."""
+    return _ways(account, becoming(account))
+
+
+def administrators_by_steps(account: Account) -> pd.DataFrame:
+    """Return the administrators who need a step in another context than that of their own."""
+    return _ways(account, _stepping_administrators(account))
+
+
+def _stepping_administrators(account: Account) -> pd.DataFrame:
+    paths = usable(account).query("steps > 0")
+    mine = paths[_is_administrator(account, paths)]
+    return mine.sort_values(["steps", "kind", "name"])
+
+
+def _ways(account: Account, paths: pd.DataFrame) -> pd.DataFrame:
+    """A row for each way of an identity: whom it becomes in the end, and its first method."""
+    named = names(account)
+    found = paths.assign(
+        becomes=[named.get(route[-1], route[-1]) for route in paths["route"]],
+        first_method=[how[0].partition(" (")[0] for how in paths["how"]],
     )
-    return _with_arrivals(found, ["kind", "name", "becomes", "method"])[
-        ["kind", "name", "arrives_with", "becomes", "method"]
+    return _with_arrivals(found, ["steps", "kind", "name", "becomes", "first_method"])[
+        ["steps", "kind", "name", "arrives_with", "becomes", "first_method"]
     ]
 
 
@@ -137,9 +184,14 @@ def worst_context(account: Account) -> str:
 
 
 def in_context(account: Account, context: str) -> pd.DataFrame:
-    """Return the rows of `usable` in one request context."""
+    """
+    Return the rows of `usable` in one request context.
+
+    Without those of administrators of other contexts, who need a step in this one.
+    """
     paths = usable(account)
-    return paths[paths["context"] == context]
+    elsewhere = _is_administrator(account, paths) & paths["steps"].gt(0).fillna(value=False)
+    return paths[paths["context"].eq(context) & ~elsewhere]
 
 
 def described(boxes: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from iamkit.pages import counts, identities, overview, titles
 from iamkit.pages.method import SEVERITY_MEANS
 from iamkit.pages.remedies import PAGE
 from iamkit.policy import statement_name
+from iamkit.settings import Settings
 from iamkit.values import listed
 
 MOST: Final = 5  # findings of a check
@@ -54,7 +55,7 @@ def explained(account: Account, page: str) -> list[charts.Part]:
     statements, links = _Statements(account), identities.links(account)
     by_hand, named = CommandsByHand(account), titles.titles(account)
     return [
-        _fold(row, of_check[str(row.check)], statements, by_hand, links, named)
+        _fold(row, of_check[str(row.check)], statements, by_hand, links, named, account.settings)
         for row in mine.loc[order].itertuples(index=False)
     ]
 
@@ -66,6 +67,7 @@ def _fold(
     by_hand: CommandsByHand,
     links: Mapping[str, Mapping[str, str]],
     named: Mapping[str, str],
+    settings: Settings,
 ) -> charts.Part:
     meaning, act = SEVERITY_MEANS[row.severity]
     given = row.impact if pd.notna(row.impact) else meaning
@@ -84,7 +86,8 @@ def _fold(
         charts.within(shown),
     ]
     if pd.notna(row.why) and row.why:
-        parts.append(charts.text("What counts:", titles.spelled(_one_line(row.why), named)))
+        counts_as = titles.in_numbers(_one_line(row.why), settings)
+        parts.append(charts.text("What counts:", titles.spelled(counts_as, named)))
     parts.append(charts.text("How it may err:", titles.spelled(_sentence(row.errs), named)))
     parts.append(charts.link("Who recommends it:", row.source))
     for finding in found.head(MOST_STATEMENTS).itertuples(index=False):

@@ -5,8 +5,26 @@ from __future__ import annotations
 import pandas as pd
 
 from iamkit.account import Account
+from iamkit.checks import SEVERITIES
 from iamkit.pages import titles
 from iamkit.results import with_ids
+
+
+def gravest_first(account: Account, findings: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return findings of a check, one a subject, the gravest first.
+
+    Of findings alike, that of the identity which needs attention most; see `account.identities`.
+    """
+    once = findings.drop_duplicates("subject")
+    place = {arn: at for at, arn in enumerate(account.identities["principal_arn"])}
+    order = pd.DataFrame(
+        {
+            "severity": once["severity"].map(SEVERITIES.index),
+            "place": once["subject"].map(place).fillna(len(place)),
+        }
+    )
+    return once.loc[order.sort_values(["severity", "place"], kind="stable").index]
 
 
 def found_by(account: Account, *checks: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status
 from iamkit.counts import counted, noun
-from iamkit.pages import overview
+from iamkit.pages import counts, overview
 from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict
 from iamkit.results import FOLLOWS, NO_DEVICE_YET, facts_of, matters
 
@@ -153,13 +153,13 @@ def populations(account: Account) -> pd.DataFrame:
     rows = [
         ("users", len(users), "pages on MFA and credentials"),
         ("users with a console password", int(console.sum()), "registered MFA, passwords"),
-        ("roles", len(roles), "service-linked roles included; the page on trust leaves them out"),
-        ("service-linked roles", len(roles) - acting, "no identities: AWS owns them"),
+        ("roles", acting, "checks on roles, the page on trust"),
+        ("service-linked roles", len(roles) - acting, "nowhere: AWS owns them"),
         ("root user", int(kinds.get("root", 0)), "an identity that no policy limits"),
         (
             "users and roles",
-            len(account.permissions.principals) if evaluated else None,
-            "pages on permissions, networks and escalation, service-linked roles included",
+            counts.users_and_roles(account) if evaluated else None,
+            "administrators, networks and escalation: without service-linked roles",
         ),
         (
             "identities",

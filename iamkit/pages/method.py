@@ -80,8 +80,8 @@ SEVERITY_MEANS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "low": ("It is of little use by itself: order, upkeep and readiness.", "as part of upkeep"),
     "info": (
-        "A fact that is useful to know. It is no problem by itself; a control that forbids it "
-        "fails.",
+        "A fact that is useful to know. It is no problem by itself; whether a control forbids it, "
+        "a person has to say.",
         "–",
     ),
 }

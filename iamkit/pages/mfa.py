@@ -10,9 +10,17 @@ import pandas as pd
 from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import Status
+from iamkit.counts import part_of
 from iamkit.pages import counts
 from iamkit.restrictions import NOT_APPLICABLE, MfaVerdict, coverage, mfa_gaps
 from iamkit.results import MFA_VERDICTS, NO_DEVICE_YET
+
+ADMINISTRATORS_ENFORCED: Final = "Administrators, MFA enforced"  # the label of this figure
+# Of whom the share is, whose MFA is enforced.
+_ENFORCED_FOR: Final[Mapping[str, str]] = {
+    "users": "users with permissions",
+    "administrators": "administrators, without roles for services",
+}
 
 # How bars show who has a device.
 COLORS: Final[Mapping[str, str]] = {
@@ -33,9 +41,9 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
     )
     numbers: dict[str, Any] = {
         "MFA registered": registered(account),
-        "Without MFA": charts.assessed(without, missing),
-        "MFA enforced": enforced(account, "users", "of users, by policies"),
-        "Of administrators": enforced(account, "administrators", "MFA enforced"),
+        "No MFA device": charts.assessed(without, missing),
+        "MFA enforced": enforced(account, "users"),
+        ADMINISTRATORS_ENFORCED: enforced(account, "administrators"),
         "Root user": charts.assessed(root, missing),
     }
     return charts.figures(**numbers)
@@ -44,14 +52,16 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 def registered(account: Account) -> object:
     """Return the figure that says which share of the console users has an MFA device."""
     users = console_users(account)
-    share = charts.percent(users["mfa_registered"].sum(), len(users))
-    return charts.assessed((share, "of console users"), account.missing("credentials"))
+    number = len(users.query("mfa_registered == True"))
+    share, said = charts.percent(number, len(users)), part_of(number, len(users), "console users")
+    return charts.assessed((share, said), account.missing("credentials"))
 
 
-def enforced(account: Account, of: str, note: str) -> object:
+def enforced(account: Account, of: str) -> object:
     """Return the figure that says for which share of users or administrators MFA is enforced."""
-    shares = enforced_shares(account).set_index("of")["share"]
-    return charts.assessed((shares[of], note), account.missing("mfa_enforcement"))
+    found: Any = enforced_shares(account).set_index("of").loc[of]
+    said = part_of(int(found["part"]), int(found["whole"]), _ENFORCED_FOR[of])
+    return charts.assessed((found["share"], said), account.missing("mfa_enforcement"))
 
 
 def console_users(account: Account) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from iamkit.account import Account
 from iamkit.counts import part_of
 from iamkit.pages import counts
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, RESTRICTED, UNRESTRICTED
+from iamkit.results import MEASURES
+from iamkit.tables import without_service_linked
 
 # The verdicts on identities with permissions, the best first, and how bars show them.
 COLORS: Final[Mapping[str, str]] = {
@@ -24,16 +26,15 @@ COLORS: Final[Mapping[str, str]] = {
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     restrictions, lists = restricted_or_not(account), account.network_lists
-    users = restrictions.query("kind == 'user'")["verdict"]
     partly = int(restrictions["verdict"].eq(PARTLY_RESTRICTED).sum())
-    restricted = int(users.eq(RESTRICTED).sum())
-    share = charts.percent(restricted, len(users))
-    of = part_of(restricted, len(users), "users with permissions")
-    said = f"{of}: from named networks only" if len(users) else "no user has permissions"
+    numbers = MEASURES["network_restricted"].count(account)
+    restricted, whole = (int(number or 0) for number in numbers)
+    of = part_of(restricted, whole, "users and roles")
+    said = f"{of}: from named networks only" if whole else of
     return charts.figures(
         missing=account.missing("network_restrictions"),
         **{
-            "Restricted users": (share, said),
+            "Restricted": (charts.percent(restricted, whole), said),
             "Partly restricted": (partly, "users and roles", "note"),
             "Lists of networks": len(lists),
             "Open lists": charts.none_is_good(
@@ -45,11 +46,13 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
 
 def restricted_or_not(account: Account) -> pd.DataFrame:
     """
-    Return the identities with permissions, each with the verdict on its networks.
+    Return the users and roles with permissions, each with the verdict on its networks.
+
+    Without service-linked roles.
 
     All columns of `account.network_restrictions`; privilege, access and mfa_enforced besides.
     """
-    found = account.network_restrictions
+    found = without_service_linked(account.network_restrictions, account.roles)
     facts = account.identities.set_index("principal_arn")[["privilege", "access", "mfa_enforced"]]
     return found[found["verdict"] != NOTHING_TO_PROTECT].join(facts, on="principal_arn")
 

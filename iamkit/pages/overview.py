@@ -8,7 +8,6 @@ shows as well; its state is that of its checks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,9 +18,11 @@ from iamkit import charts
 from iamkit.account import Account
 from iamkit.checks import SEVERITIES, Status, every
 from iamkit.counts import agreeing, counted, part_of
-from iamkit.pages import counts, credentials, remedies, trend
+from iamkit.pages import counts, credentials, remedies, titles, trend
+from iamkit.pages.findings import gravest_first
 from iamkit.restrictions import NOTHING_TO_PROTECT, PARTLY_RESTRICTED, UNRESTRICTED
 from iamkit.results import BETTER, MEASURES, WORSE
+from iamkit.tables import without_service_linked
 from iamkit.values import few
 
 MFA, CREDENTIALS, NETWORK = "01-mfa", "02-credentials", "03-network"
@@ -69,7 +70,6 @@ _KEYS: Final = frozenset(
         "unused_access_key",
     }
 )
-_CALL: Final = re.compile(r" \([\w-]+:\w+: \w+\)")  # that was refused, in a reason
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def number(account: Account, measure: str) -> Number:
         return Number(missing=missing)
     part, whole = made.count(account)
     if measure == "administrators":  # which are a part of the users and roles
-        whole = len(account.permissions.principals)
+        whole = counts.users_and_roles(account)
     return Number(int(part), int(whole or 0))
 
 
@@ -160,7 +160,8 @@ def _networks(account: Account) -> str:
         UNRESTRICTED: ("is not restricted", "are not restricted"),
         NOTHING_TO_PROTECT: ("has no permissions", "have no permissions"),
     }
-    verdicts = account.network_restrictions["verdict"].value_counts()
+    restrictions = without_service_linked(account.network_restrictions, account.roles)
+    verdicts = restrictions["verdict"].value_counts()
     there = {name: int(verdicts[name]) for name in words if name in verdicts}
     rest = [f"{there[name]:,} {words[name][there[name] > 1]}" for name in there]
     return f"{made} {'; '.join(rest)}." if rest else made
@@ -351,7 +352,8 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     """
     Return the checks to begin with: the most severe, and of those the ones with most findings.
 
-    `first_step` is the next step of the first finding, with its name where there are several.
+    `first_step` is the next step of the gravest finding, with its name where there are several: of
+    findings alike, of the identity that needs attention most.
     """
     results, findings = account.audit.results, account.audit.findings
     failing = results[results["status"] == Status.FAIL]
@@ -363,7 +365,7 @@ def worst(account: Account, most: int = 3) -> pd.DataFrame:
     wrong = findings[findings["status"] == Status.FAIL]
     first: Any  # a row
     for first in order.head(most).itertuples():
-        those = wrong[wrong["check"] == first.check].drop_duplicates("subject")
+        those = gravest_first(account, wrong[wrong["check"] == first.check])
         step, name = first.remedy, ""
         if len(those) and pd.notna(those["next_step"].iloc[0]):
             step, name = those["next_step"].iloc[0], those["name"].iloc[0]
@@ -431,7 +433,7 @@ def facts(account: Account) -> dict[str, Any]:
     open_ones = results[results["status"] == Status.NOT_ASSESSED]
     pages = page_of(account)
     lacking = open_ones[["title"]].assign(
-        reason=open_ones["reason"].fillna("").str.replace(_CALL, "", regex=True),
+        reason=open_ones["reason"].fillna("").map(titles.without_calls),
         page=[pages.get(name, CONTROLS) for name in open_ones["check"]],
     )
     return {

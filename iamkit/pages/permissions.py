@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from iamkit import charts
 from iamkit.access import EVERYTHING, THROUGH_IAM
 from iamkit.account import Account
-from iamkit.checks import SEVERITIES
-from iamkit.pages import counts, names
+from iamkit.checks import SEVERITIES, Status
+from iamkit.pages import counts, mfa, names
 from iamkit.pages.escalation import ARRIVALS
+from iamkit.table import objects
 from iamkit.values import few
 
 # The request contexts that the page compares, and what it calls them.
@@ -22,6 +23,12 @@ CONTEXTS: Final[Mapping[str, str]] = {
     "mfa-outside": "MFA, from outside",
     "mfa-inside": "MFA, from inside",
 }
+# The checks that report mistakes: by the rule, and by its severity.
+_REPORTING: Final[Mapping[str, tuple[str, ...]]] = {
+    "unknown-action": ("policy_names_nothing",),
+    "network-list": ("network_list_open", "network_list_doubtful"),
+}
+_OF_WEIGHT: Final[Mapping[str, tuple[str, ...]]] = {"high": ("policy_says_otherwise",)}
 _ADMINS_FIRST: Final = {EVERYTHING: 0, THROUGH_IAM: 1}
 _MOST_FIRST: Final = {"near-admin": 0, "write": 1, "read": 2}
 
@@ -29,23 +36,21 @@ _MOST_FIRST: Final = {"near-admin": 0, "write": 1, "read": 2}
 def headline(account: Account) -> charts.Figures | charts.Sentence:
     """Return the numbers at the top of the page."""
     admins = ranked(account).query("admin != ''")
-    alone = admins.query("context in ['stolen-key', 'stolen-password'] and kind == 'user'")
-    problems = policy_problems(account).query("severity == 'high'")
+    mistakes = _own_mistakes(account).query("severity == 'high'")
     return charts.figures(
         missing=account.missing("policy_assignments"),
         **{
-            "Users and roles": len(account.permissions.principals),
+            "Users and roles": (counts.users_and_roles(account), "without service-linked roles"),
             "Administrators": (
                 admins["principal_arn"].nunique(),
                 "by what they can do, in some context",
             ),
-            "Administrators without MFA": charts.none_is_good(
-                alone["principal_arn"].nunique(),
-                "users who are administrators with a key or password alone",
-                of=account.permissions.principals["kind"].eq("user").sum(),
-            ),
-            "Policy problems": charts.none_is_good(
-                len(problems), "of high severity", "note", of=len(account.policies)
+            mfa.ADMINISTRATORS_ENFORCED: mfa.enforced(account, "administrators"),
+            "Mistakes in policies": charts.none_is_good(
+                len(mistakes),
+                "that change what a policy does",
+                "note",
+                of=len(account.policies),
             ),
         },
     )
@@ -138,7 +143,7 @@ def changes(account: Account) -> pd.DataFrame:
     """Return what each identity can change, or the credentials it gets; no administrators."""
     found = account.identities.dropna(subset="privilege_detail")
     found = found.assign(rank=found["privilege"].map(_MOST_FIRST))
-    order = ["rank", "infrastructure modification", "credential exposure"]
+    order = ["rank", "infrastructure_modification_actions", "credential_exposure_actions"]
     found = found.sort_values(order, ascending=[True, False, False])
     said = found["privilege_detail"].map(_few_names)
     return found.assign(privilege=said)[["kind", "name", "privilege"]]
@@ -244,9 +249,32 @@ def open_to_anyone(account: Account) -> pd.DataFrame:
     return found[["role", "actions", "conditional", "conditions"]]
 
 
-def policy_problems(account: Account) -> pd.DataFrame:
-    """Return the mistakes in the account's own policies, the most severe first."""
-    problems = account.lint.query("kind != 'aws'")
+def _own_mistakes(account: Account) -> pd.DataFrame:
+    """The mistakes in the account's own policies: rows of `account.lint`, the worst first."""
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
-    found = problems.sort_values("severity", key=lambda severities: severities.map(order))
-    return found[["severity", "policy_name", "sid", "problem", "suggestion"]]
+    return account.lint.query("kind != 'aws'").sort_values(
+        "severity", key=lambda severities: severities.map(order), kind="stable"
+    )
+
+
+def policy_problems(account: Account) -> pd.DataFrame:
+    """
+    Return the mistakes in the account's own policies, the gravest first.
+
+    `severity` is that of the finding which reports the mistake, as on every page; missing: no check
+    reports it. Of mistakes alike, those that change most of what a policy does come first.
+    """
+    findings = account.audit.findings
+    failing = findings[findings["status"].isin([Status.FAIL, Status.ACCEPTED])]
+    severities = failing.groupby(["check", "subject"])["severity"].first().to_dict()
+    found, reported = _own_mistakes(account), []
+    row: Any
+    for row in found.itertuples(index=False):
+        checks = (*_REPORTING.get(row.rule, ()), *_OF_WEIGHT.get(row.severity, ()))
+        keys = [(check, row.policy_arn) for check in checks]
+        there = (severities[key] for key in keys if key in severities)
+        reported.append(min(there, key=SEVERITIES.index, default=None))
+    rank = pd.Series([SEVERITIES.index(each or SEVERITIES[-1]) for each in reported], found.index)
+    shown = found.assign(severity=objects(reported, found.index))
+    shown = shown.loc[rank.sort_values(kind="stable").index]
+    return shown[["severity", "policy_name", "sid", "problem", "suggestion"]]

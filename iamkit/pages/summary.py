@@ -13,7 +13,7 @@ from iamkit.account import Account
 from iamkit.badges import TONES
 from iamkit.checks import SEVERITIES, Status
 from iamkit.counts import agreeing
-from iamkit.pages import counts, mfa, trend
+from iamkit.pages import counts, mfa, titles, trend
 from iamkit.restrictions import NOT_APPLICABLE, NOTHING_TO_PROTECT, MfaVerdict
 from iamkit.results import (
     CLASSES,
@@ -62,7 +62,7 @@ def headline(account: Account) -> charts.Figures | charts.Sentence:
         "Administrators": charts.assessed(admins, account.missing("policy_assignments")),
         "Can become administrator": _becoming(results),
         "MFA registered": mfa.registered(account),
-        "MFA enforced": mfa.enforced(account, "users", "of users, by policies"),
+        "MFA enforced": mfa.enforced(account, "users"),
     }
     for title, measure in MEASURED.items():
         numbers[title] = _with_change(account, numbers[title], measure)
@@ -140,7 +140,7 @@ def failing_checks(account: Account) -> pd.DataFrame:
     failing = account.audit.results.query("status == 'fail'")
     rows = zip(failing["failing"], failing["total"], failing["among"], strict=True)
     count = [counts.of(part, total, among) for part, total, among in rows]
-    who = _of_each_check(account, Status.FAIL)["among_them"]
+    who = _of_each_check(account.audit.findings, Status.FAIL)["among_them"]
     return failing.assign(count=count, who=failing["check"].map(who))[
         ["severity", "title", "count", "who", "remedy"]
     ]
@@ -162,17 +162,22 @@ def checks_first(account: Account) -> tuple[pd.DataFrame, str]:
 
 
 def facts(account: Account) -> pd.DataFrame:
-    """Return the facts that the checks note: how many subjects, and their names."""
-    results, noted = account.audit.results, _of_each_check(account, Status.NOTED)
+    """
+    Return the facts that the checks note: how many subjects, and their names.
+
+    Without what a failing check reports as a problem: that is no fact.
+    """
+    results, findings = account.audit.results, account.audit.findings
+    failing = results.loc[results["status"] == Status.FAIL, "check"]
+    noted = _of_each_check(findings[~findings["reported_by"].isin(failing)], Status.NOTED)
     known = results[results["check"].isin(noted.index)]
     return known.assign(
         count=known["check"].map(noted["identities"]), who=known["check"].map(noted["among_them"])
     )[["title", "count", "who"]]
 
 
-def _of_each_check(account: Account, status: str) -> pd.DataFrame:
+def _of_each_check(findings: pd.DataFrame, status: str) -> pd.DataFrame:
     """Return for each check the number of subjects with a status, and their names."""
-    findings = account.audit.findings
     once = findings[findings["status"] == status].drop_duplicates(["check", "subject"])
     return counts.grouped(once, ["check"]).set_index("check")
 
@@ -198,5 +203,5 @@ def by_exposed_risk(account: Account) -> pd.Series[int]:
 def not_assessed(account: Account) -> pd.DataFrame:
     """Return the checks that could not be assessed, or stopped with an error, and why."""
     found = account.audit.results.query("status == 'not assessed' or error.notna()")
-    shown = found.assign(reason=counts.phrases(found["reason"], 3))
-    return shown[["severity", "status", "title", "reason"]]
+    reason = found["reason"].map(titles.without_calls, na_action="ignore")
+    return found.assign(reason=counts.phrases(reason, 3))[["severity", "status", "title", "reason"]]

@@ -15,10 +15,28 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import Status, every
+from iamkit.counts import counted
+from iamkit.settings import Settings
 
 _ID: Final = re.compile(
     r"(?P<article>\b(?:the )?check )?(?P<id>\b[a-z0-9]+(?:_[a-z0-9]+)+\b)", re.IGNORECASE
 )
+
+
+_CALL: Final = re.compile(r" \([\w-]+:\w+: [\w ]+\)")  # that was refused, in a reason
+
+
+def without_calls(reason: str) -> str:
+    """
+    Return a reason without the calls to AWS, which the table of missing evidence names.
+
+    >>> without_calls("roles are not known (iam:ListRoles: AccessDenied); so are users")
+    'roles are not known; so are users'
+    """
+    return _CALL.sub("", reason)
+
+
+_SETTING: Final = re.compile(r"(?:\bthe settings?(?:'s?)? )?`(?:settings\.)?(?P<name>[a-z_]+)`")
 
 
 def titles(account: Account) -> dict[str, str]:
@@ -45,6 +63,27 @@ def spelled(text: str, named: Mapping[str, str]) -> str:
     return _ID.sub(title, text)
 
 
+def in_numbers(text: str, settings: Settings) -> str:
+    """
+    Return a text with the numbers of the settings in place of their names.
+
+    >>> in_numbers("Keys made more than `max_key_age_days` ago.", Settings())
+    'Keys made more than 90 days ago.'
+    >>> in_numbers("More than the setting `max_administrators`.", Settings())
+    'More than 5.'
+    """
+    values = settings.values()
+
+    def number(found: re.Match[str]) -> str:
+        name = found["name"]
+        value = values.get(name)
+        if not isinstance(value, int):
+            return found[0]
+        return counted(value, "days") if name.endswith("_days") else f"{value:,}"
+
+    return _SETTING.sub(number, text)
+
+
 def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
     """
     Return results of checks without severity and remedy where nothing is wrong.
@@ -54,6 +93,7 @@ def of_what_holds(results: pd.DataFrame) -> pd.DataFrame:
     fine = results["status"].isin([Status.PASS, Status.NOT_APPLICABLE])
     said = pd.Series([_fine(row) for row in results.to_dict("records")], results.index, "object")
     return results.assign(
+        reason=results["reason"].map(without_calls, na_action="ignore"),
         title=results["title"].where(~fine, said),
         severity=results["severity"].mask(fine),
         remedy=results["remedy"].mask(fine),
@@ -87,7 +127,7 @@ def outcome(result: Any, counted: str) -> str:
     'A role is unused: not assessed, no roles are known'
     """
     title, status = result["title"], result["status"]
-    reason = "" if pd.isna(result["reason"]) else str(result["reason"]).split("; ")[0]
+    reason = "" if pd.isna(result["reason"]) else without_calls(result["reason"]).split("; ")[0]
     if status == Status.PASS:
         return f"{_fine(result)} ({counted})"
     if status in (Status.NOT_ASSESSED, Status.NOT_APPLICABLE):

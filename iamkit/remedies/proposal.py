@@ -12,7 +12,7 @@ import pandas as pd
 
 from iamkit.account import Account
 from iamkit.checks import Status
-from iamkit.counts import counted
+from iamkit.counts import days_ago
 from iamkit.remedies.documents import Blank
 from iamkit.results import changes
 
@@ -117,5 +117,4 @@ def active_keys(account: Account, users: set[str] | None = None) -> Iterator[Any
 def used(key: Any) -> str:
     """Say which access key it is, and when it was used."""
     service = f" for {key.used_service}" if pd.notna(key.used_service) else ""
-    days = counted(key.idle_days, "days")
-    return f"access key {key.slot} of {key.user_name}, used {days} ago{service}"
+    return f"access key {key.slot} of {key.user_name}, used {days_ago(key.idle_days)}{service}"

@@ -5,8 +5,11 @@ Each row says of which account, moment and evidence it is, and a finding has the
 from audit to audit, so the files of many accounts and months can be put under one another.
 
 CSV, because everything reads it: with a byte order mark, without which Excel takes UTF-8 for the
-code page of the machine. Spreadsheets run what looks like a formula, and anyone who can name a role
-in the account chooses the first character, so such text gets an apostrophe in front.
+code page of the machine. An account id is its twelve digits: Excel drops a leading zero of a file
+that it opens by a double click, and a mark that stops it (`="0…"`, a tab) is part of the id for
+every other program. `report.xlsx` has it as text. Spreadsheets run what looks like a formula, and
+anyone who can name a role in the account chooses the first character, so such text gets an
+apostrophe in front.
 
 What takes long to import is imported where it is used: a report only asks for the names of the
 files, while another process writes them.

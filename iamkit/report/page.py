@@ -35,6 +35,7 @@ from iamkit.values import few
 
 FOLDER = Path(__file__).parents[1] / "data" / "page"
 PORTRAIT = 549  # points of a chart that A4 shows nearly as it is
+NARROW = 400  # points of a chart that a phone shows whole
 NOSCRIPT_CSS = "tr[hidden]{display:table-row}"
 HIDDEN_TAGS = {"parameters", "injected-parameters", "notebook"}  # what a page leaves out
 FOLDED_TAG = "folded"  # what a page shows when the reader opens it
@@ -317,7 +318,10 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
         if media in data and (encoded := _encoded(data[media], media)):
             details = output.metadata.get(media) or {}
             source = f"data:{media};base64,{encoded}"
-            alt, look = details.get("alt", ""), _look(data[media]) if details.get("fine") else ""
+            alt, look = (
+                details.get("alt", ""),
+                _look(str(data[media]), fine=bool(details.get("fine"))),
+            )
             return {"kind": "image", "source": source, "alt": alt, "look": look}
     if "text/markdown" in data:
         safe = _markdown([], links=False)(data["text/markdown"])
@@ -332,10 +336,16 @@ def _shown(output: NotebookNode) -> dict[str, Any]:
     return shown
 
 
-def _look(svg: str) -> str:
-    """How paper shows a chart with small text: as it is, and on a turned sheet if it is wide."""
-    width = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg[:2000])
-    return " fine turned" if width and float(width[1]) > PORTRAIT else " fine"
+def _look(svg: str, *, fine: bool) -> str:
+    """
+    How a chart is shown: a narrow one whole on a phone, one with small text as it is on paper.
+
+    Paper shows that on a turned sheet if it is wide.
+    """
+    found = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg[:2000])
+    width = float(found[1]) if found else 0.0
+    narrow = " narrow" if 0 < width <= NARROW else ""
+    return f"{narrow} fine{' turned' if width > PORTRAIT else ''}" if fine else narrow
 
 
 def _code_marks(text: str) -> Markup:

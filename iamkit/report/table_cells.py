@@ -32,7 +32,7 @@ def cells(
     beside = next((each for each, kind in given if kind == "severity" and each in TONES), "")
     for position, (value, kind) in enumerate(given):
         shown, width = escape(MISSING), "none"
-        if value is not None:
+        if value is not None and value != "":
             text, width = _written(value), ""
             shown = _breakable(text)
             if kind == "severity" and (badge := look(text, beside)):
@@ -59,7 +59,10 @@ def transposed(table: Mapping[str, Any]) -> dict[str, Any] | None:
     columns, rows = table["columns"], table["data"][:TRANSPOSED]
     if len(columns) < BROAD:
         return None
-    head = [columns[0]["name"], *(MISSING if row[0] is None else _written(row[0]) for row in rows)]
+    head = [
+        columns[0]["name"],
+        *(MISSING if row[0] in (None, "") else _written(row[0]) for row in rows),
+    ]
     turned = [
         cells(
             [column["name"], *(row[place] for row in rows)], ["text", *[column["kind"]] * len(rows)]

@@ -26,20 +26,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from iamkit.account import Account
-from iamkit.charts import cell, clean, column_headers
+from iamkit.charts import cell, clean, column_headers, unmarked
 from iamkit.checks import AUDIT_TABLES
 from iamkit.counts import agreeing, counted
 from iamkit.errors import ReportError, one_line
 from iamkit.report.csv_files import of_audit
 from iamkit.report.manifest import installed_version
 from iamkit.results import FOUND_ROWS, MATRIX, chosen_matrix, with_ids
-from iamkit.table import COUNT, TIME, TRUTH, Column, Table
+from iamkit.table import COUNT, OBJECT, TIME, TRUTH, Column, Table
 from iamkit.tables import tables_of
 
 MOST_ROWS: Final = 1_048_576  # of a sheet
@@ -225,7 +226,7 @@ class _Filled:
         self.notes = [*sheet.notes]
         columns, named = sheet.table.columns, column_headers(sheet.table.names)
         self.headers = [of.label or said for of, (said, _) in zip(columns, named, strict=True)]
-        self._page = page
+        self._page, self._looks = page, looks
         self._cut = 0
         frame = sheet.frame
         self.rows = len(frame)
@@ -238,7 +239,7 @@ class _Filled:
             values = frame[column.name].tolist()
             width = self._column(position, column, values, looks.time)
             page.set_column(position, position, max(width, len(said) + 3), looks.of(column))
-            self._put(page.write_string(1, position, column.meaning, looks.meaning))
+            self._put(page.write_string(1, position, _for_people(column.meaning), looks.meaning))
             self._put(page.write_string(2, position, said, looks.header))
         if self._cut:
             said = f"{counted(self._cut, 'cells')} [was|were] too long and [is|are] cut"
@@ -278,7 +279,13 @@ class _Filled:
             return self._page.write_number, _number
         if column.dtype == TRUTH:
             return self._page.write_boolean, bool
+        if column.dtype == OBJECT:
+            return self._count, _of_any_type
         return self._page.write_string, _text
+
+    def _count(self, row: int, position: int, value: Any) -> int:
+        """Write a number into a column of texts, whose format would show it as one."""
+        return int(self._page.write_number(row, position, value, self._looks.count))
 
     def _whole(self, text: str) -> str:
         """A text that fits a cell: what is too long is cut, and says so."""
@@ -302,6 +309,22 @@ def _text(value: Any) -> str:
             value = [f"{name}={of}" for name, of in value.items()]
         value = str(cell(value))
     return clean(value)
+
+
+def _of_any_type(value: Any) -> Any:
+    """A value of a column of several types: numbers stay numbers, the rest is text."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return _number(value) if whole else _text(value)
+
+
+def _for_people(meaning: str) -> str:
+    """
+    The meaning of a column for who knows spreadsheets: a cell shows a list as any text.
+
+    >>> _for_people("list of the kinds of its devices"), _for_people("verdict of `identities`")
+    ('the kinds of its devices', 'verdict of identities')
+    """
+    return unmarked(meaning).removeprefix("list of texts: ").removeprefix("list of ")
 
 
 def _number(value: Any) -> int | float | str:
@@ -349,6 +372,7 @@ def _columns(page: Worksheet, listed: Iterable[_Filled], looks: _Looks) -> None:
     row = 0
     for each in listed:
         described = each.sheet.table.describe()[["column", "type", "meaning"]]
+        described["meaning"] = described["meaning"].map(_for_people)
         for said, (name, kind, meaning) in zip(
             each.headers, described.itertuples(index=False), strict=True
         ):

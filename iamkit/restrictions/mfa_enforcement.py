@@ -103,7 +103,7 @@ MFA_ENFORCEMENT: Final = Table(
             COUNT,
             "number of these that are in a risk class",
         ),
-        Column("without_mfa_by_risk", OBJECT, "dict of risk class to how many of these are in it"),
+        Column("without_mfa_by_risk", OBJECT, "how many of these are in each risk class"),
         Column(
             "bypasses", OBJECT, "list of actions, certain without MFA, that remove or bypass MFA"
         ),
@@ -119,7 +119,7 @@ MFA_ENFORCEMENT: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one request without MFA that is allowed, a dict of action, resource, context and "
+            "one request without MFA that is allowed: its action, resource, context and "
             "effect, of the role assumed first, if any, and of who assumes a role, by its trust "
             "policy; missing: none was found",
         ),

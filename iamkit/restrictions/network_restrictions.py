@@ -116,7 +116,7 @@ NETWORK_RESTRICTIONS: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one request from outside that is allowed, a dict of action, resource, context and "
+            "one request from outside that is allowed: its action, resource, context and "
             "effect, and of the role assumed first, if any; missing: none was found",
         ),
     ),

@@ -2,7 +2,7 @@
 
 from iamkit.results import changes
 from iamkit.results.attacks import techniques_of_findings
-from iamkit.results.controls import MATRIX, STANDINGS, chosen_matrix, matrix
+from iamkit.results.controls import MANUAL, MATRIX, STANDINGS, chosen_matrix, matrix
 from iamkit.results.finding_rows import FOUND_ROWS, found, with_ids
 from iamkit.results.finding_states import FINDING_STATES, STATES, State, finding_states
 from iamkit.results.history import (
@@ -49,6 +49,7 @@ __all__ = [
     "GRAVE",
     "HISTORY",
     "IDENTITIES",
+    "MANUAL",
     "MATRIX",
     "MEASURES",
     "MFA_VERDICTS",

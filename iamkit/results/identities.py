@@ -52,6 +52,16 @@ MOST_STEPS: Final = 3
 OWNER_TAGS: Final = ("owner", "contact", "team")
 
 
+def actions_of(risk: str) -> str:
+    """
+    Return the column that counts the actions of a risk class.
+
+    >>> actions_of("credential exposure")
+    'credential_exposure_actions'
+    """
+    return f"{risk.replace(' ', '_')}_actions"
+
+
 def _same_column(table: Table, name: str, meaning: str) -> Column:
     """The column of identities that repeats the verdict of another table."""
     values = next(column.values for column in table.columns if column.name == "verdict")
@@ -122,9 +132,10 @@ IDENTITIES: Final = Table(
         ),
         *(
             Column(
-                name,
+                actions_of(name),
                 COUNT,
-                "actions of this risk class, in the request context that allows the most",
+                f"number of actions of the class {name}, in the request context that allows the "
+                "most",
             )
             for name in CLASSES
         ),
@@ -281,7 +292,7 @@ def _allowed(account: Any, made: pd.DataFrame, credentials: pd.DataFrame) -> dic
         counts = pd.Series(
             _at(popcount(allowed.possible & mask)[allowed.which], place), dtype=COUNT
         )
-        found[name] = counts.mask(is_root, int(popcount(mask))).array
+        found[actions_of(name)] = counts.mask(is_root, int(popcount(mask))).array
     stolen = _if_stolen(permissions, place, credentials, is_root)
     return found | _exposed(catalog, stolen, credentials)
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from iamkit.checks import Status
 from iamkit.restrictions import RESTRICTED, coverage
+from iamkit.tables import without_service_linked
 
 Number = tuple[float, float | None]  # the value, and of how many
 
@@ -60,8 +61,8 @@ def _enforced(account: Any) -> Number:
 
 
 def _restricted(account: Any) -> Number:
-    verdicts = account.network_restrictions["verdict"]
-    return int((verdicts == RESTRICTED).sum()), len(verdicts)
+    mine = without_service_linked(account.network_restrictions, account.roles)
+    return int((mine["verdict"] == RESTRICTED).sum()), len(mine)
 
 
 def _old(days: pd.Series[Any], limit: int) -> Number:
@@ -132,7 +133,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "users with permissions for whom MFA is enforced", _POLICIES, _enforced, "more"
     ),
     "network_restricted": Measure(
-        "identities restricted to networks", _POLICIES, _restricted, "more"
+        "users and roles restricted to networks", _POLICIES, _restricted, "more"
     ),
     "old_keys": Measure(
         "access keys that are too old",

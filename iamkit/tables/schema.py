@@ -66,7 +66,7 @@ USERS: Final = Table(
         Column("created", TIME, "CreateDate"),
         Column("groups", OBJECT, "list of the names of the user's groups"),
         Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
-        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("tags", OBJECT, "tags, each with its value"),
         Column(
             "evidence",
             TEXT,
@@ -105,8 +105,8 @@ ROLES: Final = Table(
         Column("path", TEXT, "path, / by default"),
         Column("created", TIME, "CreateDate"),
         Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
-        Column("tags", OBJECT, "dict of tag key to value"),
-        Column("last_used", TIME, "RoleLastUsed; NaT if not within AWS's tracking period"),
+        Column("tags", OBJECT, "tags, each with its value"),
+        Column("last_used", TIME, "RoleLastUsed; missing if not within AWS's tracking period"),
         Column("last_used_region", TEXT, "region of that use"),
         Column(
             "service_linked", TRUTH, "a service-linked role: an AWS service made and manages it"
@@ -138,7 +138,7 @@ PRINCIPALS: Final = Table(
         Column("created", TIME, "time of its creation"),
         Column("last_used", TIME, "latest use of any credential, or of the role"),
         Column("boundary_arn", TEXT, "managed policy set as permissions boundary"),
-        Column("tags", OBJECT, "dict of tag key to value"),
+        Column("tags", OBJECT, "tags, each with its value"),
     ),
 )
 
@@ -179,7 +179,7 @@ CREDENTIALS: Final = Table(
             COUNT,
             "whole days since an enabled password was used or, if it was never used, changed",
         ),
-        Column("password_rotates", TIME, "password_next_rotation; NaT without an expiry rule"),
+        Column("password_rotates", TIME, "password_next_rotation; missing without an expiry rule"),
         Column("mfa_registered", TRUTH, "an MFA device is registered"),
         Column("certificates_active", COUNT, "active X.509 signing certificates, 0 to 2"),
         Column("keys_active", COUNT, "active access keys, 0 to 2", label="Active keys"),
@@ -196,7 +196,7 @@ CREDENTIALS: Final = Table(
             ),
         ),
         Column(
-            "last_used", TIME, "latest use of the password and both keys; NaT: no use on record"
+            "last_used", TIME, "latest use of the password and both keys; missing: no use on record"
         ),
     ),
 )
@@ -310,8 +310,8 @@ POLICY_VERSIONS: Final = Table(
     columns=(
         Column("policy_arn", TEXT, "policy"),
         Column("version_id", TEXT, "default version; missing for inline policies"),
-        Column("created", TIME, "time of creation of this version; NaT for inline policies"),
-        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+        Column("created", TIME, "time of creation of this version; missing for inline policies"),
+        Column("document", OBJECT, "the document as AWS gave it; text if it is no JSON object"),
     ),
 )
 
@@ -323,7 +323,7 @@ POLICY_OLD_VERSIONS: Final = Table(
         Column("policy_arn", TEXT, "policy"),
         Column("version_id", TEXT, "version, such as v2"),
         Column("created", TIME, "when this version was made"),
-        Column("document", OBJECT, "the document as AWS gave it: a dict, or text if it is none"),
+        Column("document", OBJECT, "the document as AWS gave it; text if it is no JSON object"),
         Column("problem", TEXT, "why it cannot be read as a policy; missing: it can"),
     ),
 )
@@ -420,7 +420,7 @@ LAST_ACCESSED: Final = Table(
         Column("principal_arn", TEXT, "user, group or role"),
         Column("service", TEXT, "prefix, such as s3"),
         Column("service_name", TEXT, "name, such as Amazon S3"),
-        Column("last_used", TIME, "LastAuthenticated; NaT: not within AWS's tracking period"),
+        Column("last_used", TIME, "LastAuthenticated; missing: not within AWS's tracking period"),
         Column(
             "actions_used",
             OBJECT,
@@ -437,7 +437,7 @@ PASSWORD_POLICY: Final = Table(
     key=("rule",),
     columns=(
         Column("rule", TEXT, "AWS's name for it"),
-        Column("value", OBJECT, "number, True or False; None: not set"),
+        Column("value", OBJECT, "number, or yes or no; missing: not set"),
         Column(
             "origin",
             TEXT,
@@ -473,7 +473,7 @@ SERVICE_CREDENTIALS: Final = Table(
         Column("active", TRUTH, "works: not inactive and not expired; missing: AWS does not say"),
         Column("created", TIME, "CreateDate"),
         Column("age_days", COUNT, "whole days since then; missing: not known"),
-        Column("expires", TIME, "ExpirationDate; NaT: never"),
+        Column("expires", TIME, "ExpirationDate; missing: never"),
     ),
 )
 
@@ -485,7 +485,7 @@ SERVER_CERTIFICATES: Final = Table(
         Column("certificate_arn", TEXT, "ARN of the certificate"),
         Column("name", TEXT, "name"),
         Column("uploaded", TIME, "UploadDate"),
-        Column("expires", TIME, "Expiration; NaT: not known"),
+        Column("expires", TIME, "Expiration; missing: not known"),
         Column("expired", TRUTH, "expired at the time of the evidence; missing: not known"),
     ),
 )
@@ -506,10 +506,12 @@ IDENTITY_PROVIDERS: Final = Table(
             ),
         ),
         Column("name", TEXT, "name of a SAML provider; an OIDC provider's URL, without https://"),
-        Column("created", TIME, "CreateDate; NaT: not known"),
-        Column("expires", TIME, "end of validity of a SAML provider's metadata; NaT for OIDC"),
+        Column("created", TIME, "CreateDate; missing: not known"),
+        Column("expires", TIME, "end of validity of a SAML provider's metadata; missing for OIDC"),
         Column(
-            "client_ids", OBJECT, "list of an OIDC provider's audiences; None: SAML, or not known"
+            "client_ids",
+            OBJECT,
+            "list of an OIDC provider's audiences; missing: SAML, or not known",
         ),
         Column("thumbprints", COUNT, "an OIDC provider's thumbprints; missing: SAML, or not known"),
     ),

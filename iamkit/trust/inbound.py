@@ -103,11 +103,13 @@ TRUSTED_PRINCIPALS: Final = Table(
         Column(
             "witness",
             OBJECT,
-            "one caller that the statement allows but should not, because of the problem: a dict "
-            "of action, resource, caller, context and effect; missing: no such problem, or no "
+            "one caller that the statement allows but should not, because of the problem: its "
+            "action, resource, caller, context and effect; missing: no such problem, or no "
             "caller found",
         ),
-        Column("last_used", TIME, "last use of the role; NaT: none within AWS's tracking period"),
+        Column(
+            "last_used", TIME, "last use of the role; missing: none within AWS's tracking period"
+        ),
         Column("unused", TRUTH, "the role is not in use (unused_role_days); missing: not known"),
     ),
 )

@@ -10,6 +10,7 @@ from iamkit import charts
 from iamkit.charts.axes import Chart, Sentence
 from iamkit.charts.escalation_layout import BOXES, LINKS
 from iamkit.pages import controls, mfa, network, summary, trust
+from iamkit.report import page
 
 COUNTS = pd.DataFrame({"has MFA": [3, 0], "no MFA": [1, 2]}, index=["console", "both"])
 DAYS = pd.Series([10, 100, 4000, None], dtype="Int64")
@@ -232,3 +233,16 @@ def test_the_texts_of_paths_to_admin_stay_in_their_boxes(columns: int, name: str
         assert frame.x0 < min(upper.x0, lower.x0)
         assert max(upper.x1, lower.x1) < frame.x1
         assert frame.y0 < lower.y0 < lower.y1 < upper.y0 < upper.y1 < frame.y1
+
+
+@pytest.mark.parametrize("label", ["short", "CIS AWS Foundations Benchmark, 7.0.0"])
+def test_long_labels_stand_above_their_bars_on_a_chart_that_a_phone_shows_whole(label: str) -> None:
+    chart = charts.bars(
+        pd.DataFrame({"fail": [3], "pass": [1]}, index=[label]), title="T", unit="u"
+    )
+    above = [text.get_text() for text in chart.texts].count(label)
+    beside = [text.get_text() for text in chart.get_yticklabels()].count(label)
+    is_long = label != "short"
+    assert (above, beside) == (int(is_long), int(not is_long))
+    drawn = chart._repr_mimebundle_()[0]["image/svg+xml"]
+    assert ("narrow" in page._look(drawn, fine=False)) is is_long

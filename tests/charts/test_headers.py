@@ -39,7 +39,7 @@ def test_the_meaning_is_that_of_the_table_which_has_the_other_columns() -> None:
 def test_the_title_of_a_control_is_not_a_check() -> None:
     said = dict(zip(MATRIX.names, headers(MATRIX.names), strict=True))
     assert said["title"][0] == "Title"
-    assert said["status"][1].startswith("fail, not assessed, manual")
+    assert said["status"][1].startswith("fail, not assessed, noted")
 
 
 def test_a_name_with_spaces_has_the_meaning_of_the_column_that_it_was() -> None:

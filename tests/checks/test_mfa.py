@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from iamkit.checks import mfa as checks
+from iamkit.pages import summary
 from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
+from iamkit.results import matrix
 from iamkit.settings import Settings
 from iamkit.table import stack
 from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, GAPS, MFA_DEVICES
@@ -266,7 +268,16 @@ def test_an_administrator_with_a_password_alone_fails_what_it_should(tmp_path: P
     lines = f"{CONSOLE},2026-10-01T00:00:00+00:00,N/A,false,{NO_KEYS}"
     opened = account(tmp_path, details([ana]), credential_report=report(lines))
     assert result(opened, "administrator_without_mfa")["status"] == "fail"
-    assert result(opened, "console_user_without_mfa")["status"] == "noted", "one fact, one finding"
+    noted = result(opened, "console_user_without_mfa")
+    assert noted["status"] == "noted", "one fact, one finding"
+    assert noted["reported_by"] == ["administrator_without_mfa"]
+    controls = matrix(opened.audit.results).set_index(["framework", "version", "id"])
+    asked = controls.loc[("CIS AWS Foundations Benchmark", "7.0.0", "2.10")]
+    assert asked["failing_checks"] == ["administrator_without_mfa"], "and the control fails"
+    assert asked["status"] == "fail"
+    facts = set(summary.facts(opened)["title"])
+    assert "A user with a console password has no MFA device" not in facts, "it is a problem"
+    assert facts, "what no check reports is one"
     assert result(opened, "password_without_enforced_mfa")["failing"] == 1
     assert result(opened, "key_escapes_mfa")["status"] == "not applicable"
 

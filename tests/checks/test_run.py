@@ -17,7 +17,7 @@ from iamkit import Account, load
 from iamkit.checks import registry as findings
 from iamkit.checks.own import every
 from iamkit.checks.registry import CHECKS, Check, check, population
-from iamkit.checks.returned import rows_of
+from iamkit.checks.returned import Row, resolved, rows_of
 from iamkit.checks.run import run
 from iamkit.errors import CheckError, SettingsError
 from iamkit.report import render
@@ -633,3 +633,48 @@ def endless(users: pd.DataFrame) -> pd.Series:
     results = limited.audit.results.set_index("check")
     assert results.loc["untagged_user", "error"].startswith("CheckTimeout: it ran for more than 1")
     assert results["error"].notna().sum() == 1
+
+
+# ── What one check notes and another one reports ─────────────────────────────────────────────────
+
+
+def noted(check: str, reported_by: str | None = None, subject: str = "ann") -> Row:
+    return Row(check, subject, "a detail", "noted", "a step", "info", reported_by)
+
+
+def fails(check: str, subject: str = "ann") -> Row:
+    return Row(check, subject, "a detail", "fail", "a step", "high")
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([fails("b")], "b"),
+        ([noted("b", "c"), fails("c")], "c"),
+        ([noted("b")], None),  # a fact
+        ([noted("b"), fails("b")], "b"),  # of two rows about one subject the worse counts
+        ([fails("b", "bo")], "b"),  # which is about the holder of the policy
+        ([], "b"),
+        ([noted("b", "a")], "a"),  # two checks that name each other end nowhere
+    ],
+)
+def test_what_is_noted_names_the_check_that_reports_it(
+    others: list[Row], expected: str | None
+) -> None:
+    for rows in ([noted("a", "b"), *others], [*others, noted("a", "b")]):
+        found = {row.check: row.reported_by for row in resolved(rows) if row.check == "a"}
+        assert found == {"a": expected}
+
+
+def test_only_what_is_noted_is_reported_elsewhere(people: Account) -> None:
+    def both(credentials: pd.DataFrame) -> pd.DataFrame:
+        users = credentials.query("password_enabled and not is_root")["user_arn"]
+        ann = users.str.endswith("ann")
+        severities = ann.map({True: "info", False: "high"})
+        return pd.DataFrame({"subject": users, "detail": "x", "severity": severities,
+                             "reported_by": "root_used"})  # fmt: skip
+
+    audit = run(people, rule(both))
+    named = audit.findings.set_index("name")["reported_by"].dropna()
+    assert named.to_dict() == {"ann": "root_used"}
+    assert audit.results["reported_by"].tolist() == [["root_used"]]

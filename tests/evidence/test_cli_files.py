@@ -160,7 +160,7 @@ def test_fewer_users_than_the_summary_counts_is_a_gap(tmp_path: Path) -> None:
 def test_what_no_file_answers_is_a_gap(tmp_path: Path) -> None:
     (tmp_path / "report.csv").write_text(CSV)
     made = opened(tmp_path)
-    assert {gap["code"] for gap in made.manifest["gaps"]} == {"NotProvided"}
+    assert {gap["code"] for gap in made.manifest["gaps"]} == {"not provided"}
     assert len(made.manifest["gaps"]) == len(made.manifest["calls"]) - 1
     assert made.account_id == ACCOUNT
 

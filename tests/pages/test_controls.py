@@ -2,11 +2,12 @@
 
 import pytest
 
-from iamkit import Account
+from iamkit import Account, charts
 from iamkit.charts.headers import headers
 from iamkit.checks import STATUSES
 from iamkit.errors import SettingsError
 from iamkit.pages import controls, findings
+from iamkit.reference import is_newest
 from iamkit.results.controls import STANDINGS
 from tests.accounts import account, again
 from tests.pages import numbers
@@ -22,7 +23,7 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Account:
 def test_every_status_has_a_number_and_every_standing_a_colour(nobody: Account) -> None:
     found = numbers(controls.headline(nobody))
     assert set(controls.TONES) == set(STATUSES)
-    assert set(controls.COLORS) == set(STANDINGS)
+    assert set(controls.COLORS) == {*STANDINGS, controls.GRAVE, controls.MILD} - {"fail"}
     assert sum(int(value) for value, _ in found.values()) == len(nobody.audit.results)
 
 
@@ -106,3 +107,24 @@ def test_only_what_the_named_checks_found_is_shown(nobody: Account) -> None:
 def test_accepted_risks_are_those_of_the_settings(nobody: Account) -> None:
     assert findings.accepted_risks(nobody).empty
     assert findings.accepted_risks(again(nobody)).columns[0] == "state"
+
+
+def test_only_what_is_grave_is_red_and_facts_are_neither(demo_account: Account) -> None:
+    found = controls.by_framework(demo_account).sum()
+    whole = controls.of_framework(demo_account)
+    newest = whole[is_newest(whole)]
+    assert found[[controls.GRAVE, controls.MILD]].sum() == newest["status"].eq("fail").sum()
+    assert found[controls.MILD] > 0 < found[controls.GRAVE]
+    assert found["noted"] == newest["status"].eq("noted").sum() > 0
+    red = [name for name, color in controls.COLORS.items() if color == charts.WINE]
+    assert red == [controls.GRAVE]
+    low = controls.controls(demo_account).query("severity in ['medium', 'low']")
+    assert len(low) == found[controls.MILD]
+
+
+def test_nothing_reassuring_is_said_of_what_is_not_assessed(nobody: Account) -> None:
+    shown = controls.checks(nobody)
+    unknown = shown[shown["status"].eq("not assessed")]
+    assert len(unknown)
+    said = unknown["fail"].dropna()
+    assert not said.str.match(r"none\b|no \b|0 of").any(), said.tolist()

@@ -48,10 +48,11 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
         "Stolen key or session": ("2", "bad"),
         "With a password": ("1", "bad"),
         "With MFA": ("0", "plain"),
-        "One step away": ("1", "bad"),
+        "In any context": ("2", "bad"),
+        "Administrators by a step": ("0", "good"),
         "Possible": ("1", "note"),
     }
-    assert escalation.one_step(company)["name"].tolist() == ["ann"]
+    assert set(escalation.who_becomes(company)["name"]) == {"ann", "bo"}
     assert escalation.possible(company)["name"].tolist() == ["cy"]
 
 
@@ -70,6 +71,7 @@ def test_each_context_says_how_far_everybody_is(company: Account) -> None:
     assert list(found.index) == list(escalation.ARRIVALS.values())
     assert found.loc["a stolen key or session"].to_dict() == {
         "administrators": 2,
+        "administrators in another context": 0,
         "one step": 1,
         "two steps": 1,
         "more steps": 0,
@@ -78,10 +80,11 @@ def test_each_context_says_how_far_everybody_is(company: Account) -> None:
     }
 
 
-def test_one_step_names_all_it_takes_in_one_row(company: Account) -> None:
-    (row,) = escalation.one_step(company).to_dict("records")
-    assert row["becomes"] == "ops"
-    assert row["arrives_with"] == "a stolen key or session; a key or session, from inside"
+def test_one_row_names_all_it_takes_to_become_administrator(company: Account) -> None:
+    nearest, *others = escalation.who_becomes(company).to_dict("records")
+    assert (nearest["name"], nearest["steps"], nearest["becomes"]) == ("ann", 1, "ops")
+    assert nearest["arrives_with"] == "a stolen key or session; a key or session, from inside"
+    assert {(row["name"], row["steps"], row["becomes"]) for row in others} == {("bo", 2, "ops")}
 
 
 def test_the_diagram_is_of_the_context_in_which_most_become_administrator(
@@ -174,7 +177,31 @@ def test_of_nobody_there_is_no_example(tmp_path: Path) -> None:
     assert escalation.worst_context(nobody) in escalation.ARRIVALS
 
 
-def test_a_password_that_works_from_inside_only_is_not_nobody(demo_account: Account) -> None:
-    (who,) = set(escalation.becoming(demo_account).query("context == 'password-inside'")["name"])
-    assert who == "elena.petrova"
-    assert numbers(escalation.headline(demo_account))["With a password"] == ("1", "bad")
+def test_an_administrator_who_needs_a_step_elsewhere_is_in_one_class(demo_account: Account) -> None:
+    """Elena is an administrator with MFA; with a password alone she registers a device first."""
+    mine = escalation.administrators_by_steps(demo_account)
+    assert mine[["name", "arrives_with"]].values.tolist() == [
+        ["elena.petrova", "a password, from inside"]
+    ]
+    others = escalation.who_becomes(demo_account)["name"]
+    assert "elena.petrova" not in set(others)
+    assert "nightly-build" in set(others), "two steps are steps, too"
+    found = demo_account.audit.results.set_index("check")["failing"]["can_become_administrator"]
+    assert others.nunique() == found == len(set(escalation.becoming(demo_account)["name"]))
+    shown = numbers(escalation.headline(demo_account))
+    assert shown["In any context"] == (str(found), "bad")
+    assert shown["Administrators by a step"] == ("1", "bad")
+    assert shown["With a password"] == ("0", "plain"), "her password is no good news"
+    context = escalation.in_context(demo_account, "password-inside")
+    assert "elena.petrova" not in set(context["name"])
+
+
+def test_each_row_counts_an_administrator_as_one(demo_account: Account) -> None:
+    found = escalation.by_distance(demo_account)
+    assert found.loc["a password, from inside", "one step"] == 0
+    users = demo_account.administrators.query("kind == 'user'")["principal_arn"]
+    paths = escalation.usable(demo_account).query("context == 'password-inside'")
+    counted = found.loc["a password, from inside"]
+    assert counted[["administrators", "administrators in another context"]].sum() == (
+        paths["principal_arn"].isin(users).sum()
+    )

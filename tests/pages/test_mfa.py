@@ -43,9 +43,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
 def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     found = numbers(mfa.headline(company))
     assert found["MFA registered"] == ("50 %", "plain")
-    assert found["Without MFA"] == ("1", "bad")
+    assert found["No MFA device"] == ("1", "bad")
     assert found["MFA enforced"] == ("33 %", "plain")
-    assert found["Of administrators"] == ("50 %", "plain")
+    assert found[mfa.ADMINISTRATORS_ENFORCED] == ("50 %", "plain")
     assert found["Root user"] == ("MFA", "note"), "which kind of device it is, nothing says"
     shares = mfa.enforced_shares(company).set_index("of")
     assert shares.loc["users", ["part", "whole", "share"]].tolist() == [1, 3, "33 %"]
@@ -53,7 +53,7 @@ def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
 
 def test_without_a_credential_report_no_number_is_good(tmp_path: Path) -> None:
     found = numbers(mfa.headline(account(tmp_path, details([user("ann")]), credential_report=None)))
-    for label in ("MFA registered", "Without MFA", "Root user"):
+    for label in ("MFA registered", "No MFA device", "Root user"):
         assert found[label] == ("–", "note")
 
 
@@ -68,7 +68,7 @@ def test_a_user_of_whom_nobody_knows_is_not_registered(registered: Any, tone: st
         audit=checked(),
     )
     assert mfa.all_registered(held) is (registered is True)
-    assert numbers(mfa.headline(held))["Without MFA"][1] == tone
+    assert numbers(mfa.headline(held))["No MFA device"][1] == tone
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """From where each identity can be used, as the page asks it."""
 
+import re
+
 import pytest
 
 from iamkit import Account
-from iamkit.pages import network
+from iamkit.pages import counts, identities, network, overview
 from iamkit.restrictions import NETWORK_RESTRICTIONS
+from iamkit.tables import ROLES
 from tests.accounts import ACCOUNT, account, again, details, report
 from tests.pages import holding, numbers
 from tests.policies import EVERYTHING, allow, deny, line, person, trusts, worker
@@ -32,11 +35,34 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     assert numbers(network.headline(company)) == {
-        "Restricted users": ("25 %", "plain"),
+        "Restricted": ("17 %", "plain"),
         "Partly restricted": ("1", "note"),
         "Lists of networks": ("3", "plain"),
         "Open lists": ("1", "bad"),
     }
+
+
+def test_the_share_is_that_of_the_first_page(company: Account) -> None:
+    """One measure has one number on every page: of users and roles, without service-linked ones."""
+    there = overview.number(company, "network_restricted")
+    assert (there.part, there.whole) == (1, 6)
+    (_, _, note, _) = network.headline(company).items[0]
+    assert note == "1 of 6 users and roles: from named networks only"
+
+
+def test_roles_of_aws_count_on_no_page(demo_account: Account) -> None:
+    whole = counts.users_and_roles(demo_account)
+    assert whole == len(demo_account.identities) - 1, "without root"
+    assert whole < len(demo_account.permissions.principals), "it has service-linked roles"
+    for measure in ("network_restricted", "administrators"):
+        assert overview.number(demo_account, measure).whole == whole
+    verdicts = network.restricted_or_not(demo_account)["principal_arn"]
+    assert set(verdicts) <= set(demo_account.identities["principal_arn"])
+    said = identities.populations(demo_account).set_index("who")["number"]
+    assert said["users and roles"] == whole == said["users"] + said["roles"]
+    practice = overview.practices(demo_account).set_index("practice").loc["Networks"]
+    parts = [int(number) for number in re.findall(r"(\d+)(?= of| are| have)", practice["verdict"])]
+    assert sum(parts) == whole, "all verdicts together are everybody"
 
 
 def test_identities_without_permissions_are_left_out(company: Account) -> None:
@@ -90,5 +116,6 @@ def test_missing_evidence_takes_the_place_of_the_numbers() -> None:
         network_restrictions=NETWORK_RESTRICTIONS.rows(),
         network_lists=lists,
         identities=nobody,
+        roles=ROLES.rows(),
     )
     assert str(network.headline(held)) == "Not assessed: policies are not known."

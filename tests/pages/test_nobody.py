@@ -74,7 +74,7 @@ def test_of_nothing_words_say_that_there_is_none(nobody: Report) -> None:
     said = {page.name: executed(page.with_suffix(".ipynb")) for page in nobody.pages}
     assert "No user has a console password." in said["01-mfa.html"]
     assert "The account has no users." in said["01-mfa.html"]
-    assert "no user has permissions" in said["03-network.html"]
+    assert "no users and roles" in said["03-network.html"]
     assert (
         "The root user was never used, as far as AWS recorded it, and"
         in said["02-credentials.html"]

@@ -59,7 +59,7 @@ def test_the_practices_are_those_of_the_measures_and_the_trend(anybody: Account)
 
 def test_identities_are_users_and_roles_and_the_root_user(anybody: Account) -> None:
     number = identities.populations(anybody).set_index("who")["number"].astype("Int64")
-    own = number["users"] + number["roles"] - number["service-linked roles"]
+    own = number["users"] + number["roles"]
     assert number["identities"] == own + number["root user"]
     if not anybody.missing("permissions"):
         assert number["users and roles"] == number["users"] + number["roles"]

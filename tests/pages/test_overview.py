@@ -12,6 +12,7 @@ from iamkit import Account
 from iamkit.checks import AUDIT_TABLES, Audit, every
 from iamkit.pages import credentials, mfa, overview, trend
 from iamkit.report.notebooks import NOTEBOOKS
+from iamkit.results import IDENTITIES
 from iamkit.settings import Settings
 from tests.accounts import ARN, account, details, report, user
 from tests.pages import checked, holding
@@ -138,7 +139,7 @@ def test_what_to_do_first_is_the_most_severe_and_the_most_frequent() -> None:
         {**usual, "check": "low", "title": "Low", "severity": "low", "failing": 9},
         {**usual, "check": "fine", "title": "Fine", "severity": "critical", "status": "pass"},
     )
-    wrong = {"status": "fail", "detail": "so"}
+    wrong = {"status": "fail", "detail": "so", "severity": "high"}
     findings = FINDINGS.rows(
         {**wrong, "check": "grave", "subject": "a", "name": "ann", "next_step": "Act today."},
         *(
@@ -146,11 +147,14 @@ def test_what_to_do_first_is_the_most_severe_and_the_most_frequent() -> None:
             for n in range(8)
         ),
     )
-    found = overview.worst(holding(audit=Audit(findings, results, ACCEPTANCES.rows())))
+    # Identities come in the order in which they need attention.
+    people = IDENTITIES.rows(*({"principal_arn": str(n)} for n in (7, 3, 0)))
+    audit = Audit(findings, results, ACCEPTANCES.rows())
+    found = overview.worst(holding(audit=audit, identities=people))
     assert found["title"].tolist() == ["Grave", "Many", "Few"]
-    assert found["first_step"].tolist() == ["Act today.", "user-0: Act.", "Do it."]
+    assert found["first_step"].tolist() == ["Act today.", "user-7: Act.", "Do it."]
     assert found["count"].tolist()[1] == "8 of 9 users"
-    assert found["who"].tolist()[1].endswith("user-5 and 2 more")
+    assert found["who"].tolist()[1].startswith("user-7, user-3, user-0, user-1, ")
 
 
 def test_each_page_counts_the_checks_that_it_shows(company: Account) -> None:
@@ -197,5 +201,5 @@ def test_the_facts_are_json_and_leave_out_the_calls_behind_a_reason(company: Acc
     made = json.loads(json.dumps(overview.facts(company)))
     assert made["checks"] == len(company.audit.results)
     assert made["severities"]["critical"] >= 1
-    assert not any("NotProvided" in each["reason"] for each in made["not_assessed"])
+    assert not any("not provided" in each["reason"] for each in made["not_assessed"])
     assert ARN not in made["worst"][0]["who"]

@@ -8,10 +8,10 @@ import pytest
 
 from iamkit import Account
 from iamkit.lint import LINT
-from iamkit.pages import permissions
+from iamkit.pages import mfa, permissions
 from iamkit.tables.schema import LAST_ACCESSED
 from tests.accounts import ARN, account, details, policy, report
-from tests.pages import holding, numbers
+from tests.pages import checked, holding, numbers
 from tests.policies import (
     EVERYTHING,
     WITH_MFA,
@@ -54,11 +54,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 def test_the_numbers_are_those_of_the_tables_below(company: Account) -> None:
     found = numbers(permissions.headline(company))
-    problems = permissions.policy_problems(company)["severity"]
+    problems = company.lint.query("kind != 'aws'")["severity"]
     assert found["Users and roles"] == ("4", "plain")
     assert found["Administrators"] == ("2", "plain")
-    assert found["Administrators without MFA"] == ("1", "bad")
-    assert int(found["Policy problems"][0]) == problems.eq("high").sum()
+    of_mfa = numbers(mfa.headline(company))[mfa.ADMINISTRATORS_ENFORCED]
+    assert found[mfa.ADMINISTRATORS_ENFORCED] == of_mfa, "one fact, one number on both pages"
+    assert int(found["Mistakes in policies"][0]) == problems.eq("high").sum()
 
 
 def test_the_page_says_whether_control_policies_count(company: Account) -> None:
@@ -180,7 +181,22 @@ def problem(severity: str, kind: str = "customer") -> dict[str, Any]:
 
 
 def test_problems_of_own_policies_are_listed_the_most_severe_first() -> None:
-    rows = [problem(each) for each in ("info", "high", "low", "medium")]
-    held = holding(lint=pd.DataFrame([*rows, problem("high", "aws")], columns=LINT.names))
+    rows = [problem(each) | {"problem": each} for each in ("info", "high", "low", "medium")]
+    lint = pd.DataFrame([*rows, problem("high", "aws")], columns=LINT.names)
+    held = holding(lint=lint, audit=checked())
     found = permissions.policy_problems(held)
-    assert found["severity"].tolist() == ["high", "medium", "low", "info"]
+    assert found["problem"].tolist() == ["high", "medium", "low", "info"]
+    assert found["severity"].isna().all(), "no check reports them"
+
+
+def test_a_mistake_has_the_severity_of_the_finding_that_reports_it(demo_account: Account) -> None:
+    """The same fact has one severity on all pages."""
+    found = permissions.policy_problems(demo_account)
+    wrong = demo_account.audit.findings.query("status == 'fail'")
+    severity = {(row.check, row.name): row.severity for row in wrong.itertuples(index=False)}
+    said = found.set_index("policy_name")["severity"]
+    assert said["RequireMFA-Support"] == severity["policy_says_otherwise", "RequireMFA-Support"]
+    assert set(said["ReportingJobs"]) == {severity["policy_names_nothing", "ReportingJobs"]}
+    lists = found[found["problem"].str.contains("every IPv4 address")]
+    assert set(lists["severity"]) == {severity["network_list_open", lists["policy_name"].iloc[0]]}
+    assert pd.isna(said["EverythingButIdentity"])

@@ -1,5 +1,6 @@
 """The page on remedies: what each ends, changes and stops, and what is left to decide."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.accounts import account, details, policy, report, user
 from tests.pages import numbers
 from tests.policies import EVERYTHING, line, person
 
+ALL_OF_IT = "1 user, 1 new policy, 1 new group, 1 attached policy"
 OLD = "2020-01-01T00:00:00+00:00"
 
 
@@ -35,7 +37,7 @@ def test_those_that_end_the_gravest_findings_come_first(offer: remedies.Offer) -
     ids = [each.proposal.id for each in offer.remedies]
     assert ids[0] == "enforce-mfa"
     assert "delete-unattached-policies" in ids
-    assert shown.iloc[0]["changes"] == "1 user"
+    assert shown.iloc[0]["changes"] == ALL_OF_IT
     assert shown.iloc[0]["ends"] in ("1 high finding", "1 critical finding")
 
 
@@ -50,7 +52,7 @@ def test_the_first_page_says_what_to_do_to_whom_and_what_that_ends(company: Acco
     assert found == overview.facts(company)["changes"]
     assert len(found) <= 5
     assert found[0]["what"] == "Enforce MFA for everybody with a password"
-    assert found[0]["whom"] == "1 user"
+    assert found[0]["whom"] == ALL_OF_IT
     assert found[0]["ends"].startswith("Ends at least 1 ")
     assert found[0]["address"] == "10-remedies.html#remedy-enforce-mfa"
 
@@ -150,3 +152,11 @@ def test_the_place_of_most_paths_stands_among_what_is_as_grave(
     assert ranks == sorted(ranks), "the page has the same order"
     titles = [each["what"] for each in found]
     assert [each for each in page["remedy"] if each in titles] == titles
+
+
+def test_what_is_not_counted_is_not_said_to_be_none(demo_account: Account) -> None:
+    offer = remedies.offered(demo_account)
+    folds = remedies.described(demo_account, offer)
+    assert {each.is_counted for each in offer.remedies} == {True, False}
+    for each, fold in zip(offer.remedies, folds, strict=True):
+        assert ("It is not counted" in json.dumps(fold)) is not each.is_counted

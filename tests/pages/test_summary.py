@@ -35,7 +35,7 @@ def first_number(*results: dict[str, Any]) -> tuple[str, str]:
     held = audited(*results, BECOMING, administrators=pd.DataFrame({"principal_arn": []}), **nobody)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(summary.mfa, "registered", lambda account: "–")
-        patched.setattr(summary.mfa, "enforced", lambda account, of, note: "–")
+        patched.setattr(summary.mfa, "enforced", lambda account, of: "–")
         head = summary.headline(held)
     assert isinstance(head, charts.Figures)
     return head.items[0][2], head.items[0][3]
@@ -140,6 +140,9 @@ def test_a_fact_is_counted_by_subject_and_fails_nothing() -> None:
     noted = [{"subject": name, "name": name, "status": "noted"} for name in ("a", "b")]
     held = audited({"status": "noted", "title": "a fact"}, found=noted)
     assert summary.facts(held).values.tolist() == [["a fact", 2, ["a", "b"]]]
+    elsewhere = {"subject": "c", "name": "c", "status": "noted", "reported_by": "check 1"}
+    beside = audited({"status": "noted"}, {"status": "fail"}, found=[*noted, elsewhere])
+    assert summary.facts(beside)["who"].tolist() == [["a", "b"]], "a problem is no fact"
     assert summary.failing_checks(held).empty
 
 

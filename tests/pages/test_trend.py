@@ -115,8 +115,6 @@ def test_the_differences_are_told_as_text_and_as_json(third: Account) -> None:
 
 
 def test_the_summary_says_what_its_figures_were(third: Account, tmp_path: Path) -> None:
-    assert (
-        "of console users; ▲ was 50 %" in summary.headline(third)._repr_mimebundle_()["text/html"]
-    )
+    assert " console users; ▲ was 50 %" in summary.headline(third)._repr_mimebundle_()["text/html"]
     alone = audit(tmp_path, 1, ANN, line("ann"))
     assert "was" not in summary.headline(alone)._repr_mimebundle_()["text/html"]

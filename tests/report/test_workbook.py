@@ -79,7 +79,9 @@ def test_a_sheet_has_title_meanings_headers_a_filter_and_stays_in_view(
 ) -> None:
     shown = made[sheet.title]
     assert str(shown.rows[0][0]).startswith(f"{sheet.title}: {sheet.table.row}")
-    assert shown.rows[1] == [column.meaning for column in sheet.table.columns]
+    assert shown.rows[1] == [made_by._for_people(of.meaning) for of in sheet.table.columns]
+    code = re.compile(r"`|^list of|\b(None|NaT|True|False|bool|dict)\b")
+    assert [said for said in shown.rows[1] if code.search(said)] == [], "for people"
     assert len(set(shown.rows[2])) == len(sheet.table.columns)
     assert '<pane ySplit="3" topLeftCell="A4" activePane="bottomLeft" state="frozen"/>' in shown.xml
     assert '<autoFilter ref="A3:' in shown.xml
@@ -218,3 +220,12 @@ def test_what_the_evidence_lacks_is_said_and_an_empty_account_has_every_sheet(
     assert str(tried["Report"].rows[0][0]).endswith(ACCOUNT)
     keys = tried["Access keys"].rows[ABOVE:]
     assert len(keys) == 1, "a slot without a key is none"
+
+
+def test_numbers_of_the_password_policy_are_numbers(made: dict[str, Sheet]) -> None:
+    sheet = made["Password policy"]
+    rule, value = (sheet.rows[2].index(name) for name in ("Rule", "Value"))
+    held = {row[rule]: row[value] for row in sheet.rows[3:]}
+    assert held["MinimumPasswordLength"] == 10
+    assert held["RequireSymbols"] == "yes"
+    assert held["MaxPasswordAge"] is None

@@ -11,7 +11,7 @@ from iamkit.checks import registry
 from iamkit.checks.run import RESULTS
 from iamkit.errors import SchemaError, SettingsError
 from iamkit.reference.frameworks import CONTROLS, chosen_controls, is_newest, load_controls
-from iamkit.results.controls import MATRIX, chosen_matrix, matrix
+from iamkit.results.controls import HOLD_AGAINST, MATRIX, chosen_matrix, matrix
 from iamkit.settings import Settings
 
 CIS_IAM = {
@@ -24,7 +24,7 @@ CIS_IAM = {
 
 def result(check: str, status: str, **facts: Any) -> dict[str, Any]:
     """One row of results: by default about 41 console users, of whom three are meant."""
-    counted = {"fail": "failing", "accepted": "accepted"}.get(status)
+    counted = {"fail": "failing", "accepted": "accepted", "noted": "noted"}.get(status)
     counts = {counted: 3} if counted else {}
     return (
         {"check": check, "status": status, "among": "console users", "total": 41} | counts | facts
@@ -120,6 +120,68 @@ def test_a_control_with_nothing_to_examine_is_no_pass(others: list[str], status:
 def test_nothing_to_examine_leaves_a_manual_control_to_a_person() -> None:
     row = judged(["a"], result("a", "not applicable", reason="none"), manual="Who approves")
     assert row["status"] == "manual"
+
+
+# ── Facts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_fact_neither_fails_nor_passes_a_control_and_a_person_has_to_look() -> None:
+    row = judged(["a", "b"], result("a", "pass"), result("b", "noted"), note="Groups count.")
+    assert row["status"] == "noted"
+    assert row["noted_checks"] == ["b"]
+    assert row["failing_checks"] == row["not_assessed_checks"] == []
+    assert row["evidence"].endswith("3 of 41 console users are noted in b")
+    assert row["note"] == f"{HOLD_AGAINST} Groups count."
+
+
+def test_facts_and_what_is_left_open_are_both_said() -> None:
+    row = judged(["a"], result("a", "noted"), manual="Who approves")
+    assert row["status"] == "noted"
+    assert row["note"] == f"{HOLD_AGAINST} Left open: Who approves."
+    assert judged(["a"], result("a", "pass"), manual="Who approves")["note"] == (
+        "Left open: Who approves."
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        ("fail", "fail"),
+        ("not assessed", "not assessed"),
+        ("accepted", "noted"),
+        ("pass", "noted"),
+        ("not applicable", "noted"),
+    ],
+)
+def test_a_fact_hides_no_problem_and_nothing_unknown(other: str, status: str) -> None:
+    rows = result("a", "noted"), result("b", other, reason="refused")
+    row = judged(["a", "b"], *rows)
+    assert row["status"] == status
+    assert (row["note"] == HOLD_AGAINST) is (status == "noted"), "a person has to look"
+    assert row["noted_checks"] == ["a"]
+    assert "are noted in a" in row["evidence"]
+
+
+def test_a_check_that_is_accepted_for_some_can_note_facts_about_others() -> None:
+    row = judged(["a"], result("a", "accepted", noted=1))
+    assert row["status"] == "noted"
+    assert row["evidence"] == "3 of 41 console users are accepted in a, and 1 is noted in it"
+
+
+@pytest.mark.parametrize("status", ["fail", "not assessed", "accepted"])
+def test_what_another_check_reports_counts_as_that_check_says(status: str) -> None:
+    """One problem is one finding, and a control that asks for it fails all the same."""
+    noted = result("a", "noted", reported_by=["b"]), result("b", "noted", reported_by=["c"])
+    row = judged(["a"], *noted, result("c", status, reason="refused"), result("d", "fail"))
+    assert row["status"] == ("noted" if status == "accepted" else status)
+    assert row["checks"] == ["a", "b", "c"]
+    assert row["failing_checks"] == (["c"] if status == "fail" else [])
+    assert " c" in row["evidence"] or "c is not" in row["evidence"]
+
+
+def test_what_is_reported_by_a_check_that_was_not_run_is_not_assessed() -> None:
+    row = judged(["a"], result("a", "noted", reported_by=["gone"]))
+    assert row["status"] == "not assessed"
 
 
 # ── The sentences ──────────────────────────────────────────────────────────────────────────────

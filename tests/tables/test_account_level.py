@@ -83,7 +83,7 @@ def test_no_password_policy_is_an_answer_and_a_missing_one_a_gap(tmp_path: Path)
     (tmp_path / "gap").mkdir()
     gap = account(tmp_path / "gap")
     assert len(gap.password_policy) == 0
-    assert "iam:GetAccountPasswordPolicy: NotProvided" in gap.missing("password_policy")
+    assert "iam:GetAccountPasswordPolicy: not provided" in gap.missing("password_policy")
 
 
 def test_mfa_devices_are_told_apart_by_their_serial(tmp_path: Path) -> None:

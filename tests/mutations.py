@@ -449,7 +449,7 @@ def _named(given: Files) -> set[str]:
     """The ARNs of the entries of the details that are still whole enough to have one."""
     try:
         lists = json.loads(given["details.json"])
-    except ValueError:
+    except (RecursionError, ValueError):
         return set()
     lists = lists[0] if isinstance(lists, list) and lists else lists
     found = lists.items() if isinstance(lists, dict) else ()

@@ -22,6 +22,7 @@ from iamkit.values import as_dict, as_list, as_text
 
 LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 KINDS: Final = ("User", "Group", "Role")
+NO_ARN: Final = "(no ARN)"  # in the place of the ARN of a policy that an entry attaches without one
 
 # Lists that AWS writes into every entry, if only an empty one. It leaves out a user's own policies
 # where there are none; if they are there, they are a list, too.
@@ -104,7 +105,8 @@ class AuthorizationDetails:
             for entry in self.lists[f"{kind}DetailList"]:
                 arn = str(entry.get("Arn"))
                 for policy in as_list(entry.get("AttachedManagedPolicies")):
-                    rows.append((arn, str(as_dict(policy).get("PolicyArn")), "attached"))
+                    attached = str(as_dict(policy).get("PolicyArn") or NO_ARN)
+                    rows.append((arn, attached, "attached"))
                 for policy in as_list(entry.get(f"{kind}PolicyList")):
                     rows.append((arn, f"{arn}#{as_dict(policy).get('PolicyName')}", "inline"))
                 boundary = as_dict(entry.get("PermissionsBoundary")).get("PermissionsBoundaryArn")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from iamkit.checks.registry import population
 from iamkit.settings import Settings
+from iamkit.table import stack
 from iamkit.tables import without_service_linked
 
 
@@ -201,3 +202,10 @@ def with_service_credentials(service_credentials: pd.DataFrame) -> pd.Series[Any
     """Users with service-specific credentials, by ARN."""
     whose = service_credentials["user_arn"].fillna(service_credentials["user_name"])
     return whose.drop_duplicates()
+
+
+def with_possible(administrators: pd.DataFrame, possible: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the administrators, and who is one if unknown conditions hold."""
+    if possible is None:
+        return administrators
+    return stack(administrators, possible).drop_duplicates("principal_arn")

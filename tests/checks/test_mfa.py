@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from iamkit.checks import mfa as checks
+from iamkit.checks import mfa_devices
 from iamkit.pages import summary
 from iamkit.restrictions.mfa_enforcement import MFA_ENFORCEMENT
 from iamkit.results import matrix
@@ -58,7 +59,7 @@ def outcome(found: pd.DataFrame) -> list[Any]:
 
 def test_a_password_without_a_device_fails_and_one_with_a_device_passes() -> None:
     report = users({"mfa_registered": False}, {"user_arn": BO, "mfa_registered": True})
-    assert outcome(checks.console_user_without_mfa(report)) == [[ANA, "fail"]]
+    assert outcome(mfa_devices.console_user_without_mfa(report)) == [[ANA, "fail"]]
 
 
 def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
@@ -66,11 +67,11 @@ def test_neither_root_nor_a_user_without_a_password_is_a_console_user() -> None:
         {"is_root": True, "mfa_registered": False},
         {"user_arn": BO, "password_enabled": False, "mfa_registered": False},
     )
-    assert checks.console_user_without_mfa(report).empty
+    assert mfa_devices.console_user_without_mfa(report).empty
 
 
 def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> None:
-    found = checks.console_user_without_mfa(users({"mfa_registered": None}))
+    found = mfa_devices.console_user_without_mfa(users({"mfa_registered": None}))
     assert outcome(found) == [[ANA, "not assessed"]]
 
 
@@ -85,7 +86,7 @@ def test_a_report_that_does_not_say_whether_there_is_a_device_is_no_pass() -> No
 )
 def test_the_detail_says_when_the_password_was_used(use: str, days: int, said: str) -> None:
     row = {"mfa_registered": False, "password_use": use, "password_idle_days": days}
-    found = checks.console_user_without_mfa(users(row))
+    found = mfa_devices.console_user_without_mfa(users(row))
     assert found["detail"].tolist() == [f"a password {said}, and no MFA device"]
 
 
@@ -95,7 +96,7 @@ def test_the_detail_says_when_the_password_was_used(use: str, days: int, said: s
 def weak(
     *kinds: str, whose: str = "everyone", gaps: pd.DataFrame | None = None, **facts: Any
 ) -> list[Any]:
-    found = checks.user_without_hardware_mfa(
+    found = mfa_devices.user_without_hardware_mfa(
         users({"mfa_registered": True, **facts}),
         devices(*kinds),
         admins(BO),
@@ -146,14 +147,14 @@ def test_a_virtual_device_is_no_answer_where_the_others_were_not_listed() -> Non
 def test_an_administrator_without_a_device_fails_whatever_the_credential() -> None:
     for access in ("console", "programmatic", "both", "none"):
         report = users({"mfa_registered": False, "access": access})
-        found = checks.administrator_without_mfa(admins(), report)
+        found = mfa_devices.administrator_without_mfa(admins(), report)
         assert outcome(found) == [[ANA, "fail"]]
         # What does not exist cannot be stolen.
         assert found["severity"].tolist() == ["medium" if access == "none" else "critical"]
 
 
 def test_an_administrator_without_credentials_is_better_deleted() -> None:
-    found = checks.administrator_without_mfa(
+    found = mfa_devices.administrator_without_mfa(
         admins(admin="through IAM"), users({"mfa_registered": False, "access": "none"})
     )
     assert found["detail"].tolist() == [
@@ -164,12 +165,12 @@ def test_an_administrator_without_credentials_is_better_deleted() -> None:
 
 
 def test_an_administrator_whom_the_credential_report_lacks_is_not_assessed() -> None:
-    found = checks.administrator_without_mfa(admins(BO), users({"mfa_registered": True}))
+    found = mfa_devices.administrator_without_mfa(admins(BO), users({"mfa_registered": True}))
     assert outcome(found) == [[BO, "not assessed"]]
 
 
 def test_roles_have_no_devices() -> None:
-    assert checks.administrator_without_mfa(admins(ROLE, "role"), users()).empty
+    assert mfa_devices.administrator_without_mfa(admins(ROLE, "role"), users()).empty
 
 
 # ── Enforced ─────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from iamkit import charts
+from iamkit.counts import counted
 from iamkit.fleet.account_result import AccountResult
 from iamkit.fleet.journal import FORM
 from iamkit.fleet.over_accounts import (
@@ -216,7 +217,7 @@ def workbook(rows: Sequence[Row], run: str, over: OverAccounts) -> bytes:
         "IAM audits of all accounts",
         {"Run": run, "Accounts asked": str(len(rows)), "iamkit": version},
         _sheets(rows, over),
-        named=f"IAM audits of {len(rows)} accounts, run of {run}",
+        named=f"IAM audits of {counted(len(rows), 'accounts')}, run of {run}",
         comments=f"Run {run} {BOOK}",
         made=datetime.strptime(run, FORM).replace(tzinfo=UTC).replace(tzinfo=None),
     )

@@ -136,7 +136,7 @@ def test_keys_in_use_that_a_policy_would_stop_are_named(
 ) -> None:
     _, found = tried
     enforced = named(found, "enforce-mfa").proposal
-    assert any(each.startswith("access key 1 of both, used 1 day ago") for each in enforced.cut_off)
+    assert any(each.startswith("access key 1 of both, used yesterday") for each in enforced.cut_off)
     assert any("until a device is registered" in each for each in enforced.cut_off)
     assert any("a program without a password" in each for each in enforced.left_out)
     assert all("chief" not in str(change) for change in enforced.changes), "enforced already"

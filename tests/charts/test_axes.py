@@ -8,6 +8,7 @@ import pytest
 
 from iamkit import charts
 from iamkit.charts.axes import Chart, Sentence
+from iamkit.charts.bars import HATCHES
 from iamkit.charts.escalation_layout import BOXES, LINKS
 from iamkit.pages import controls, mfa, network, summary, trust
 from iamkit.report import page
@@ -246,3 +247,13 @@ def test_long_labels_stand_above_their_bars_on_a_chart_that_a_phone_shows_whole(
     assert (above, beside) == (int(is_long), int(not is_long))
     drawn = chart._repr_mimebundle_()[0]["image/svg+xml"]
     assert ("narrow" in page._look(drawn, fine=False)) is is_long
+
+
+def test_hatches_weigh_little_on_a_page() -> None:
+    colors = {f"part {number}": color for number, color in enumerate(HATCHES)}
+    counts = pd.DataFrame([[1] * len(colors)], index=["a"], columns=list(colors))
+    chart = charts.bars(counts, title="All", unit="checks", colors=colors)
+    assert isinstance(chart, Chart)
+    drawn, _ = chart._repr_mimebundle_()
+    assert "<pattern" in drawn["image/svg+xml"]
+    assert len(drawn["image/svg+xml"]) < 60_000

@@ -6,7 +6,7 @@ from tests.examples import thorough
 from tests.mutations import undamaged, wrong, wrong_answer
 
 # Damage that broke a table or pleased a check when it was tried first.
-FOUND = (65, 69, 91, 118, 140, 141, 147, 212, 252, 290, 319, 345, 712, 700072)
+FOUND = (65, 69, 91, 118, 140, 141, 147, 212, 252, 290, 319, 345, 712, 700072, 700186)
 # `make fuzz` tries a hundred thousand, `make test-large` two hundred of each kind, and `make test`
 # every eighth of them.
 TRIED = [seed for seed in range(0, 200, 1 if thorough() else 8) if seed not in FOUND]

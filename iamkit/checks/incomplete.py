@@ -24,6 +24,7 @@ KINDS: Final = {
     "root users who can sign in": ("root",),
     "users": ("user",),
     "console users": ("user",),
+    "console users with hardware MFA asked for": ("user",),
     "users with active keys": ("user",),
     "users with credentials": ("user",),
     "groups": ("group",),

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iamkit import Account, demo
+from iamkit.checks.incomplete import KINDS
+from iamkit.checks.registry import POPULATIONS
 from iamkit.errors import IamkitError
 from tests import removals
 from tests.accounts import ACCOUNT, ARN, HEADER, ROOT, account, details, group, policy, role, user
@@ -289,3 +291,22 @@ def test_the_company_with_less_evidence_passes_nothing(
 )
 def test_the_company_without_this_passed_something_once(company: Account, name: str) -> None:
     assert passed(company, dict(PIECES)[name]) == []
+
+
+# Their members are what is in the evidence, or named by it or by the settings: nothing that is not
+# known of a user, group or role could make it one of them.
+OF_THEMSELVES = {
+    "the account",
+    "users and roles kept for emergencies",
+    "unattached customer policies",
+    "customer policies",
+    "inline policies",
+    "own policies",
+    "server certificates",
+    "users with service credentials",
+}
+
+
+def test_every_population_says_whom_it_may_hold_besides() -> None:
+    assert {*POPULATIONS} - {*KINDS} == OF_THEMSELVES
+    assert {*KINDS} <= {*POPULATIONS}

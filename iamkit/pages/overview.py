@@ -41,6 +41,7 @@ _PAGES: Final[Mapping[str, str]] = {
     "escalation": ESCALATION,
     "federation": TRUST,
     "mfa": MFA,
+    "mfa_devices": MFA,
     "network": NETWORK,
     "password_policy": CREDENTIALS,
     "policies": PERMISSIONS,

@@ -177,6 +177,9 @@ def test_each_check_of_the_kit_has_a_page_of_its_own_or_that_of_the_controls() -
     assert pages["root_without_mfa"] == "01-mfa"
     assert pages["old_password"] == "02-credentials"
     assert pages["security_contact_missing"] == "07-controls"
+    shown_there = {name for name, page in pages.items() if page == "07-controls"}
+    files = {every(Settings())[name].find.__module__.rpartition(".")[2] for name in shown_there}
+    assert files == {"governance"}, "a file of checks that is no page's"
 
 
 @pytest.mark.parametrize(

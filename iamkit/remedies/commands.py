@@ -21,7 +21,7 @@ from typing import Any
 from iamkit.account import Account
 from iamkit.errors import ChangeError, one_line
 from iamkit.policy import read_document
-from iamkit.remedies.documents import Blank, held
+from iamkit.remedies.documents import Blank, entry_of, held
 from iamkit.results import changes
 
 # What cannot be undone, and what to do instead.
@@ -215,7 +215,7 @@ def _(change: changes.DeleteInlinePolicy, account: Account) -> Commands:
 def _(change: changes.UpdateAssumeRolePolicy, account: Account) -> Commands:
     name = name_of(change.role)
     file, before = file_of("role", name, "trust"), file_of("role", name, "trust", "before")
-    old = read_document(_entry(account, "Role", change.role)["AssumeRolePolicyDocument"])[0]
+    old = read_document(entry_of(account, change.role)["AssumeRolePolicyDocument"])[0]
     files = {file: dict(change.document), before: dict(old)}
     do, undo = (
         run("update-assume-role-policy", role_name=name, policy_document=f"file://{each}")
@@ -289,7 +289,7 @@ def _(change: changes.CreateGroup, account: Account) -> Commands:
 
 @_commands.register
 def _(change: changes.DeleteGroup, account: Account) -> Commands:
-    entry = _entry(account, "Group", change.group)
+    entry = entry_of(account, change.group)
     options = {"group_name": name_of(change.group)}
     made = run("create-group", **options, path=_path(entry))
     return _with_policies(account, change.group, run("delete-group", **options), made)
@@ -305,7 +305,7 @@ def _(change: changes.CreateRole, account: Account) -> Commands:
 
 @_commands.register
 def _(change: changes.DeleteRole, account: Account) -> Commands:
-    name, entry = name_of(change.role), _entry(account, "Role", change.role)
+    name, entry = name_of(change.role), entry_of(account, change.role)
     file = file_of("role", name, "trust", "before")
     trust = read_document(entry["AssumeRolePolicyDocument"])[0]
     boundary = (entry.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
@@ -337,13 +337,6 @@ def _with_policies(account: Account, arn: str, delete: str, make: str) -> Comman
     do = [line for each in parts for line in each.do]
     undo = [line for each in parts for line in each.undo]  # taken back from the last to the first
     return Commands((*do, delete), (*undo, make), files)
-
-
-def _entry(account: Account, kind: str, arn: str) -> dict[str, Any]:
-    """What the authorization details say of a group or role."""
-    listed = account.snapshot.json("authorization_details.json")[f"{kind}DetailList"]
-    found: dict[str, Any] = next(each for each in listed if each.get("Arn") == arn)
-    return found
 
 
 def _path(entry: Mapping[str, Any]) -> str | None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from iamkit.account import Account
 from iamkit.policy import read_document
 from iamkit.results import changes
+from iamkit.values import as_dict, as_list
 
 VERSIONS: Final = 5  # of a policy: IAM's quota
 Statement = dict[str, Any]
+
+
+# Of each account, its groups and roles by ARN: to read the whole answer takes a second in a large
+# account, and hundreds of commands ask for one entry each.
+_ENTRIES: Final[WeakKeyDictionary[Account, dict[str, dict[str, Any]]]] = WeakKeyDictionary()
 
 
 class Blank(NamedTuple):
@@ -84,11 +91,24 @@ def edited(
 
 def trust_of(account: Account, role: str) -> dict[str, Any]:
     """Return a copy of a role's trust policy, with a list of statements."""
-    details = account.snapshot.json("authorization_details.json")
-    entry = next(each for each in details["RoleDetailList"] if each.get("Arn") == role)
-    document: dict[str, Any] = copy.deepcopy(read_document(entry["AssumeRolePolicyDocument"])[0])
+    trust = entry_of(account, role)["AssumeRolePolicyDocument"]
+    document: dict[str, Any] = copy.deepcopy(read_document(trust)[0])
     statements = document["Statement"]
     return {**document, "Statement": statements if isinstance(statements, list) else [statements]}
+
+
+def entry_of(account: Account, arn: str) -> dict[str, Any]:
+    """
+    Return what the authorization details say of a group or role, which nobody may alter.
+
+    Raises `KeyError` if they do not have it.
+    """
+    if account not in _ENTRIES:
+        details = as_dict(account.snapshot.json("authorization_details.json"))
+        listed = [*as_list(details.get("GroupDetailList")), *as_list(details.get("RoleDetailList"))]
+        # Of two entries with one ARN the first counts.
+        _ENTRIES[account] = {str(each.get("Arn")): each for each in map(as_dict, listed[::-1])}
+    return _ENTRIES[account][arn]
 
 
 def held(account: Account, arn: str) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from iamkit.account import Account
 from iamkit.errors import IamkitError, one_line
@@ -40,6 +41,9 @@ from iamkit.remedies.trust import (
 
 Builder = Callable[[Account], Proposal | Iterable[Proposal] | None]
 
+# Of each account, once: several pages and files ask, and a large one has hundreds of changes to fit.
+_MADE: Final[WeakKeyDictionary[Account, tuple[Proposal, ...]]] = WeakKeyDictionary()
+
 
 def proposals(account: Account) -> list[Proposal]:
     """
@@ -48,8 +52,10 @@ def proposals(account: Account) -> list[Proposal]:
     Where evidence is so damaged that one cannot be made, it says so (`lacking`), and the others are
     made all the same.
     """
-    made = chain.from_iterable(_built(account, build) for build in _BUILDERS)
-    return [each for each in made if each.changes or each.lacking]
+    if account not in _MADE:
+        made = chain.from_iterable(_built(account, build) for build in _BUILDERS)
+        _MADE[account] = tuple(each for each in made if each.changes or each.lacking)
+    return [*_MADE[account]]
 
 
 def _built(account: Account, build: Builder) -> list[Proposal]:

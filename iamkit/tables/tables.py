@@ -101,7 +101,7 @@ def _checked_account_id(account_id: Any) -> str | None:
     return account_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AccountTables:
     """
     What an account's evidence says: one DataFrame per table of `schema`.

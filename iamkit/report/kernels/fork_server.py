@@ -280,8 +280,9 @@ def serve(control: socket.socket) -> None:
 
 
 def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
-    """Build every table of the account, and keep it; stop early if the report has ended."""
+    """Build every table of the account, and what could be changed; stop early if nobody waits."""
     from iamkit.account import Account, keep, load
+    from iamkit.remedies import proposals
 
     os.environ |= _thresholds(arguments)
     account = load(**arguments)
@@ -293,6 +294,8 @@ def _audit(arguments: Mapping[str, Any], control: socket.socket) -> None:
             getattr(account, name)
     with suppress(Exception):
         _ = account.history
+    with suppress(Exception):
+        proposals(account)
 
 
 def _become(wanted: Mapping[str, Any], life: int) -> None:

@@ -107,9 +107,11 @@ def _parts(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-# What acts on a terminal, reorders what stands beside it, or has no UTF-8 form.
+# What acts on a terminal, ends a line, shows nothing, reorders what stands beside it, or has no
+# UTF-8 form.
 _CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060"
+    "\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
 

@@ -32,6 +32,8 @@ KINDS: Final = {
     "users and roles": ("user", "role"),
     "users, groups and roles": ("user", "group", "role"),
     "administrators": ("user", "role"),
+    "administrator users": ("user",),
+    "administrator roles that people assume": ("role",),
     "attached customer policies": ("policy",),
     "attached AWS managed policies": ("policy",),
     "boundaries": ("policy",),

@@ -23,6 +23,7 @@ from iamkit.checks.mfa_steps import (
     trust_step,
 )
 from iamkit.checks.populations import (
+    not_for_people,
     with_active_keys,
     with_credentials,
     with_password,
@@ -31,7 +32,7 @@ from iamkit.checks.populations import (
 from iamkit.checks.registry import check
 from iamkit.checks.wording import GUIDE, POLICIES_MISSING, UNSURE, status, unseen
 from iamkit.restrictions import NOT_APPLICABLE, MfaRequirement, MfaVerdict
-from iamkit.trust import FEDERATED, GENUINE, IMPOSTOR
+from iamkit.trust import GENUINE, IMPOSTOR
 
 DEMAND = (
     f"{GUIDE}reference_policies_examples_aws_my-sec-creds-self-manage.html (AWS: Allows "
@@ -177,7 +178,7 @@ def mfa_can_be_removed(
         "An access key of anyone who may assume this role is enough to administer the account. A "
         "stolen key brings no MFA code, and here it needs none."
     ),
-    among="roles",
+    among="administrator roles that people assume",
     remedy=ASK,
     source=f"{GUIDE}id_credentials_mfa_configure-api-require.html",
     errs=(
@@ -213,9 +214,12 @@ def administrative_role_without_mfa(
     """
     asked = with_possible(administrators, possible_administrators)
     roles = asked.loc[asked["kind"] == "role", ["principal_arn"]]
-    roles = roles[~roles["principal_arn"].isin(_not_for_people(trusted_principals, users))]
+    without = None
+    if trusted_principals is not None:  # of the others MFA is asked
+        without = trusted_principals[trusted_principals["mfa"].ne(other=True).fillna(value=True)]
+    others = not_for_people(trusted_principals, users, without)
     beside = of_platforms(platform_roles, GENUINE, IMPOSTOR)  # of these, see the check of its name
-    roles = roles[~roles["principal_arn"].isin(beside)]
+    roles = roles[~roles["principal_arn"].isin(others | beside)]
     roles = _with_verdicts(roles.rename(columns={"principal_arn": "user_arn"}), mfa_enforcement)
     roles["verdict"] = roles["verdict"].mask(roles["statement"].isna() & ~_fine(roles))
     found = _rows(roles, ~_fine(roles), "its trust policy cannot be read")
@@ -225,26 +229,6 @@ def administrative_role_without_mfa(
         status=found["status"].mask(unsure, "not assessed"),
         detail=found["detail"].mask(unsure, found["detail"] + " " + UNSURE.capitalize() + "."),
     )
-
-
-def _not_for_people(
-    trusted_principals: pd.DataFrame | None, users: pd.DataFrame | None
-) -> frozenset[str]:
-    """
-    Roles whose trust policies allow only roles without MFA, or the own account without users.
-
-    For an account that is not yours an external id is expected, because MFA would lock out the tool
-    of a vendor.
-    """
-    if trusted_principals is None or users is None:
-        return frozenset()
-    nobody = ["deleted identity", "unknown account", *FEDERATED, "service"]
-    without = trusted_principals["mfa"].ne(other=True).fillna(value=True)  # of others MFA is asked
-    asked = trusted_principals[~trusted_principals["who"].isin(nobody) & without]
-    named = asked["principal"].str.contains(r"^arn:[\w-]+:(?:iam::\d+:role/|sts::)|^AROA", na=False)
-    empty = asked["who"].isin(["own account", "own identity"]) & users.empty
-    direct = asked.loc[~(named | empty), "role_arn"]
-    return frozenset(trusted_principals["role_arn"]) - frozenset(direct)
 
 
 def _with_verdicts(

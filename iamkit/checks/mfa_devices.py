@@ -173,7 +173,7 @@ def user_without_hardware_mfa(
         "do everything. If MFA is enforced, the first person with the password can register a "
         "device of their own."
     ),
-    among="administrators",
+    among="administrator users",
     remedy="Register an MFA device, a passkey or hardware token, today.",
     source=f"{GUIDE}best-practices.html (Require multi-factor authentication)",
     errs=(

@@ -116,7 +116,7 @@ def _exposed(users: pd.DataFrame) -> pd.Series[Any]:
         "The condition looks like a restriction, but 0.0.0.0/0 is every address. Stolen "
         "credentials work from the attacker's own network."
     ),
-    among="own policies",
+    among="own policies with a list of networks",
     remedy="Remove 0.0.0.0/0, ::/0 and all other entries that cover every address from the list.",
     source=SOURCE_IP,
 )
@@ -148,7 +148,7 @@ def network_list_open(network_lists: pd.DataFrame) -> pd.DataFrame:
         "A range that is too wide lets in strangers, and a private range lets in nobody. The list "
         "then protects less than its owner thinks, or stops the people it is for."
     ),
-    among="own policies",
+    among="own policies with a list of networks",
     remedy=(
         "List only the public networks that requests come from, each once and as narrow as "
         "possible."
@@ -180,7 +180,7 @@ def network_list_doubtful(network_lists: pd.DataFrame) -> pd.DataFrame:
         "Traffic from these addresses is let in although nobody has approved them. They may "
         "belong to a former office, a provider's shared range or the person who wrote the policy."
     ),
-    among="own policies",
+    among="own policies with a list of networks",
     remedy="Remove the network from the list, or approve it in the settings.",
     source=DENY_BY_IP,
 )

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from iamkit.checks.facts import of_platforms
 from iamkit.checks.registry import population
 from iamkit.settings import Settings
 from iamkit.table import stack
 from iamkit.tables import without_service_linked
+from iamkit.trust import FEDERATED, GENUINE, IMPOSTOR
 
 
 def with_password(credentials: pd.DataFrame) -> pd.DataFrame:
@@ -136,6 +138,49 @@ def administrators(possible_administrators: pd.DataFrame) -> pd.Series[Any]:
     return possible_administrators["principal_arn"]
 
 
+@population("administrator users")
+def administrator_users(possible_administrators: pd.DataFrame) -> pd.Series[Any]:
+    """The administrators that are users: a role has no MFA device of its own."""
+    users = possible_administrators["kind"].eq("user")
+    return possible_administrators.loc[users, "principal_arn"]
+
+
+@population("administrator roles that people assume")
+def administrator_roles(
+    possible_administrators: pd.DataFrame,
+    trusted_principals: pd.DataFrame,
+    users: pd.DataFrame,
+    platform_roles: pd.DataFrame,
+) -> pd.Series[Any]:
+    """The administrators that are roles, without those that only roles or platforms assume."""
+    roles = possible_administrators["kind"].eq("role")
+    others = not_for_people(trusted_principals, users, trusted_principals)
+    others |= of_platforms(platform_roles, GENUINE, IMPOSTOR)
+    found = possible_administrators.loc[roles, "principal_arn"]
+    return found[~found.isin(others)]
+
+
+def not_for_people(
+    trusted_principals: pd.DataFrame | None,
+    users: pd.DataFrame | None,
+    entries: pd.DataFrame | None,
+) -> frozenset[str]:
+    """
+    Roles that, by these entries of trust policies, only roles assume, or nobody in the own account.
+
+    For an account that is not yours an external id is expected, because MFA would lock out the tool
+    of a vendor.
+    """
+    if trusted_principals is None or users is None or entries is None:
+        return frozenset()
+    nobody = ["deleted identity", "unknown account", *FEDERATED, "service"]
+    asked = entries[~entries["who"].isin(nobody)]
+    named = asked["principal"].str.contains(r"^arn:[\w-]+:(?:iam::\d+:role/|sts::)|^AROA", na=False)
+    empty = asked["who"].isin(["own account", "own identity"]) & users.empty
+    direct = asked.loc[~(named | empty), "role_arn"]
+    return frozenset(trusted_principals["role_arn"]) - frozenset(direct)
+
+
 @population("attached AWS managed policies")
 def attached_aws_policies(
     policies: pd.DataFrame, policy_assignments: pd.DataFrame
@@ -183,6 +228,15 @@ def inline_policies(policies: pd.DataFrame) -> pd.Series[Any]:
 def own_policies(policies: pd.DataFrame) -> pd.Series[Any]:
     """Customer managed and inline policies: those that the account's owner wrote."""
     return policies.loc[policies["kind"] != "aws", "policy_arn"]
+
+
+@population("own policies with a list of networks")
+def policies_with_network_lists(
+    policies: pd.DataFrame, network_lists: pd.DataFrame, incomplete: pd.DataFrame
+) -> pd.Series[Any]:
+    """Customer managed and inline policies that list networks, or may: they cannot be read."""
+    own = own_policies(policies)
+    return own[own.isin(network_lists["policy_arn"]) | own.isin(incomplete["subject"])]
 
 
 @population("boundaries")

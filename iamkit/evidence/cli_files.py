@@ -42,6 +42,7 @@ from iamkit.evidence.responses import (
 from iamkit.values import RepeatedNameError, json_of
 
 GIVEN: Final = "--as-of"  # where the time of the evidence comes from
+TO_COME: Final = ("password_next_rotation",)  # columns of the credential report that look ahead
 DAY: Final = timedelta(days=1)  # that clocks and answers saved one after the other may differ
 
 # What a file can be named as on the command line.
@@ -129,8 +130,7 @@ def responses_in(
         if request is not CALLER  # nobody called
     ]
     as_of_found, as_of_source = _time_of(found, as_of)
-    if as_of_source == GIVEN:
-        _refuse_time(as_of_found, responses)
+    _refuse_time(as_of_found, as_of_source, responses)
     return counted(responses), as_of_found, as_of_source
 
 
@@ -232,20 +232,38 @@ def _refuse_longer_lines(path: Path, content: bytes) -> None:
             raise CollectError(f"{said} the header; save the credential report again")
 
 
-def _refuse_time(as_of: datetime, responses: Sequence[Response]) -> None:
-    """Raise `CollectError` for a time before which a part of this evidence did not exist."""
+def _refuse_time(as_of: datetime, source: str, responses: Sequence[Response]) -> None:
+    """
+    Raise `CollectError` for a time before which a part of this evidence did not exist.
+
+    Keys and passwords would be too young, and all that is counted in days would pass.
+    """
     made = [
-        (snapshot.parse_time(str(entry["CreateDate"])), str(entry.get("Arn")))
+        (snapshot.parse_time(str(entry["CreateDate"])), f"{entry.get('Arn')} was created on")
         for name in NAMED_LISTS.values()
         for entry in entries(responses, name)
         if _is_time(entry.get("CreateDate"))
     ]
+    report = next((each.content for each in responses if each.request is REPORT), None) or {}
+    for line in report_lines(report.get("Content") or b""):
+        made += [
+            (
+                snapshot.parse_time(text),
+                f"the credential report has of {line.get('user')} {name} on",
+            )
+            for name, text in line.items()
+            if isinstance(text, str) and name not in TO_COME and _is_time(text)
+        ]
     latest, what = max(made, default=(as_of, ""))
-    if latest > as_of + DAY:
-        raise CollectError(
-            f"--as-of gives {as_of:%Y-%m-%d}, but {what} was created on {latest:%Y-%m-%d}; give "
-            "the time at which the answers were saved"
-        )
+    if latest <= as_of + DAY:
+        return
+    when = f"{as_of:%Y-%m-%d}, but {what} {latest:%Y-%m-%d}; "
+    if source == GIVEN:
+        raise CollectError(f"--as-of gives {when}give the time at which the answers were saved")
+    advice = "save the answers of one moment together"
+    if source.startswith(snapshot.LAST_CHANGE):
+        advice = "give the time at which the answers were saved with --as-of"
+    raise CollectError(f"the time of the evidence ({source}) is {when}{advice}")
 
 
 def _is_time(value: Any) -> bool:

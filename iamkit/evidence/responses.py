@@ -383,11 +383,19 @@ def report_lines(content: bytes) -> list[dict[str, Any]]:
     """
     Return the lines of a credential report by column; a line that is cut lacks its last columns.
 
-    Raises `CollectError` for what no CSV is.
+    Raises `CollectError` for what no CSV is, and for a column that is there twice: nobody knows
+    which of the two AWS wrote.
     """
     text = io.StringIO(content.decode("utf-8", "replace"), newline=None)  # any end of a line
     try:
-        return list(csv.DictReader(text))
+        lines = csv.DictReader(text)
+        names = list(lines.fieldnames or ())
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise CollectError(
+                f"the credential report has the column {twice[:40]!r} twice; save it again"
+            )
+        return list(lines)
     except csv.Error as error:
         raise CollectError(f"the credential report is no CSV ({error}); save it again") from error
 

@@ -113,6 +113,8 @@ def _outcomes(account: Account) -> dict[str, tuple[int, str]]:
         total = row["total"]
         whole = "none" if pd.isna(total) else f"none of {counted(total, row['among'])}"
         alone = row["among"].startswith("the ")
+        if pd.notna(row["fine"]) and pd.notna(total):  # the title says what is right, of all
+            whole = f"examined: {counted(total, row['among'])}"
         nobody = row["among"] if alone else whole
         many = counts.of(part, row["total"], row["among"]) if part else nobody
         said[row["check"]] = (STATUSES.index(row["status"]), titles.outcome(row, many))

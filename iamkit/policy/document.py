@@ -36,9 +36,13 @@ def read_document(raw: Any) -> tuple[Any, str | None]:
         if read is None:
             return raw, "its document is not JSON"
         raw = read
-    if isinstance(raw, dict):
-        return raw, None if "Statement" in raw else "its document has no Statement"
-    return raw, "its document is no JSON object"
+    if not isinstance(raw, dict):
+        return raw, "its document is no JSON object"
+    if "Statement" not in raw:
+        return raw, "its document has no Statement"
+    if not isinstance(raw["Statement"], dict | list):
+        return raw, "the Statement of its document is neither an object nor a list"
+    return raw, None
 
 
 def _decoded(text: str) -> Any:
@@ -140,6 +144,8 @@ def _patterns(entry: Mapping[str, Any], name: str, problems: list[str]) -> list[
     if name not in entry:
         return []
     values = entry[name] if isinstance(entry[name], list) else [entry[name]]
+    if not values:  # IAM stores no such policy, so something was lost
+        problems.append(f"{name} is empty")
     if not all(isinstance(value, str) for value in values):
         problems.append(f"{name} holds something that is not text")
     texts = [value for value in values if isinstance(value, str)]

@@ -41,7 +41,7 @@ from iamkit.remedies.trust import (
 
 Builder = Callable[[Account], Proposal | Iterable[Proposal] | None]
 
-# Of each account, once: several pages and files ask, and a large one has hundreds of changes to fit.
+# Of each account, once: several pages and files ask, and to fit hundreds of changes takes long.
 _MADE: Final[WeakKeyDictionary[Account, tuple[Proposal, ...]]] = WeakKeyDictionary()
 
 

@@ -18,6 +18,7 @@ access with MFA".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -228,9 +229,17 @@ def _deciding(found: MfaVerdict, way: str, listed: list[Entry]) -> tuple[Entry, 
         if said.label is None:
             return said, f"{said.policy} cannot be read"
         return said, f"{said.name} {said.gap(way)}; {said.cure}"
-    said = next(each for each in listed if each.allows and each.admitted(way) is not False)
+    open_to = [each for each in listed if each.allows and each.admitted(way) is not False]
+    said = next((each for each in open_to if not _is_role(each.principal)), open_to[0])
+    if _is_role(said.principal):
+        return said, f"{said.name} trusts {said.principal}, a role: its sessions carry no MFA"
     why = f"{said.name} trusts {said.principal} without MFA; if people use it to assume the role, "
     return said, f"{why}add {ON_ALLOW}"
+
+
+def _is_role(principal: str | None) -> bool:
+    """Whether only sessions of a role come by an entry: to ask them for MFA would lock them out."""
+    return re.match(r"arn:[\w-]+:(iam::\d+:role/|sts::)|AROA", principal or "") is not None
 
 
 def _state(way: str, entries: Iterable[Entry]) -> MfaRequirement:

@@ -14,7 +14,7 @@ from iamkit.results import matrix
 from iamkit.settings import Settings
 from iamkit.table import stack
 from iamkit.tables.schema import ACCESS_KEYS, CREDENTIALS, GAPS, MFA_DEVICES
-from tests.accounts import ARN, account, details, report, user
+from tests.accounts import ARN, account, details, report, role, user
 from tests.checks import result
 
 ANA, BO, ROLE = f"{ARN}user/ana", f"{ARN}user/bo", f"{ARN}role/admin"
@@ -316,3 +316,26 @@ def test_without_a_credential_report_nothing_about_credentials_passes(tmp_path: 
     for name in ("console_user_without_mfa", "mfa_can_be_removed", "user_without_hardware_mfa"):
         assert result(opened, name)["status"] == "not assessed"
     assert result(opened, "administrator_without_mfa")["unknown"] == 1
+
+
+def test_of_administrator_roles_those_count_that_people_assume(tmp_path: Path) -> None:
+    inline = [{"PolicyName": "all", "PolicyDocument": EVERYTHING}]
+    trusted = {
+        "people": {"AWS": f"{ARN}root"},
+        "robots": {"AWS": f"{ARN}role/build"},
+        "instances": {"Service": "ec2.amazonaws.com"},
+    }
+    made = [
+        role(
+            name,
+            {"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}},
+            RolePolicyList=inline,
+        )
+        for name, principal in trusted.items()
+    ]
+    opened = account(tmp_path, details([user("ana")], roles=made))
+    found = result(opened, "administrative_role_without_mfa")
+    assert (found["failing"], found["total"]) == (1, 1)
+    (tmp_path / "robots").mkdir()
+    opened = account(tmp_path / "robots", details([user("ana")], roles=made[1:]))
+    assert result(opened, "administrative_role_without_mfa")["status"] == "not applicable"

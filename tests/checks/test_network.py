@@ -153,6 +153,20 @@ def test_a_private_range_is_doubtful(tmp_path: Path) -> None:
     assert result(opened, "network_list_open")["status"] == "pass"
 
 
+def test_nobody_passes_for_lists_that_are_not_there(tmp_path: Path) -> None:
+    opened = holder(tmp_path, READ)
+    for name in ("network_list_open", "network_list_doubtful", "network_list_unapproved"):
+        assert result(opened, name)["status"] == "not applicable"
+
+
+def test_a_policy_that_cannot_be_read_may_hold_a_list(tmp_path: Path) -> None:
+    held = [{"PolicyName": "office", "PolicyArn": OFFICE}]
+    unread = policy("office", {"Version": "2012-10-17", "Statement": None})
+    contents = details([user("ana", AttachedManagedPolicies=held)], policies=[unread])
+    opened = account(tmp_path, contents, credential_report=report(KEY))
+    assert result(opened, "network_list_open")["status"] == "not assessed"
+
+
 def test_only_lists_that_somebody_here_wrote_are_findings() -> None:
     for kind, own in {"customer": 1, "inline": 1, "aws": 0, "scp": 0, "trust": 0}.items():
         assert len(checks.network_list_open(lists(kind=kind, open=True))) == own

@@ -302,6 +302,7 @@ OF_THEMSELVES = {
     "customer policies",
     "inline policies",
     "own policies",
+    "own policies with a list of networks",  # those that cannot be read are members
     "server certificates",
     "users with service credentials",
 }

@@ -113,9 +113,9 @@ def test_the_moment_is_generated_time_else_as_of_else_the_file_s(tmp_path: Path)
     del answer["GeneratedTime"]
     path.write_text(json.dumps(answer))
     assert opened(tmp_path, as_of=as_of).manifest["as_of_source"] == "--as-of"
-    os.utime(path, (1_790_000_000, 1_790_000_000))
+    os.utime(path, (1_795_000_000, 1_795_000_000))
     made = opened(tmp_path)
-    assert made.manifest["as_of"] == "2026-09-21T14:13:20Z"
+    assert made.manifest["as_of"] == "2026-11-18T11:06:40Z"
     assert made.manifest["as_of_source"] == "modification time of report.json"
 
 
@@ -179,6 +179,31 @@ def test_a_time_before_the_evidence_is_refused(tmp_path: Path) -> None:
     (tmp_path / "details.json").write_text(json.dumps(details([user("ana")])))
     with pytest.raises(CollectError, match=r"--as-of gives 2023-01-01, but arn:.*ana was created"):
         opened(tmp_path, as_of=datetime(2023, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("generated", [True, False], ids=["GeneratedTime", "file's time"])
+@pytest.mark.parametrize("beside", [True, False], ids=["details", "report"])
+def test_a_time_that_answers_give_is_refused_if_they_are_younger(
+    tmp_path: Path, generated: bool, beside: bool
+) -> None:
+    report, early = tmp_path / "report.json", "2020-01-01T00:00:00Z"
+    text = CSV if not beside else f"{CSV.splitlines()[0]}\n"
+    answer = {"Content": base64_text(text)} | ({"GeneratedTime": early} if generated else {})
+    report.write_text(json.dumps(answer))
+    os.utime(report, (1_577_836_800, 1_577_836_800))
+    if beside:
+        (tmp_path / "details.json").write_text(json.dumps(details([user("ana")])))
+    where = "GeneratedTime" if generated else r"modification time of report\.json"
+    with pytest.raises(CollectError, match=rf"{where}\) is 2020-01-01, but .* on 20"):
+        opened(tmp_path)
+
+
+def test_a_report_that_has_a_column_twice_is_refused(tmp_path: Path) -> None:
+    header, *lines = CSV.splitlines()
+    twice = "\n".join([f"{header},mfa_active", *(f"{line},true" for line in lines)])
+    (tmp_path / "report.csv").write_text(twice)
+    with pytest.raises(CollectError, match="has the column 'mfa_active' twice"):
+        opened(tmp_path)
 
 
 def test_files_that_are_nothing_are_left_out_with_a_note(tmp_path: Path) -> None:

@@ -53,3 +53,21 @@ def test_a_role_that_only_others_may_assume_is_left_as_it_is(tmp_path: Path) -> 
     found, why = verdict(tmp_path, SAML, EC2)
     assert found == "not assumable by people"
     assert "as well" not in why
+
+
+ROBOT = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"AWS": f"{ARN}role/robot"},
+}
+
+
+def test_mfa_is_not_advised_where_only_roles_come(tmp_path: Path) -> None:
+    found, why = verdict(tmp_path, ROBOT)
+    assert found == "none"
+    assert why.endswith(f"trusts {ARN}role/robot, a role: its sessions carry no MFA.")
+
+
+def test_where_people_come_too_the_advice_is_on_their_statement(tmp_path: Path) -> None:
+    open_ = {**PEOPLE, "Condition": {}}
+    assert "Statement 2 of the trust policy" in verdict(tmp_path, ROBOT, open_)[1]

@@ -99,6 +99,19 @@ class BrokenCheckError(ReportError):
     """
 
 
+def message_of(error: BaseException) -> str:
+    r"""
+    All that an error of somebody else's code says, on one line; empty if it cannot even say that.
+
+    >>> message_of(ValueError("one\n two"))
+    'one two'
+    """
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return ""
+
+
 def one_line(error: Exception) -> str:
     """One line on what went wrong."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

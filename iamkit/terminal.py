@@ -8,11 +8,13 @@ standard error.
 from __future__ import annotations
 
 import errno
+import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,13 +88,20 @@ class Commands(click.Group):
             raise
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # whoever read the output has ended; click knows what to do
+                _write_nowhere()  # whoever read the output has ended
+                ctx.exit(exit_codes.of_error(error))
             if ctx.params.get("debug"):
                 traceback.print_exc()
             if isinstance(error, click.Abort):
                 error = KeyboardInterrupt()
             tell(f"iamkit: {said_of(error)}")
             ctx.exit(exit_codes.of_error(error))
+
+
+def _write_nowhere() -> None:
+    """Let what is still to be written go nowhere: Python would complain when it ends."""
+    with Path(os.devnull).open("w") as nothing, suppress(OSError, ValueError):
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def tell(text: str) -> None:

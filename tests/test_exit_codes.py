@@ -2,7 +2,10 @@
 
 import errno
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -163,3 +166,14 @@ def test_evidence_that_was_cut_short_is_not_there(tmp_path: Path):
     made = iamkit("collect", *given, "--require", "authorization_details")
     assert made.exit_code == 3, made.output
     assert "missing: authorization_details (groups, roles" in made.stderr
+
+
+def test_a_reader_that_has_ended_is_no_finding(snapshot: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "iamkit", "verify", str(snapshot)]
+    with os.fdopen(writing, "wb") as closed:
+        ran = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert ran.returncode == ExitCode.NOT_WRITTEN
+    assert b"Traceback" not in ran.stderr
+    assert b"Exception ignored" not in ran.stderr

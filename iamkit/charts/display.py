@@ -186,7 +186,7 @@ def _column(series: "pd.Series[Any]") -> tuple[Kind, list[Any]]:
 
 def cell(value: Any) -> str | int | float | None:
     """One cell as JSON holds it; None if missing."""
-    if _absent(value):
+    if _absent(value) or (isinstance(value, Mapping) and not value):
         return None
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

@@ -18,8 +18,8 @@ from typing import Any, Final
 from iamkit.checks import run
 from iamkit.checks.registry import CHECKS, POPULATIONS, Check
 from iamkit.checks.run import Audit
-from iamkit.checks.time_limit import OWN, CheckTimeout, time_limit
-from iamkit.errors import CheckError, SettingsError
+from iamkit.checks.time_limit import OWN, time_limit
+from iamkit.errors import CheckError, SettingsError, message_of
 from iamkit.settings import Settings
 from iamkit.values import instead
 
@@ -84,14 +84,12 @@ def _read(path: Path, name: str, seconds: int) -> None:
     try:
         with time_limit(seconds, "the file"):
             spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except (
-        Exception,
-        SystemExit,
-        CheckTimeout,
-    ) as error:  # anything can happen in somebody else's file
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything can happen in somebody else's file
         kind = "" if isinstance(error, CheckError) else f"{type(error).__name__}: "
         raise CheckError(
-            f"own checks in {path}{_line(path, error)}: {kind}{error}; {MEND}"
+            f"own checks in {path}{_line(path, error)}: {kind}{message_of(error)}; {MEND}"
         ) from error
     if set(CHECKS) == before:
         raise CheckError(f"own checks in {path}: there is no function under @check in it; {MEND}")

@@ -28,7 +28,7 @@ from iamkit.checks.registry import (
 from iamkit.checks.returned import Row, resolved, rows_of
 from iamkit.checks.time_limit import CheckTimeout, is_own, time_limit
 from iamkit.counts import counted
-from iamkit.errors import CheckError
+from iamkit.errors import CheckError, message_of
 from iamkit.policy import Pattern
 from iamkit.progress import working_on
 from iamkit.table import COUNT, OBJECT, TEXT, TIME, Column, Table, lists_by_key
@@ -288,13 +288,10 @@ def _outcome(
             rows, errors = rows_of(each, returned, (members, named), nameless=bool(missing))
         told = [row.subject for row in rows if row.status != Status.NOTED]
         rows += unanswered(account, populations.lacking, each, members, told)
-    except (
-        Exception,
-        SystemExit,
-        GeneratorExit,
-        CheckTimeout,
-    ) as error:  # it must not end the audit
-        errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever somebody's check raises must not end the audit
+        errors.append(f"{type(error).__name__}: {message_of(error)}")
     if missing and each.absence:
         rows = []
     elif nowhere:

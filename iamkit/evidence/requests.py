@@ -93,8 +93,8 @@ ACCOUNTS: Final = Request(
     "organizations:ListAccounts",
     "organization_accounts.json",
     ("Accounts",),
-    "the accounts of the organization are not known: an account counts as yours only if the "
-    "settings name it",
+    "the accounts of the organization are not known: besides its management account, only those "
+    "that the settings name count as yours",
     none="AWSOrganizationsNotInUseException",
     key="Id",
 )

@@ -19,7 +19,7 @@ ADMINISTRATORS_ENFORCED: Final = "Administrators, MFA enforced"  # the label of 
 # Of whom the share is, whose MFA is enforced.
 _ENFORCED_FOR: Final[Mapping[str, str]] = {
     "users": "users with permissions",
-    "administrators": "administrators, without roles for services",
+    "administrators": "administrators, without roles that only services or providers assume",
 }
 
 # How bars show who has a device.

@@ -118,6 +118,8 @@ def _of(account: Account, measure: str, nouns: str, said: str, nobody: str) -> s
 
 
 def _mfa(account: Account) -> str:
+    if not account.missing("users") and account.users.empty:
+        return " ".join(filter(None, ["The account has no users.", _root(account)]))
     users, said = "users with permissions", "MFA is enforced for {}."
     enforced = _of(account, "mfa_enforced", users, said, "No user has permissions.")
     said, nobody = "{} [has|have] an MFA device.", "No user has a console password."

@@ -43,6 +43,11 @@ def test_a_table_shows_values_as_a_reader_writes_them():
     json.dumps(shown._repr_mimebundle_()).encode()
 
 
+def test_an_empty_mapping_is_shown_as_nothing():
+    assert charts.cell({}) is None
+    assert charts.cell({"aws:SourceIp": "192.0.2.1"}) is not None
+
+
 def test_a_table_says_when_it_is_cut_short_and_keeps_a_named_index():
     frame = pd.DataFrame({"n": range(1000)}, index=pd.Index(range(1000), name="user"))
     shown = charts.table(frame, "Users", rows=20)

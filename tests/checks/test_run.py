@@ -136,7 +136,20 @@ def test_a_subject_that_cannot_be_assessed_keeps_a_check_from_passing(people: Ac
     assert "too little about 1 of 2" in result["reason"]
 
 
-@pytest.mark.parametrize("error", [KeyError("colour"), SystemExit(0), GeneratorExit()])
+class OddError(BaseException):
+    """What no usual `except` catches."""
+
+
+class SpeechlessError(ValueError):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("colour"), SystemExit(0), GeneratorExit(), OddError("x"), SpeechlessError()]
+)
 def test_a_check_that_breaks_is_not_assessed_and_costs_no_other(
     people: Account, error: BaseException
 ) -> None:
@@ -567,6 +580,7 @@ def test_a_check_added_at_run_time_is_in_the_report(people: Account, tmp_path: P
         ("x = 1\n\ny = x / 0\n", r"ours\.py, line 3: ZeroDivisionError: division by zero; correct"),
         ("import not_there", r"ours\.py, line 1: ModuleNotFoundError.*; correct the file"),
         ("raise SystemExit(3)", r"ours\.py, line 1: SystemExit: 3; correct"),
+        ("class E(BaseException): ...\nraise E(3)", r"ours\.py, line 2: E: 3; correct"),
         ("\0", r"ours\.py.*: (SyntaxError|ValueError): .*; correct"),
         ("x = 1", "there is no function under @check in it; correct"),
         (

@@ -128,3 +128,10 @@ def test_nothing_reassuring_is_said_of_what_is_not_assessed(nobody: Account) -> 
     assert len(unknown)
     said = unknown["fail"].dropna()
     assert not said.str.match(r"none\b|no \b|0 of").any(), said.tolist()
+
+
+def test_what_is_right_is_said_of_those_who_were_examined(demo_account: Account) -> None:
+    shown = controls.controls(demo_account)["evidence"].dropna()
+    root = [each for each in shown if "The root user has MFA (" in each]
+    assert root
+    assert all("The root user has MFA (examined: 1 root user who can sign in)" in e for e in root)

@@ -74,7 +74,7 @@ def test_of_nobody_nothing_passes_and_words_say_so(tmp_path: Path) -> None:
     assert not found["state"].eq("pass").any()
     assert found.loc["MFA", "figure"] == "–"
     assert found.loc["MFA", "counts"] == "", "there is nothing that it would count"
-    assert "No user has a console password." in found.loc["MFA", "verdict"]
+    assert "The account has no users." in found.loc["MFA", "verdict"]
     said = found.loc["Passwords", "verdict"]
     assert said.startswith("No user has a console password. 8 checks of this practice could not be")
     assert found.loc["Access keys", "state"] == "not assessed", "service credentials are not known"

@@ -211,7 +211,7 @@ def test_every_way_of_the_list_is_found_in_its_own_actions(tmp_path):
     given = ("session", "outside")
     ways = {name: path for name, path in escalation_methods().items() if path.gains not in given}
     exact = [[allow(sorted(path.permissions))] for path in ways.values()]
-    less = [[allow(sorted(path.permissions)[1:])] for path in ways.values()]
+    less = [[allow([*sorted(path.permissions)[1:], "s3:GetObject"])] for path in ways.values()]
     found = judged(tmp_path, *exact, *less)["escalations"].tolist()
     for at, name in enumerate(ways):
         assert name in found[at]
